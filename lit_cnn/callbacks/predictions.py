@@ -1,0 +1,38 @@
+"""Predictions as a table."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+
+class PredictionWriter(Callback):
+    """Writes the predicted class of each image, with its probability and the true class.
+
+    Args:
+        folder: Where the file goes.
+    """
+
+    FILE = "predictions.csv"
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._rows: list[torch.Tensor] = []
+
+    def on_predict_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any
+    ) -> None:
+        """Keeps the batch's predictions."""
+        confidence, preds = outputs.max(dim=1)
+        self._rows.append(torch.stack([preds.double(), batch[1].double(), confidence.double()], dim=1).cpu())
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes the table."""
+        names = trainer.datamodule.class_names  # type: ignore[attr-defined]
+        with (self.folder / self.FILE).open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["index", "predicted", "probability", "label", "right"])
+            for index, (pred, label, confidence) in enumerate(torch.cat(self._rows).tolist()):
+                writer.writerow([index, names[int(pred)], f"{confidence:.6f}", names[int(label)], int(pred == label)])

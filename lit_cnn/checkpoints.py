@@ -1,0 +1,96 @@
+"""From a checkpoint to a network that classifies images, without the command line or a config."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lit_cnn.classifiers import LitClassifier
+from lit_cnn.errors import CheckpointError
+from lit_cnn.transforms import Preprocess
+
+BEST, LAST = "best.ckpt", "last.ckpt"
+
+
+def find(path: str | Path) -> Path:
+    """Returns the checkpoint that a path means: a file, or the best (else the last) of a run's folder.
+
+    Raises:
+        CheckpointError: If there is none.
+    """
+    path = Path(path)
+    if path.is_file():
+        return path
+    candidates = [path / "checkpoints" / BEST, path / "checkpoints" / LAST]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    if path.is_dir():
+        raise CheckpointError(f"There is no checkpoint in {path}: neither {candidates[0]} nor {LAST} beside it.")
+    raise CheckpointError(f"There is no checkpoint {path}. Give the file, or the folder of a run.")
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Reads a checkpoint's content, running no code that it may hold.
+
+    Raises:
+        CheckpointError: If there is none, or it is not one of lit_cnn's.
+    """
+    file = find(path)
+    try:
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises half a dozen kinds here
+        reason = str(error).strip().splitlines()
+        raise CheckpointError(f"{file} cannot be read as a checkpoint: {reason[0] if reason else error!r}") from error
+    if not isinstance(checkpoint, dict) or "class_path" not in checkpoint or "state_dict" not in checkpoint:
+        raise CheckpointError(f"{file} is not a checkpoint of lit_cnn: it does not name its class.")
+    return checkpoint
+
+
+def load(path: str | Path) -> LitClassifier:
+    """Loads a trained network in evaluation mode, ready to `predict` and `classify` images.
+
+    Args:
+        path: A checkpoint, or the folder of a run, of which it takes the best checkpoint.
+
+    Raises:
+        CheckpointError: If there is no checkpoint, or it cannot be loaded.
+    """
+    checkpoint = read(path)
+    if "data" not in checkpoint:
+        raise CheckpointError(
+            f"{path} was trained on data of another project, so that its preprocessing is not known.\n"
+            f"Use {checkpoint['class_path']}.load_from_checkpoint in its place."
+        )
+    module_name, _, class_name = checkpoint["class_path"].rpartition(".")
+    classes = {f"{c.__module__}.{c.__qualname__}": c for c in _subclasses(LitClassifier)}
+    cls = classes.get(checkpoint["class_path"])
+    if cls is None:
+        raise CheckpointError(f"{path} holds a {class_name}. Import {module_name} first, so that it is known.")
+    module = cls(**checkpoint["hyper_parameters"])
+    module.load_state_dict(checkpoint["state_dict"])
+    data = checkpoint["data"]
+    module.preprocess = Preprocess(**data["preprocess"])
+    module.class_names = data["class_names"]
+    return module.eval()
+
+
+def check_fits(path: str | Path, module: LitClassifier) -> None:
+    """Makes sure that a checkpoint is one of this very network.
+
+    Raises:
+        CheckpointError: If it is not, with the first difference.
+    """
+    theirs, ours = read(path)["state_dict"], module.state_dict()
+    for name in [*ours, *theirs]:
+        shapes = [list(state[name].shape) if name in state else "nothing" for state in (theirs, ours)]
+        if shapes[0] != shapes[1]:
+            raise CheckpointError(
+                f"{path} is of another network than the config's {type(module).__name__}: "
+                f"{name} is {shapes[0]} in the one and {shapes[1]} in the other.\n"
+                "Take the config.yaml beside the checkpoint's folder."
+            )
+
+
+def _subclasses(cls: type[LitClassifier]) -> list[type[LitClassifier]]:
+    return [cls] + [c for s in cls.__subclasses__() for c in _subclasses(s)]

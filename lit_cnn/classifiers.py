@@ -1,0 +1,281 @@
+"""The LightningModules: what all architectures share, then one thin class for each."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int64, UInt8
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from lit_cnn.data.images import Picture, as_batch
+from lit_cnn.losses import LossName, build_loss
+from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class
+from lit_cnn.models import CNN, MLP, VGG, LeNet
+from lit_cnn.models.vgg import WIDTHS
+from lit_cnn.optimizers import build_optimizer, build_scheduler
+from lit_cnn.transforms import Preprocess
+
+Batch = tuple[Float[Tensor, "b c h w"], Int64[Tensor, "b"]]
+
+
+class LitClassifier(LightningModule):
+    """Trains any network from images to logits, and logs `train|val|test/{acc,nll}`.
+
+    Batches are pairs of images and labels, from whatever data module or DataLoader.
+
+    Args:
+        net: The network, from images `[b, c, h, w]` to logits `[b, num_classes]`.
+        num_classes: Number of classes.
+        lr: Learning rate, above 0.
+        optimizer: Name of a class in torch.optim, such as Adam or SGD.
+        optimizer_args: Its other arguments, such as {momentum: 0.9, weight_decay: 5e-4}.
+        scheduler: Name of a class in torch.optim.lr_scheduler, such as OneCycleLR; none by default.
+        scheduler_args: Its arguments. Left out, total_steps and T_max are the length of the run, and max_lr is lr.
+        scheduler_interval: When the scheduler is stepped: after every epoch, or after every step of the
+            optimizer. It is also the unit of the lengths among its arguments.
+        loss: cross_entropy, nll (the same, by way of log-probabilities) or hinge (multi-class margin).
+        label_smoothing: Share of the target spread over all classes, from 0 to 1; cross_entropy only.
+
+    Raises:
+        ValueError: If a setting is out of its range, or the optimizer or scheduler does not take its arguments.
+
+    Example:
+        >>> from torch import nn
+        >>> module = LitClassifier(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), num_classes=10, lr=0.1)
+        >>> module(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 10])
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        num_classes: int,
+        lr: float = 1e-3,
+        optimizer: str = "Adam",
+        optimizer_args: dict[str, Any] | None = None,
+        scheduler: str | None = None,
+        scheduler_args: dict[str, Any] | None = None,
+        scheduler_interval: Literal["epoch", "step"] = "epoch",
+        loss: LossName = "cross_entropy",
+        label_smoothing: float = 0.0,
+    ):
+        super().__init__()
+        if not (lr > 0 and math.isfinite(lr)):
+            raise ValueError(f"`lr` is a learning rate above 0, but got {lr}.")
+        self.save_hyperparameters(ignore=["net"])
+        if "image_size" in self.hparams:  # a tuple would make hparams.yaml unreadable for safe loaders
+            size = self.hparams["image_size"]
+            self.hparams["image_size"] = size if isinstance(size, int) else list(size)
+        self.net = net
+        self.loss = build_loss(loss, label_smoothing)
+        self.metrics = nn.ModuleDict(
+            {f"{stage}_metrics": accuracy_and_nll(num_classes, f"{stage}/") for stage in ("train", "val", "test")}
+        )
+        self.test_acc_per_class = accuracy_per_class(num_classes)
+        self.preprocess: Preprocess | None = None
+        self.class_names: list[str] = []
+        self._build_optimizers([nn.Parameter(torch.zeros(1))], length=100)  # refuses wrong settings now, not later
+
+    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+        """Returns logits."""
+        return self.net(images)
+
+    @torch.inference_mode()
+    def predict(self, images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+        """Returns the probability of each class for each image, prepared as the training images were.
+
+        Args:
+            images: One image or several, as paths, PIL images or uint8 arrays `[h, w]` or `[h, w, c]`, brought
+                to the network's size and channels; or a uint8 tensor `[b, c, h, w]` of the right shape.
+
+        Raises:
+            ValueError: If the module was not made by `lit_cnn.load`, or the images have another type or shape.
+        """
+        if self.preprocess is None:
+            raise ValueError("Only a module from `lit_cnn.load` knows how to prepare images.")
+        height, width = self.preprocess.settings["image_size"]
+        batch = as_batch(images, len(self.preprocess.settings["mean"]), (height, width))
+        return self(self.preprocess(batch.to(self.device))).float().softmax(dim=1)
+
+    def classify(self, images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"]) -> list[str]:
+        """Returns the name of the likeliest class of each image; takes what `predict` takes."""
+        return [self.class_names[i] for i in self.predict(images).argmax(dim=1).tolist()]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Returns the loss of one batch."""
+        loss = self.loss(*self._count(batch, "train"))
+        every = self.trainer.log_every_n_steps
+        if every and (batch_idx + 1) % every == 0:
+            self.log("train/loss", loss.detach(), prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Counts one batch of the validation images."""
+        self._count(batch, "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Counts one batch of the test images."""
+        self.test_acc_per_class.update(*self._count(batch, "test"))
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Float[Tensor, "b k"]:
+        """Returns the probability of each class for each image."""
+        return self(batch[0]).float().softmax(dim=1)
+
+    def _count(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
+        images, labels = batch
+        logits = self(images).float()  # under bf16 autocast, log-softmax would stay in bf16
+        self.metrics[f"{stage}_metrics"].update(logits.detach(), labels)  # type: ignore[operator]
+        return logits, labels
+
+    def on_train_epoch_end(self) -> None:
+        """Logs the epoch's accuracy and NLL over the training images, as they were met."""
+        self._log_metrics("train")
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs accuracy and NLL over all validation images."""
+        self._log_metrics("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Logs accuracy and NLL over all test images, and the accuracy of each class."""
+        self._log_metrics("test")
+        names = getattr(self._datamodule, "class_names", None) or range(len(self.test_acc_per_class.tp))
+        per_class = self.test_acc_per_class.compute()
+        self.log_dict({f"test/acc_of/{name}": acc for name, acc in zip(names, per_class, strict=True)}, sync_dist=True)
+        self.test_acc_per_class.reset()
+
+    def _log_metrics(self, stage: str) -> None:
+        # Logged as metrics and not as values, so that Lightning computes them once, over all devices.
+        self.log_dict(self.metrics[f"{stage}_metrics"], prog_bar=True)  # type: ignore[arg-type]
+
+    @property
+    def _datamodule(self) -> Any:
+        return getattr(self.trainer, "datamodule", None)
+
+    def configure_optimizers(self) -> Any:
+        """Builds the optimizer and the scheduler that the settings name."""
+        length = 1
+        if self.hparams["scheduler"]:
+            per_step = self.hparams["scheduler_interval"] == "step"
+            epochs = self.trainer.max_epochs or -1
+            length = int(self.trainer.estimated_stepping_batches) if per_step else epochs
+        return self._build_optimizers(self.parameters(), length)
+
+    def _build_optimizers(self, parameters: Any, length: int) -> dict[str, Any]:
+        h = self.hparams
+        optimizer = build_optimizer(h["optimizer"], parameters, h["lr"], h["optimizer_args"] or {})
+        if h["scheduler"] is None:
+            return {"optimizer": optimizer}
+        scheduler = build_scheduler(h["scheduler"], optimizer, h["scheduler_args"] or {}, length)
+        config = {"scheduler": scheduler, "interval": h["scheduler_interval"]}
+        if isinstance(scheduler, ReduceLROnPlateau):
+            config["monitor"] = "val/nll"
+        return {"optimizer": optimizer, "lr_scheduler": config}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Notes the class and the preprocessing, so that a checkpoint can be loaded by itself."""
+        checkpoint["class_path"] = f"{type(self).__module__}.{type(self).__qualname__}"
+        if hasattr(self._datamodule, "checkpoint_settings"):
+            checkpoint["data"] = self._datamodule.checkpoint_settings()
+
+
+class LitMLP(LitClassifier):
+    """A multilayer perceptron: fully connected layers over the pixels; 784-8-8-10 by default.
+
+    Args:
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
+        image_size: Height and width of the images, in pixels.
+        hidden: Units of each hidden layer.
+        **kwargs: Arguments of LitClassifier.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        num_classes: int = 10,
+        image_size: int | Sequence[int] = 28,
+        hidden: Sequence[int] = (8, 8),
+        **kwargs: Any,
+    ):
+        super().__init__(MLP(in_channels, num_classes, image_size, hidden), num_classes, **kwargs)
+
+
+class LitCNN(LitClassifier):
+    """The small CNN of the permutation exercise: two 5 x 5 convolutions of 6 maps, a hidden layer of 50.
+
+    Args:
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
+        image_size: Height and width of the images, in pixels.
+        widths: Output channels of each convolution.
+        hidden: Units of each hidden layer behind the convolutions.
+        kernel_size: Height and width of the kernels, in pixels.
+        **kwargs: Arguments of LitClassifier.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        num_classes: int = 10,
+        image_size: int | Sequence[int] = 28,
+        widths: Sequence[int] = (6, 6),
+        hidden: Sequence[int] = (50,),
+        kernel_size: int = 5,
+        **kwargs: Any,
+    ):
+        net = CNN(in_channels, num_classes, image_size, widths, hidden, kernel_size)
+        super().__init__(net, num_classes, **kwargs)
+
+
+class LitLeNet(LitClassifier):
+    """The small network for CIFAR-10: two 5 x 5 convolutions of 6 and 16 maps, then 120-84-10.
+
+    Args:
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
+        image_size: Height and width of the images, in pixels.
+        widths: Output channels of each convolution.
+        hidden: Units of each hidden layer behind the convolutions.
+        kernel_size: Height and width of the kernels, in pixels.
+        **kwargs: Arguments of LitClassifier.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        num_classes: int = 10,
+        image_size: int | Sequence[int] = 32,
+        widths: Sequence[int] = (6, 16),
+        hidden: Sequence[int] = (120, 84),
+        kernel_size: int = 5,
+        **kwargs: Any,
+    ):
+        net = LeNet(in_channels, num_classes, image_size, widths, hidden, kernel_size)
+        super().__init__(net, num_classes, **kwargs)
+
+
+class LitVGG(LitClassifier):
+    """A VGG for small images: 3 x 3 convolutions with batch norm, one linear layer; 8 convolutions by default.
+
+    Args:
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
+        image_size: Height and width of the images, in pixels.
+        widths: Output channels of each convolution; "M" is a max pooling that halves height and width.
+        batch_norm: Normalise each convolution's output over the batch.
+        **kwargs: Arguments of LitClassifier.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        num_classes: int = 10,
+        image_size: int | Sequence[int] = 32,
+        widths: Sequence[int | Literal["M"]] = WIDTHS,
+        batch_norm: bool = True,
+        **kwargs: Any,
+    ):
+        super().__init__(VGG(in_channels, num_classes, image_size, widths, batch_norm), num_classes, **kwargs)

@@ -1,0 +1,1 @@
+"""The datasets, from files to batches."""

@@ -1,0 +1,187 @@
+"""The LightningDataModule that all datasets share."""
+
+import os
+from abc import abstractmethod
+from typing import Any
+
+from jaxtyping import Float, Int64
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from lit_cnn.data.arrays import Arrays, stratified_split
+from lit_cnn.data.loader import ArrayLoader, BatchOrder, RawBatch
+from lit_cnn.errors import ConfigError, DataError
+from lit_cnn.transforms import Augmentation, Preprocess
+from lit_cnn.transforms.augment import augment as augment_batch
+from lit_cnn.transforms.draws import Draws
+
+
+class ImageDataModule(LightningDataModule):
+    """Serves a dataset of small images from memory, in whole batches.
+
+    Args:
+        batch_size: Images in a training batch of one device.
+        eval_batch_size: Images in a batch of validation, test or prediction. It changes no result.
+        val_size: Training images held out for validation: a number of images, or below 1 a share of them.
+            Each class gives its part. The test images are touched by `test` alone.
+        split_seed: Seed of the choice of validation images, apart from the run's seed.
+        permute: Move the pixels of all images by one fixed permutation.
+        permute_seed: Seed of that permutation, apart from the run's seed.
+        augment: Random changes of the training images, in this order, such as RandomCrop and RandomFlip.
+        seed: Seed of the order of the images and of the augmentations; by default the run's seed, as set by
+            `seed_everything`.
+
+    Raises:
+        ConfigError: If a setting does not fit the dataset.
+        DataError: If the dataset is missing or broken.
+    """
+
+    num_classes: int
+    in_channels: int
+    image_size: tuple[int, int]
+    class_names: list[str]
+    mean: list[float]
+    std: list[float]
+    has_test = True
+
+    def __init__(
+        self,
+        batch_size: int = 64,
+        eval_batch_size: int = 500,
+        val_size: int | float = 0.1,
+        split_seed: int = 0,
+        permute: bool = False,
+        permute_seed: int = 0,
+        augment: list[Augmentation] | None = None,
+        seed: int | None = None,
+    ):
+        super().__init__()
+        for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
+            if size < 1:
+                raise ConfigError(f"`{name}` is a number of images from 1 up, but got {size}.")
+        if val_size < 0 or (isinstance(val_size, float) and val_size >= 1 and not val_size.is_integer()):
+            raise ConfigError(f"`val_size` is a number of images, or a share from 0 up to 1, but got {val_size}.")
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.val_size = val_size
+        self.split_seed = split_seed
+        self.permute = permute
+        self.permute_seed = permute_seed
+        self.augment = augment or []
+        self.seed = seed
+        self.preprocess: Preprocess | None = None
+        self._arrays: dict[str, Arrays] = {}
+
+    @abstractmethod
+    def read(self, split: str) -> Arrays:
+        """Reads the "train" or "test" images into memory."""
+
+    def setup(self, stage: str) -> None:
+        """Reads the images that the stage needs, and checks that the settings fit them."""
+        for augmentation in self.augment:
+            augmentation.check(self.image_size, self.in_channels)
+        if stage in ("fit", "validate"):
+            self._read_train()
+            if self.batch_size > len(self._arrays["train"]):
+                raise ConfigError(
+                    f"`batch_size` is {self.batch_size}, but there are only {len(self._arrays['train'])} training "
+                    f"images ({len(self._arrays['val'])} more are held out for validation). Take a smaller one."
+                )
+        if stage in ("test", "predict") and "test" not in self._arrays:
+            self._arrays["test"] = self._checked("test")
+        if self.preprocess is None:
+            mean, std = self.statistics()
+            permute_seed = self.permute_seed if self.permute else None
+            self.preprocess = Preprocess(mean, std, self.image_size, permute_seed)
+
+    def statistics(self) -> tuple[list[float], list[float]]:
+        """Returns mean and standard deviation of each channel, on a scale from 0 to 1."""
+        return self.mean, self.std
+
+    def _read_train(self) -> None:
+        if "train" in self._arrays:
+            return
+        everything = self._checked("train")
+        held_out = int(self.val_size if self.val_size >= 1 else round(self.val_size * len(everything)))
+        if held_out >= len(everything):
+            raise ConfigError(f"`val_size` is {held_out}, but there are only {len(everything)} training images.")
+        kept, held = stratified_split(everything.labels, held_out, self.split_seed)
+        self._arrays["train"] = everything.subset(kept)
+        self._arrays["val"] = everything.subset(held)
+
+    def _checked(self, split: str) -> Arrays:
+        arrays = self.read(split)
+        if not len(arrays):
+            raise DataError(f"{self.name} has no {split} images.")
+        outside = arrays.labels[(arrays.labels < 0) | (arrays.labels >= self.num_classes)]
+        if len(outside):
+            raise DataError(
+                f"{self.name} has the label {int(outside[0])} among its {split} images, "
+                f"but with {self.num_classes} classes labels go from 0 to {self.num_classes - 1}."
+            )
+        return arrays
+
+    @property
+    def name(self) -> str:
+        """What to call the dataset in messages and pictures."""
+        return type(self).__name__.removesuffix("DataModule")
+
+    def arrays(self, split: str) -> Arrays:
+        """Returns the "train", "val" or "test" images that `setup` has read."""
+        return self._arrays[split]
+
+    def train_dataloader(self) -> ArrayLoader:
+        """Returns the training batches, in a new order each epoch."""
+        return self._loader("train", self.batch_size)
+
+    def val_dataloader(self) -> ArrayLoader | list[ArrayLoader]:
+        """Returns the validation batches, or no loader where no images are held out."""
+        return self._loader("val", self.eval_batch_size) if len(self._arrays["val"]) else []
+
+    def test_dataloader(self) -> ArrayLoader:
+        """Returns the test batches."""
+        return self._loader("test", self.eval_batch_size)
+
+    def predict_dataloader(self) -> ArrayLoader:
+        """Returns the test batches, for their predictions."""
+        return self.test_dataloader()
+
+    def _loader(self, split: str, batch_size: int) -> ArrayLoader:
+        rank, devices = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        arrays = self._arrays[split]
+        order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices)
+        return ArrayLoader(arrays, order)
+
+    @property
+    def run_seed(self) -> int:
+        """The seed of orders and augmentations."""
+        return self.seed if self.seed is not None else int(os.environ.get("PL_GLOBAL_SEED", 0))
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Turns a raw batch into what the network takes, on the device that it was moved to."""
+        if not isinstance(batch, RawBatch):
+            return batch
+        trainer = self.trainer
+        if trainer is None:
+            return self.transform(batch)
+        images, labels = self.transform(batch, trainer.current_epoch if trainer.training else None)
+        return images.to(trainer.lightning_module.dtype), labels
+
+    def transform(
+        self, batch: RawBatch, epoch: int | None = None
+    ) -> tuple[Float[Tensor, "b c h w"], Int64[Tensor, "b"]]:
+        """Returns a raw batch as network inputs and labels, augmented where an epoch is given."""
+        assert self.preprocess is not None, "setup comes first"
+        images = batch.images
+        if epoch is not None and self.augment:
+            images = augment_batch(images, self.augment, Draws(self.run_seed, epoch, batch.indices))
+        return self.preprocess(images), batch.labels
+
+    def checkpoint_settings(self) -> dict[str, Any]:
+        """Returns what a checkpoint has to know to prepare other images in the same way."""
+        assert self.preprocess is not None, "setup comes first"
+        return {
+            "dataset": self.name,
+            "class_names": list(self.class_names),
+            "preprocess": self.preprocess.settings,
+        }

@@ -1,0 +1,59 @@
+"""Accuracy and negative log-likelihood, exact over images, batches and devices."""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics import Metric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy
+
+
+class NLL(Metric):
+    """Negative log-likelihood of the labels, in nats per image: a sum and a count, divided at the end.
+
+    A short last batch so weighs what it should: batches of 8 and 2 images equal one of 10.
+    Guessing among k classes gives ln(k), 2.303 for ten.
+
+    Example:
+        >>> nll = NLL()
+        >>> nll.update(torch.zeros(3, 10), torch.tensor([0, 1, 2]))
+        >>> round(float(nll.compute()), 3)
+        2.303
+    """
+
+    is_differentiable = True
+    higher_is_better = False
+    full_state_update = False
+    total: Tensor
+    images: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("images", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, logits: Float[Tensor, "b k"], labels: Int64[Tensor, "b"]) -> None:
+        """Adds a batch of logits (or of log-probabilities, which are logits too)."""
+        self.total += F.cross_entropy(logits.float(), labels, reduction="sum")
+        self.images += len(labels)
+
+    def compute(self) -> Float[Tensor, ""]:
+        """Returns nats per image."""
+        return (self.total / self.images).float()
+
+
+def accuracy_and_nll(num_classes: int, prefix: str = "") -> MetricCollection:
+    """Returns `acc` (micro: the share of images that are right, from 0 to 1) and `nll` (nats per image)."""
+    return MetricCollection(
+        {
+            "acc": MulticlassAccuracy(num_classes, average="micro", validate_args=False),
+            "nll": NLL(),
+        },
+        prefix=prefix,
+        compute_groups=False,
+    )
+
+
+def accuracy_per_class(num_classes: int) -> MulticlassAccuracy:
+    """Returns the share of each class's images that are right; 0 for a class without images."""
+    return MulticlassAccuracy(num_classes, average="none", validate_args=False)

@@ -1,0 +1,70 @@
+"""The small convolutional network of the permutation exercise.
+
+LeCun et al. 1989, https://doi.org/10.1162/neco.1989.1.4.541: shared weights over local receptive fields.
+Differs: max pooling and rectified linear units.
+"""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lit_cnn.models.mlp import dense
+from lit_cnn.sizes import height_and_width
+
+
+class CNN(nn.Module):
+    """Convolutions without padding, each with ReLU and 2 x 2 max pooling, then fully connected layers.
+
+    With its defaults on a 28 x 28 greyscale image it has 6,422 parameters, as many as an `MLP` of 8-8.
+
+    Args:
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
+        image_size: Height and width of the images, in pixels; one number for both.
+        widths: Output channels of each convolution.
+        hidden: Units of each hidden layer behind the convolutions.
+        kernel_size: Height and width of the kernels, in pixels.
+
+    Raises:
+        ValueError: If the image is too small for that many convolutions and poolings.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        num_classes: int = 10,
+        image_size: int | Sequence[int] = 28,
+        widths: Sequence[int] = (6, 6),
+        hidden: Sequence[int] = (50,),
+        kernel_size: int = 5,
+    ):
+        super().__init__()
+        size = height_and_width(image_size)
+        smallest = smallest_image(len(widths), kernel_size)
+        if min(size) < smallest:
+            raise ValueError(
+                f"{len(widths)} convolutions of {kernel_size} x {kernel_size} with pooling need images of at least "
+                f"{smallest} pixels, but got {size[0]} x {size[1]}. Take fewer `widths` or a smaller `kernel_size`."
+            )
+        layers: list[nn.Module] = []
+        channels = in_channels
+        for width in widths:
+            layers += [nn.Conv2d(channels, width, kernel_size), nn.ReLU(), nn.MaxPool2d(2)]
+            channels = width
+            size = tuple((pixels - kernel_size + 1) // 2 for pixels in size)  # type: ignore[assignment]
+        self.image_size = height_and_width(image_size)
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Sequential(nn.Flatten(), *dense(channels * size[0] * size[1], hidden, num_classes))
+
+    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+        """Returns logits."""
+        return self.classifier(self.features(images))
+
+
+def smallest_image(stages: int, kernel_size: int) -> int:
+    """Returns the side in pixels that leaves one pixel after so many stages."""
+    side = 1
+    for _ in range(stages):
+        side = 2 * side + kernel_size - 1
+    return side

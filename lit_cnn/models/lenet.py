@@ -1,0 +1,30 @@
+"""LeNet: the small network for CIFAR-10.
+
+LeCun, Bottou, Bengio & Haffner 1998, https://doi.org/10.1109/5.726791, figure 2.
+Differs: max pooling in place of trained subsampling, rectified linear units, every map of the second
+convolution sees all maps of the first, linear outputs in place of radial basis functions.
+"""
+
+from collections.abc import Sequence
+
+from lit_cnn.models.cnn import CNN
+
+
+class LeNet(CNN):
+    """Two 5 x 5 convolutions of 6 and 16 maps with pooling, then 120-84-10.
+
+    With its defaults on a 32 x 32 colour image it has 62,006 parameters.
+
+    Takes the arguments of `CNN` and refuses what it refuses.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        num_classes: int = 10,
+        image_size: int | Sequence[int] = 32,
+        widths: Sequence[int] = (6, 16),
+        hidden: Sequence[int] = (120, 84),
+        kernel_size: int = 5,
+    ):
+        super().__init__(in_channels, num_classes, image_size, widths, hidden, kernel_size)

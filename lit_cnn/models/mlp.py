@@ -1,0 +1,51 @@
+"""Multilayer perceptron: the network that knows nothing of images.
+
+Rumelhart, Hinton & Williams 1986, https://doi.org/10.1038/323533a0.
+Differs: rectified linear units in place of logistic ones.
+"""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lit_cnn.sizes import height_and_width
+
+
+class MLP(nn.Sequential):
+    """Fully connected layers over the pixels of the image, with ReLU in between.
+
+    With its defaults on a 28 x 28 greyscale image it has 6,442 parameters.
+
+    Args:
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
+        image_size: Height and width of the images, in pixels; one number for both.
+        hidden: Units of each hidden layer; an empty list makes it logistic regression.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        num_classes: int = 10,
+        image_size: int | Sequence[int] = 28,
+        hidden: Sequence[int] = (8, 8),
+    ):
+        height, width = height_and_width(image_size)
+        self.image_shape = (in_channels, height, width)
+        super().__init__(nn.Flatten(), *dense(in_channels * height * width, hidden, num_classes))
+
+    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+        """Returns logits. Raises ValueError for images of another shape than the network was made for."""
+        if tuple(images.shape[1:]) != self.image_shape:
+            raise ValueError(f"MLP expects images of shape {self.image_shape}, but got {tuple(images.shape[1:])}.")
+        return super().forward(images)
+
+
+def dense(in_features: int, hidden: Sequence[int], num_classes: int) -> list[nn.Module]:
+    """Returns linear layers with ReLU in between, from features to logits."""
+    layers: list[nn.Module] = []
+    for units in hidden:
+        layers += [nn.Linear(in_features, units), nn.ReLU()]
+        in_features = units
+    return [*layers, nn.Linear(in_features, num_classes)]

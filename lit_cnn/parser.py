@@ -1,0 +1,214 @@
+"""The parser of the command line: settings from files and flags, and errors that a person can act on."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser
+
+from lit_cnn.classifiers import LitClassifier
+from lit_cnn.data.base import ImageDataModule
+from lit_cnn.errors import ConfigError, nearest
+from lit_cnn.transforms import Augmentation
+
+# What the data decides about the model.
+LINKED = ("num_classes", "in_channels", "image_size")
+
+
+class Parser(LightningArgumentParser):
+    """Answers a wrong setting with its key, its value and the nearest right name, in place of a page of usage."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs, allow_abbrev=False)  # --trainer.max_epoch would stand for max_epochs
+
+    def error(self, message: str, ex: Exception | None = None) -> Any:
+        """Raises ConfigError with the parser's message, which `explain` turns into a person's."""
+        raise ConfigError(message) from ex
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting as it was given: its key without `init_args`, its value, and where it stands."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+def shipped_configs() -> dict[str, Path]:
+    """Returns the configs that come with the package, by name."""
+    here = Path(__file__).parent
+    folder = next(f for f in (here / "configs", here.parent / "configs") if f.is_dir())
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.yaml"))}
+
+
+def find_configs(argv: list[str]) -> list[str]:
+    """Returns the arguments with the name of each config that comes with the package turned into its path.
+
+    `--config quickstart` works everywhere, and so does `--config configs/quickstart.yaml`.
+
+    Raises:
+        ConfigError: If a config is neither a file nor a name.
+    """
+    found = list(argv)
+    for i, path in _config_positions(argv):
+        if Path(path).is_file():
+            continue
+        shipped = shipped_configs()
+        name = path.removeprefix("configs/").removesuffix(".yaml")
+        if name not in shipped:
+            raise ConfigError(
+                f"--config {path}: there is no such file.{nearest(name, list(shipped))}\n"
+                f"Configs that come with lit_cnn: {', '.join(shipped)}."
+            )
+        found[i] = argv[i].replace(path, str(shipped[name])) if "=" in argv[i] else str(shipped[name])
+    return found
+
+
+def config_paths(argv: list[str]) -> list[Path]:
+    """Returns the paths of all configs among the arguments."""
+    return [Path(path) for _, path in _config_positions(argv)]
+
+
+def _config_positions(argv: list[str]) -> Iterator[tuple[int, str]]:
+    for i, argument in enumerate(argv):
+        if argument in ("--config", "-c") and i + 1 < len(argv):
+            yield i + 1, argv[i + 1]
+        elif argument.startswith("--config="):
+            yield i, argument.removeprefix("--config=")
+
+
+def given_settings(argv: list[str]) -> list[Setting]:
+    """Returns all settings of the configs and flags, as far as they can be read."""
+    settings = []
+    for path in config_paths(argv):
+        try:
+            content = yaml.safe_load(path.read_text())
+        except (OSError, yaml.YAMLError):
+            continue  # the parser will say so
+        if isinstance(content, dict):
+            settings += [Setting(key, value, str(path)) for key, value in _flatten(content)]
+    for i, argument in enumerate(argv):
+        if argument.startswith("--"):
+            flag, equals, value = argument[2:].partition("=")
+            follows = argv[i + 1] if i + 1 < len(argv) and not argv[i + 1].startswith("--") else None
+            key = flag.removesuffix("+").replace(".init_args", "")
+            settings.append(Setting(key, value if equals else follows, "command line"))
+    return settings
+
+
+def _flatten(content: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if prefix:
+        yield prefix, content
+    if isinstance(content, dict):
+        for key, value in content.items():
+            inner = prefix if key == "init_args" else f"{prefix}.{key}".lstrip(".")
+            yield from ((k, v) for k, v in _flatten(value, inner) if k != prefix or key != "init_args")
+    elif isinstance(content, list):
+        for item in content:
+            yield from ((k, v) for k, v in _flatten(item, prefix) if k != prefix)
+
+
+def refuse_linked(settings: list[Setting]) -> None:
+    """Refuses settings of the model that the data decides, which would be replaced in silence.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    for setting in settings:
+        if setting.key in {f"model.{name}" for name in LINKED}:
+            name = setting.key.removeprefix("model.")
+            raise ConfigError(
+                f"{setting.key}: {setting.value} ({setting.origin}) is not yours to set: the data decides it.\n"
+                f"Remove it. Data modules with a shape of your choice take --data.{name}."
+            )
+
+
+def explain(message: str, settings: list[Setting]) -> str:
+    """Turns a message of the parser into one of at most three lines: key, value, origin, and the remedy."""
+    if "Problems parsing config" in message or "Problem parsing" in message:
+        return "A config is not valid YAML: " + " ".join(message.split())
+    if match := re.search(r"(?:[Oo]ption '([\w.+/-]+)' is not accepted|not accept (?:nested key|option) '([\w.+/-]+)')", message):
+        return _unknown(match[1] or match[2], settings)
+    if match := re.search(r"unrecognized arguments: (.*)", message):
+        first = next((a for a in match[1].split() if a.startswith("-")), match[1].split()[0])
+        return _unknown(first.lstrip("-").partition("=")[0], settings)
+    if match := re.search(r"the following arguments are required: (.*)", message):
+        missing = [key.partition(".")[2] or key for key in match[1].split(", ")]
+        return f"Missing: {', '.join(missing)}. Give --config, or --{missing[0]} with one of {_classes_of(missing[0])}."
+    if match := re.search(r"invalid choice: '(\S+)' \(choose from (.*)\)", message):
+        verbs = re.findall(r"\w+", match[2])
+        return f"There is no verb {match[1]!r}.{nearest(match[1], verbs)} There are {', '.join(verbs)}."
+    if match := re.match(r'Parser key "([^"]+)"', message):
+        return _wrong_value(match[1], message, settings)
+    return " ".join(message.split())
+
+
+def _unknown(key: str, settings: list[Setting]) -> str:
+    leaf = key.rpartition(".")[2]
+    given = next((s for s in reversed(settings) if s.key == key), None) or next(
+        (s for s in reversed(settings) if s.key.rpartition(".")[2] == leaf), Setting(key, "", "command line")
+    )
+    branch = given.key.rpartition(".")[0]
+    value = "" if given.value is None else f": {_short(given.value)}"
+    return f"Unknown key {given.key}{value} ({given.origin}).{nearest(leaf, _known_keys(branch))}"
+
+
+def _wrong_value(key: str, message: str, settings: list[Setting]) -> str:
+    if match := re.search(r"Expected a dot import path string: (\S+)", message):
+        given = next((s for s in settings if _names_class(s, match[1])), Setting(key, match[1], "command line"))
+        branch = given.key.removesuffix(".class_path")
+        classes = _classes_of(branch)
+        known = f" There are {classes}." if classes else ""
+        return f"{branch}: there is no class {match[1]} ({given.origin}).{nearest(match[1], classes.split(', '))}{known}"
+    leaf = key.rpartition(".")[2]
+    given = next((s for s in reversed(settings) if s.key == key or s.key.endswith(f".{leaf}")), Setting(key, "", ""))
+    expected = re.findall(r"Expected an? (.+?)(?:\. Got value|$)", message, flags=re.MULTILINE)
+    kinds = " or ".join(_kind(e) for e in dict.fromkeys(expected) if "NoneType" not in e)
+    origin = f" ({given.origin})" if given.origin else ""
+    if not kinds:
+        return f"{given.key}: {_short(given.value)}{origin}: " + " ".join(message.split())[:300]
+    return f"{given.key}: {_short(given.value)}{origin} is not what is expected here: {kinds}."
+
+
+def _names_class(setting: Setting, name: str) -> bool:
+    return setting.value == name or (isinstance(setting.value, dict) and setting.value.get("class_path") == name)
+
+
+def _kind(expected: str) -> str:
+    if match := re.match(r"(?:typing\.)?Literal\[(.*)\]", expected):
+        return "one of " + match[1].replace("'", "")
+    names = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
+    plain = re.sub(r"<class '(.*?)'>", r"\1", expected)
+    return names.get(plain, plain)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _subclasses(cls: type) -> list[type]:
+    return [s for c in cls.__subclasses__() for s in (c, *_subclasses(c))]
+
+
+def _classes_of(branch: str) -> str:
+    base = {"model": LitClassifier, "data": ImageDataModule, "data.augment": Augmentation}.get(branch)
+    return ", ".join(c.__name__ for c in _subclasses(base)) if base else ""
+
+
+def _known_keys(branch: str) -> list[str]:
+    classes: list[type] = {
+        "trainer": [Trainer],
+        "model": [LitClassifier, *_subclasses(LitClassifier)],
+        "data": [ImageDataModule, *_subclasses(ImageDataModule)],
+        "data.augment": _subclasses(Augmentation),
+    }.get(branch, [])
+    if not branch:
+        return ["config", "model", "data", "trainer", "seed_everything", "ckpt_path", "name", "test_after_fit"]
+    return [name for cls in classes for name in inspect.signature(cls).parameters if name not in ("kwargs", *LINKED)]

@@ -1,0 +1,11 @@
+"""Image sizes: the arithmetic that networks share."""
+
+from collections.abc import Sequence
+
+
+def height_and_width(image_size: int | Sequence[int]) -> tuple[int, int]:
+    """Returns (height, width) from one number for both, or from the pair."""
+    if isinstance(image_size, int):
+        return image_size, image_size
+    height, width = image_size
+    return height, width

@@ -1,0 +1,56 @@
+"""From stored uint8 images to what a network sees, and back for pictures."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from lit_cnn.transforms.permutation import PixelPermutation
+
+
+class Preprocess(nn.Module):
+    """Normalises uint8 images with the dataset's mean and standard deviation, then permutes their pixels.
+
+    Args:
+        mean: Mean of each channel, on a scale from 0 to 1.
+        std: Standard deviation of each channel, on a scale from 0 to 1.
+        image_size: Height and width of the images, in pixels.
+        permute_seed: Seed of the pixel permutation; None leaves the pixels where they are.
+    """
+
+    scale: Tensor
+    bias: Tensor
+
+    def __init__(
+        self,
+        mean: Sequence[float],
+        std: Sequence[float],
+        image_size: Sequence[int],
+        permute_seed: int | None = None,
+    ):
+        super().__init__()
+        height, width = image_size
+        self.settings: dict[str, Any] = {
+            "mean": list(mean),
+            "std": list(std),
+            "image_size": [height, width],
+            "permute_seed": permute_seed,
+        }
+        std_255 = torch.tensor(std, dtype=torch.float64).view(-1, 1, 1) * 255
+        mean_255 = torch.tensor(mean, dtype=torch.float64).view(-1, 1, 1) * 255
+        self.register_buffer("scale", (1 / std_255).float(), persistent=False)
+        self.register_buffer("bias", (-mean_255 / std_255).float(), persistent=False)
+        self.permute = None if permute_seed is None else PixelPermutation((height, width), permute_seed)
+
+    def forward(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Returns what the network sees; the images' device decides where it is computed."""
+        if self.scale.device != images.device:
+            self.to(images.device)
+        normalised = torch.addcmul(self.bias, images.float(), self.scale)
+        return normalised if self.permute is None else self.permute(normalised)
+
+    def to_picture(self, inputs: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b c h w"]:
+        """Undoes the normalisation but not the permutation: the network's view, as a picture."""
+        return ((inputs.float() - self.bias) / self.scale).round().clamp(0, 255).byte()
