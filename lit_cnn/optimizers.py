@@ -52,6 +52,7 @@ def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], l
 
 def _find(name: str, module: Any, base: type, kind: str) -> type:
     known = [n for n, c in vars(module).items() if isinstance(c, type) and issubclass(c, base) and c is not base]
+    known = [n for n in known if not n.startswith("_")]
     if name not in known:
         raise ValueError(
             f"`{kind}` {name!r} is not in {module.__name__}.{nearest(name, known)} There are {', '.join(sorted(known))}."
@@ -60,10 +61,13 @@ def _find(name: str, module: Any, base: type, kind: str) -> type:
 
 
 def _construct(cls: type, argument: str, settings: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-    known = list(inspect.signature(cls).parameters)
+    known = [name for name in inspect.signature(cls).parameters if name not in ("params", "lr", "optimizer")]
     for key in settings:
         if key not in known:
-            raise ValueError(f"`{argument}` has {key!r}, which {cls.__name__} does not take.{nearest(key, known)}")
+            raise ValueError(
+                f"`{argument}` has {key!r}, which {cls.__name__} does not take.{nearest(key, known)} "
+                f"It takes {', '.join(known)}."
+            )
     try:
         return cls(*args, **kwargs, **settings)
     except (TypeError, ValueError) as error:

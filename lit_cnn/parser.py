@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
 from lit_cnn.classifiers import LitClassifier
@@ -19,6 +20,18 @@ from lit_cnn.transforms import Augmentation
 # What the data decides about the model.
 LINKED = ("num_classes", "in_channels", "image_size")
 
+# What a config of any verb may hold at its top.
+SECTIONS = [
+    *("seed_everything", "trainer", "model", "data", "name", "test_after_fit", "checkpoint", "pictures"),
+    *("ckpt_path", "weights_only", "verbose", "return_predictions"),
+]
+
+COMMAND_LINE = "command line"
+
+
+class ParseError(Exception):
+    """What the parser says of a wrong setting, in its own words; `explain` finds a person's."""
+
 
 class Parser(LightningArgumentParser):
     """Answers a wrong setting with its key, its value and the nearest right name, in place of a page of usage."""
@@ -27,8 +40,8 @@ class Parser(LightningArgumentParser):
         super().__init__(*args, **kwargs, allow_abbrev=False)  # --trainer.max_epoch would stand for max_epochs
 
     def error(self, message: str, ex: Exception | None = None) -> Any:
-        """Raises ConfigError with the parser's message, which `explain` turns into a person's."""
-        raise ConfigError(message) from ex
+        """Raises ParseError, whose message `explain` turns into a person's."""
+        raise ParseError(message) from ex
 
 
 @dataclass(frozen=True)
@@ -98,7 +111,7 @@ def given_settings(argv: list[str]) -> list[Setting]:
             flag, equals, value = argument[2:].partition("=")
             follows = argv[i + 1] if i + 1 < len(argv) and not argv[i + 1].startswith("--") else None
             key = flag.removesuffix("+").replace(".init_args", "")
-            settings.append(Setting(key, value if equals else follows, "command line"))
+            settings.append(Setting(key, value if equals else follows, COMMAND_LINE))
     return settings
 
 
@@ -129,51 +142,77 @@ def refuse_linked(settings: list[Setting]) -> None:
             )
 
 
+def refuse_unknown_sections(settings: list[Setting]) -> None:
+    """Refuses sections of a config that no verb knows, which the parser overlooks where they are empty.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    for setting in settings:
+        if "." not in setting.key and setting.origin != COMMAND_LINE and setting.key not in SECTIONS:
+            raise ConfigError(_unknown(setting.key, settings))
+
+
 def explain(message: str, settings: list[Setting]) -> str:
-    """Turns a message of the parser into one of at most three lines: key, value, origin, and the remedy."""
-    if "Problems parsing config" in message or "Problem parsing" in message:
+    """Turns a message of the parser into one of at most three lines: key, value, origin, and the remedy.
+
+    The parser nests its messages where it tried several types; what went wrong stands innermost.
+    """
+    if "Problems parsing config" in message:
         return "A config is not valid YAML: " + " ".join(message.split())
-    if match := re.search(r"(?:[Oo]ption '([\w.+/-]+)' is not accepted|not accept (?:nested key|option) '([\w.+/-]+)')", message):
+    if match := re.search(r"ption '([^']+)' is not accepted|not accept (?:nested key|option) '([^']+)'", message):
         return _unknown(match[1] or match[2], settings)
     if match := re.search(r"unrecognized arguments: (.*)", message):
-        first = next((a for a in match[1].split() if a.startswith("-")), match[1].split()[0])
-        return _unknown(first.lstrip("-").partition("=")[0], settings)
+        words = match[1].split()
+        return _unknown(next((w for w in words if w.startswith("-")), words[0]).partition("=")[0], settings)
     if match := re.search(r"the following arguments are required: (.*)", message):
-        missing = [key.partition(".")[2] or key for key in match[1].split(", ")]
-        return f"Missing: {', '.join(missing)}. Give --config, or --{missing[0]} with one of {_classes_of(missing[0])}."
-    if match := re.search(r"invalid choice: '(\S+)' \(choose from (.*)\)", message):
-        verbs = re.findall(r"\w+", match[2])
-        return f"There is no verb {match[1]!r}.{nearest(match[1], verbs)} There are {', '.join(verbs)}."
-    if match := re.match(r'Parser key "([^"]+)"', message):
-        return _wrong_value(match[1], message, settings)
-    return " ".join(message.split())
+        missing = sorted((key.partition(".")[2] or key for key in match[1].split(", ")), reverse=True)
+        if not set(missing) <= {"model", "data"}:
+            return f"Missing: {', '.join(missing)}."
+        choices = "; ".join(f"--{key} with one of {', '.join(_classes_of(key))}" for key in missing)
+        return f"Missing: {' and '.join(missing)}. Give --config, or {choices}."
+    if match := re.search(r"Expected a dot import path string: (\S+)", message):
+        return _unknown_class(match[1], settings)
+    keys = re.findall(r'Parser key "([^"]+)"', message)
+    if not keys:
+        return " ".join(message.split())
+    if match := re.search(r"does not correspond to a subclass of (\w+)", message):
+        given = _find(settings, keys[-1])
+        return f"{given.key}: {_short(given.value)} ({given.origin}) is not a {match[1]}."
+    return _wrong_value(keys[-1], message[message.rindex(f'Parser key "{keys[-1]}"') :], settings)
+
+
+def _find(settings: list[Setting], key: str) -> Setting:
+    """Returns the setting of this key, or the last one whose key ends in it."""
+    exact = [s for s in settings if s.key == key]
+    by_leaf = [s for s in settings if s.key.rpartition(".")[2] == key.rpartition(".")[2]]
+    return (exact or by_leaf or [Setting(key, None, COMMAND_LINE)])[-1]
 
 
 def _unknown(key: str, settings: list[Setting]) -> str:
-    leaf = key.rpartition(".")[2]
-    given = next((s for s in reversed(settings) if s.key == key), None) or next(
-        (s for s in reversed(settings) if s.key.rpartition(".")[2] == leaf), Setting(key, "", "command line")
-    )
-    branch = given.key.rpartition(".")[0]
+    given = _find(settings, key.lstrip("-"))
+    branch, _, leaf = given.key.rpartition(".")
     value = "" if given.value is None else f": {_short(given.value)}"
     return f"Unknown key {given.key}{value} ({given.origin}).{nearest(leaf, _known_keys(branch))}"
 
 
+def _unknown_class(name: str, settings: list[Setting]) -> str:
+    given = next((s for s in settings if _names_class(s, name)), Setting("class_path", name, COMMAND_LINE))
+    branch = given.key.removesuffix(".class_path")
+    classes = _classes_of(branch)
+    known = f" There are {', '.join(classes)}." if classes else ""
+    return f"{branch}: there is no class {name} ({given.origin}).{nearest(name, classes)}{known}"
+
+
 def _wrong_value(key: str, message: str, settings: list[Setting]) -> str:
-    if match := re.search(r"Expected a dot import path string: (\S+)", message):
-        given = next((s for s in settings if _names_class(s, match[1])), Setting(key, match[1], "command line"))
-        branch = given.key.removesuffix(".class_path")
-        classes = _classes_of(branch)
-        known = f" There are {classes}." if classes else ""
-        return f"{branch}: there is no class {match[1]} ({given.origin}).{nearest(match[1], classes.split(', '))}{known}"
-    leaf = key.rpartition(".")[2]
-    given = next((s for s in reversed(settings) if s.key == key or s.key.endswith(f".{leaf}")), Setting(key, "", ""))
+    given = _find(settings, key)
+    message = message.partition("Given value")[0]
     expected = re.findall(r"Expected an? (.+?)(?:\. Got value|$)", message, flags=re.MULTILINE)
-    kinds = " or ".join(_kind(e) for e in dict.fromkeys(expected) if "NoneType" not in e)
-    origin = f" ({given.origin})" if given.origin else ""
+    kinds = [_kind(e) for e in dict.fromkeys(expected) if "NoneType" not in e]
+    start = f"{given.key}: {_short(given.value)} ({given.origin})"
     if not kinds:
-        return f"{given.key}: {_short(given.value)}{origin}: " + " ".join(message.split())[:300]
-    return f"{given.key}: {_short(given.value)}{origin} is not what is expected here: {kinds}."
+        return f"{start}: {_short(' '.join(message.split()), 300)}"
+    return f"{start} is not what is expected here: {' or '.join(kinds)}."
 
 
 def _names_class(setting: Setting, name: str) -> bool:
@@ -188,27 +227,28 @@ def _kind(expected: str) -> str:
     return names.get(plain, plain)
 
 
-def _short(value: Any) -> str:
+def _short(value: Any, limit: int = 80) -> str:
     text = str(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def _subclasses(cls: type) -> list[type]:
     return [s for c in cls.__subclasses__() for s in (c, *_subclasses(c))]
 
 
-def _classes_of(branch: str) -> str:
+def _classes_of(branch: str) -> list[str]:
     base = {"model": LitClassifier, "data": ImageDataModule, "data.augment": Augmentation}.get(branch)
-    return ", ".join(c.__name__ for c in _subclasses(base)) if base else ""
+    return [c.__name__ for c in _subclasses(base)] if base else []
 
 
 def _known_keys(branch: str) -> list[str]:
     classes: list[type] = {
         "trainer": [Trainer],
+        "checkpoint": [ModelCheckpoint],
         "model": [LitClassifier, *_subclasses(LitClassifier)],
         "data": [ImageDataModule, *_subclasses(ImageDataModule)],
         "data.augment": _subclasses(Augmentation),
     }.get(branch, [])
     if not branch:
-        return ["config", "model", "data", "trainer", "seed_everything", "ckpt_path", "name", "test_after_fit"]
+        return SECTIONS
     return [name for cls in classes for name in inspect.signature(cls).parameters if name not in ("kwargs", *LINKED)]

@@ -25,9 +25,10 @@ def download(dataset: Callable[..., Any], data_dir: Path, files: str, offline: s
     try:
         dataset(str(data_dir), download=True)
     except (OSError, RuntimeError, HTTPException) as error:  # URLError is an OSError
-        reason = " ".join(str(error).split())[:200]
+        sources = getattr(dataset, "mirrors", None) or [getattr(dataset, "url", "its site")]
+        reason = " ".join(str(error).split()).rpartition("got: ")[2]
         raise DataError(
-            f"{name} is not in {data_dir.resolve()}, and could not be downloaded: {reason}\n"
+            f"{name} is not in {data_dir.resolve()}, and {' and '.join(sources)} did not give it: {reason}\n"
             f"Where there is no network, bring {files}; --data.data_dir says where to look.\n"
             f"Without either: python -m lit_cnn fit {offline}"
         ) from error

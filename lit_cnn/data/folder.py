@@ -41,8 +41,9 @@ def class_names(data_dir: Path) -> list[str]:
     train = data_dir / "train"
     names = sorted(p.name for p in train.iterdir() if p.is_dir() and _counts(p)) if train.is_dir() else []
     if not names:
+        what = "There are no folders of classes in" if train.is_dir() else "There is no folder"
         raise DataError(
-            f"There are no classes in {train.resolve()}.\n"
+            f"{what} {train.resolve()}.\n"
             "An image folder is train/CLASS/* and test/CLASS/*; --data.data_dir is the folder above them."
         )
     return names

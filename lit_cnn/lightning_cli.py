@@ -1,0 +1,235 @@
+"""The verbs of the Trainer: from arguments to a trained, tested network and a run's folder."""
+
+import logging
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from lit_cnn import checkpoints
+from lit_cnn.callbacks.pictures import Pictures
+from lit_cnn.callbacks.predictions import PredictionWriter
+from lit_cnn.callbacks.progress import Progress
+from lit_cnn.callbacks.results import Results
+from lit_cnn.classifiers import LitClassifier
+from lit_cnn.data import modules  # noqa: F401  (makes the data modules known by their short names)
+from lit_cnn.data.base import ImageDataModule
+from lit_cnn.errors import CheckpointError, ConfigError, DataError, LitCNNError
+from lit_cnn.parser import (
+    LINKED,
+    ParseError,
+    Parser,
+    config_paths,
+    explain,
+    find_configs,
+    given_settings,
+    refuse_linked,
+    refuse_unknown_sections,
+)
+from lit_cnn.runs import claim_folder
+from lit_cnn.transforms import Augmentation
+
+class LitCLI(LightningCLI):
+    """LightningCLI with links from the data to the model, a run's folder, and a test at the end of `fit`."""
+
+    def add_arguments_to_parser(self, parser: Any) -> None:
+        """Adds what every verb takes beside model, data and trainer."""
+        for name in LINKED:
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+        parser.add_argument("--name", type=str | None, default=None, help="Name of the run's folder, by default that of the first config.")  # noqa: E501
+        parser.add_argument("--test_after_fit", type=bool, default=True, help="End `fit` by testing the best checkpoint once.")  # noqa: E501
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.set_defaults(
+            {
+                "checkpoint.filename": Path(checkpoints.BEST).stem,
+                "checkpoint.monitor": "val/acc",
+                "checkpoint.mode": "max",
+                "checkpoint.auto_insert_metric_name": False,
+                "checkpoint.enable_version_counter": False,
+            }
+        )
+        parser.add_lightning_class_args(Pictures, "pictures")
+        for base in (LitClassifier, ImageDataModule, Augmentation):
+            parser.add_instantiator(_construct, base, subclasses=True)
+
+    def before_instantiate_classes(self) -> None:
+        """Settles the run's name and the checkpoint before anything is built."""
+        config = self.config[self.subcommand]
+        if config.name is None:
+            paths = config_paths(self._argv)
+            config.name = paths[0].stem if paths else config.model.class_path.rpartition(".")[2]
+        if config.ckpt_path:
+            config.ckpt_path = str(checkpoints.find(config.ckpt_path))
+        elif self.subcommand != "fit":
+            raise CheckpointError(
+                f"`{self.subcommand}` needs a trained network: --ckpt_path CHECKPOINT, or the folder of a run."
+            )
+        if config.data.init_args.val_size == 0:
+            config.checkpoint.monitor = None
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Builds the Trainer with the run's folder, loggers and callbacks."""
+        config = self.config[self.subcommand]
+        if config.ckpt_path:
+            checkpoints.check_fits(config.ckpt_path, self.model)
+        root = Path(config.trainer.default_root_dir or "logs") / config.name
+        settings = self._flat_settings()
+        if config.trainer.fast_dev_run:
+            self.results = Results(root, settings, config.seed_everything)
+            return super().instantiate_trainer(**kwargs)
+        folder = claim_folder(root, "version" if self.subcommand == "fit" else self.subcommand)
+        kwargs["default_root_dir"] = folder
+        if config.trainer.logger in (None, True):
+            kwargs["logger"] = [
+                TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
+                CSVLogger(folder, name="", version=""),
+            ]
+        self.results = Results(folder, settings, config.seed_everything)
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except (ValueError, MisconfigurationException) as error:
+            folder.rmdir()
+            raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
+        best = next(c for c in callbacks if isinstance(c, ModelCheckpoint))
+        callbacks.append(self.results)
+        if config["enable_progress_bar"] is not False:
+            callbacks.append(Progress())
+        if config["enable_checkpointing"] is False:
+            callbacks.remove(best)
+        elif best.monitor is None:  # nothing to choose the best by: the last is all there is
+            best.filename = Path(checkpoints.LAST).stem
+        else:
+            callbacks.append(ModelCheckpoint(filename=Path(checkpoints.LAST).stem, enable_version_counter=False))
+        if self.subcommand == "predict":
+            callbacks.append(PredictionWriter(self.results.folder))
+        return super()._instantiate_trainer(config, callbacks)
+
+    def _flat_settings(self) -> dict[str, Any]:
+        """Returns the settings of model and data as columns of the hyperparameters tab."""
+        config = self.config[self.subcommand]
+        settings: dict[str, Any] = {"epochs": config.trainer.max_epochs, "precision": config.trainer.precision}
+        for part in ("model", "data"):
+            settings[part] = config[part].class_path.rpartition(".")[2]
+            for key, value in config[part].init_args.as_dict().items():
+                if key not in LINKED and value is not None:
+                    settings[f"{part}/{key}"] = value if isinstance(value, (bool, int, float, str)) else str(value)
+        return settings
+
+    def before_fit(self) -> None:
+        """Refuses a run that would end without its test, and says what begins."""
+        if self.config.fit.test_after_fit and not self.datamodule.has_test:
+            raise DataError(
+                f"{self.datamodule.name} has no test images, so that `fit` could not end with a test.\n"
+                "Bring them, or set --test_after_fit false."
+            )
+        parameters = sum(p.numel() for p in self.model.parameters())
+        _say(f"{type(self.model).__name__} ({parameters:,} parameters) on {self.datamodule.name}, run {self._folder}")
+
+    def after_fit(self) -> None:
+        """Tests the best checkpoint once, and sums up."""
+        if self.config.fit.trainer.fast_dev_run:
+            _say("fast_dev_run: one batch each went through; nothing was kept.")
+            return
+        if self.config.fit.test_after_fit:
+            kept = getattr(self.trainer.checkpoint_callback, "best_model_path", None) or None
+            self.trainer.test(
+                self.model, datamodule=self.datamodule, ckpt_path=kept, verbose=False
+            )
+        self._sum_up()
+        _say(f"see    tensorboard --logdir {self._folder.parent.parent}")
+
+    def after_validate(self) -> None:
+        """Sums up."""
+        self._sum_up()
+
+    def after_test(self) -> None:
+        """Sums up."""
+        self._sum_up()
+
+    def after_predict(self) -> None:
+        """Says where the predictions are."""
+        _say(f"predictions  {self._folder / PredictionWriter.FILE}")
+
+    @property
+    def _folder(self) -> Path:
+        return self.results.folder
+
+    def _sum_up(self) -> None:
+        _say(self.results.summary())
+
+    def parse_arguments(self, parser: Any, args: Any) -> None:
+        """Parses, and notes the arguments, since the run is named for its first config."""
+        self._argv = args
+        self.config = parser.parse_args(args)
+
+    def _parse_ckpt_path(self) -> None:
+        """Leaves the config alone: the checkpoint's settings would silently override what the person typed.
+
+        https://github.com/Lightning-AI/pytorch-lightning/issues/21455
+        """
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        try:
+            super()._run_subcommand(subcommand)
+        except LitCNNError:
+            if not self.trainer.global_step and self._folder.exists():
+                shutil.rmtree(self._folder)  # refused before the first step: nothing to keep
+            raise
+
+
+def _construct(cls: type, *args: Any, **kwargs: Any) -> Any:
+    """Builds an object from the config; what its class refuses is an error of the config."""
+    try:
+        return cls(*args, **kwargs)
+    except ValueError as error:
+        raise ConfigError(f"{cls.__name__}: {error}") from error
+
+
+@rank_zero_only
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def run_verb(argv: list[str]) -> None:
+    """Runs one of the Trainer's verbs with its arguments.
+
+    Raises:
+        LitCNNError: If a person has to change something first.
+    """
+    argv = find_configs(argv)
+    settings = given_settings(argv)
+    refuse_unknown_sections(settings)
+    refuse_linked(settings)
+    _quiet()
+    try:
+        LitCLI(
+            LitClassifier,
+            ImageDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            parser_class=Parser,
+            parser_kwargs={"prog": "python -m lit_cnn"},
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            args=argv,
+        )
+    except ParseError as error:
+        raise ConfigError(explain(str(error), settings)) from error
+
+
+def _quiet() -> None:
+    """Silences what Lightning says of things that are as they should be."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # devices it did not find, tips
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 with torch 2.15
+    warnings.filterwarnings("ignore", message="Experiment logs directory")  # TensorBoard's files lie there too
