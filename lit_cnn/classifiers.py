@@ -71,7 +71,7 @@ class LitClassifier(LightningModule):
             self.hparams["image_size"] = size if isinstance(size, int) else list(size)
         self.net = net
         self.loss = build_loss(loss, label_smoothing)
-        self.metrics = nn.ModuleDict(
+        self.metrics = nn.ModuleDict(  # "train" alone would hide nn.Module.train
             {f"{stage}_metrics": accuracy_and_nll(num_classes, f"{stage}/") for stage in ("train", "val", "test")}
         )
         self.test_acc_per_class = accuracy_per_class(num_classes)
@@ -107,9 +107,10 @@ class LitClassifier(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns the loss of one batch."""
         loss = self.loss(*self._count(batch, "train"))
-        every = self.trainer.log_every_n_steps
-        if every and (batch_idx + 1) % every == 0:
-            self.log("train/loss", loss.detach(), prog_bar=True)
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if every and (self.global_step + 1) % every == 0:  # not on every step: a log costs more than a small network
+            learning_rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+            self.log_dict({"train/loss": loss.detach(), "lr": learning_rate})
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -148,7 +149,7 @@ class LitClassifier(LightningModule):
 
     def _log_metrics(self, stage: str) -> None:
         # Logged as metrics and not as values, so that Lightning computes them once, over all devices.
-        self.log_dict(self.metrics[f"{stage}_metrics"], prog_bar=True)  # type: ignore[arg-type]
+        self.log_dict(self.metrics[f"{stage}_metrics"])  # type: ignore[arg-type]
 
     @property
     def _datamodule(self) -> Any:

@@ -66,9 +66,7 @@ def _dispatch(argv: list[str]) -> int:
 
         run_verb(argv)
     else:
-        raise ConfigError(
-            f"There is no verb {argv[0]!r}.{nearest(argv[0], list(VERBS))} There are {', '.join(VERBS)}."
-        )
+        raise ConfigError(f"There is no verb {argv[0]!r}.{nearest(argv[0], list(VERBS))} There are {', '.join(VERBS)}.")
     return 0
 
 

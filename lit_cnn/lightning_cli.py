@@ -36,6 +36,7 @@ from lit_cnn.parser import (
 from lit_cnn.runs import claim_folder
 from lit_cnn.transforms import Augmentation
 
+
 class LitCLI(LightningCLI):
     """LightningCLI with links from the data to the model, a run's folder, and a test at the end of `fit`."""
 
@@ -43,11 +44,19 @@ class LitCLI(LightningCLI):
         """Adds what every verb takes beside model, data and trainer."""
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
-        parser.add_argument("--name", type=str | None, default=None, help="Name of the run's folder, by default that of the first config.")  # noqa: E501
-        parser.add_argument("--test_after_fit", type=bool, default=True, help="End `fit` by testing the best checkpoint once.")  # noqa: E501
+        parser.add_argument(
+            "--name",
+            type=str | None,
+            default=None,
+            help="Name of the run's folder, by default that of the first config.",
+        )
+        parser.add_argument(
+            "--test_after_fit", type=bool, default=True, help="End `fit` by testing the best checkpoint once."
+        )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
             {
+                "trainer.enable_model_summary": False,  # one line at the start says it
                 "checkpoint.filename": Path(checkpoints.BEST).stem,
                 "checkpoint.monitor": "val/acc",
                 "checkpoint.mode": "max",
@@ -84,7 +93,7 @@ class LitCLI(LightningCLI):
         if config.trainer.fast_dev_run:
             self.results = Results(root, settings, config.seed_everything)
             return super().instantiate_trainer(**kwargs)
-        folder = claim_folder(root, "version" if self.subcommand == "fit" else self.subcommand)
+        folder = claim_folder(root, "version" if self.subcommand == "fit" else str(self.subcommand))
         kwargs["default_root_dir"] = folder
         if config.trainer.logger in (None, True):
             kwargs["logger"] = [
@@ -116,7 +125,10 @@ class LitCLI(LightningCLI):
     def _flat_settings(self) -> dict[str, Any]:
         """Returns the settings of model and data as columns of the hyperparameters tab."""
         config = self.config[self.subcommand]
-        settings: dict[str, Any] = {"epochs": config.trainer.max_epochs, "precision": config.trainer.precision}
+        settings: dict[str, Any] = {
+            "epochs": config.trainer.max_epochs,
+            "precision": config.trainer.precision,
+        }
         for part in ("model", "data"):
             settings[part] = config[part].class_path.rpartition(".")[2]
             for key, value in config[part].init_args.as_dict().items():
@@ -128,11 +140,11 @@ class LitCLI(LightningCLI):
         """Refuses a run that would end without its test, and says what begins."""
         if self.config.fit.test_after_fit and not self.datamodule.has_test:
             raise DataError(
-                f"{self.datamodule.name} has no test images, so that `fit` could not end with a test.\n"
+                f"{self.datamodule.dataset_name} has no test images, so that `fit` could not end with a test.\n"
                 "Bring them, or set --test_after_fit false."
             )
         parameters = sum(p.numel() for p in self.model.parameters())
-        _say(f"{type(self.model).__name__} ({parameters:,} parameters) on {self.datamodule.name}, run {self._folder}")
+        _say(f"{type(self.model).__name__} ({parameters:,} parameters) on {self.datamodule.dataset_name}, run {self._folder}")
 
     def after_fit(self) -> None:
         """Tests the best checkpoint once, and sums up."""
@@ -141,9 +153,7 @@ class LitCLI(LightningCLI):
             return
         if self.config.fit.test_after_fit:
             kept = getattr(self.trainer.checkpoint_callback, "best_model_path", None) or None
-            self.trainer.test(
-                self.model, datamodule=self.datamodule, ckpt_path=kept, verbose=False
-            )
+            self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=kept, verbose=False)
         self._sum_up()
         _say(f"see    tensorboard --logdir {self._folder.parent.parent}")
 
@@ -231,5 +241,11 @@ def _quiet() -> None:
     """Silences what Lightning says of things that are as they should be."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)  # devices it did not find, tips
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 with torch 2.15
-    warnings.filterwarnings("ignore", message="Experiment logs directory")  # TensorBoard's files lie there too
+    for message in (
+        ".*LeafSpec.*",  # Lightning 2.6 with torch 2.15
+        "Experiment logs directory",  # TensorBoard's files lie where metrics.csv goes
+        "Total length of `list` across ranks is zero",  # no images held out for validation
+        "The number of training batches .* is smaller than the logging interval",  # metrics come by the epoch
+        "Grad strides do not match bucket view strides",  # DDP on greyscale images; costs nothing noticeable
+    ):
+        warnings.filterwarnings("ignore", message=message)

@@ -55,7 +55,8 @@ def _find(name: str, module: Any, base: type, kind: str) -> type:
     known = [n for n in known if not n.startswith("_")]
     if name not in known:
         raise ValueError(
-            f"`{kind}` {name!r} is not in {module.__name__}.{nearest(name, known)} There are {', '.join(sorted(known))}."
+            f"`{kind}` {name!r} is not in {module.__name__}.{nearest(name, known)} "
+            f"There are {', '.join(sorted(known))}."
         )
     return getattr(module, name)
 
@@ -71,7 +72,9 @@ def _construct(cls: type, argument: str, settings: dict[str, Any], *args: Any, *
     try:
         return cls(*args, **kwargs, **settings)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{cls.__name__} refuses `{argument}` {settings} with lr {_lr(args, kwargs)}: {error}") from None
+        raise ValueError(
+            f"{cls.__name__} refuses `{argument}` {settings} with lr {_lr(args, kwargs)}: {error}"
+        ) from None
 
 
 def _lr(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

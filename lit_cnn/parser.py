@@ -102,7 +102,7 @@ def given_settings(argv: list[str]) -> list[Setting]:
     for path in config_paths(argv):
         try:
             content = yaml.safe_load(path.read_text())
-        except (OSError, yaml.YAMLError):
+        except (OSError, ValueError, yaml.YAMLError):
             continue  # the parser will say so
         if isinstance(content, dict):
             settings += [Setting(key, value, str(path)) for key, value in _flatten(content)]
@@ -116,15 +116,16 @@ def given_settings(argv: list[str]) -> list[Setting]:
 
 
 def _flatten(content: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if prefix:
-        yield prefix, content
+    """Yields all keys below, each with its value; `init_args` is no part of a key, nor is a place in a list."""
     if isinstance(content, dict):
         for key, value in content.items():
             inner = prefix if key == "init_args" else f"{prefix}.{key}".lstrip(".")
-            yield from ((k, v) for k, v in _flatten(value, inner) if k != prefix or key != "init_args")
+            if key != "init_args":
+                yield inner, value
+            yield from _flatten(value, inner)
     elif isinstance(content, list):
         for item in content:
-            yield from ((k, v) for k, v in _flatten(item, prefix) if k != prefix)
+            yield from _flatten(item, prefix)
 
 
 def refuse_linked(settings: list[Setting]) -> None:
@@ -233,22 +234,24 @@ def _short(value: Any, limit: int = 80) -> str:
 
 
 def _subclasses(cls: type) -> list[type]:
-    return [s for c in cls.__subclasses__() for s in (c, *_subclasses(c))]
+    direct: list[type] = cls.__subclasses__()
+    return [s for c in direct for s in (c, *_subclasses(c))]
 
 
 def _classes_of(branch: str) -> list[str]:
-    base = {"model": LitClassifier, "data": ImageDataModule, "data.augment": Augmentation}.get(branch)
-    return [c.__name__ for c in _subclasses(base)] if base else []
+    bases: dict[str, type] = {"model": LitClassifier, "data": ImageDataModule, "data.augment": Augmentation}
+    return [c.__name__ for c in _subclasses(bases[branch])] if branch in bases else []
 
 
 def _known_keys(branch: str) -> list[str]:
-    classes: list[type] = {
+    classes: dict[str, list[type]] = {
         "trainer": [Trainer],
         "checkpoint": [ModelCheckpoint],
         "model": [LitClassifier, *_subclasses(LitClassifier)],
         "data": [ImageDataModule, *_subclasses(ImageDataModule)],
         "data.augment": _subclasses(Augmentation),
-    }.get(branch, [])
+    }
     if not branch:
         return SECTIONS
-    return [name for cls in classes for name in inspect.signature(cls).parameters if name not in ("kwargs", *LINKED)]
+    names = [name for cls in classes.get(branch, []) for name in inspect.signature(cls).parameters]
+    return [name for name in names if name not in ("kwargs", *LINKED)]

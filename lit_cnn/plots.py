@@ -30,7 +30,9 @@ def sample_grid(
         columns: Pairs in a row.
     """
     rows = -(-len(images) // columns)
-    figure, axes = _grid(2 * rows, min(columns, len(images)), f"{title}\nbelow each: as the network sees it ({seen_as})")
+    figure, axes = _grid(
+        2 * rows, min(columns, len(images)), f"{title}\nbelow each: as the network sees it ({seen_as})"
+    )
     for i in range(len(images)):
         row, column = divmod(i, columns)
         _show(axes[2 * row, column], images[i])

@@ -16,7 +16,7 @@ def claim_folder(parent: Path, kind: str) -> Path:
         parent: Where all runs of this name lie.
         kind: "version" for trainings, else the verb.
     """
-    if rank_zero_only.rank != 0:
+    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         return Path(os.environ.get(_CLAIMED, parent))
     parent.mkdir(parents=True, exist_ok=True)
     n = 0

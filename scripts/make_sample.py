@@ -21,7 +21,9 @@ def main() -> None:
     turn = np.array([(labels[:i] == label).sum() for i, label in enumerate(labels)])
     order = np.lexsort((labels, turn))
     np.savez_compressed(TARGET, images=images[order], labels=labels[order].astype(np.uint8))
-    print(f"{TARGET.name}: {len(labels):,} digits, {TARGET.stat().st_size:,} bytes, {np.bincount(labels)} of each class")
+    print(
+        f"{TARGET.name}: {len(labels):,} digits, {TARGET.stat().st_size:,} bytes, {np.bincount(labels)} of each class"
+    )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.data.loader import RawBatch
 from lit_cnn.plots import prediction_grid, sample_grid
+from lit_cnn.transforms.draws import permutation
 
 # A figure takes about half a second. One is drawn in the middle of training only when this many times what the
 # last one took has passed, which bounds the pictures' share of the run to 2 %.
@@ -21,11 +22,13 @@ class Pictures(Callback):
     """Draws training images as the network sees them, and predictions with right and wrong marked.
 
     Args:
+        enabled: Draw at all.
         samples: Images in the grid of samples.
         predictions: Images in the grid of predictions.
     """
 
-    def __init__(self, samples: int = 16, predictions: int = 32):
+    def __init__(self, enabled: bool = True, samples: int = 16, predictions: int = 32):
+        self.enabled = enabled
         self.samples = samples
         self.predictions = predictions
         self._next = 0.0
@@ -33,17 +36,17 @@ class Pictures(Callback):
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draws the first training images beside the network's view of them."""
-        data = _data_of(trainer)
+        data = self._data_of(trainer)
         if data is None or data.preprocess is None:
             return
-        batch = _spread(data, "train", self.samples)
+        batch = _some(data, "train", self.samples)
         seen, _ = data.transform(batch, epoch=trainer.current_epoch)
         changes = ["augmented"] * bool(data.augment) + ["permuted"] * data.permute
         figure = sample_grid(
             batch.images,
             data.preprocess.to_picture(seen),
             [data.class_names[label] for label in batch.labels],
-            f"{data.name}: training images with their labels",
+            f"{data.dataset_name}: training images with their labels",
             ", ".join(changes) or "unchanged",
         )
         _add(trainer, "samples/train", figure)
@@ -67,15 +70,15 @@ class Pictures(Callback):
 
     def _predict(self, trainer: Trainer, pl_module: LightningModule, split: str) -> None:
         start = time.monotonic()
-        data = _data_of(trainer)
+        data = self._data_of(trainer)
         if data is None or not len(data.arrays(split)):
             return
-        batch = _spread(data, split, self.predictions)
+        batch = _some(data, split, self.predictions)
         inputs, labels = data.transform(batch)
         was_training = pl_module.training
         pl_module.eval()
         with torch.no_grad():
-            logits = pl_module(inputs.to(pl_module.device, pl_module.dtype))
+            logits = pl_module(inputs.to(pl_module.device, next(pl_module.parameters()).dtype))
         pl_module.train(was_training)
         confidence, preds = logits.float().softmax(dim=1).cpu().max(dim=1)
         figure = prediction_grid(
@@ -84,27 +87,26 @@ class Pictures(Callback):
             preds.tolist(),
             confidence.tolist(),
             data.class_names,
-            f"{data.name}: predictions on {'validation' if split == 'val' else split} images",
+            f"{data.dataset_name}: predictions on {'validation' if split == 'val' else split} images",
         )
         _add(trainer, f"predictions/{split}", figure)
         end = time.monotonic()
         self._next = end + PATIENCE * (end - start)
 
-
-def _data_of(trainer: Trainer) -> ImageDataModule | None:
-    data = getattr(trainer, "datamodule", None)
-    return data if isinstance(data, ImageDataModule) and _writers(trainer) else None
+    def _data_of(self, trainer: Trainer) -> ImageDataModule | None:
+        data = getattr(trainer, "datamodule", None)
+        drawn = self.enabled and isinstance(data, ImageDataModule) and _writers(trainer)
+        return data if drawn else None
 
 
 def _writers(trainer: Trainer) -> list[TensorBoardLogger]:
     return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
 
 
-def _spread(data: ImageDataModule, split: str, n: int) -> RawBatch:
-    """Returns up to n images, evenly spread over the split, so that a folder sorted by class shows them all."""
+def _some(data: ImageDataModule, split: str, n: int) -> RawBatch:
+    """Returns up to n images of a split, always the same, drawn at random since files may be sorted by class."""
     arrays = data.arrays(split)
-    n = min(n, len(arrays))
-    indices = torch.arange(n) * len(arrays) // n
+    indices = permutation(len(arrays), "pictures", split)[:n].sort().values
     chosen = arrays.subset(indices)
     return RawBatch(chosen.images, chosen.labels, indices)
 

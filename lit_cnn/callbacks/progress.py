@@ -56,7 +56,9 @@ class Progress(ProgressBar):
         self._epoch_line = f"epoch {trainer.current_epoch + 1}{of}"
         self._open(self._epoch_line, trainer.num_training_batches)
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: E501
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Moves the bar."""
         self._advance(batch)
 
@@ -98,16 +100,22 @@ class Progress(ProgressBar):
         """Starts a bar."""
         self._start_evaluation(trainer, "predict", trainer.num_predict_batches)
 
-    def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any) -> None:  # noqa: E501
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any
+    ) -> None:
         """Moves the bar."""
         if trainer.state.fn != "fit":
             self._advance(batch)
 
-    def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any) -> None:  # noqa: E501
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any
+    ) -> None:
         """Moves the bar."""
         self._advance(batch)
 
-    def on_predict_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any) -> None:  # noqa: E501
+    def on_predict_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any
+    ) -> None:
         """Moves the bar."""
         self._advance(batch)
 

@@ -45,13 +45,11 @@ class Results(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Opens the run's row in the hyperparameters tab."""
         self._start = time.perf_counter()
-        data = getattr(trainer, "datamodule", None)
         self.values["parameters"] = sum(p.numel() for p in pl_module.parameters())
         self.values["device"] = str(trainer.strategy.root_device)
         self.values["devices"] = trainer.world_size
         for split in ("train", "val"):
-            if hasattr(data, "arrays"):
-                self.values[f"{split}_images"] = len(data.arrays(split))
+            self._note_images(trainer, split)
         for logger in _tensorboards(trainer):
             settings = {**self.settings, "seed": self.values["seed"]}
             logger.log_hyperparams(settings, {_hp(name): nan for name in METRICS}, step=0)
@@ -91,16 +89,19 @@ class Results(Callback):
 
     def _note_evaluation(self, trainer: Trainer, split: str) -> None:
         self.values |= _metrics(trainer)
-        data = getattr(trainer, "datamodule", None)
+        self._note_images(trainer, split)
+        self._write(trainer)
+
+    def _note_images(self, trainer: Trainer, split: str) -> None:
+        data: Any = getattr(trainer, "datamodule", None)
         if hasattr(data, "arrays"):
             self.values[f"{split}_images"] = len(data.arrays(split))
-        self._write(trainer)
 
     def _note_epoch(self, trainer: Trainer, epoch: int) -> None:
         self._by_epoch[epoch] = _metrics(trainer)
 
     def _write(self, trainer: Trainer) -> None:
-        if not trainer.loggers:
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         for logger in _tensorboards(trainer):
             final = {_hp(name): self.values[name] for name in METRICS if name in self.values}
@@ -119,7 +120,9 @@ class Results(Callback):
                 images = f"  {v[f'{split}_images']:,} images" if f"{split}_images" in v else ""
                 lines.append(f"{split:5}  acc {v[f'{split}/acc']:.2%}  nll {v[f'{split}/nll']:.4f}{images}")
         if "fit_seconds" in v:
-            lines.append(f"time   {v['fit_seconds']:.1f} s for {v['epochs']} epochs; the best by val/acc is {v['epoch']}")
+            lines.append(
+                f"time   {v['fit_seconds']:.1f} s for {v['epochs']} epochs; the best by val/acc is {v['epoch']}"
+            )
         lines.append(f"run    {self.folder}")
         return "\n".join(lines)
 
@@ -145,7 +148,8 @@ def _best_epoch(trainer: Trainer, by_epoch: dict[int, dict[str, float]]) -> int:
     """Returns the epoch of the best checkpoint: the first with the best value of what it monitors."""
     last = max(by_epoch)
     for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint) and callback.monitor in by_epoch[last]:
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(callback, ModelCheckpoint) and monitor in by_epoch[last]:
             sign = 1 if callback.mode == "max" else -1
-            return max(by_epoch, key=lambda epoch: (sign * by_epoch[epoch][callback.monitor], -epoch))
+            return max(by_epoch, key=lambda epoch: (sign * by_epoch[epoch][monitor], -epoch))
     return last

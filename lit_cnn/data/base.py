@@ -42,7 +42,7 @@ class ImageDataModule(LightningDataModule):
     class_names: list[str]
     mean: list[float]
     std: list[float]
-    has_test = True
+    has_test: bool = True  # whether there are test images
 
     def __init__(
         self,
@@ -112,17 +112,17 @@ class ImageDataModule(LightningDataModule):
     def _checked(self, split: str) -> Arrays:
         arrays = self.read(split)
         if not len(arrays):
-            raise DataError(f"{self.name} has no {split} images.")
+            raise DataError(f"{self.dataset_name} has no {split} images.")
         outside = arrays.labels[(arrays.labels < 0) | (arrays.labels >= self.num_classes)]
         if len(outside):
             raise DataError(
-                f"{self.name} has the label {int(outside[0])} among its {split} images, "
+                f"{self.dataset_name} has the label {int(outside[0])} among its {split} images, "
                 f"but with {self.num_classes} classes labels go from 0 to {self.num_classes - 1}."
             )
         return arrays
 
     @property
-    def name(self) -> str:
+    def dataset_name(self) -> str:
         """What to call the dataset in messages and pictures."""
         return type(self).__name__.removesuffix("DataModule")
 
@@ -181,7 +181,7 @@ class ImageDataModule(LightningDataModule):
         """Returns what a checkpoint has to know to prepare other images in the same way."""
         assert self.preprocess is not None, "setup comes first"
         return {
-            "dataset": self.name,
+            "dataset": self.dataset_name,
             "class_names": list(self.class_names),
             "preprocess": self.preprocess.settings,
         }

@@ -44,7 +44,9 @@ def to_pixels(image: Image.Image, in_channels: int, image_size: tuple[int, int])
 
 
 def as_batch(
-    images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"], in_channels: int, image_size: tuple[int, int]
+    images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"],
+    in_channels: int,
+    image_size: tuple[int, int],
 ) -> UInt8[Tensor, "b c h w"]:
     """Returns images of any kind as one batch.
 

@@ -102,11 +102,7 @@ class ImageFolderDataModule(ImageDataModule):
         self.shape = folder.shape_of(self.data_dir, self.class_names, in_channels, size)
         self.in_channels = self.shape.in_channels
         self.image_size = self.shape.image_size
-
-    @property
-    def has_test(self) -> bool:  # type: ignore[override]
-        """Whether there is a folder of test images."""
-        return (self.data_dir / "test").is_dir()
+        self.has_test = (self.data_dir / "test").is_dir()
 
     def read(self, split: str) -> Arrays:
         """Decodes the images."""

@@ -9,7 +9,13 @@ from lit_cnn.transforms.draws import key_of, random_bits
 
 
 def make_images(
-    n: int, num_classes: int, in_channels: int, image_size: tuple[int, int], noise: float, seed: int, split: str
+    n: int,
+    num_classes: int,
+    in_channels: int,
+    image_size: tuple[int, int],
+    noise: float,
+    seed: int,
+    split: str,
 ) -> Arrays:
     """Returns images whose class is a smooth pattern, shifted at random and covered with noise.
 

@@ -1,0 +1,80 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from test_cli import SMALL, run_folder
+
+from lit_cnn.plots import prediction_grid, sample_grid
+
+
+@pytest.fixture
+def events(lit_cnn):
+    outcome = lit_cnn("fit", "--model", "LitLeNet", *SMALL, "--data.permute", "true", "--trainer.log_every_n_steps", 5)
+    assert outcome.code == 0
+    accumulator = EventAccumulator(str(run_folder(outcome.out)), size_guidance={"scalars": 0, "images": 0})
+    return accumulator.Reload()
+
+
+def test_tensorboard_holds_scalars_by_their_names(events):
+    scalars = events.Tags()["scalars"]
+    assert {f"{split}/{m}" for split in ("train", "val", "test") for m in ("acc", "nll")} <= set(scalars)
+    assert [e.step for e in events.Scalars("lr")] == [4, 9, 14]
+    assert len(events.Scalars("val/acc")) == 2
+    assert {f"test/acc_of/pattern {c}" for c in range(3)} <= set(scalars)
+
+
+def test_hyperparameters_tab_holds_the_final_metrics(events):
+    for split in ("val", "test"):
+        for metric in ("acc", "nll"):
+            last = events.Scalars(f"hp/{split}_{metric}")[-1].value
+            shown = [e.value for e in events.Scalars(f"{split}/{metric}")]
+            assert last in shown
+    plugin = events.SummaryMetadata("_hparams_/session_start_info").plugin_data
+    for setting in (b"model/lr", b"data/permute", b"data/batch_size", b"seed"):
+        assert setting in plugin.content
+
+
+def test_pictures_are_there_and_not_empty(events):
+    assert set(events.Tags()["images"]) == {"samples/train", "predictions/val", "predictions/test"}
+    for tag in events.Tags()["images"]:
+        image = Image.open(io.BytesIO(events.Images(tag)[-1].encoded_image_string))
+        assert min(image.size) > 100
+        assert np.asarray(image.convert("L")).std() > 20
+
+
+def test_pictures_can_be_turned_off(lit_cnn):
+    outcome = lit_cnn("fit", "--model", "LitLeNet", *SMALL, "--pictures.enabled", "false")
+    assert EventAccumulator(str(run_folder(outcome.out))).Reload().Tags()["images"] == []
+
+
+def test_epochs_are_printed_as_lines(lit_cnn):
+    out = lit_cnn("fit", "--model", "LitLeNet", *SMALL).out
+    lines = [line for line in out.splitlines() if line.startswith("epoch ")]
+    assert len(lines) == 2
+    assert all("train acc" in line and "val acc" in line for line in lines)
+    silent = lit_cnn("fit", "--model", "LitLeNet", *SMALL, "--trainer.enable_progress_bar", "false").out
+    assert "epoch 1/2" not in silent
+
+
+def test_sample_grid_shows_both_views():
+    images = torch.randint(0, 256, (5, 1, 8, 8), dtype=torch.uint8)
+    figure = sample_grid(images, images.flip(-1), list("abcde"), "title", "mirrored", columns=3)
+    shown = [axis.images[0].get_array() for axis in figure.axes if axis.images]
+    assert len(shown) == 10
+    by_place = {axis.get_subplotspec().num1: axis.images[0].get_array() for axis in figure.axes if axis.images}
+    assert np.array_equal(by_place[0], images[0, 0].numpy())
+    assert np.array_equal(by_place[3], images[0, 0].flip(-1).numpy())
+    assert "mirrored" in figure.get_suptitle()
+
+
+def test_prediction_grid_marks_right_and_wrong():
+    images = torch.randint(0, 256, (3, 3, 8, 8), dtype=torch.uint8)
+    figure = prediction_grid(images, [0, 1, 1], [0, 1, 0], [0.9, 0.8, 0.7], ["cat", "dog"], "title")
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles == ["cat 90%", "dog 80%", "cat 70%\nis dog"]
+    colours = [axis.title.get_color() for axis in figure.axes]
+    assert colours[0] == colours[1] != colours[2]
+    assert figure.get_suptitle() == "title: 2 of 3 right"

@@ -1,0 +1,162 @@
+import lightning.pytorch as L
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import lit_cnn
+from lit_cnn.classifiers import LitClassifier
+
+# The smallest images that each class takes, and settings that keep it small.
+LIT_CLASSES = {
+    "LitMLP": ((1, 2, 3), {}),
+    "LitCNN": ((1, 16, 16), {}),
+    "LitLeNet": ((3, 16, 16), {}),
+    "LitVGG": ((3, 32, 32), {"widths": [4, "M", 8, "M", 8, "M", 8, "M", 8, "M"]}),
+}
+
+
+@pytest.fixture
+def trainer(tmp_path):
+    return L.Trainer(
+        max_epochs=2,
+        accelerator="cpu",
+        default_root_dir=tmp_path,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def loader(n=40, shape=(1, 4, 4), classes=3, batch_size=8):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(n, *shape, generator=generator)
+    labels = torch.randint(0, classes, (n,), generator=generator)
+    return DataLoader(TensorDataset(images, labels), batch_size=batch_size)
+
+
+def small_net(classes=3):
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, classes))
+
+
+def test_every_lit_class_is_tested_here():
+    assert set(LIT_CLASSES) == {
+        c.__name__ for c in LitClassifier.__subclasses__() if c.__module__ == "lit_cnn.classifiers"
+    }
+
+
+@pytest.mark.parametrize("name", LIT_CLASSES)
+def test_lit_class_trains_and_comes_back_from_its_checkpoint(name, trainer, tmp_path):
+    shape, settings = LIT_CLASSES[name]
+    cls = getattr(lit_cnn, name)
+    module = cls(in_channels=shape[0], num_classes=3, image_size=shape[1:], **settings)
+    before = {k: v.clone() for k, v in module.state_dict().items()}
+    trainer.fit(module, loader(shape=shape), loader(shape=shape))
+    assert any(not torch.equal(v, before[k]) for k, v in module.state_dict().items())
+    assert {"train/acc", "train/nll", "val/acc", "val/nll"} <= set(trainer.callback_metrics)
+    trainer.save_checkpoint(tmp_path / "x.ckpt")
+    again = cls.load_from_checkpoint(tmp_path / "x.ckpt", weights_only=True).eval()
+    images = torch.randn(2, *shape)
+    assert torch.equal(again(images), module.eval()(images))
+    assert dict(again.hparams) == dict(module.hparams)
+
+
+@pytest.mark.parametrize("name", LIT_CLASSES)
+def test_lit_class_works_without_arguments(name):
+    module = getattr(lit_cnn, name)()
+    shape = (module.hparams["in_channels"], module.hparams["image_size"], module.hparams["image_size"])
+    assert module(torch.randn(2, *shape)).shape == (2, 10)
+
+
+def test_classifier_takes_foreign_networks_and_loaders(trainer):
+    module = LitClassifier(small_net(), num_classes=3, lr=0.1)
+    trainer.fit(module, loader())
+    (values,) = trainer.test(module, loader(), verbose=False)
+    with torch.no_grad():
+        images, labels = (torch.cat(parts) for parts in zip(*loader(), strict=True))
+        logits = module.eval()(images)
+    assert values["test/acc"] == pytest.approx(float((logits.argmax(1) == labels).float().mean()))
+    assert values["test/nll"] == pytest.approx(float(nn.functional.cross_entropy(logits, labels)), rel=1e-5)
+    of_1 = labels == 1
+    assert values["test/acc_of/1"] == pytest.approx(float((logits.argmax(1) == 1)[of_1].float().mean()))
+
+
+class NoteLearningRates(L.Callback):
+    def __init__(self):
+        self.rates = []
+
+    def on_train_batch_start(self, trainer, *_):
+        self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+
+@pytest.mark.parametrize(("interval", "different"), [("step", 10), ("epoch", 2)])
+def test_scheduler_is_stepped_by_its_interval(trainer, interval, different):
+    noted = NoteLearningRates()
+    trainer.callbacks.append(noted)
+    module = LitClassifier(
+        small_net(), 3, lr=0.1, optimizer="SGD", scheduler="CosineAnnealingLR", scheduler_interval=interval
+    )
+    trainer.fit(module, loader())
+    assert len(noted.rates) == 10
+    assert len(set(noted.rates)) == different
+    steps = [i if interval == "step" else i // 5 for i in range(10)]
+    expected = [0.05 * (1 + torch.cos(torch.tensor(torch.pi * s / different))) for s in steps]
+    assert noted.rates == pytest.approx([float(e) for e in expected], rel=1e-4)
+
+
+def test_one_cycle_spans_the_run(trainer):
+    noted = NoteLearningRates()
+    trainer.callbacks.append(noted)
+    module = LitClassifier(
+        small_net(), 3, lr=0.1, optimizer="SGD", optimizer_args={"momentum": 0.9},
+        scheduler="OneCycleLR", scheduler_interval="step",
+    )  # fmt: skip
+    trainer.fit(module, loader())
+    assert max(noted.rates) == pytest.approx(0.1, rel=0.05)
+    assert noted.rates[0] == pytest.approx(0.1 / 25)
+    assert noted.rates[-1] < 1e-5
+
+
+def test_plateau_scheduler_follows_the_validation(trainer):
+    module = LitClassifier(small_net(), 3, scheduler="ReduceLROnPlateau", scheduler_args={"patience": 0})
+    trainer.fit(module, loader(), loader())
+    assert module.lr_schedulers().last_epoch == 2
+
+
+def test_training_reduces_the_loss_of_every_name(trainer):
+    for loss in ("cross_entropy", "nll", "hinge"):
+        module = LitClassifier(small_net(), 3, lr=0.05, loss=loss)
+        images, labels = next(iter(loader(40, batch_size=40)))
+        before = float(module.loss(module(images), labels))
+        L.Trainer(
+            max_epochs=20, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False,
+        ).fit(module, loader())  # fmt: skip
+        assert float(module.loss(module(images), labels)) < 0.8 * before
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"lr": -0.1}, "learning rate above 0, but got -0.1"),
+        ({"lr": float("nan")}, "learning rate above 0, but got nan"),
+        ({"optimizer": "Adm"}, "Did you mean 'Adam'"),
+        ({"scheduler": "OneCycle"}, "Did you mean 'OneCycleLR'"),
+        ({"label_smoothing": 2}, "from 0 up to 1, but got 2"),
+    ],
+)
+def test_wrong_settings_are_refused_when_the_module_is_built(settings, match):
+    with pytest.raises(ValueError, match=match):
+        LitClassifier(small_net(), 3, **settings)
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+def test_precisions_work_with_our_data(tmp_path, precision):
+    data = lit_cnn.SyntheticDataModule(num_classes=3, image_size=16, train_images=100, batch_size=32)
+    module = lit_cnn.LitLeNet(num_classes=3, image_size=16)
+    trainer = L.Trainer(
+        max_epochs=1, accelerator="cpu", precision=precision, logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(module, data)
+    assert 0 < float(trainer.callback_metrics["val/nll"]) < 3

@@ -1,0 +1,257 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+SMALL = (
+    "--data", "SyntheticDataModule", "--data.train_images", "300", "--data.test_images", "103",
+    "--data.image_size", "16", "--data.num_classes", "3", "--data.batch_size", "32",
+    "--trainer.max_epochs", "2", "--trainer.accelerator", "cpu",
+)  # fmt: skip
+
+
+def run_folder(out: str) -> Path:
+    (line,) = [line for line in out.splitlines() if line.startswith("run ")]
+    return Path(line.removeprefix("run").strip())
+
+
+@pytest.fixture
+def trained(lit_cnn):
+    outcome = lit_cnn("fit", "--model", "LitLeNet", *SMALL)
+    assert outcome.code == 0, outcome.err
+    return run_folder(outcome.out)
+
+
+def test_fit_leaves_everything_in_the_run_folder(lit_cnn, trained):
+    assert trained == Path("logs/LitLeNet/version_0")
+    names = {p.relative_to(trained).as_posix() for p in trained.rglob("*") if "events" not in p.name}
+    assert {
+        "config.yaml",
+        "metrics.csv",
+        "results.json",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+    } <= names
+    results = json.loads((trained / "results.json").read_text())
+    assert all(0 <= results[f"{split}/acc"] <= 1 for split in ("train", "val", "test"))
+    assert (results["train_images"], results["val_images"], results["test_images"]) == (270, 30, 103)
+    assert (results["epochs"], results["steps"], results["seed"]) == (2, 18, 0)
+    assert results["test/acc"] * 103 == pytest.approx(round(results["test/acc"] * 103), abs=1e-4)
+    rows = list(csv.DictReader((trained / "metrics.csv").open()))
+    val = [float(r["val/acc"]) for r in rows if r["val/acc"]]
+    assert len(val) == 2
+    assert results["val/acc"] == max(val)
+    assert results["epoch"] == val.index(max(val)) + 1
+
+
+def test_the_same_config_gives_the_same_figures(lit_cnn, trained):
+    outcome = lit_cnn("fit", "--config", trained / "config.yaml")
+    again = run_folder(outcome.out)
+    assert again == Path("logs/LitLeNet/version_1")
+    first, second = (json.loads((f / "results.json").read_text()) for f in (trained, again))
+    for values in (first, second):
+        values.pop("fit_seconds")
+    assert first == second
+    other = lit_cnn("fit", "--config", trained / "config.yaml", "--seed_everything", 1)
+    assert json.loads((run_folder(other.out) / "results.json").read_text())["test/nll"] != first["test/nll"]
+
+
+def test_verbs_give_the_figures_of_fit(lit_cnn, trained):
+    results = json.loads((trained / "results.json").read_text())
+    test = lit_cnn("test", "--config", trained / "config.yaml", "--ckpt_path", trained)
+    assert test.code == 0
+    assert json.loads(Path("logs/LitLeNet/test_0/results.json").read_text())["test/nll"] == results["test/nll"]
+    validate = lit_cnn(
+        "validate", "--config", trained / "config.yaml", "--ckpt_path", trained / "checkpoints/best.ckpt"
+    )
+    assert validate.code == 0
+    assert json.loads(Path("logs/LitLeNet/validate_0/results.json").read_text())["val/nll"] == results["val/nll"]
+    predict = lit_cnn("predict", "--config", trained / "config.yaml", "--ckpt_path", trained)
+    assert predict.code == 0
+    rows = list(csv.DictReader(Path("logs/LitLeNet/predict_0/predictions.csv").open()))
+    assert len(rows) == 103
+    assert sum(int(r["right"]) for r in rows) == round(results["test/acc"] * 103)
+    assert all((r["predicted"] == r["label"]) == (r["right"] == "1") for r in rows)
+
+
+def test_fit_without_test_leaves_the_test_images_alone(lit_cnn, monkeypatch):
+    outcome = lit_cnn("fit", "--model", "LitLeNet", *SMALL, "--test_after_fit", "false")
+    assert "test/acc" not in json.loads((run_folder(outcome.out) / "results.json").read_text())
+
+
+def test_fit_without_validation_tests_the_last_weights(lit_cnn):
+    outcome = lit_cnn("fit", "--model", "LitLeNet", *SMALL, "--data.val_size", "0")
+    assert outcome.code == 0
+    folder = run_folder(outcome.out)
+    assert [p.name for p in (folder / "checkpoints").iterdir()] == ["last.ckpt"]
+    results = json.loads((folder / "results.json").read_text())
+    assert results["epoch"] == 2
+    assert "val/acc" not in results
+    assert "test/acc" in results
+
+
+def test_configs_are_merged_from_left_to_right(lit_cnn, tmp_path):
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump({"model": {"class_path": "LitMLP", "init_args": {"lr": 0.5}}}))
+    (tmp_path / "b.yaml").write_text(yaml.safe_dump({"model": {"init_args": {"hidden": [3]}}, "seed_everything": 9}))
+    outcome = lit_cnn(
+        "fit", "--config", "a.yaml", "--config", "b.yaml", "--data", "SampleDataModule",
+        "--model.optimizer", "SGD", "--print_config",
+    )  # fmt: skip
+    config = yaml.safe_load(outcome.out)
+    model = config["model"]["init_args"]
+    assert (model["lr"], model["hidden"], model["optimizer"]) == (0.5, [3], "SGD")
+    assert config["seed_everything"] == 9
+    assert "num_classes" not in model  # the data decides it
+
+
+def test_shipped_configs_are_found_by_name(lit_cnn):
+    by_name = lit_cnn("fit", "--config", "quickstart", "--print_config")
+    by_path = lit_cnn("fit", "--config", "configs/quickstart.yaml", "--print_config")
+    assert by_name.code == by_path.code == 0
+    assert by_name.out == by_path.out
+
+
+def test_fast_dev_run_keeps_nothing(lit_cnn):
+    outcome = lit_cnn("fit", "--config", "quickstart", "--config", "overlays/debug")
+    assert outcome.code == 0
+    assert "nothing was kept" in outcome.out
+    assert not Path("logs").exists()
+
+
+def test_help_names_the_verbs(lit_cnn):
+    for argv in ([], ["--help"]):
+        outcome = lit_cnn(*argv)
+        assert outcome.code == 0
+        for verb in ("fit", "validate", "test", "predict"):
+            assert f"\n  {verb} " in outcome.out
+
+
+def test_help_of_a_verb_explains(lit_cnn):
+    outcome = lit_cnn("fit", "--model.help", "LitVGG")
+    assert outcome.code == 0
+    assert "Learning rate, above 0." in " ".join(outcome.out.split())
+
+
+BAD_INPUT = [
+    (["fot"], 2, "There is no verb 'fot'. Did you mean 'fit'?"),
+    (["fit"], 2, "Missing: model and data"),
+    (["fit", "--config", "quickstar"], 2, "Did you mean 'quickstart'?"),
+    (["--model.lrr", "0.1"], 2, "Unknown key model.lrr: 0.1 (command line). Did you mean 'lr'?"),
+    (
+        ["--trainer.max_epoch", "3"],
+        2,
+        "Unknown key trainer.max_epoch: 3 (command line). Did you mean 'max_epochs'?",
+    ),
+    (["--model.lr", "abc"], 2, "model.lr: abc (command line) is not what is expected here: a number."),
+    (["--model.lr=-1"], 2, "learning rate above 0, but got -1.0"),
+    (["--model.loss", "hing"], 2, "expected here: one of cross_entropy, nll, hinge"),
+    (["--model", "LitVG"], 2, "there is no class LitVG (command line). Did you mean 'LitVGG'?"),
+    (["--model", "torch.nn.Linear"], 2, "torch.nn.Linear (command line) is not a LitClassifier"),
+    (["--model", "LitVGG"], 2, "needs images of at least 32 pixels, but got 28 x 28"),
+    (["--model.num_classes", "3"], 2, "model.num_classes: 3 (command line) is not yours to set"),
+    (["--model.optimizer_args", "{momentm: 1}"], 2, "'momentm', which Adam does not take"),
+    (
+        ["--trainer.max_epochs", "many"],
+        2,
+        "trainer.max_epochs: many (command line) is not what is expected here: a whole",
+    ),
+    (["--trainer.accelerator", "tpux"], 2, "invalid accelerator name"),
+    (["--data.batch_size", "5000"], 2, "`batch_size` is 5000, but there are only 3600 training images"),
+    (["--data.augment.p", "2", "--data.augment+=RandomFlp"], 2, "RandomFlp"),
+    (["--data", "MNISTDataModule", "--data.data_dir", "half"], 3, "half/MNIST/raw is incomplete"),
+    (["--data", "ImageFolderDataModule", "--data.data_dir", "nowhere"], 3, "There is no folder"),
+    (["--ckpt_path", "nowhere"], 4, "There is no checkpoint nowhere"),
+    (["--ckpt_path", "text.ckpt"], 4, "text.ckpt cannot be read as a checkpoint"),
+    (["test", "--config", "quickstart"], 4, "`test` needs a trained network"),
+]
+
+
+@pytest.mark.parametrize(("argv", "code", "message"), BAD_INPUT, ids=[" ".join(b[0]) for b in BAD_INPUT])
+def test_bad_input_is_answered_in_three_lines(lit_cnn, argv, code, message):
+    Path("text.ckpt").write_text("not a checkpoint")
+    Path("half/MNIST/raw").mkdir(parents=True)
+    Path("half/MNIST/raw/train-images-idx3-ubyte").write_bytes(b"")
+    if argv[0].startswith("--"):
+        argv = ["fit", "--config", "quickstart", *argv]
+    outcome = lit_cnn(*argv)
+    lines = [line for line in outcome.err.splitlines() if not line.startswith("Seed set to")]
+    assert outcome.code == code
+    assert message in " ".join(lines)
+    assert 1 <= len(lines) <= 3
+    assert "Traceback" not in outcome.err
+    assert not list(Path().glob("logs/*/*")), "a refused run leaves no folder"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": {"init_args": {"lrr": 3}}}, "Unknown key model.lrr: 3 (bad.yaml). Did you mean 'lr'?"),
+        ({"trainner": {}}, "Unknown key trainner: {} (bad.yaml). Did you mean 'trainer'?"),
+        (
+            {"trainer": {"max_epoch": 1}},
+            "Unknown key trainer.max_epoch: 1 (bad.yaml). Did you mean 'max_epochs'?",
+        ),
+        ({"model": {"init_args": {"num_classes": 5}}}, "model.num_classes: 5 (bad.yaml) is not yours to set"),
+        ({"data": {"init_args": {"augment": [{"class_path": "RandomFlop"}]}}}, "Did you mean 'RandomFlip'?"),
+        (
+            {"data": {"init_args": {"augment": [{"class_path": "RandomFlip", "init_args": {"q": 1}}]}}},
+            "augment.q: 1 (bad",
+        ),
+        (
+            {"data": {"init_args": {"batch_size": 3.5}}},
+            "data.batch_size: 3.5 (bad.yaml) is not what is expected here",
+        ),
+    ],
+)
+def test_bad_config_is_answered_with_key_value_and_file(lit_cnn, change, message):
+    Path("bad.yaml").write_text(yaml.safe_dump(change))
+    outcome = lit_cnn("fit", "--config", "quickstart", "--config", "bad.yaml")
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert len(outcome.err.splitlines()) <= 3
+
+
+def test_invalid_yaml_is_named(lit_cnn):
+    Path("bad.yaml").write_text("a: [1")
+    outcome = lit_cnn("fit", "--config", "bad.yaml")
+    assert outcome.code == 2
+    assert "not valid YAML" in outcome.err
+
+
+def test_checkpoint_of_another_network_is_refused(lit_cnn, trained):
+    outcome = lit_cnn("test", "--model", "LitMLP", *SMALL, "--ckpt_path", trained)
+    assert outcome.code == 4
+    assert "is of another network than the config's LitMLP" in outcome.err
+
+
+def test_image_folder_without_test_images_is_refused_before_training(lit_cnn, image_folder):
+    for path in sorted((image_folder / "test").rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    (image_folder / "test").rmdir()
+    argv = ("fit", "--model", "LitMLP", "--data", "ImageFolderDataModule", "--data.data_dir", image_folder,
+            "--data.batch_size", 8, "--trainer.max_epochs", 1, "--trainer.accelerator", "cpu")  # fmt: skip
+    refused = lit_cnn(*argv)
+    assert refused.code == 3
+    assert "Bring them, or set --test_after_fit false" in refused.err
+    assert lit_cnn(*argv, "--test_after_fit", "false").code == 0
+
+
+def test_debug_shows_the_traceback(lit_cnn, monkeypatch):
+    monkeypatch.setenv("LIT_CNN_DEBUG", "1")
+    outcome = lit_cnn("fit", "--config", "quickstart", "--model.lr=-1")
+    assert outcome.code == 2
+    assert "Traceback" in outcome.err
+
+
+def test_checkpoint_is_read_without_running_what_it_holds(lit_cnn, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "touched",))
+
+    torch.save({"state_dict": {}, "class_path": "x", "evil": Evil()}, tmp_path / "evil.ckpt")
+    outcome = lit_cnn("test", "--config", "quickstart", "--ckpt_path", tmp_path / "evil.ckpt")
+    assert outcome.code == 4
+    assert not (tmp_path / "touched").exists()

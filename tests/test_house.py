@@ -1,0 +1,123 @@
+"""The order of the house: which way imports run, and that configs, names and README agree."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import lit_cnn
+from lit_cnn.parser import SECTIONS, shipped_configs
+
+PACKAGE = Path(lit_cnn.__file__).parent
+ROOT = PACKAGE.parent
+CONFIGS = {name: path for name, path in shipped_configs().items() if not name.startswith("overlays/")}
+OVERLAYS = {name: path for name, path in shipped_configs().items() if name.startswith("overlays/")}
+
+# What each part of the package may import of the others.
+MAY_IMPORT = {
+    "models": {"errors", "sizes"},
+    "transforms": set(),
+    "plots": set(),
+    "metrics": set(),
+    "losses": set(),
+    "optimizers": {"errors"},
+    "data": {"errors", "sizes", "transforms"},
+    "classifiers": {"data", "losses", "metrics", "models", "optimizers", "transforms"},
+    "checkpoints": {"classifiers", "errors", "transforms"},
+    "callbacks": {"data", "plots", "transforms"},
+}
+
+
+def imports_of(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def files_of(part: str) -> list[Path]:
+    return sorted((PACKAGE / part).rglob("*.py")) or [PACKAGE / f"{part}.py"]
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_imports_run_one_way(part):
+    for path in files_of(part):
+        ours = {m.split(".")[1] for m in imports_of(path) if m.startswith("lit_cnn.")}
+        assert ours - {part} <= MAY_IMPORT[part], path
+
+
+@pytest.mark.parametrize("part", ["models", "transforms", "plots", "losses", "optimizers"])
+def test_networks_transforms_and_plots_import_no_lightning(part):
+    for path in files_of(part):
+        assert not [m for m in imports_of(path) if m.startswith(("lightning", "pytorch_lightning"))], path
+
+
+def test_files_can_be_read_in_one_sitting():
+    long = {p.name: n for p in PACKAGE.rglob("*.py") if (n := len(p.read_text().splitlines())) > 300}
+    assert long == {}
+
+
+def test_every_name_that_others_import_is_there():
+    for name in lit_cnn.__all__:
+        assert getattr(lit_cnn, name) is not None
+    homes = {name for names in lit_cnn._HOMES.values() for name in names}
+    assert homes | {"models"} == set(lit_cnn.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'LitNothing'"):
+        _ = lit_cnn.LitNothing
+
+
+def test_docstring_examples_run():
+    import doctest
+
+    tried = 0
+    for path in PACKAGE.rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        if not module.endswith("__main__"):
+            result = doctest.testmod(importlib.import_module(module.removesuffix(".__init__")))
+            assert result.failed == 0, module
+            tried += result.attempted
+    assert tried >= 8
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_config_is_a_complete_run_with_a_header(name, lit_cnn):
+    path = CONFIGS[name]
+    header = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    for what in ("Result:", "Time:", f"python -m lit_cnn fit --config configs/{name}.yaml"):
+        assert any(what in line for line in header), what
+    printed = lit_cnn("fit", "--config", path, "--print_config")
+    assert printed.code == 0, printed.err
+    assert set(yaml.safe_load(path.read_text())) <= set(yaml.safe_load(printed.out))
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_overlay_goes_on_top_of_a_config(name, lit_cnn):
+    printed = lit_cnn("fit", "--config", "quickstart", "--config", OVERLAYS[name], "--print_config")
+    assert printed.code == 0, printed.err
+    for section, content in yaml.safe_load(OVERLAYS[name].read_text()).items():
+        assert content.items() <= yaml.safe_load(printed.out)[section].items()
+
+
+def test_sections_are_those_of_the_parser(lit_cnn):
+    printed = yaml.safe_load(lit_cnn("fit", "--config", "quickstart", "--print_config").out)
+    assert set(printed) <= set(SECTIONS)
+
+
+def test_configs_are_tabulated():
+    table = (ROOT / "configs" / "README.md").read_text()
+    assert [name for name in (*CONFIGS, *OVERLAYS) if f"`{name}`" not in table] == []
+
+
+def test_readme_names_what_exists():
+    readme = (ROOT / "README.md").read_text()
+    for line in readme.splitlines():
+        if line.startswith("python -m lit_cnn") and "--config" in line:
+            assert any(f"configs/{name}.yaml" in line or f"--config {name}" in line for name in CONFIGS), line
+    for name in ("LitVGG", "CIFAR10DataModule", "lit_cnn.load"):
+        assert name in readme
