@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        fault = _fault_of(error)
+        fault = error if isinstance(error, LitCNNError) else None
         if fault is None or os.environ.get("LIT_CNN_DEBUG") == "1":
             traceback.print_exc()
             return fault.exit_code if fault else 1
@@ -68,15 +68,6 @@ def _dispatch(argv: list[str]) -> int:
     else:
         raise ConfigError(f"There is no verb {argv[0]!r}.{nearest(argv[0], list(VERBS))} There are {', '.join(VERBS)}.")
     return 0
-
-
-def _fault_of(error: BaseException | None) -> LitCNNError | None:
-    """Returns the fault of a person's that an error comes from; the parser wraps what a class refuses."""
-    while error is not None:
-        if isinstance(error, LitCNNError):
-            return error
-        error = error.__cause__
-    return None
 
 
 def run() -> None:

@@ -30,5 +30,7 @@ def nearest(name: str, known: list[str]) -> str:
     import difflib
 
     lowered = {k.lower(): k for k in known}
+    if name in known:
+        return ""
     matches = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
     return f" Did you mean {lowered[matches[0]]!r}?" if matches else ""

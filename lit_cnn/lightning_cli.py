@@ -34,7 +34,6 @@ from lit_cnn.parser import (
     refuse_unknown_sections,
 )
 from lit_cnn.runs import claim_folder
-from lit_cnn.transforms import Augmentation
 
 
 class LitCLI(LightningCLI):
@@ -65,8 +64,6 @@ class LitCLI(LightningCLI):
             }
         )
         parser.add_lightning_class_args(Pictures, "pictures")
-        for base in (LitClassifier, ImageDataModule, Augmentation):
-            parser.add_instantiator(_construct, base, subclasses=True)
 
     def before_instantiate_classes(self) -> None:
         """Settles the run's name and the checkpoint before anything is built."""
@@ -82,6 +79,13 @@ class LitCLI(LightningCLI):
             )
         if config.data.init_args.val_size == 0:
             config.checkpoint.monitor = None
+
+    def instantiate_classes(self) -> None:
+        """Builds data, model and trainer; what their classes refuse is an error of the config."""
+        try:
+            super().instantiate_classes()
+        except (ValueError, MisconfigurationException) as error:
+            raise _refusal(error) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the Trainer with the run's folder, loggers and callbacks."""
@@ -103,16 +107,16 @@ class LitCLI(LightningCLI):
         self.results = Results(folder, settings, config.seed_everything)
         try:
             return super().instantiate_trainer(**kwargs)
-        except (ValueError, MisconfigurationException) as error:
+        except (ValueError, MisconfigurationException):
             folder.rmdir()
-            raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
+            raise
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         best = next(c for c in callbacks if isinstance(c, ModelCheckpoint))
         callbacks.append(self.results)
         if config["enable_progress_bar"] is not False:
             callbacks.append(Progress())
-        if config["enable_checkpointing"] is False:
+        if config["enable_checkpointing"] is False or self.subcommand != "fit":
             callbacks.remove(best)
         elif best.monitor is None:  # nothing to choose the best by: the last is all there is
             best.filename = Path(checkpoints.LAST).stem
@@ -144,7 +148,9 @@ class LitCLI(LightningCLI):
                 "Bring them, or set --test_after_fit false."
             )
         parameters = sum(p.numel() for p in self.model.parameters())
-        _say(f"{type(self.model).__name__} ({parameters:,} parameters) on {self.datamodule.dataset_name}, run {self._folder}")
+        _say(
+            f"{type(self.model).__name__} ({parameters:,} parameters) on {self.datamodule.dataset_name}, run {self._folder}"
+        )
 
     def after_fit(self) -> None:
         """Tests the best checkpoint once, and sums up."""
@@ -196,12 +202,11 @@ class LitCLI(LightningCLI):
             raise
 
 
-def _construct(cls: type, *args: Any, **kwargs: Any) -> Any:
-    """Builds an object from the config; what its class refuses is an error of the config."""
-    try:
-        return cls(*args, **kwargs)
-    except ValueError as error:
-        raise ConfigError(f"{cls.__name__}: {error}") from error
+def _refusal(error: BaseException) -> LitCNNError:
+    """Returns what a class had to say; the parser wraps it once for each type that it tried."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error if isinstance(error, LitCNNError) else ConfigError(" ".join(str(error).split()))
 
 
 @rank_zero_only
@@ -245,6 +250,7 @@ def _quiet() -> None:
         ".*LeafSpec.*",  # Lightning 2.6 with torch 2.15
         "Experiment logs directory",  # TensorBoard's files lie where metrics.csv goes
         "Total length of `list` across ranks is zero",  # no images held out for validation
+        "Be aware that when using `ckpt_path`",  # to test, no callback of the training is needed
         "The number of training batches .* is smaller than the logging interval",  # metrics come by the epoch
         "Grad strides do not match bucket view strides",  # DDP on greyscale images; costs nothing noticeable
     ):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 import lit_cnn
 from lit_cnn.classifiers import LitClassifier
@@ -80,9 +81,10 @@ def test_load_names_what_is_wrong(trained, tmp_path):
 def test_load_says_what_to_do_with_foreign_data(tmp_path):
     module = LitClassifier(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), 2)
     trainer = L.Trainer(
-        max_epochs=0, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False
-    )
-    trainer.strategy.connect(module)
+        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(module, DataLoader(TensorDataset(torch.zeros(4, 1, 2, 2), torch.tensor([0, 1, 0, 1])), batch_size=2))
     trainer.save_checkpoint(tmp_path / "x.ckpt")
     with pytest.raises(CheckpointError, match="data of another project"):
         lit_cnn.load(tmp_path / "x.ckpt")

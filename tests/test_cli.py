@@ -40,7 +40,7 @@ def test_fit_leaves_everything_in_the_run_folder(lit_cnn, trained):
     assert (results["train_images"], results["val_images"], results["test_images"]) == (270, 30, 103)
     assert (results["epochs"], results["steps"], results["seed"]) == (2, 18, 0)
     assert results["test/acc"] * 103 == pytest.approx(round(results["test/acc"] * 103), abs=1e-4)
-    rows = list(csv.DictReader((trained / "metrics.csv").open()))
+    rows = list(csv.DictReader((trained / "metrics.csv").read_text().splitlines()))
     val = [float(r["val/acc"]) for r in rows if r["val/acc"]]
     assert len(val) == 2
     assert results["val/acc"] == max(val)
@@ -71,7 +71,7 @@ def test_verbs_give_the_figures_of_fit(lit_cnn, trained):
     assert json.loads(Path("logs/LitLeNet/validate_0/results.json").read_text())["val/nll"] == results["val/nll"]
     predict = lit_cnn("predict", "--config", trained / "config.yaml", "--ckpt_path", trained)
     assert predict.code == 0
-    rows = list(csv.DictReader(Path("logs/LitLeNet/predict_0/predictions.csv").open()))
+    rows = list(csv.DictReader(Path("logs/LitLeNet/predict_0/predictions.csv").read_text().splitlines()))
     assert len(rows) == 103
     assert sum(int(r["right"]) for r in rows) == round(results["test/acc"] * 103)
     assert all((r["predicted"] == r["label"]) == (r["right"] == "1") for r in rows)
@@ -160,7 +160,8 @@ BAD_INPUT = [
     ),
     (["--trainer.accelerator", "tpux"], 2, "invalid accelerator name"),
     (["--data.batch_size", "5000"], 2, "`batch_size` is 5000, but there are only 3600 training images"),
-    (["--data.augment.p", "2", "--data.augment+=RandomFlp"], 2, "RandomFlp"),
+    (["--data.augment+=RandomFlp"], 2, "there is no class RandomFlp (command line). Did you mean 'RandomFlip'?"),
+    (["--data.augment+=RandomFlip", "--data.augment.p", "2"], 2, "RandomFlip's `p` is a probability from 0 to 1"),
     (["--data", "MNISTDataModule", "--data.data_dir", "half"], 3, "half/MNIST/raw is incomplete"),
     (["--data", "ImageFolderDataModule", "--data.data_dir", "nowhere"], 3, "There is no folder"),
     (["--ckpt_path", "nowhere"], 4, "There is no checkpoint nowhere"),

@@ -31,19 +31,23 @@ def make_images(
         split: Name of the split; it changes shifts and noise, not the patterns.
     """
     height, width = image_size
-    coarse = _normal((num_classes, in_channels, max(height // 4, 1), max(width // 4, 1)), seed, "patterns")
-    patterns = F.interpolate(coarse, size=image_size, mode="bilinear")
-    patterns = patterns / patterns.std(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
+    down, right = height // 8, width // 8  # the largest shifts; the patterns go on behind the image's border
+    size = (height + 2 * down, width + 2 * right)
+    coarse = _normal((num_classes, in_channels, max(size[0] // 4, 1), max(size[1] // 4, 1)), seed, "patterns")
+    patterns = F.interpolate(coarse, size=size, mode="bilinear")
+    patterns = (patterns - patterns.mean()) / patterns.std()
     labels = torch.arange(n) % num_classes
     images = torch.empty(n, in_channels, height, width, dtype=torch.uint8)
     for start in range(0, n, 4096):  # in parts, since the noise takes four times the images' memory
         part = slice(start, start + 4096)
         b = len(labels[part])
-        noisy = patterns[labels[part]] + noise * _normal((b, in_channels, height, width), seed, f"{split} {start}")
-        as_bytes = (noisy * 40 + 128).round().clamp(0, 255).byte()
-        down = _integers(b, height // 8, seed, f"{split} {start} down")
-        right = _integers(b, width // 8, seed, f"{split} {start} right")
-        images[part] = shift(as_bytes, down, right)
+        moved = shift(
+            patterns[labels[part]],
+            _integers(b, down, seed, f"{split} {start} down"),
+            _integers(b, right, seed, f"{split} {start} right"),
+        )[:, :, down : down + height, right : right + width]
+        noisy = moved + noise * _normal((b, in_channels, height, width), seed, f"{split} {start}")
+        images[part] = (noisy * 40 + 128).round().clamp(0, 255).byte()
     return Arrays(images, labels)
 
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64, Shaped, UInt8
 from torch import Tensor
 
 from lit_cnn.transforms.draws import Draws
@@ -21,8 +21,8 @@ class Augmentation(ABC):
 
 
 def shift(
-    images: UInt8[Tensor, "b c h w"], down: Int64[Tensor, "b"], right: Int64[Tensor, "b"]
-) -> UInt8[Tensor, "b c h w"]:
+    images: Shaped[Tensor, "b c h w"], down: Int64[Tensor, "b"], right: Int64[Tensor, "b"]
+) -> Shaped[Tensor, "b c h w"]:
     """Moves each image down and to the right by whole pixels; what comes in at the border is 0."""
     b, _, h, w = images.shape
     rows = torch.arange(h, device=images.device) - down[:, None]
