@@ -116,7 +116,7 @@ class LitCLI(LightningCLI):
         callbacks.append(self.results)
         if config["enable_progress_bar"] is not False:
             callbacks.append(Progress())
-        if config["enable_checkpointing"] is False or self.subcommand != "fit":
+        if config["enable_checkpointing"] is False:
             callbacks.remove(best)
         elif best.monitor is None:  # nothing to choose the best by: the last is all there is
             best.filename = Path(checkpoints.LAST).stem
@@ -148,9 +148,8 @@ class LitCLI(LightningCLI):
                 "Bring them, or set --test_after_fit false."
             )
         parameters = sum(p.numel() for p in self.model.parameters())
-        _say(
-            f"{type(self.model).__name__} ({parameters:,} parameters) on {self.datamodule.dataset_name}, run {self._folder}"
-        )
+        network = f"{type(self.model).__name__} ({parameters:,} parameters)"
+        _say(f"{network} on {self.datamodule.dataset_name}, run {self._folder}")
 
     def after_fit(self) -> None:
         """Tests the best checkpoint once, and sums up."""
@@ -250,7 +249,7 @@ def _quiet() -> None:
         ".*LeafSpec.*",  # Lightning 2.6 with torch 2.15
         "Experiment logs directory",  # TensorBoard's files lie where metrics.csv goes
         "Total length of `list` across ranks is zero",  # no images held out for validation
-        "Be aware that when using `ckpt_path`",  # to test, no callback of the training is needed
+        "The dirpath has changed from",  # a test has a folder of its own
         "The number of training batches .* is smaller than the logging interval",  # metrics come by the epoch
         "Grad strides do not match bucket view strides",  # DDP on greyscale images; costs nothing noticeable
     ):

@@ -29,7 +29,7 @@ class MNISTDataModule(ImageDataModule):
 
     def __init__(self, data_dir: str = "data", **kwargs: Any):
         super().__init__(**kwargs)
-        self.data_dir = Path(data_dir)
+        self.data_dir = Path(data_dir).expanduser()
 
     def prepare_data(self) -> None:
         """Finds or downloads the files."""
@@ -59,7 +59,7 @@ class CIFAR10DataModule(ImageDataModule):
 
     def __init__(self, data_dir: str = "data", **kwargs: Any):
         super().__init__(**kwargs)
-        self.data_dir = Path(data_dir)
+        self.data_dir = Path(data_dir).expanduser()
 
     def prepare_data(self) -> None:
         """Finds and verifies the files, or downloads them."""
@@ -96,7 +96,7 @@ class ImageFolderDataModule(ImageDataModule):
         size = None if image_size is None else height_and_width(image_size)
         if size is not None and min(size) < 1:
             raise ConfigError(f"`image_size` is a number of pixels from 1 up, but got {image_size}.")
-        self.data_dir = Path(data_dir)
+        self.data_dir = Path(data_dir).expanduser()
         self.class_names = folder.class_names(self.data_dir)
         self.num_classes = len(self.class_names)
         self.shape = folder.shape_of(self.data_dir, self.class_names, in_channels, size)
