@@ -1,11 +1,12 @@
 """The command line: which verb is meant, and what a person reads when something is wrong."""
 
+import errno
 import os
 import sys
 import traceback
 
 from lit_cnn import __version__
-from lit_cnn.errors import ConfigError, LitCNNError, nearest
+from lit_cnn.errors import ConfigError, DiskError, LitCNNError, nearest
 
 VERBS = {
     "fit": "train a network, test its best checkpoint once, and sum up",
@@ -13,6 +14,8 @@ VERBS = {
     "test": "evaluate a checkpoint on the test images",
     "predict": "write a checkpoint's predictions on the test images as a table",
 }
+
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 HELP = f"""usage: python -m lit_cnn VERB [--config CONFIG ...] [--model MODEL] [--data DATA] [--KEY VALUE ...]
 
@@ -27,7 +30,7 @@ the settings of one model or data module       python -m lit_cnn fit --model.hel
 a complete config to start from                python -m lit_cnn fit --config quickstart --print_config
 a checkpoint's test                            python -m lit_cnn test --config RUN/config.yaml --ckpt_path RUN
 
-exit codes: 0 done, 1 a bug, 2 config, 3 data, 4 checkpoint, 130 interrupted. LIT_CNN_DEBUG=1 shows tracebacks.
+exit codes: 0 done, 1 a bug, 2 config, 3 data, 4 checkpoint, 6 disk, 130 interrupted. LIT_CNN_DEBUG=1 shows tracebacks.
 """
 
 
@@ -38,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         argv: The arguments; by default those of the process.
 
     Returns:
-        0 done; 2 config; 3 data; 4 checkpoint; 130 interrupted; 1 a bug of ours, with its traceback.
+        0 done; 2 config; 3 data; 4 checkpoint; 6 disk or permissions; 130 interrupted; 1 a bug of ours, with its traceback.
     """
     argv = sys.argv[1:] if argv is None else argv
     try:
@@ -48,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        fault = error if isinstance(error, LitCNNError) else None
+        fault = _fault_of(error)
         if fault is None or os.environ.get("LIT_CNN_DEBUG") == "1":
             traceback.print_exc()
             return fault.exit_code if fault else 1
@@ -68,6 +71,13 @@ def _dispatch(argv: list[str]) -> int:
     else:
         raise ConfigError(f"There is no verb {argv[0]!r}.{nearest(argv[0], list(VERBS))} There are {', '.join(VERBS)}.")
     return 0
+
+
+def _fault_of(error: Exception) -> LitCNNError | None:
+    """Returns the fault of a person's or a machine's that an error stands for, or None for a bug of ours."""
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        return DiskError(f"{error.filename or 'The disk'}: {error.strerror}. Make room, or choose another folder.")
+    return error if isinstance(error, LitCNNError) else None
 
 
 def run() -> None:

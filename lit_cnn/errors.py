@@ -25,6 +25,12 @@ class CheckpointError(LitCNNError):
     exit_code = 4
 
 
+class DiskError(LitCNNError):
+    """A disk that is full, or a folder that may not be written to."""
+
+    exit_code = 6
+
+
 def nearest(name: str, known: list[str]) -> str:
     """Returns " Did you mean 'x'?" for the known name closest to `name`, or nothing where none is close."""
     import difflib

@@ -239,6 +239,8 @@ def run_verb(argv: list[str]) -> None:
         )
     except ParseError as error:
         raise ConfigError(explain(str(error), settings)) from error
+    except MisconfigurationException as error:
+        raise ConfigError(" ".join(str(error).split())) from error
 
 
 def _quiet() -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_only
 
+from lit_cnn.errors import DiskError
+
 # How the processes that a distributed strategy starts learn which folder the first one claimed.
 _CLAIMED = "LIT_CNN_RUN_FOLDER"
 
@@ -15,10 +17,16 @@ def claim_folder(parent: Path, kind: str) -> Path:
     Args:
         parent: Where all runs of this name lie.
         kind: "version" for trainings, else the verb.
+
+    Raises:
+        DiskError: If the folder cannot be made.
     """
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         return Path(os.environ.get(_CLAIMED, parent))
-    parent.mkdir(parents=True, exist_ok=True)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiskError(f"{parent}: {error.strerror}. --trainer.default_root_dir says where runs go.") from error
     n = 0
     while True:
         folder = parent / f"{kind}_{n}"

@@ -1,4 +1,5 @@
 import csv
+import errno
 import json
 from pathlib import Path
 
@@ -256,3 +257,20 @@ def test_checkpoint_is_read_without_running_what_it_holds(lit_cnn, tmp_path):
     outcome = lit_cnn("test", "--config", "quickstart", "--ckpt_path", tmp_path / "evil.ckpt")
     assert outcome.code == 4
     assert not (tmp_path / "touched").exists()
+
+
+def test_folder_that_cannot_be_written_is_named(lit_cnn):
+    Path("taken").write_text("a file where the folder should be")
+    refused = lit_cnn("fit", "--config", "quickstart", "--trainer.default_root_dir", "taken")
+    assert refused.code == 6
+    assert "taken/quickstart: Not a directory. --trainer.default_root_dir says where runs go." in refused.err
+
+
+def test_full_disk_ends_with_its_code(lit_cnn, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "logs/x.ckpt")
+
+    monkeypatch.setattr("lit_cnn.cli._dispatch", full)
+    outcome = lit_cnn("fit")
+    assert outcome.code == 6
+    assert outcome.err == "error: logs/x.ckpt: No space left on device. Make room, or choose another folder.\n"
