@@ -41,7 +41,8 @@ def main(argv: list[str] | None = None) -> int:
         argv: The arguments; by default those of the process.
 
     Returns:
-        0 done; 2 config; 3 data; 4 checkpoint; 6 disk or permissions; 130 interrupted; 1 a bug of ours, with its traceback.
+        0 done; 2 config; 3 data; 4 checkpoint; 6 disk or permissions; 130 interrupted; 1 a bug of ours, with
+        its traceback.
     """
     argv = sys.argv[1:] if argv is None else argv
     try:
