@@ -6,14 +6,15 @@ from typing import Any
 import torch
 
 from lit_cnn.classifiers import LitClassifier
+from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import CheckpointError
 from lit_cnn.transforms import Preprocess
 
 BEST, LAST = "best.ckpt", "last.ckpt"
 
 
-def find(path: str | Path) -> Path:
-    """Returns the checkpoint that a path means: a file, or the best (else the last) of a run's folder.
+def find(path: str | Path, first: str = BEST) -> Path:
+    """Returns the checkpoint that a path means: a file, or of a run's folder `first`, else the other one.
 
     Raises:
         CheckpointError: If there is none.
@@ -21,12 +22,13 @@ def find(path: str | Path) -> Path:
     path = Path(path)
     if path.is_file():
         return path
-    candidates = [path / "checkpoints" / BEST, path / "checkpoints" / LAST]
+    names = [first, LAST if first == BEST else BEST]
+    candidates = [path / "checkpoints" / name for name in names]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
     if path.is_dir():
-        raise CheckpointError(f"There is no checkpoint in {path}: neither {candidates[0]} nor {LAST} beside it.")
+        raise CheckpointError(f"There is no checkpoint in {path}: neither {candidates[0]} nor {names[1]} beside it.")
     raise CheckpointError(f"There is no checkpoint {path}. Give the file, or the folder of a run.")
 
 
@@ -62,12 +64,18 @@ def load(path: str | Path) -> LitClassifier:
             f"{path} was trained on data of another project, so that its preprocessing is not known.\n"
             f"Use {checkpoint['class_path']}.load_from_checkpoint in its place."
         )
+    if checkpoint["class_path"] == _path_of(LitClassifier):
+        raise CheckpointError(
+            f"{path} holds a network of your own, which the checkpoint cannot build.\n"
+            "Use LitClassifier.load_from_checkpoint(path, net=...) in its place."
+        )
     module_name, _, class_name = checkpoint["class_path"].rpartition(".")
-    classes = {f"{c.__module__}.{c.__qualname__}": c for c in _subclasses(LitClassifier)}
+    classes = {_path_of(c): c for c in _subclasses(LitClassifier)}
     cls = classes.get(checkpoint["class_path"])
     if cls is None:
         raise CheckpointError(f"{path} holds a {class_name}. Import {module_name} first, so that it is known.")
     module = cls(**checkpoint["hyper_parameters"])
+    check_fits(path, module)
     module.load_state_dict(checkpoint["state_dict"])
     data = checkpoint["data"]
     module.preprocess = Preprocess(**data["preprocess"])
@@ -90,6 +98,32 @@ def check_fits(path: str | Path, module: LitClassifier) -> None:
                 f"{name} is {shapes[0]} in the one and {shapes[1]} in the other.\n"
                 "Take the config.yaml beside the checkpoint's folder."
             )
+
+
+def take_over_preprocessing(path: str | Path, data: ImageDataModule) -> None:
+    """Gives the data module the mean, deviation and permutation that a checkpoint was trained with.
+
+    Raises:
+        CheckpointError: If the classes or the permutation of the data module are others.
+    """
+    settings = read(path).get("data")
+    if settings is None:
+        return
+    permute_seed = data.permute_seed if data.permute else None
+    for what, theirs, ours in (
+        ("classes", list(settings["class_names"]), list(data.class_names)),
+        ("permute_seed (None without permutation)", settings["preprocess"]["permute_seed"], permute_seed),
+    ):
+        if theirs != ours:
+            raise CheckpointError(
+                f"{path} was trained with other {what}: {theirs}, but the config has {ours}.\n"
+                "Take the config.yaml beside the checkpoint's folder."
+            )
+    data.preprocess = Preprocess(**settings["preprocess"])
+
+
+def _path_of(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _subclasses(cls: type[LitClassifier]) -> list[type[LitClassifier]]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lit_cnn.data.images import Picture, as_batch
+from lit_cnn.errors import ConfigError
 from lit_cnn.losses import LossName, build_loss
 from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class
 from lit_cnn.models import CNN, MLP, VGG, LeNet
@@ -66,9 +67,8 @@ class LitClassifier(LightningModule):
         if not (lr > 0 and math.isfinite(lr)):
             raise ValueError(f"`lr` is a learning rate above 0, but got {lr}.")
         self.save_hyperparameters(ignore=["net"])
-        if "image_size" in self.hparams:  # a tuple would make hparams.yaml unreadable for safe loaders
-            size = self.hparams["image_size"]
-            self.hparams["image_size"] = size if isinstance(size, int) else list(size)
+        # Lists in place of tuples, which would make hparams.yaml unreadable for safe loaders.
+        self.save_hyperparameters({k: list(v) if isinstance(v, tuple) else v for k, v in self.hparams.items()})
         self.net = net
         self.loss = build_loss(loss, label_smoothing)
         self.metrics = nn.ModuleDict(  # "train" alone would hide nn.Module.train
@@ -157,12 +157,18 @@ class LitClassifier(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Builds the optimizer and the scheduler that the settings name."""
-        length = 1
+        length: float = 1
         if self.hparams["scheduler"]:
             per_step = self.hparams["scheduler_interval"] == "step"
-            epochs = self.trainer.max_epochs or -1
-            length = int(self.trainer.estimated_stepping_batches) if per_step else epochs
-        return self._build_optimizers(self.parameters(), length)
+            length = self.trainer.estimated_stepping_batches if per_step else self.trainer.max_epochs or -1
+        if not 0 < length < math.inf:
+            raise ConfigError(
+                f"`scheduler` {self.hparams['scheduler']} needs to know how long the run is: set max_epochs."
+            )
+        try:
+            return self._build_optimizers(self.parameters(), int(length))
+        except ValueError as error:  # this length does not suit the scheduler
+            raise ConfigError(str(error)) from error
 
     def _build_optimizers(self, parameters: Any, length: int) -> dict[str, Any]:
         h = self.hparams

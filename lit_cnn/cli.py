@@ -47,7 +47,9 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     try:
         return _dispatch(argv)
-    except SystemExit as stop:  # the help of a verb, --print_config
+    except SystemExit as stop:  # the help of a verb, --print_config; Ctrl-C, which Lightning turns into exit(1)
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            return 130
         return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
     except KeyboardInterrupt:
         return 130

@@ -39,6 +39,8 @@ from lit_cnn.runs import claim_folder
 class LitCLI(LightningCLI):
     """LightningCLI with links from the data to the model, a run's folder, and a test at the end of `fit`."""
 
+    _claimed: Path | None = None
+
     def add_arguments_to_parser(self, parser: Any) -> None:
         """Adds what every verb takes beside model, data and trainer."""
         for name in LINKED:
@@ -72,13 +74,23 @@ class LitCLI(LightningCLI):
             paths = config_paths(self._argv)
             config.name = paths[0].stem if paths else config.model.class_path.rpartition(".")[2]
         if config.ckpt_path:
-            config.ckpt_path = str(checkpoints.find(config.ckpt_path))
+            # A training goes on from its last checkpoint, everything else uses the best.
+            first = checkpoints.LAST if self.subcommand == "fit" else checkpoints.BEST
+            config.ckpt_path = str(checkpoints.find(config.ckpt_path, first))
         elif self.subcommand != "fit":
             raise CheckpointError(
                 f"`{self.subcommand}` needs a trained network: --ckpt_path CHECKPOINT, or the folder of a run."
             )
         if config.data.init_args.val_size == 0:
+            if self.subcommand == "validate":
+                raise ConfigError("data.val_size is 0, so that there are no images to validate on.")
             config.checkpoint.monitor = None
+        best = config.checkpoint
+        if best.save_top_k not in (0, 1) and "{" not in (best.filename or ""):
+            raise ConfigError(
+                f"checkpoint.save_top_k is {best.save_top_k}, but all checkpoints would be called {best.filename!r}.\n"
+                "Set --checkpoint.filename to something like 'epoch{epoch:03}' too."
+            )
 
     def instantiate_classes(self) -> None:
         """Builds data, model and trainer; what their classes refuse is an error of the config."""
@@ -92,23 +104,26 @@ class LitCLI(LightningCLI):
         config = self.config[self.subcommand]
         if config.ckpt_path:
             checkpoints.check_fits(config.ckpt_path, self.model)
+            checkpoints.take_over_preprocessing(config.ckpt_path, self.datamodule)
+        if self.subcommand == "predict":  # one table, in the images' order
+            kwargs |= {"devices": 1, "num_nodes": 1, "strategy": "auto"}
         root = Path(config.trainer.default_root_dir or "logs") / config.name
         settings = self._flat_settings()
         if config.trainer.fast_dev_run:
-            self.results = Results(root, settings, config.seed_everything)
+            self.results = Results(root, settings, config.seed_everything, config.test_after_fit)
             return super().instantiate_trainer(**kwargs)
-        folder = claim_folder(root, "version" if self.subcommand == "fit" else str(self.subcommand))
+        folder = self._claimed = claim_folder(root, "version" if self.subcommand == "fit" else str(self.subcommand))
         kwargs["default_root_dir"] = folder
         if config.trainer.logger in (None, True):
             kwargs["logger"] = [
                 TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
                 CSVLogger(folder, name="", version=""),
             ]
-        self.results = Results(folder, settings, config.seed_everything)
+        self.results = Results(folder, settings, config.seed_everything, config.test_after_fit)
         try:
             return super().instantiate_trainer(**kwargs)
         except (ValueError, MisconfigurationException):
-            folder.rmdir()
+            self._give_folder_back()
             raise
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
@@ -156,6 +171,8 @@ class LitCLI(LightningCLI):
         if self.config.fit.trainer.fast_dev_run:
             _say("fast_dev_run: one batch each went through; nothing was kept.")
             return
+        if not self.trainer.global_step:
+            raise ConfigError("No step was taken: `limit_train_batches`, `max_epochs` or `max_steps` leaves no batch.")
         if self.config.fit.test_after_fit:
             kept = getattr(self.trainer.checkpoint_callback, "best_model_path", None) or None
             self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=kept, verbose=False)
@@ -196,9 +213,14 @@ class LitCLI(LightningCLI):
         try:
             super()._run_subcommand(subcommand)
         except LitCNNError:
-            if not self.trainer.global_step and self._folder.exists():
-                shutil.rmtree(self._folder)  # refused before the first step: nothing to keep
+            if not self.trainer.global_step:  # refused before the first step: nothing to keep
+                self._give_folder_back()
             raise
+
+    @rank_zero_only
+    def _give_folder_back(self) -> None:
+        if self._claimed is not None:
+            shutil.rmtree(self._claimed, ignore_errors=True)
 
 
 def _refusal(error: BaseException) -> LitCNNError:
@@ -251,6 +273,7 @@ def _quiet() -> None:
         ".*LeafSpec.*",  # Lightning 2.6 with torch 2.15
         "Experiment logs directory",  # TensorBoard's files lie where metrics.csv goes
         "Total length of `list` across ranks is zero",  # no images held out for validation
+        "You requested to overfit but enabled",  # the loader keeps its order then
         "The dirpath has changed from",  # a test has a folder of its own
         "The number of training batches .* is smaller than the logging interval",  # metrics come by the epoch
         "Grad strides do not match bucket view strides",  # DDP on greyscale images; costs nothing noticeable

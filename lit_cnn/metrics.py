@@ -1,8 +1,11 @@
 """Accuracy and negative log-likelihood, exact over images, batches and devices."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
@@ -36,6 +39,11 @@ class NLL(Metric):
         """Adds a batch of logits (or of log-probabilities, which are logits too)."""
         self.total += F.cross_entropy(logits.float(), labels, reduction="sum")
         self.images += len(labels)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> nn.Module:
+        if fn(torch.zeros(())).device.type == "mps":  # Apple's GPUs have no float64
+            self.total, self._defaults["total"] = self.total.float(), torch.zeros(())
+        return super()._apply(fn, *args, **kwargs)
 
     def compute(self) -> Float[Tensor, ""]:
         """Returns nats per image."""

@@ -71,7 +71,7 @@ def _construct(cls: type, argument: str, settings: dict[str, Any], *args: Any, *
             )
     try:
         return cls(*args, **kwargs, **settings)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ZeroDivisionError) as error:
         raise ValueError(
             f"{cls.__name__} refuses `{argument}` {settings} with lr {_lr(args, kwargs)}: {error}"
         ) from None

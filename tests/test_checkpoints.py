@@ -45,6 +45,8 @@ def test_load_takes_paths_pictures_and_arrays_alike(trained, tmp_path):
     pixels = data.arrays("test").images[0].permute(1, 2, 0).numpy()
     Image.fromarray(pixels).save(tmp_path / "x.png")
     as_tensor = module.predict(data.arrays("test").images[:1])
+    greyscale = pixels[:, :, :1]
+    assert torch.equal(module.predict(greyscale), module.predict(greyscale[:, :, 0]))
     for image in (str(tmp_path / "x.png"), tmp_path / "x.png", Image.open(tmp_path / "x.png"), pixels):
         assert torch.equal(module.predict(image), as_tensor)
     assert module.classify([pixels, pixels]) == [data.class_names[int(as_tensor.argmax())]] * 2
@@ -76,6 +78,13 @@ def test_load_names_what_is_wrong(trained, tmp_path):
     torch.save({"state_dict": {}}, tmp_path / "plain.pt")
     with pytest.raises(CheckpointError, match="plain.pt is not a checkpoint of lit_cnn"):
         lit_cnn.load(tmp_path / "plain.pt")
+    checkpoint = torch.load(trained[0] / "checkpoints" / "best.ckpt", weights_only=True)
+    torch.save(checkpoint | {"class_path": "lit_cnn.classifiers.LitClassifier"}, tmp_path / "own.ckpt")
+    with pytest.raises(CheckpointError, match="holds a network of your own"):
+        lit_cnn.load(tmp_path / "own.ckpt")
+    torch.save(checkpoint | {"class_path": "elsewhere.LitOther"}, tmp_path / "other.ckpt")
+    with pytest.raises(CheckpointError, match="holds a LitOther. Import elsewhere first"):
+        lit_cnn.load(tmp_path / "other.ckpt")
 
 
 def test_load_says_what_to_do_with_foreign_data(tmp_path):

@@ -59,6 +59,7 @@ def test_lit_class_trains_and_comes_back_from_its_checkpoint(name, trainer, tmp_
     images = torch.randn(2, *shape)
     assert torch.equal(again(images), module.eval()(images))
     assert dict(again.hparams) == dict(module.hparams)
+    assert not [k for k, v in module.hparams_initial.items() if isinstance(v, tuple)]
 
 
 @pytest.mark.parametrize("name", LIT_CLASSES)

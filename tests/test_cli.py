@@ -7,6 +7,9 @@ import pytest
 import torch
 import yaml
 
+from lit_cnn import SyntheticDataModule
+from lit_cnn.classifiers import LitClassifier
+
 SMALL = (
     "--data", "SyntheticDataModule", "--data.train_images", "300", "--data.test_images", "103",
     "--data.image_size", "16", "--data.num_classes", "3", "--data.batch_size", "32",
@@ -79,7 +82,11 @@ def test_verbs_give_the_figures_of_fit(lit_cnn, trained):
 
 
 def test_fit_without_test_leaves_the_test_images_alone(lit_cnn, monkeypatch):
+    original = SyntheticDataModule.read
+    read = []
+    monkeypatch.setattr(SyntheticDataModule, "read", lambda self, split: read.append(split) or original(self, split))
     outcome = lit_cnn("fit", "--model", "LitLeNet", *SMALL, "--test_after_fit", "false")
+    assert read == ["train"]
     assert "test/acc" not in json.loads((run_folder(outcome.out) / "results.json").read_text())
 
 
@@ -274,3 +281,90 @@ def test_full_disk_ends_with_its_code(lit_cnn, monkeypatch):
     outcome = lit_cnn("fit")
     assert outcome.code == 6
     assert outcome.err == "error: logs/x.ckpt: No space left on device. Make room, or choose another folder.\n"
+
+
+def test_refused_run_leaves_the_earlier_ones_alone(lit_cnn, trained):
+    for more in ([], ["--trainer.fast_dev_run", "true"]):
+        refused = lit_cnn("fit", "--model", "LitLeNet", *SMALL, "--data.batch_size", "271", *more)
+        assert refused.code == 2
+        assert [p.name for p in Path("logs/LitLeNet").iterdir()] == ["version_0"]
+        assert (trained / "checkpoints" / "best.ckpt").is_file()
+
+
+def test_training_goes_on_from_the_last_checkpoint_of_a_run(lit_cnn, trained):
+    outcome = lit_cnn("fit", "--config", trained / "config.yaml", "--trainer.max_epochs", 3, "--ckpt_path", trained)
+    assert outcome.code == 0, outcome.err
+    assert "epoch 3/3" in outcome.out
+    assert "epoch 2/3" not in outcome.out
+    whole = lit_cnn("fit", "--config", trained / "config.yaml", "--trainer.max_epochs", 3)
+    first, second = (json.loads((run_folder(o.out) / "results.json").read_text()) for o in (outcome, whole))
+    assert first["steps"] == second["steps"] == 27
+    weights = [torch.load(run_folder(o.out) / "checkpoints/last.ckpt", weights_only=True) for o in (outcome, whole)]
+    assert all(torch.equal(v, weights[1]["state_dict"][k]) for k, v in weights[0]["state_dict"].items())
+
+
+@pytest.mark.parametrize(
+    ("flags", "steps"),
+    [
+        (["--trainer.check_val_every_n_epoch", "2"], 18),
+        (["--trainer.val_check_interval", "0.5"], 18),
+        (["--trainer.accumulate_grad_batches", "2"], 10),
+        (["--trainer.limit_train_batches", "3", "--trainer.limit_val_batches", "1"], 6),
+        (["--checkpoint.monitor", "val/nll", "--checkpoint.mode", "min"], 18),
+        (["--trainer.logger", "false"], 18),
+        (["--trainer.enable_checkpointing", "false"], 18),
+    ],
+)
+def test_flags_of_the_trainer_do_what_they_do(lit_cnn, flags, steps):
+    outcome = lit_cnn("fit", "--model", "LitLeNet", *SMALL, *flags)
+    assert outcome.code == 0, outcome.err
+    results = json.loads((run_folder(outcome.out) / "results.json").read_text())
+    assert results["steps"] == steps
+    assert {"val/acc", "test/acc"} <= set(results)
+
+
+def test_overfit_batches_sees_the_same_batch_again(lit_cnn):
+    outcome = lit_cnn(
+        "fit", "--model", "LitMLP", *SMALL, "--trainer.overfit_batches", 1, "--trainer.max_epochs", 40,
+        "--model.hidden", "[64]", "--model.lr", 0.01, "--data.noise", 3, "--pictures.enabled", "false",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "epoch 40/40   train acc 100.00%" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--trainer.limit_train_batches", "0"], "No step was taken"),
+        (["--checkpoint.save_top_k", "3"], "Set --checkpoint.filename"),
+        (["--data.augment+=RandomCrop", "--data.augment.padding", "16"], "could move a whole image of 16 x 16 pixels"),
+        (["--model.scheduler", "OneCycleLR", "--model.scheduler_interval", "step"], None),
+        (["--model.scheduler", "CosineAnnealingLR", "--trainer.max_epochs=-1"], "needs to know how long the run is"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(lit_cnn, flags, message):
+    outcome = lit_cnn("fit", "--model", "LitLeNet", *SMALL, *flags)
+    assert outcome.code == (2 if message else 0), outcome.err
+    assert message is None or message in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_validate_needs_images_to_validate_on(lit_cnn, trained):
+    config = ("--config", trained / "config.yaml", "--ckpt_path", trained)
+    outcome = lit_cnn("validate", *config, "--data.val_size", 0)
+    assert outcome.code == 2
+    assert "no images to validate on" in outcome.err
+
+
+def test_checkpoint_of_another_task_is_refused(lit_cnn, trained):
+    outcome = lit_cnn("test", "--config", trained / "config.yaml", "--ckpt_path", trained, "--data.permute", "true")
+    assert outcome.code == 4
+    assert "was trained with other permute_seed (None without permutation): None, but the config has 0" in outcome.err
+
+
+def test_interrupted_run_ends_with_130(lit_cnn, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LitClassifier, "training_step", interrupted)
+    assert lit_cnn("fit", "--model", "LitLeNet", *SMALL).code == 130

@@ -96,7 +96,7 @@ def test_settings_that_do_not_fit_are_refused(settings, match):
 
 
 def test_augmentation_that_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="padding` of 28 could move a whole image"):
+    with pytest.raises(ConfigError, match="padding` of 28 could move a whole image"):
         ready(SampleDataModule(augment=[RandomCrop(28)]), "fit")
 
 

@@ -4,10 +4,10 @@ import time
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from matplotlib.figure import Figure
 
+from lit_cnn.callbacks import tensorboards
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.data.loader import RawBatch
 from lit_cnn.plots import prediction_grid, sample_grid
@@ -95,12 +95,8 @@ class Pictures(Callback):
 
     def _data_of(self, trainer: Trainer) -> ImageDataModule | None:
         data = getattr(trainer, "datamodule", None)
-        drawn = self.enabled and isinstance(data, ImageDataModule) and _writers(trainer)
+        drawn = self.enabled and isinstance(data, ImageDataModule) and tensorboards(trainer)
         return data if drawn else None
-
-
-def _writers(trainer: Trainer) -> list[TensorBoardLogger]:
-    return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
 
 
 def _some(data: ImageDataModule, split: str, n: int) -> RawBatch:
@@ -112,5 +108,5 @@ def _some(data: ImageDataModule, split: str, n: int) -> RawBatch:
 
 
 def _add(trainer: Trainer, tag: str, figure: Figure) -> None:
-    for logger in _writers(trainer):
+    for logger in tensorboards(trainer):
         logger.experiment.add_figure(tag, figure, global_step=trainer.global_step, close=False)

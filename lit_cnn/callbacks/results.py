@@ -11,8 +11,9 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
+
+from lit_cnn.callbacks import tensorboards
 
 METRICS = ("val/acc", "val/nll", "test/acc", "test/nll")
 
@@ -27,9 +28,10 @@ class Results(Callback):
         folder: The run's folder.
         settings: Flat settings of the run, for TensorBoard's hyperparameters tab.
         seed: The run's seed.
+        tested: Whether a test follows the training.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any], seed: int):
+    def __init__(self, folder: Path, settings: dict[str, Any], seed: int, tested: bool = True):
         self.folder = folder
         self.settings = settings
         self.values: dict[str, Any] = {
@@ -38,7 +40,10 @@ class Results(Callback):
             "versions/python": platform.python_version(),
             **{f"versions/{package}": version(package) for package in ("torch", "lightning", "lit-cnn")},
         }
-        self._by_epoch: dict[int, dict[str, float]] = {}
+        self.tested = tested
+        self._epoch: int | None = None
+        self._training: dict[int, dict[str, float]] = {}  # figures by epoch
+        self._validations: list[tuple[int, dict[str, float]]] = []  # each with its epoch
         self._start = time.perf_counter()
 
     @rank_zero_only
@@ -50,60 +55,77 @@ class Results(Callback):
         self.values["devices"] = trainer.world_size
         for split in ("train", "val"):
             self._note_images(trainer, split)
-        for logger in _tensorboards(trainer):
+        expected = {"val": bool(self.values.get("val_images")), "test": self.tested}
+        names = [name for name in METRICS if expected[name.partition("/")[0]]]
+        for logger in tensorboards(trainer):
             settings = {**self.settings, "seed": self.values["seed"]}
-            logger.log_hyperparams(settings, {_hp(name): nan for name in METRICS}, step=0)
+            logger.log_hyperparams(settings, {_hp(name): nan for name in names}, step=0)
 
     @rank_zero_only
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes the epoch before, of which all metrics are known by now."""
-        if trainer.current_epoch:
-            self._note_epoch(trainer, trainer.current_epoch - 1)
+        self._end_epoch(trainer)
+        self._epoch = trainer.current_epoch
+
+    def _end_epoch(self, trainer: Trainer) -> None:
+        if self._epoch is not None:
+            self._training[self._epoch] = _metrics(trainer, "train/")
+
+    @rank_zero_only
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes the figures of a validation."""
+        if trainer.state.fn == "validate":
+            self._note_evaluation(trainer, "val")
+        elif not trainer.sanity_checking:
+            self._validations.append((trainer.current_epoch, _metrics(trainer, "val/")))
 
     @rank_zero_only
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes what is known before the test."""
-        epochs = trainer.current_epoch
-        self._note_epoch(trainer, max(epochs - 1, 0))
-        seconds = time.perf_counter() - self._start
-        best = _best_epoch(trainer, self._by_epoch)
-        self.values |= self._by_epoch[best]
+        self._end_epoch(trainer)
         self.values |= {
-            "epoch": best + 1,
-            "epochs": epochs,
+            "epochs": trainer.current_epoch,
             "steps": trainer.global_step,
-            "fit_seconds": round(seconds, 2),
+            "fit_seconds": round(time.perf_counter() - self._start, 2),
         }
+        epochs = [(e, self._training.get(e, {}) | val) for e, val in self._validations] or [*self._training.items()]
+        if epochs:
+            best, figures = self._choose_best(trainer, epochs)
+            self.values |= figures | {"epoch": best + 1}
         self._write(trainer)
+
+    def _choose_best(
+        self, trainer: Trainer, epochs: list[tuple[int, dict[str, float]]]
+    ) -> tuple[int, dict[str, float]]:
+        """Returns epoch and figures of the best checkpoint: the first with the best value of what it monitors."""
+        for callback in trainer.checkpoint_callbacks:
+            monitor = getattr(callback, "monitor", None)
+            monitored = [(epoch, figures) for epoch, figures in epochs if monitor in figures]
+            if isinstance(callback, ModelCheckpoint) and monitored:
+                self.values["monitor"] = monitor
+                return (max if callback.mode == "max" else min)(monitored, key=lambda e: e[1][str(monitor)])
+        return epochs[-1]
 
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Adds the test's figures."""
         self._note_evaluation(trainer, "test")
 
-    @rank_zero_only
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Adds the validation's figures where validation is all there is to do."""
-        if trainer.state.fn == "validate":
-            self._note_evaluation(trainer, "val")
-
     def _note_evaluation(self, trainer: Trainer, split: str) -> None:
-        self.values |= _metrics(trainer)
+        self.values |= _metrics(trainer, f"{split}/")
         self._note_images(trainer, split)
         self._write(trainer)
 
     def _note_images(self, trainer: Trainer, split: str) -> None:
         data: Any = getattr(trainer, "datamodule", None)
-        if hasattr(data, "arrays"):
+        limit = getattr(trainer, f"limit_{split}_batches")
+        if hasattr(data, "arrays") and isinstance(limit, float) and limit == 1:
             self.values[f"{split}_images"] = len(data.arrays(split))
-
-    def _note_epoch(self, trainer: Trainer, epoch: int) -> None:
-        self._by_epoch[epoch] = _metrics(trainer)
 
     def _write(self, trainer: Trainer) -> None:
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        for logger in _tensorboards(trainer):
+        for logger in tensorboards(trainer):
             final = {_hp(name): self.values[name] for name in METRICS if name in self.values}
             logger.log_metrics(final, step=trainer.global_step)
         target = self.folder / "results.json"
@@ -120,9 +142,8 @@ class Results(Callback):
                 images = f"  {v[f'{split}_images']:,} images" if f"{split}_images" in v else ""
                 lines.append(f"{split:5}  acc {v[f'{split}/acc']:.2%}  nll {v[f'{split}/nll']:.4f}{images}")
         if "fit_seconds" in v:
-            lines.append(
-                f"time   {v['fit_seconds']:.1f} s for {v['epochs']} epochs; the best by val/acc is {v['epoch']}"
-            )
+            best = f"; the best by {v['monitor']} is {v['epoch']}" if "monitor" in v else ""
+            lines.append(f"time   {v['fit_seconds']:.1f} s for {v['epochs']} epochs{best}")
         lines.append(f"run    {self.folder}")
         return "\n".join(lines)
 
@@ -131,25 +152,6 @@ def _hp(name: str) -> str:
     return f"hp/{name.replace('/', '_')}"
 
 
-def _tensorboards(trainer: Trainer) -> list[TensorBoardLogger]:
-    return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-
-
-def _metrics(trainer: Trainer) -> dict[str, float]:
-    names = ("train/", "val/", "test/")
-    return {
-        name: float(value)
-        for name, value in trainer.callback_metrics.items()
-        if name.startswith(names) and name != "train/loss"
-    }
-
-
-def _best_epoch(trainer: Trainer, by_epoch: dict[int, dict[str, float]]) -> int:
-    """Returns the epoch of the best checkpoint: the first with the best value of what it monitors."""
-    last = max(by_epoch)
-    for callback in trainer.checkpoint_callbacks:
-        monitor = getattr(callback, "monitor", None)
-        if isinstance(callback, ModelCheckpoint) and monitor in by_epoch[last]:
-            sign = 1 if callback.mode == "max" else -1
-            return max(by_epoch, key=lambda epoch: (sign * by_epoch[epoch][monitor], -epoch))
-    return last
+def _metrics(trainer: Trainer, prefix: str) -> dict[str, float]:
+    figures = trainer.callback_metrics.items()
+    return {name: float(value) for name, value in figures if name.startswith(prefix) and name != "train/loss"}

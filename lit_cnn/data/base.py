@@ -79,7 +79,10 @@ class ImageDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         """Reads the images that the stage needs, and checks that the settings fit them."""
         for augmentation in self.augment:
-            augmentation.check(self.image_size, self.in_channels)
+            try:
+                augmentation.check(self.image_size, self.in_channels)
+            except ValueError as error:
+                raise ConfigError(str(error)) from error
         if stage in ("fit", "validate"):
             self._read_train()
             if self.batch_size > len(self._arrays["train"]):
@@ -149,7 +152,8 @@ class ImageDataModule(LightningDataModule):
     def _loader(self, split: str, batch_size: int) -> ArrayLoader:
         rank, devices = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         arrays = self._arrays[split]
-        order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices)
+        frozen = bool(self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
+        order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen)
         return ArrayLoader(arrays, order)
 
     @property

@@ -30,7 +30,7 @@ def open_image(path: str | Path) -> Image.Image:
             return ImageOps.exif_transpose(image)
     except UnidentifiedImageError as error:
         raise DataError(f"{path} is not an image that can be read. Replace or remove it.") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} cannot be read: {error}. Replace or remove it.") from error
 
 
@@ -77,5 +77,5 @@ def _opened(image: Picture) -> Image.Image:
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8:
             raise ValueError(f"An array is an image of bytes (uint8), but got {image.dtype}.")
-        return Image.fromarray(image)
+        return Image.fromarray(image.squeeze(2) if image.ndim == 3 and image.shape[2] == 1 else image)
     return image if isinstance(image, Image.Image) else open_image(image)

@@ -35,9 +35,20 @@ class BatchOrder:
         seed: Seed of the orders.
         rank: Which device this is.
         devices: How many devices there are.
+        frozen: Keep the order of epoch 0, as it takes to overfit a few batches.
     """
 
-    def __init__(self, n: int, batch_size: int, training: bool, seed: int = 0, rank: int = 0, devices: int = 1):
+    def __init__(
+        self,
+        n: int,
+        batch_size: int,
+        training: bool,
+        seed: int = 0,
+        rank: int = 0,
+        devices: int = 1,
+        frozen: bool = False,
+    ):
+        self.frozen = frozen
         self.n, self.batch_size, self.training, self.seed = n, batch_size, training, seed
         self.rank, self.devices = rank, devices
         self.epoch = 0
@@ -45,7 +56,7 @@ class BatchOrder:
 
     def set_epoch(self, epoch: int) -> None:
         """Says which epoch comes next; Lightning calls it."""
-        self.epoch = epoch
+        self.epoch = 0 if self.frozen else epoch
 
     def _cut(self) -> list[tuple[int, int]]:
         step = self.batch_size * self.devices

@@ -53,7 +53,6 @@ class CNN(nn.Module):
             layers += [nn.Conv2d(channels, width, kernel_size), nn.ReLU(), nn.MaxPool2d(2)]
             channels = width
             size = tuple((pixels - kernel_size + 1) // 2 for pixels in size)  # type: ignore[assignment]
-        self.image_size = height_and_width(image_size)
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(nn.Flatten(), *dense(channels * size[0] * size[1], hidden, num_classes))
 

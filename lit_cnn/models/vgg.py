@@ -29,7 +29,7 @@ class VGG(nn.Module):
         batch_norm: Normalise each convolution's output over the batch.
 
     Raises:
-        ValueError: If the image is smaller than 2 ** (number of poolings) pixels, or no convolution is named.
+        ValueError: If the image is smaller than 2 ** (number of poolings) pixels.
     """
 
     def __init__(
