@@ -35,6 +35,9 @@ from lit_cnn.parser import (
 )
 from lit_cnn.runs import claim_folder
 
+# Settings that change no figure, and would be in the way in a table of runs.
+WITHOUT_EFFECT = ("data_dir", "eval_batch_size")
+
 
 class LitCLI(LightningCLI):
     """LightningCLI with links from the data to the model, a run's folder, and a test at the end of `fit`."""
@@ -151,7 +154,7 @@ class LitCLI(LightningCLI):
         for part in ("model", "data"):
             settings[part] = config[part].class_path.rpartition(".")[2]
             for key, value in config[part].init_args.as_dict().items():
-                if key not in LINKED and value is not None:
+                if key not in (*LINKED, *WITHOUT_EFFECT) and value is not None:
                     settings[f"{part}/{key}"] = value if isinstance(value, (bool, int, float, str)) else str(value)
         return settings
 
