@@ -51,6 +51,16 @@ def test_fit_leaves_everything_in_the_run_folder(lit_cnn, trained):
     assert results["epoch"] == val.index(max(val)) + 1
 
 
+def test_summary_names_the_hardest_classes(lit_cnn):
+    out = lit_cnn("fit", "--model", "LitLeNet", *SMALL, "--data.num_classes", 5).out
+    per_class = json.loads((run_folder(out) / "results.json").read_text())
+    accuracies = {k.removeprefix("test/acc_of/"): v for k, v in per_class.items() if k.startswith("test/acc_of/")}
+    assert len(accuracies) == 5
+    (line,) = [line for line in out.splitlines() if line.startswith("hardest to tell: ")]
+    named = [part.rpartition(" ")[0] for part in line.removeprefix("hardest to tell: ").split(", ")]
+    assert [accuracies[name] for name in named] == sorted(accuracies.values())[:3]
+
+
 def test_the_same_config_gives_the_same_figures(lit_cnn, trained):
     outcome = lit_cnn("fit", "--config", trained / "config.yaml")
     again = run_folder(outcome.out)

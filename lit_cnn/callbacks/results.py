@@ -15,6 +15,8 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lit_cnn.callbacks import tensorboards
 
+PER_CLASS = "test/acc_of/"
+HARDEST = 3  # classes that the summary names
 METRICS = ("val/acc", "val/nll", "test/acc", "test/nll")
 
 
@@ -141,6 +143,10 @@ class Results(Callback):
             if f"{split}/acc" in v:
                 images = f"  {v[f'{split}_images']:,} images" if f"{split}_images" in v else ""
                 lines.append(f"{split:5}  acc {v[f'{split}/acc']:.2%}  nll {v[f'{split}/nll']:.4f}{images}")
+        per_class = {name.removeprefix(PER_CLASS): acc for name, acc in v.items() if name.startswith(PER_CLASS)}
+        if len(per_class) > HARDEST:
+            hardest = sorted(per_class, key=lambda name: per_class[name])[:HARDEST]
+            lines.append("hardest to tell: " + ", ".join(f"{name} {per_class[name]:.1%}" for name in hardest))
         if "fit_seconds" in v:
             best = f"; the best by {v['monitor']} is {v['epoch']}" if "monitor" in v else ""
             lines.append(f"time   {v['fit_seconds']:.1f} s for {v['epochs']} epochs{best}")
