@@ -8,6 +8,7 @@ import torch
 from lit_cnn.classifiers import LitClassifier
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import CheckpointError
+from lit_cnn.registry import subclasses_of
 from lit_cnn.transforms import Preprocess
 
 BEST, LAST = "best.ckpt", "last.ckpt"
@@ -70,7 +71,7 @@ def load(path: str | Path) -> LitClassifier:
             "Use LitClassifier.load_from_checkpoint(path, net=...) in its place."
         )
     module_name, _, class_name = checkpoint["class_path"].rpartition(".")
-    classes = {_path_of(c): c for c in _subclasses(LitClassifier)}
+    classes = {_path_of(c): c for c in subclasses_of(LitClassifier)}
     cls = classes.get(checkpoint["class_path"])
     if cls is None:
         raise CheckpointError(f"{path} holds a {class_name}. Import {module_name} first, so that it is known.")
@@ -124,7 +125,3 @@ def take_over_preprocessing(path: str | Path, data: ImageDataModule) -> None:
 
 def _path_of(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _subclasses(cls: type[LitClassifier]) -> list[type[LitClassifier]]:
-    return [cls] + [c for s in cls.__subclasses__() for c in _subclasses(s)]

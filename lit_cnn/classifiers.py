@@ -223,6 +223,8 @@ class LitCNN(LitClassifier):
         **kwargs: Arguments of LitClassifier.
     """
 
+    network = CNN
+
     def __init__(
         self,
         in_channels: int = 1,
@@ -233,11 +235,11 @@ class LitCNN(LitClassifier):
         kernel_size: int = 5,
         **kwargs: Any,
     ):
-        net = CNN(in_channels, num_classes, image_size, widths, hidden, kernel_size)
+        net = self.network(in_channels, num_classes, image_size, widths, hidden, kernel_size)
         super().__init__(net, num_classes, **kwargs)
 
 
-class LitLeNet(LitClassifier):
+class LitLeNet(LitCNN):
     """The small network for CIFAR-10: two 5 x 5 convolutions of 6 and 16 maps, then 120-84-10.
 
     Args:
@@ -246,9 +248,10 @@ class LitLeNet(LitClassifier):
         image_size: Height and width of the images, in pixels.
         widths: Output channels of each convolution.
         hidden: Units of each hidden layer behind the convolutions.
-        kernel_size: Height and width of the kernels, in pixels.
-        **kwargs: Arguments of LitClassifier.
+        **kwargs: Arguments of LitCNN and LitClassifier.
     """
+
+    network = LeNet
 
     def __init__(
         self,
@@ -257,11 +260,9 @@ class LitLeNet(LitClassifier):
         image_size: int | Sequence[int] = 32,
         widths: Sequence[int] = (6, 16),
         hidden: Sequence[int] = (120, 84),
-        kernel_size: int = 5,
         **kwargs: Any,
     ):
-        net = LeNet(in_channels, num_classes, image_size, widths, hidden, kernel_size)
-        super().__init__(net, num_classes, **kwargs)
+        super().__init__(in_channels, num_classes, image_size, widths, hidden, **kwargs)
 
 
 class LitVGG(LitClassifier):

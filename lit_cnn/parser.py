@@ -15,6 +15,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from lit_cnn.classifiers import LitClassifier
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import ConfigError, nearest
+from lit_cnn.registry import subclasses_of
 from lit_cnn.transforms import Augmentation
 
 # What the data decides about the model.
@@ -233,23 +234,18 @@ def _short(value: Any, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def _subclasses(cls: type) -> list[type]:
-    direct: list[type] = cls.__subclasses__()
-    return [s for c in direct for s in (c, *_subclasses(c))]
-
-
 def _classes_of(branch: str) -> list[str]:
     bases: dict[str, type] = {"model": LitClassifier, "data": ImageDataModule, "data.augment": Augmentation}
-    return [c.__name__ for c in _subclasses(bases[branch])] if branch in bases else []
+    return [c.__name__ for c in subclasses_of(bases[branch])] if branch in bases else []
 
 
 def _known_keys(branch: str) -> list[str]:
     classes: dict[str, list[type]] = {
         "trainer": [Trainer],
         "checkpoint": [ModelCheckpoint],
-        "model": [LitClassifier, *_subclasses(LitClassifier)],
-        "data": [ImageDataModule, *_subclasses(ImageDataModule)],
-        "data.augment": _subclasses(Augmentation),
+        "model": [LitClassifier, *subclasses_of(LitClassifier)],
+        "data": [ImageDataModule, *subclasses_of(ImageDataModule)],
+        "data.augment": subclasses_of(Augmentation),
     }
     if not branch:
         return SECTIONS

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "optimizers": {"errors"},
     "data": {"errors", "sizes", "transforms"},
     "classifiers": {"data", "errors", "losses", "metrics", "models", "optimizers", "transforms"},
-    "checkpoints": {"classifiers", "data", "errors", "transforms"},
+    "checkpoints": {"classifiers", "data", "errors", "registry", "transforms"},
     "callbacks": {"data", "plots", "transforms"},
 }
 
