@@ -76,7 +76,7 @@ def load(path: str | Path) -> LitClassifier:
     if cls is None:
         raise CheckpointError(f"{path} holds a {class_name}. Import {module_name} first, so that it is known.")
     module = cls(**checkpoint["hyper_parameters"])
-    check_fits(path, module)
+    check_fits(path, checkpoint, module)
     module.load_state_dict(checkpoint["state_dict"])
     data = checkpoint["data"]
     module.preprocess = Preprocess(**data["preprocess"])
@@ -84,13 +84,13 @@ def load(path: str | Path) -> LitClassifier:
     return module.eval()
 
 
-def check_fits(path: str | Path, module: LitClassifier) -> None:
-    """Makes sure that a checkpoint is one of this very network.
+def check_fits(path: str | Path, checkpoint: dict[str, Any], module: LitClassifier) -> None:
+    """Makes sure that the content of a checkpoint is that of this very network.
 
     Raises:
         CheckpointError: If it is not, with the first difference.
     """
-    theirs, ours = read(path)["state_dict"], module.state_dict()
+    theirs, ours = checkpoint["state_dict"], module.state_dict()
     for name in [*ours, *theirs]:
         shapes = [list(state[name].shape) if name in state else "nothing" for state in (theirs, ours)]
         if shapes[0] != shapes[1]:
@@ -101,13 +101,13 @@ def check_fits(path: str | Path, module: LitClassifier) -> None:
             )
 
 
-def take_over_preprocessing(path: str | Path, data: ImageDataModule) -> None:
+def take_over_preprocessing(path: str | Path, checkpoint: dict[str, Any], data: ImageDataModule) -> None:
     """Gives the data module the mean, deviation and permutation that a checkpoint was trained with.
 
     Raises:
         CheckpointError: If the classes or the permutation of the data module are others.
     """
-    settings = read(path).get("data")
+    settings = checkpoint.get("data")
     if settings is None:
         return
     permute_seed = data.permute_seed if data.permute else None

@@ -106,8 +106,9 @@ class LitCLI(LightningCLI):
         """Builds the Trainer with the run's folder, loggers and callbacks."""
         config = self.config[self.subcommand]
         if config.ckpt_path:
-            checkpoints.check_fits(config.ckpt_path, self.model)
-            checkpoints.take_over_preprocessing(config.ckpt_path, self.datamodule)
+            checkpoint = checkpoints.read(config.ckpt_path)
+            checkpoints.check_fits(config.ckpt_path, checkpoint, self.model)
+            checkpoints.take_over_preprocessing(config.ckpt_path, checkpoint, self.datamodule)
         if self.subcommand == "predict":  # one table, in the images' order
             kwargs |= {"devices": 1, "num_nodes": 1, "strategy": "auto"}
         root = Path(config.trainer.default_root_dir or "logs") / config.name
