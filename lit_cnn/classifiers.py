@@ -108,7 +108,7 @@ class LitClassifier(LightningModule):
         """Returns the loss of one batch."""
         loss = self.loss(*self._count(batch, "train"))
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if every and (self.global_step + 1) % every == 0:  # not on every step: a log costs more than a small network
+        if every and (self.global_step + 1) % every == 0:  # not on every step: logging takes time too
             learning_rate = self.trainer.optimizers[0].param_groups[0]["lr"]
             self.log_dict({"train/loss": loss.detach(), "lr": learning_rate})
         return loss

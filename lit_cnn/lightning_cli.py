@@ -43,6 +43,7 @@ class LitCLI(LightningCLI):
     """LightningCLI with links from the data to the model, a run's folder, and a test at the end of `fit`."""
 
     _claimed: Path | None = None
+    _first_step = 0
 
     def add_arguments_to_parser(self, parser: Any) -> None:
         """Adds what every verb takes beside model, data and trainer."""
@@ -109,6 +110,7 @@ class LitCLI(LightningCLI):
             checkpoint = checkpoints.read(config.ckpt_path)
             checkpoints.check_fits(config.ckpt_path, checkpoint, self.model)
             checkpoints.take_over_preprocessing(config.ckpt_path, checkpoint, self.datamodule)
+            self._first_step = checkpoint["global_step"]
         if self.subcommand == "predict":  # one table, in the images' order
             kwargs |= {"devices": 1, "num_nodes": 1, "strategy": "auto"}
         root = Path(config.trainer.default_root_dir or "logs") / config.name
@@ -175,8 +177,11 @@ class LitCLI(LightningCLI):
         if self.config.fit.trainer.fast_dev_run:
             _say("fast_dev_run: one batch each went through; nothing was kept.")
             return
-        if not self.trainer.global_step:
-            raise ConfigError("No step was taken: `limit_train_batches`, `max_epochs` or `max_steps` leaves no batch.")
+        if self.trainer.global_step == self._first_step:
+            raise ConfigError(
+                f"No step was taken beyond step {self._first_step}: "
+                "`limit_train_batches`, `max_epochs` or `max_steps` leaves no batch."
+            )
         if self.config.fit.test_after_fit:
             kept = getattr(self.trainer.checkpoint_callback, "best_model_path", None) or None
             self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=kept, verbose=False)
@@ -217,7 +222,7 @@ class LitCLI(LightningCLI):
         try:
             super()._run_subcommand(subcommand)
         except LitCNNError:
-            if not self.trainer.global_step:  # refused before the first step: nothing to keep
+            if self.trainer.global_step in (0, self._first_step):  # refused before a step was taken: nothing to keep
                 self._give_folder_back()
             raise
 
@@ -280,6 +285,6 @@ def _quiet() -> None:
         "You requested to overfit but enabled",  # the loader keeps its order then
         "The dirpath has changed from",  # a test has a folder of its own
         "The number of training batches .* is smaller than the logging interval",  # metrics come by the epoch
-        "Grad strides do not match bucket view strides",  # DDP on greyscale images; costs nothing noticeable
+        "Grad strides do not match bucket view strides",  # DDP on greyscale images; no error, as it says
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -359,6 +359,13 @@ def test_settings_that_do_not_go_together_are_refused(lit_cnn, flags, message):
     assert "Traceback" not in outcome.err
 
 
+def test_finished_training_has_nothing_to_go_on_with(lit_cnn, trained):
+    outcome = lit_cnn("fit", "--config", trained / "config.yaml", "--ckpt_path", trained)
+    assert outcome.code == 2
+    assert "No step was taken beyond step 18" in outcome.err
+    assert [p.name for p in Path("logs/LitLeNet").iterdir()] == ["version_0"]
+
+
 def test_validate_needs_images_to_validate_on(lit_cnn, trained):
     config = ("--config", trained / "config.yaml", "--ckpt_path", trained)
     outcome = lit_cnn("validate", *config, "--data.val_size", 0)

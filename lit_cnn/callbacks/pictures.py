@@ -13,7 +13,7 @@ from lit_cnn.data.loader import RawBatch
 from lit_cnn.plots import prediction_grid, sample_grid
 from lit_cnn.transforms.draws import permutation
 
-# A figure takes most of a second. One is drawn in the middle of training only when this many times what the
+# Drawing takes time. A figure is drawn in the middle of training only when this many times what the
 # last one took has passed, which bounds the pictures' share of the run to 2 %.
 PATIENCE = 50
 

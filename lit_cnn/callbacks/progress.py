@@ -20,7 +20,7 @@ class Progress(ProgressBar):
         self._enabled = True
         self._bar: tqdm | None = None
         self._images = 0
-        self._start = 0.0
+        self._start = self._seconds = 0.0
         self._epoch_line: str | None = None
 
     def disable(self) -> None:

@@ -24,7 +24,7 @@ class Results(Callback):
     """Collects a run's figures and writes them where people look for them.
 
     Accuracies are shares from 0 to 1, NLL is in nats per image. The figures of training and validation are those
-    of the epoch whose checkpoint is the best by `val/acc`, which is also the one that is tested.
+    of the epoch whose checkpoint is the best by what it monitors, which is also the one that is tested.
 
     Args:
         folder: The run's folder.

@@ -82,7 +82,7 @@ class BatchOrder:
 
 
 class ArrayLoader:
-    """Yields `RawBatch`es, each by one gather; no workers, for a gather is faster than handing a batch over.
+    """Yields `RawBatch`es, each by one gather in the process that trains.
 
     Args:
         arrays: The images and labels.
