@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lit_cnn import models
+    from lit_cnn.architectures import LitCNN, LitLeNet, LitMLP, LitVGG
     from lit_cnn.checkpoints import load
-    from lit_cnn.classifiers import LitClassifier, LitCNN, LitLeNet, LitMLP, LitVGG
+    from lit_cnn.classifiers import LitClassifier
     from lit_cnn.data.base import ImageDataModule
     from lit_cnn.data.modules import (
         CIFAR10DataModule,
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from lit_cnn.transforms import PixelPermutation, RandomCrop, RandomFlip
 
 _HOMES = {
+    "lit_cnn.architectures": ["LitCNN", "LitLeNet", "LitMLP", "LitVGG"],
     "lit_cnn.checkpoints": ["load"],
-    "lit_cnn.classifiers": ["LitCNN", "LitClassifier", "LitLeNet", "LitMLP", "LitVGG"],
+    "lit_cnn.classifiers": ["LitClassifier"],
     "lit_cnn.data.base": ["ImageDataModule"],
     "lit_cnn.data.modules": [
         "CIFAR10DataModule",

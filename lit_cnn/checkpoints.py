@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from lit_cnn import architectures  # noqa: F401  (makes its classes known)
 from lit_cnn.classifiers import LitClassifier
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import CheckpointError

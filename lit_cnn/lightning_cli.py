@@ -13,13 +13,13 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_cnn import checkpoints
+from lit_cnn import architectures, checkpoints  # noqa: F401  (architectures and modules: known by short names)
 from lit_cnn.callbacks.pictures import Pictures
 from lit_cnn.callbacks.predictions import PredictionWriter
 from lit_cnn.callbacks.progress import Progress
 from lit_cnn.callbacks.results import Results
 from lit_cnn.classifiers import LitClassifier
-from lit_cnn.data import modules  # noqa: F401  (makes the data modules known by their short names)
+from lit_cnn.data import modules  # noqa: F401
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import CheckpointError, ConfigError, DataError, LitCNNError
 from lit_cnn.parser import (

@@ -42,7 +42,7 @@ def small_net(classes=3):
 
 def test_every_lit_class_is_tested_here():
     known = subclasses_of(LitClassifier)
-    assert set(LIT_CLASSES) == {c.__name__ for c in known if c.__module__ == "lit_cnn.classifiers"}
+    assert set(LIT_CLASSES) == {c.__name__ for c in known if c.__module__ == "lit_cnn.architectures"}
 
 
 @pytest.mark.parametrize("name", LIT_CLASSES)

@@ -24,8 +24,9 @@ MAY_IMPORT = {
     "losses": set(),
     "optimizers": {"errors"},
     "data": {"errors", "sizes", "transforms"},
-    "classifiers": {"data", "errors", "losses", "metrics", "models", "optimizers", "transforms"},
-    "checkpoints": {"classifiers", "data", "errors", "registry", "transforms"},
+    "classifiers": {"data", "errors", "losses", "metrics", "optimizers", "transforms"},
+    "architectures": {"classifiers", "models"},
+    "checkpoints": {"architectures", "classifiers", "data", "errors", "registry", "transforms"},
     "callbacks": {"data", "plots", "transforms"},
 }
 
