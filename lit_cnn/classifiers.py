@@ -6,18 +6,22 @@ from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int64, UInt8
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lit_cnn.data.images import Picture, as_batch
 from lit_cnn.errors import ConfigError
+from lit_cnn.loop import FewerCalls
 from lit_cnn.losses import LossName, build_loss
 from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class
-from lit_cnn.optimizers import build_optimizer, build_scheduler
+from lit_cnn.optimizers import build_optimizer, build_scheduler, parameters_to_train
 from lit_cnn.transforms import Preprocess
 
-Batch = tuple[Float[Tensor, "b c h w"], Int64[Tensor, "b"]]
+Targets = Int64[Tensor, "b"] | Float[Tensor, "b k"]  # classes, or a share of each class
+Batch = tuple[Float[Tensor, "b c h w"], Targets]
+
+UNCOUNTED = 64  # batches whose logits wait to be counted
 
 
 class LitClassifier(LightningModule):
@@ -31,12 +35,18 @@ class LitClassifier(LightningModule):
         lr: Learning rate, above 0.
         optimizer: Name of a class in torch.optim, such as Adam or SGD.
         optimizer_args: Its other arguments, such as {momentum: 0.9, weight_decay: 5e-4}.
-        scheduler: Name of a class in torch.optim.lr_scheduler, such as OneCycleLR; none by default.
+        scheduler: Name of a class in torch.optim.lr_scheduler, such as OneCycleLR, or in lit_cnn.schedules:
+            WarmupCosineLR, TriangularLR. None by default.
         scheduler_args: Its arguments. Left out, total_steps and T_max are the length of the run, and max_lr is lr.
         scheduler_interval: When the scheduler is stepped: after every epoch, or after every step of the
             optimizer. It is also the unit of the lengths among its arguments.
         loss: cross_entropy, nll (the same, by way of log-probabilities) or hinge (multi-class margin).
         label_smoothing: Share of the target spread over all classes, from 0 to 1; cross_entropy only.
+        decay_norms_and_biases: Let weight_decay act on the scales of norms and on biases too; if false, on the
+            weights of convolutions and linear layers alone.
+        test_time_flip: Evaluate and predict with the mean logits of each image and its mirror image.
+        compile: Compile the network for training with torch.compile: default; reduce-overhead, which records CUDA
+            graphs too; max-autotune. Checkpoints are those of the network as it is.
 
     Raises:
         ValueError: If a setting is out of its range, or the optimizer or scheduler does not take its arguments.
@@ -60,6 +70,9 @@ class LitClassifier(LightningModule):
         scheduler_interval: Literal["epoch", "step"] = "epoch",
         loss: LossName = "cross_entropy",
         label_smoothing: float = 0.0,
+        decay_norms_and_biases: bool = True,
+        test_time_flip: bool = False,
+        compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None,
     ):
         super().__init__()
         if not (lr > 0 and math.isfinite(lr)):
@@ -73,13 +86,35 @@ class LitClassifier(LightningModule):
             {f"{stage}_metrics": accuracy_and_nll(num_classes, f"{stage}/") for stage in ("train", "val", "test")}
         )
         self.test_acc_per_class = accuracy_per_class(num_classes)
+        self._uncounted: dict[str, list[tuple[Tensor, Tensor]]] = {"train": [], "val": [], "test": []}
         self.preprocess: Preprocess | None = None
         self.class_names: list[str] = []
-        self._build_optimizers([nn.Parameter(torch.zeros(1))], length=100)  # refuses wrong settings now, not later
+        self._build_optimizers(nn.Linear(1, 1), length=100)  # refuses wrong settings now, not later
+
+    def setup(self, stage: str) -> None:
+        """Compiles the network where that is asked for; in place, so that names in checkpoints stay."""
+        for waiting in self._uncounted.values():
+            waiting.clear()  # of a run that was interrupted
+        if stage == "fit" and self.hparams["compile"]:
+            self.net.compile(mode=self.hparams["compile"])
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Has training steps taken with fewer calls, in whatever Trainer."""
+        return [FewerCalls(LitClassifier)]
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         """Returns logits."""
         return self.net(images)
+
+    def evaluate(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+        """Returns the logits that evaluation and prediction go by."""
+        logits = self(images).float()  # under bf16 autocast, log-softmax would stay in bf16
+        return (logits + self(images.flip(-1)).float()) / 2 if self.hparams["test_time_flip"] else logits
+
+    def loss_of(self, images: Float[Tensor, "b c h w"], labels: Targets) -> tuple[Tensor, Tensor]:
+        """Returns logits and the loss of a training batch; a network with losses of its own adds them here."""
+        logits = self(images).float()
+        return logits, self.loss(logits, labels)
 
     @torch.inference_mode()
     def predict(self, images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
@@ -96,38 +131,56 @@ class LitClassifier(LightningModule):
             raise ValueError("Only a module from `lit_cnn.load` knows how to prepare images.")
         height, width = self.preprocess.settings["image_size"]
         batch = as_batch(images, len(self.preprocess.settings["mean"]), (height, width))
-        return self(self.preprocess(batch.to(self.device))).float().softmax(dim=1)
+        return self.evaluate(self.preprocess(batch.to(self.device))).softmax(dim=1)
 
     def classify(self, images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"]) -> list[str]:
         """Returns the name of the likeliest class of each image; takes what `predict` takes."""
         return [self.class_names[i] for i in self.predict(images).argmax(dim=1).tolist()]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Returns the loss of one batch."""
-        loss = self.loss(*self._count(batch, "train"))
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if every and (self.global_step + 1) % every == 0:  # not on every step: logging takes time too
-            learning_rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-            self.log_dict({"train/loss": loss.detach(), "lr": learning_rate})
+        """Returns the loss of one batch. It logs nothing, so that loop.py can take many of these in a row."""
+        logits, loss = self.loss_of(*batch)
+        self._count(logits, batch[1], "train")
         return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Logs loss and learning rate every `log_every_n_steps`: reading them back makes a GPU wait."""
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if every and self.global_step % every == 0:
+            learning_rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+            self.log_dict({"train/loss": outputs["loss"], "lr": learning_rate})
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Counts one batch of the validation images."""
-        self._count(batch, "val")
+        self._count(self.evaluate(batch[0]), batch[1], "val")
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Counts one batch of the test images."""
-        self.test_acc_per_class.update(*self._count(batch, "test"))
+        self._count(self.evaluate(batch[0]), batch[1], "test")
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Float[Tensor, "b k"]:
         """Returns the probability of each class for each image."""
-        return self(batch[0]).float().softmax(dim=1)
+        return self.evaluate(batch[0]).softmax(dim=1)
 
-    def _count(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
-        images, labels = batch
-        logits = self(images).float()  # under bf16 autocast, log-softmax would stay in bf16
-        self.metrics[f"{stage}_metrics"].update(logits.detach(), labels)  # type: ignore[operator]
-        return logits, labels
+    def _count(self, logits: Tensor, labels: Targets, stage: str) -> None:
+        # Kept where they are, and counted many batches at a time: the metrics' own calls take longer than a small net.
+        waiting = self._uncounted[stage]
+        logits = logits.detach()
+        waiting.append((logits.clone() if self.hparams["compile"] == "reduce-overhead" else logits, labels))
+        if len(waiting) == UNCOUNTED:
+            self._count_waiting(stage)
+
+    def _count_waiting(self, stage: str) -> None:
+        waiting = self._uncounted[stage]
+        if not waiting:
+            return
+        logits, labels = (torch.cat(parts) for parts in zip(*waiting, strict=True))
+        waiting.clear()
+        if labels.is_floating_point():  # mixed images count by the class that makes up most of each
+            labels = labels.argmax(dim=1)
+        self.metrics[f"{stage}_metrics"].update(logits, labels)  # type: ignore[operator]
+        if stage == "test":
+            self.test_acc_per_class.update(logits, labels)
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's accuracy and NLL over the training images, as they were met."""
@@ -146,6 +199,7 @@ class LitClassifier(LightningModule):
         self.test_acc_per_class.reset()
 
     def _log_metrics(self, stage: str) -> None:
+        self._count_waiting(stage)
         # Logged as metrics and not as values, so that Lightning computes them once, over all devices.
         self.log_dict(self.metrics[f"{stage}_metrics"])  # type: ignore[arg-type]
 
@@ -164,12 +218,13 @@ class LitClassifier(LightningModule):
                 f"`scheduler` {self.hparams['scheduler']} needs to know how long the run is: set max_epochs."
             )
         try:
-            return self._build_optimizers(self.parameters(), int(length))
+            return self._build_optimizers(self, int(length))
         except ValueError as error:  # this length does not suit the scheduler
             raise ConfigError(str(error)) from error
 
-    def _build_optimizers(self, parameters: Any, length: int) -> dict[str, Any]:
+    def _build_optimizers(self, net: nn.Module, length: int) -> dict[str, Any]:
         h = self.hparams
+        parameters = parameters_to_train(net, h["decay_norms_and_biases"])
         optimizer = build_optimizer(h["optimizer"], parameters, h["lr"], h["optimizer_args"] or {})
         if h["scheduler"] is None:
             return {"optimizer": optimizer}

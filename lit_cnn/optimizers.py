@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterable
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -9,26 +10,48 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from lit_cnn import schedules
 from lit_cnn.errors import nearest
 
 # The arguments that stand for a run's length, which we know and the user should not have to compute.
 LENGTHS = ("total_steps", "T_max")
 
 
-def build_optimizer(name: str, parameters: Iterable[nn.Parameter], lr: float, settings: dict[str, Any]) -> Optimizer:
-    """Returns the optimizer of this name in `torch.optim`.
+def parameters_to_train(net: nn.Module, decay_norms_and_biases: bool = True) -> list[Any]:
+    """Returns the parameters for an optimizer, those of norms and biases in a group without weight decay if asked.
+
+    Args:
+        net: The network.
+        decay_norms_and_biases: Treat all alike; else what has less than two dimensions is not decayed
+            (He et al. 2019, https://arxiv.org/abs/1812.01187, section 3.1).
+    """
+    trained = [p for p in net.parameters() if p.requires_grad]
+    if decay_norms_and_biases:
+        return trained
+    weights, others = ([p for p in trained if (p.dim() > 1) == decayed] for decayed in (True, False))
+    groups = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def build_optimizer(name: str, parameters: Iterable[Any], lr: float, settings: dict[str, Any]) -> Optimizer:
+    """Returns the optimizer of this name in `torch.optim`, in its fused form where it has one.
+
+    A fused step is one kernel for all parameters (`python scripts/bench.py step` has what that saves); set
+    `fused: false` or `foreach: true` among the settings for the others.
 
     Raises:
         ValueError: If there is none, or it does not take these settings.
     """
-    optimizer_class = _find(name, torch.optim, Optimizer, "optimizer")
+    optimizer_class = _find(name, [torch.optim], Optimizer, "optimizer")
     if "lr" in settings:
         raise ValueError(f"`optimizer_args` has lr: {settings['lr']}. Set the learning rate by `lr` alone.")
+    if "fused" in inspect.signature(optimizer_class).parameters and not settings.keys() & {"foreach", "differentiable"}:
+        settings = {"fused": True} | settings
     return _construct(optimizer_class, "optimizer_args", settings, parameters, lr=lr)
 
 
 def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], length: int) -> LRScheduler:
-    """Returns the scheduler of this name in `torch.optim.lr_scheduler`.
+    """Returns the scheduler of this name in `torch.optim.lr_scheduler` or `lit_cnn.schedules`.
 
     Args:
         name: Name of the class, such as "OneCycleLR".
@@ -40,7 +63,7 @@ def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], l
     Raises:
         ValueError: If there is none of this name, or it does not take these settings.
     """
-    scheduler_class = _find(name, torch.optim.lr_scheduler, LRScheduler, "scheduler")
+    scheduler_class = _find(name, [torch.optim.lr_scheduler, schedules], LRScheduler, "scheduler")
     known = inspect.signature(scheduler_class).parameters
     defaults: dict[str, Any] = {argument: length for argument in LENGTHS if argument in known}
     if "max_lr" in known:
@@ -50,15 +73,19 @@ def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], l
     return _construct(scheduler_class, "scheduler_args", defaults | settings, optimizer)
 
 
-def _find(name: str, module: Any, base: type, kind: str) -> type:
-    known = [n for n, c in vars(module).items() if isinstance(c, type) and issubclass(c, base) and c is not base]
-    known = [n for n in known if not n.startswith("_")]
+def _find(name: str, modules: list[ModuleType], base: type, kind: str) -> type:
+    known = {
+        n: c
+        for module in modules
+        for n, c in vars(module).items()
+        if isinstance(c, type) and issubclass(c, base) and c is not base and not n.startswith("_")
+    }
     if name not in known:
+        where = " or ".join(module.__name__ for module in modules)
         raise ValueError(
-            f"`{kind}` {name!r} is not in {module.__name__}.{nearest(name, known)} "
-            f"There are {', '.join(sorted(known))}."
+            f"`{kind}` {name!r} is not in {where}.{nearest(name, list(known))} There are {', '.join(sorted(known))}."
         )
-    return getattr(module, name)
+    return known[name]
 
 
 def _construct(cls: type, argument: str, settings: dict[str, Any], *args: Any, **kwargs: Any) -> Any:

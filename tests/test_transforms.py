@@ -3,7 +3,7 @@ import torch
 from lightning.pytorch import seed_everything
 
 from lit_cnn.transforms import PixelPermutation, Preprocess, RandomCrop, RandomFlip
-from lit_cnn.transforms.augment import augment, shift
+from lit_cnn.transforms.chain import augment
 from lit_cnn.transforms.draws import Draws
 
 

@@ -103,8 +103,7 @@ def _some(data: ImageDataModule, split: str, n: int) -> RawBatch:
     """Returns up to n images of a split, always the same, drawn at random since files may be sorted by class."""
     arrays = data.arrays(split)
     indices = permutation(len(arrays), "pictures", split)[:n].sort().values
-    chosen = arrays.subset(indices)
-    return RawBatch(chosen.images, chosen.labels, indices)
+    return RawBatch(*arrays.gather(indices), indices)
 
 
 def _add(trainer: Trainer, tag: str, figure: Figure) -> None:

@@ -19,7 +19,6 @@ class Progress(ProgressBar):
         super().__init__()
         self._enabled = True
         self._bar: tqdm | None = None
-        self._images = 0
         self._start = self._seconds = 0.0
         self._epoch_line: str | None = None
 
@@ -35,14 +34,16 @@ class Progress(ProgressBar):
         if self._enabled:
             total = int(batches) if batches != float("inf") else None
             self._bar = tqdm(total=total, desc=description, unit=" batches", leave=False, disable=None)
-            self._images, self._start = 0, time.perf_counter()
+            self._start = time.perf_counter()
 
-    def _advance(self, batch: Any) -> None:
+    def _advance(self, batch: Any, batch_idx: int) -> None:
+        """Moves the bar to a batch; those before it may have gone by unseen (loop.py)."""
         if self._bar is None:
             return
-        self._images += len(batch[0]) if isinstance(batch, (list, tuple)) else 0
-        if self._bar.update() and self._images:  # true when the clock had it redrawn
-            self._bar.set_postfix_str(f"{self._images / (time.perf_counter() - self._start):,.0f} images/s", False)
+        redrawn = self._bar.update(batch_idx + 1 - self._bar.n)  # true when it was time to
+        if redrawn and isinstance(batch, (list, tuple)):
+            images = self._bar.n * len(batch[0])
+            self._bar.set_postfix_str(f"{images / (time.perf_counter() - self._start):,.0f} images/s", False)
 
     def _close(self) -> None:
         if self._bar is not None:
@@ -60,7 +61,7 @@ class Progress(ProgressBar):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Moves the bar."""
-        self._advance(batch)
+        self._advance(batch, batch_idx)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Ends the bar."""
@@ -101,23 +102,23 @@ class Progress(ProgressBar):
         self._start_evaluation(trainer, "predict", trainer.num_predict_batches)
 
     def on_validation_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Moves the bar."""
         if trainer.state.fn != "fit":
-            self._advance(batch)
+            self._advance(batch, batch_idx)
 
     def on_test_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Moves the bar."""
-        self._advance(batch)
+        self._advance(batch, batch_idx)
 
     def on_predict_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Moves the bar."""
-        self._advance(batch)
+        self._advance(batch, batch_idx)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Ends the bar."""

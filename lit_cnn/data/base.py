@@ -12,7 +12,7 @@ from lit_cnn.data.arrays import Arrays, stratified_split
 from lit_cnn.data.loader import ArrayLoader, BatchOrder, RawBatch
 from lit_cnn.errors import ConfigError, DataError
 from lit_cnn.transforms import Augmentation, Preprocess
-from lit_cnn.transforms.augment import augment as augment_batch
+from lit_cnn.transforms.chain import augment as augment_batch
 from lit_cnn.transforms.draws import Draws
 
 
@@ -109,14 +109,15 @@ class ImageDataModule(LightningDataModule):
         if held_out >= len(everything):
             raise ConfigError(f"`val_size` is {held_out}, but there are only {len(everything)} training images.")
         kept, held = stratified_split(everything.labels, held_out, self.split_seed)
-        self._arrays["train"] = everything.subset(kept)
-        self._arrays["val"] = everything.subset(held)
+        self._arrays["train"] = everything.part(kept)
+        self._arrays["val"] = everything.part(held)
 
     def _checked(self, split: str) -> Arrays:
         arrays = self.read(split)
         if not len(arrays):
             raise DataError(f"{self.dataset_name} has no {split} images.")
-        outside = arrays.labels[(arrays.labels < 0) | (arrays.labels >= self.num_classes)]
+        labels = arrays.labels
+        outside = labels[(labels < 0) | (labels >= self.num_classes)]
         if len(outside):
             raise DataError(
                 f"{self.dataset_name} has the label {int(outside[0])} among its {split} images, "
@@ -154,22 +155,13 @@ class ImageDataModule(LightningDataModule):
         arrays = self._arrays[split]
         frozen = bool(self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
         order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen)
-        return ArrayLoader(arrays, order)
+        device = self.trainer.strategy.root_device if self.trainer else "cpu"
+        return ArrayLoader(arrays, order, self.transform, device)
 
     @property
     def run_seed(self) -> int:
         """The seed of orders and augmentations."""
         return self.seed if self.seed is not None else int(os.environ.get("PL_GLOBAL_SEED", 0))
-
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Turns a raw batch into what the network takes, on the device that it was moved to."""
-        if not isinstance(batch, RawBatch):
-            return batch
-        trainer = self.trainer
-        if trainer is None:
-            return self.transform(batch)
-        images, labels = self.transform(batch, trainer.current_epoch if trainer.training else None)
-        return images.to(trainer.lightning_module.dtype), labels
 
     def transform(
         self, batch: RawBatch, epoch: int | None = None

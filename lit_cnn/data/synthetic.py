@@ -4,8 +4,8 @@ import torch
 from torch.nn import functional as F
 
 from lit_cnn.data.arrays import Arrays
-from lit_cnn.transforms.augment import shift
 from lit_cnn.transforms.draws import key_of, random_bits
+from lit_cnn.transforms.placement import Place, put
 
 
 def make_images(
@@ -41,11 +41,11 @@ def make_images(
     for start in range(0, n, 4096):  # in parts, since the noise takes four times the images' memory
         part = slice(start, start + 4096)
         b = len(labels[part])
-        moved = shift(
-            patterns[labels[part]],
+        shift = (
             _integers(b, down, seed, f"{split} {start} down"),
             _integers(b, right, seed, f"{split} {start} right"),
-        )[:, :, down : down + height, right : right + width]
+        )
+        moved = put(patterns[labels[part]], Place(shift=shift))[:, :, down : down + height, right : right + width]
         noisy = moved + noise * _normal((b, in_channels, height, width), seed, f"{split} {start}")
         images[part] = (noisy * 40 + 128).round().clamp(0, 255).byte()
     return Arrays(images, labels)

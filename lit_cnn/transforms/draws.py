@@ -63,9 +63,18 @@ class Draws:
 
     def uniform(self, what: str) -> Float[Tensor, "b"]:
         """Draws a number from [0, 1) for each image."""
-        bits = random_bits(key_of(self.seed, self.purpose, what, self.epoch), self.indices)
-        return _shift_right(bits, 40).float() * 2.0**-24
+        return _shift_right(self._bits(what), 40).float() * 2.0**-24
 
     def integers(self, what: str, low: int, high: int) -> Int64[Tensor, "b"]:
         """Draws an integer from `low` to `high`, both included, for each image."""
         return low + (self.uniform(what) * (high - low + 1)).long()
+
+    def integer_pair(self, what: str, first: int, second: int) -> tuple[Int64[Tensor, "b"], Int64[Tensor, "b"]]:
+        """Draws two integers for each image, from `-first` to `first` and from `-second` to `second`."""
+        bits = self._bits(what)  # 64 bits are enough for both
+        halves = _shift_right(bits, 32), bits & 0xFFFFFFFF
+        down, right = (((half * (2 * n + 1)) >> 32) - n for half, n in zip(halves, (first, second), strict=True))
+        return down, right
+
+    def _bits(self, what: str) -> Int64[Tensor, "b"]:
+        return random_bits(key_of(self.seed, self.purpose, what, self.epoch), self.indices)

@@ -1,6 +1,5 @@
 """The permutation of pixels that takes locality away."""
 
-import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
@@ -45,4 +44,6 @@ class PixelPermutation(nn.Module):
 
     @staticmethod
     def _gather(images: Tensor, order: Tensor) -> Tensor:
-        return torch.index_select(images.flatten(2), 2, order).reshape(images.shape)
+        b, c, h, w = images.shape
+        pixels = images.permute(0, 2, 3, 1).reshape(b, h * w, c)  # whole pixels, in channels_last memory
+        return pixels.index_select(1, order).view(b, h, w, c).permute(0, 3, 1, 2)

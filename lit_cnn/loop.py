@@ -1,0 +1,162 @@
+"""Lightning's training loop, with its bookkeeping once for many steps where nobody watches each of them.
+
+A step of a small network takes less time than what Lightning does around it: hooks, progress, results, transfers.
+Most of that is only needed where something happens: a line in the log, a validation, a checkpoint, the end of
+an epoch. `FewerCalls` takes the steps between by themselves, with the same mathematics, and every one at which
+something happens through Lightning.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import (
+    DeviceStatsMonitor,
+    EarlyStopping,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    ModelSummary,
+    ProgressBar,
+    Timer,
+)
+from lightning.pytorch.loops.fetchers import _DataFetcher
+from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
+from lightning.pytorch.plugins.precision import MixedPrecision, Precision
+from lightning.pytorch.profilers import PassThroughProfiler
+from lightning.pytorch.strategies import SingleDeviceStrategy
+
+from lit_cnn.data.loader import ArrayLoader
+
+# Callbacks that go by the clock, by epochs, or by the steps that `_until_something_happens` knows.
+PATIENT = (
+    *(ModelCheckpoint, EarlyStopping, ProgressBar, ModelSummary, Timer),
+    *(LearningRateMonitor, DeviceStatsMonitor),
+)
+
+CALLBACK_HOOKS = (
+    *("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad", "on_before_backward"),
+    *("on_after_backward", "on_before_optimizer_step"),
+)
+TRANSFER_HOOKS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
+MODULE_HOOKS = (
+    *("training_step", "backward", "optimizer_step", "optimizer_zero_grad", "lr_scheduler_step"),
+    *CALLBACK_HOOKS,
+    *TRANSFER_HOOKS,
+)
+
+
+class FewerCalls(Callback):
+    """Takes training steps with fewer calls: the same steps, results, logs and checkpoints, in less time.
+
+    It does so where it can be sure that it makes no difference: for LitClassifier on the batches of our data modules,
+    on a single device, with no gradient accumulation or clipping, no profiler, and no hook or callback that
+    wants to see each batch. Elsewhere Lightning's loop goes as ever.
+
+    Args:
+        base: The LightningModule whose own hooks need no call at each step. Subclasses of it that bring others are
+            trained step by step.
+        seconds: Longest time without a call to Lightning, so that the progress bar moves.
+    """
+
+    def __init__(self, base: type[LightningModule], seconds: float = 0.2):
+        self.base = base
+        self.seconds = seconds
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Puts the faster loop in the place of Lightning's."""
+        if type(trainer.fit_loop.epoch_loop) is _TrainingEpochLoop and self._nobody_watches(trainer, pl_module):
+            trainer.fit_loop.epoch_loop.__class__ = _FewerCallsLoop
+            trainer.fit_loop.epoch_loop.seconds = self.seconds  # type: ignore[attr-defined]
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Puts Lightning's loop back."""
+        if type(trainer.fit_loop.epoch_loop) is _FewerCallsLoop:
+            trainer.fit_loop.epoch_loop.__class__ = _TrainingEpochLoop
+
+    def _nobody_watches(self, trainer: Trainer, module: LightningModule) -> bool:
+        data: Any = getattr(trainer, "datamodule", None)
+        precision: Any = trainer.precision_plugin
+        return (
+            isinstance(module, self.base)
+            and isinstance(trainer.train_dataloader, ArrayLoader)
+            and isinstance(trainer.strategy, SingleDeviceStrategy)
+            and type(precision) in (Precision, MixedPrecision)
+            and getattr(precision, "scaler", None) is None
+            and isinstance(trainer.profiler, PassThroughProfiler)
+            and trainer.accumulate_grad_batches == 1
+            and not trainer.gradient_clip_val
+            and len(trainer.optimizers) == 1
+            and not _overrides(module, self.base, MODULE_HOOKS)
+            and not _overrides(data, LightningDataModule, TRANSFER_HOOKS)
+            and not any(_watches(callback) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+        )
+
+
+class _FewerCallsLoop(_TrainingEpochLoop):
+    seconds: float
+
+    def advance(self, data_fetcher: _DataFetcher) -> None:
+        """Takes some steps alone, and one more with all that Lightning does."""
+        if not self.restarting:
+            self._take_steps(data_fetcher, self._until_something_happens(data_fetcher) - 1)
+        super().advance(data_fetcher)
+
+    def _until_something_happens(self, data_fetcher: _DataFetcher) -> int:
+        """Returns the number of steps up to and with the next one that others see."""
+        trainer, ready, step = self.trainer, self.batch_progress.current.ready, self.global_step
+        batches = min(trainer.num_training_batches, data_fetcher.length or 0)
+        distances = [batches - ready]
+        if self.max_steps >= 0:
+            distances.append(self.max_steps - step)
+        validate_every = trainer.val_check_batch
+        if isinstance(validate_every, int):
+            per_epoch = trainer.check_val_every_n_epoch is not None
+            done = ready if per_epoch else self.batch_progress.total.ready
+            distances.append(validate_every - done % validate_every)
+        periods = [trainer.log_every_n_steps]  # type: ignore[attr-defined]
+        periods += [getattr(c, "_every_n_train_steps", 0) for c in trainer.checkpoint_callbacks]
+        distances += [period - step % period for period in periods if period]
+        return int(min(distances))
+
+    def _take_steps(self, data_fetcher: _DataFetcher, steps: int) -> None:
+        trainer, module, optimizer = self.trainer, self.trainer.lightning_module, self.trainer.optimizers[0]
+        precision, optimization = trainer.precision_plugin, self.automatic_optimization.optim_progress.optimizer
+        scheduled = any(config.interval == "step" for config in trainer.lr_scheduler_configs)
+        stop = time.perf_counter() + self.seconds
+        for _ in range(steps):
+            batch, _, _ = next(data_fetcher)
+            self.batch_progress.is_last_batch = data_fetcher.done
+            batch = precision.convert_input(batch)
+            batch_idx = self.batch_idx + 1
+            self.batch_progress.increment_ready()
+            self.batch_progress.increment_started()
+
+            def closure(batch: Any = batch, batch_idx: int = batch_idx) -> Any:
+                with precision.train_step_context():
+                    loss = module.training_step(batch, batch_idx)
+                optimizer.zero_grad()
+                loss.backward()
+                return loss
+
+            optimization.zero_grad.increment_ready()
+            optimization.zero_grad.increment_started()
+            optimization.step.increment_ready()
+            optimizer.step(closure)
+            optimization.zero_grad.increment_completed()
+            optimization.step.increment_completed()
+            self.batch_progress.increment_processed()
+            if scheduled:
+                self.update_lr_schedulers("step", update_plateau_schedulers=False)
+            self.batch_progress.increment_completed()
+            self._batches_that_stepped += 1
+            if trainer.received_sigterm or time.perf_counter() > stop:
+                break
+
+
+def _overrides(this: Any, base: type, hooks: Sequence[str]) -> bool:
+    return this is not None and any(getattr(type(this), hook) is not getattr(base, hook) for hook in hooks)
+
+
+def _watches(callback: Callback) -> bool:
+    return not isinstance(callback, PATIENT) and _overrides(callback, Callback, CALLBACK_HOOKS)

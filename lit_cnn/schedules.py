@@ -1,0 +1,65 @@
+"""Schedules of the learning rate that torch lacks, as one factor over the whole run."""
+
+import math
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+
+def _share(name: str, value: float) -> float:
+    if not 0 <= value <= 1:
+        raise ValueError(f"`{name}` is a share from 0 to 1, but got {value}.")
+    return value
+
+
+class WarmupCosineLR(LambdaLR):
+    """Rises in a line from 0 to the learning rate, then falls along half a cosine.
+
+    Goyal et al. 2017, https://arxiv.org/abs/1706.02677 (the warm-up); Loshchilov & Hutter 2017,
+    https://arxiv.org/abs/1608.03983 (the cosine).
+
+    Args:
+        optimizer: The optimizer whose learning rates it sets.
+        total_steps: Length of the run, in steps of the schedule.
+        warmup: Share of the run in which it rises, from 0 to 1.
+        end: Where it ends, as a share of the learning rate.
+    """
+
+    def __init__(self, optimizer: Optimizer, total_steps: int, warmup: float = 0.05, end: float = 0.0):
+        rising = _share("warmup", warmup) * total_steps
+        _share("end", end)
+
+        def factor(step: int) -> float:
+            if step < rising:
+                return (step + 1) / (rising + 1)
+            fallen = min((step - rising) / max(total_steps - rising, 1), 1)
+            return end + (1 - end) * (1 + math.cos(math.pi * fallen)) / 2
+
+        super().__init__(optimizer, factor)
+
+
+class TriangularLR(LambdaLR):
+    """Rises in a line to the learning rate and falls in a line, as fast trainings of small networks do.
+
+    Smith & Topin 2018, https://arxiv.org/abs/1708.07120, with a single triangle.
+
+    Args:
+        optimizer: The optimizer whose learning rates it sets.
+        total_steps: Length of the run, in steps of the schedule.
+        peak: Where in the run it is highest, as a share from 0 to 1.
+        start: Where it starts, as a share of the learning rate.
+        end: Where it ends, as a share of the learning rate.
+    """
+
+    def __init__(self, optimizer: Optimizer, total_steps: int, peak: float = 0.2, start: float = 0.1, end: float = 0.0):
+        top = _share("peak", peak) * total_steps
+        _share("start", start)
+        _share("end", end)
+
+        def factor(step: int) -> float:
+            if step < top:
+                return start + (1 - start) * step / top
+            fallen = min((step - top) / max(total_steps - top, 1), 1)
+            return 1 - (1 - end) * fallen
+
+        super().__init__(optimizer, factor)
