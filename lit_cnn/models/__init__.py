@@ -1,5 +1,7 @@
 """The networks: plain modules from images to logits, usable without Lightning."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -8,9 +10,11 @@ from lit_cnn.errors import ConfigError, nearest
 from lit_cnn.models.cnn import CNN
 from lit_cnn.models.lenet import LeNet
 from lit_cnn.models.mlp import MLP
+from lit_cnn.models.resnet import VARIANTS, ResNet
 from lit_cnn.models.vgg import VGG
 
-NETWORKS: dict[str, type[nn.Module]] = {"mlp": MLP, "cnn": CNN, "lenet": LeNet, "vgg8_bn": VGG}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {"mlp": MLP, "cnn": CNN, "lenet": LeNet, "vgg8_bn": VGG}
+NETWORKS |= {name: partial(ResNet, name) for name in VARIANTS}  # type: ignore[arg-type]
 
 
 def create(name: str, **settings: Any) -> nn.Module:
@@ -33,4 +37,4 @@ def create(name: str, **settings: Any) -> nn.Module:
     return NETWORKS[name](**settings)
 
 
-__all__ = ["CNN", "MLP", "NETWORKS", "VGG", "LeNet", "create"]
+__all__ = ["CNN", "MLP", "NETWORKS", "VGG", "LeNet", "ResNet", "create"]
