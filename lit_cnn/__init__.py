@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lit_cnn import models
-    from lit_cnn.architectures import LitCNN, LitLeNet, LitMLP, LitVGG
+    from lit_cnn.architectures import LitCNN, LitLeNet, LitMLP, LitResNet, LitVGG
     from lit_cnn.checkpoints import load
     from lit_cnn.classifiers import LitClassifier
     from lit_cnn.data.base import ImageDataModule
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lit_cnn.transforms import PixelPermutation, RandomCrop, RandomFlip
 
 _HOMES = {
-    "lit_cnn.architectures": ["LitCNN", "LitLeNet", "LitMLP", "LitVGG"],
+    "lit_cnn.architectures": ["LitCNN", "LitLeNet", "LitMLP", "LitResNet", "LitVGG"],
     "lit_cnn.checkpoints": ["load"],
     "lit_cnn.classifiers": ["LitClassifier"],
     "lit_cnn.data.base": ["ImageDataModule"],
@@ -47,6 +47,7 @@ __all__ = [
     "LitClassifier",
     "LitLeNet",
     "LitMLP",
+    "LitResNet",
     "LitVGG",
     "MNISTDataModule",
     "PixelPermutation",

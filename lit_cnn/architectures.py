@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from lit_cnn.classifiers import LitClassifier
-from lit_cnn.models import CNN, MLP, VGG, LeNet
+from lit_cnn.models import CNN, MLP, VGG, LeNet, ResNet
+from lit_cnn.models.resnet import ResNetName
+from lit_cnn.models.stem import Stem
 from lit_cnn.models.vgg import WIDTHS
 
 
@@ -107,3 +109,31 @@ class LitVGG(LitClassifier):
         **kwargs: Any,
     ):
         super().__init__(VGG(in_channels, num_classes, image_size, widths, batch_norm), num_classes, **kwargs)
+
+
+class LitResNet(LitClassifier):
+    """A ResNet, ResNeXt or Wide ResNet: residual blocks in four stages; ResNet-18 by default.
+
+    Args:
+        name: torchvision's name of the architecture.
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
+        image_size: Height and width of the images, in pixels.
+        stem: imagenet, a 7 x 7 convolution and a pooling that leave a quarter of height and width; small, a
+            3 x 3 convolution that leaves all; or auto, small for images of up to 64 pixels.
+        zero_init_residual: Let every block start as the identity.
+        **kwargs: Arguments of LitClassifier.
+    """
+
+    def __init__(
+        self,
+        name: ResNetName = "resnet18",
+        in_channels: int = 3,
+        num_classes: int = 10,
+        image_size: int | Sequence[int] = 32,
+        stem: Stem = "auto",
+        zero_init_residual: bool = False,
+        **kwargs: Any,
+    ):
+        net = ResNet(name, in_channels, num_classes, image_size, stem, zero_init_residual)
+        super().__init__(net, num_classes, **kwargs)

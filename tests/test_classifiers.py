@@ -13,6 +13,7 @@ LIT_CLASSES = {
     "LitMLP": ((1, 2, 3), {}),
     "LitCNN": ((1, 16, 16), {}),
     "LitLeNet": ((3, 16, 16), {}),
+    "LitResNet": ((1, 5, 5), {"name": "resnet18"}),
     "LitVGG": ((3, 32, 32), {"widths": [4, "M", 8, "M", 8, "M", 8, "M", 8, "M"]}),
 }
 
