@@ -64,7 +64,7 @@ class LitClassifier(LightningModule):
         super().__init__()
         if not (lr > 0 and math.isfinite(lr)):
             raise ValueError(f"`lr` is a learning rate above 0, but got {lr}.")
-        self.save_hyperparameters(ignore=["net"])
+        self.save_hyperparameters(ignore=["net", "weights"])  # a checkpoint brings its own weights
         # Lists in place of tuples, which would make hparams.yaml unreadable for safe loaders.
         self.save_hyperparameters({k: list(v) if isinstance(v, tuple) else v for k, v in self.hparams.items()})
         self.net = net
@@ -104,12 +104,21 @@ class LitClassifier(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns the loss of one batch."""
-        loss = self.loss(*self._count(batch, "train"))
+        images, labels = batch
+        logits, loss = self.loss_of(images, labels)
+        self.metrics["train_metrics"].update(logits.detach(), labels)  # type: ignore[operator]
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if every and (self.global_step + 1) % every == 0:  # not on every step: logging takes time too
             learning_rate = self.trainer.optimizers[0].param_groups[0]["lr"]
             self.log_dict({"train/loss": loss.detach(), "lr": learning_rate})
         return loss
+
+    def loss_of(
+        self, images: Float[Tensor, "b c h w"], labels: Int64[Tensor, "b"]
+    ) -> tuple[Float[Tensor, "b k"], Float[Tensor, ""]]:
+        """Returns logits, and the loss to train by; a network of several heads has one of its own."""
+        logits = self(images).float()  # under bf16 autocast, log-softmax would stay in bf16
+        return logits, self.loss(logits, labels)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Counts one batch of the validation images."""
@@ -125,7 +134,7 @@ class LitClassifier(LightningModule):
 
     def _count(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
         images, labels = batch
-        logits = self(images).float()  # under bf16 autocast, log-softmax would stay in bf16
+        logits = self(images).float()
         self.metrics[f"{stage}_metrics"].update(logits.detach(), labels)  # type: ignore[operator]
         return logits, labels
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from torch import nn
-from torchvision.models import resnet as torchvision_resnet
+from torchvision import models as torchvision_models
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
+from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
 
 ResNetName = Literal[
@@ -38,7 +39,7 @@ VARIANTS: dict[str, tuple[type[BasicBlock | Bottleneck], list[int], dict[str, An
 SMALLEST = {"imagenet": 17, "small": 5}
 
 
-class ResNet(torchvision_resnet.ResNet):
+class ResNet(Pretrained, torchvision_models.ResNet):
     """Four stages of residual blocks, an average over all pixels and one linear layer.
 
     With the stem imagenet on colour images it is torchvision's network of this name, key by key of the state
@@ -48,14 +49,18 @@ class ResNet(torchvision_resnet.ResNet):
         name: torchvision's name of the architecture.
         in_channels: Channels of the images.
         num_classes: Number of classes.
-        image_size: Height and width of the images, in pixels; one number for both.
+        image_size: Height and width of the images, in pixels; one number for both. By default images are not
+            checked, and auto stands for small.
         stem: imagenet, a 7 x 7 convolution and a pooling that leave a quarter of height and width; small, a
             3 x 3 convolution that leaves all; or auto, small for images of up to 64 pixels.
         zero_init_residual: Let every block start as the identity, by a zero scale in the last batch norm of its
             branch (Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1).
+        weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
+        freeze_body: Train the last layer alone.
 
     Raises:
         ValueError: If there is no such architecture or stem, or the images are too small for it.
+        CheckpointError: If the weights cannot be read or are of another network.
     """
 
     def __init__(
@@ -63,9 +68,11 @@ class ResNet(torchvision_resnet.ResNet):
         name: ResNetName = "resnet18",
         in_channels: int = 3,
         num_classes: int = 10,
-        image_size: int | Sequence[int] = 32,
+        image_size: int | Sequence[int] | None = None,
         stem: Stem = "auto",
         zero_init_residual: bool = False,
+        weights: str | None = None,
+        freeze_body: bool = False,
     ):
         if name not in VARIANTS:
             raise ValueError(f"`name` is one of {', '.join(VARIANTS)}, but got {name!r}.")
@@ -80,3 +87,4 @@ class ResNet(torchvision_resnet.ResNet):
             self.conv1 = nn.Conv2d(in_channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
         if chosen == "small" or in_channels != 3:
             nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
+        self.start_from(name, weights, freeze_body)
