@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "architectures": {"classifiers", "models"},
     "checkpoints": {"architectures", "classifiers", "data", "errors", "registry", "transforms"},
     "callbacks": {"data", "plots", "transforms"},
+    "commands": {"errors", "models"},
 }
 
 
