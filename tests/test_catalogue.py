@@ -1,16 +1,21 @@
 """What holds for every network of the catalogue: size, smallest image, a step, and equality with torchvision's."""
 
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 import torchvision
+import yaml
 from torch import nn
 
+import lit_cnn as package
 from lit_cnn import models
 from lit_cnn.models import stem as stem_module
 from lit_cnn.models.catalogue import ARCHITECTURES
 
+CONFIGS = Path(__file__).parents[1] / "configs"
 SHARED = [name for name in ARCHITECTURES if name in torchvision.models.list_models()]
 WITH_STEMS = [(name, stem) for name, entry in ARCHITECTURES.items() for stem in entry.stems or [None]]
 # Those whose steps take long; every family has one that does not.
@@ -249,3 +254,25 @@ def test_wrong_stems_and_sizes_are_refused_with_a_remedy():
 def test_families_name_their_members(network):
     with pytest.raises(ValueError, match=r"`name` is one of \w+, .*, but got 'resnet19'"):
         network("resnet19")
+
+
+def test_configs_name_the_parameters_of_their_networks():
+    counted = {}
+    for path in sorted(CONFIGS.glob("*.yaml")):
+        text = path.read_text()
+        header = " ".join(line.removeprefix("#").strip() for line in text.splitlines() if line.startswith("#"))
+        if not (match := re.search(r"([\d,]+) parameters", header)):
+            continue
+        config = yaml.safe_load(text)
+        shape = {"CIFAR10DataModule": (3, 32), "MNISTDataModule": (1, 28)}[config["data"]["class_path"]]
+        cls = getattr(package, config["model"]["class_path"])
+        with torch.device("meta"):
+            module = cls(in_channels=shape[0], image_size=shape[1], **config["model"]["init_args"])
+        counted[path.stem] = (match[1], f"{parameters_of(module):,}")
+    assert [name for name, (said, is_) in counted.items() if said != is_] == []
+    assert len(counted) >= 37
+
+
+def test_every_network_has_a_config():
+    named = {path.stem.rpartition("_")[0] for path in CONFIGS.glob("*.yaml")}
+    assert set(ARCHITECTURES) - named == {"vgg8_bn"}  # whose config is vgg_cifar
