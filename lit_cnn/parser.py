@@ -173,7 +173,7 @@ def explain(message: str, settings: list[Setting]) -> str:
             return f"Missing: {', '.join(missing)}."
         choices = "; ".join(f"--{key} with one of {', '.join(_classes_of(key))}" for key in missing)
         return f"Missing: {' and '.join(missing)}. Give --config, or {choices}."
-    if match := re.search(r"Expected a dot import path string: (\S+)", message):
+    if match := re.search(r"Expected a (?:dot import path string:|path but) (\S+)", message):
         return _unknown_class(match[1], settings)
     keys = re.findall(r'Parser key "([^"]+)"', message)
     if not keys:
@@ -214,7 +214,8 @@ def _wrong_value(key: str, message: str, settings: list[Setting]) -> str:
     start = f"{given.key}: {_short(given.value)} ({given.origin})"
     if not kinds:
         return f"{start}: {_short(' '.join(message.split()), 300)}"
-    return f"{start} is not what is expected here: {' or '.join(kinds)}."
+    choices = [name for kind in kinds if kind.startswith("one of ") for name in kind[7:].split(", ")]
+    return f"{start} is not what is expected here: {' or '.join(kinds)}.{nearest(str(given.value), choices)}"
 
 
 def _names_class(setting: Setting, name: str) -> bool:

@@ -176,6 +176,7 @@ def test_smallest_image_is_the_first_that_gives_each_stride_two_pixels(name, ste
         pytest.param(shape, name, marks=pytest.mark.slow if name in LARGE and shape[1] in (32, 64) else ())
         for shape in [(1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 224, 224)]
         for name in ARCHITECTURES
+        if (name, shape[1]) != ("vgg8_bn", 28)  # which needs 32
     ],
     ids=str,
 )
@@ -209,7 +210,7 @@ def has_idle_bias(net, key):
 @pytest.mark.parametrize("name", marked(ARCHITECTURES))
 @pytest.mark.parametrize("bf16", [False, True], ids=["float32", "bf16"])
 def test_a_step_moves_every_parameter(name, bf16):
-    shape = (3, 64, 64) if name == "alexnet" else (1, 28, 28)
+    shape = {"alexnet": (3, 64, 64), "vgg8_bn": (3, 32, 32)}.get(name, (1, 28, 28))
     torch.manual_seed(5)
     net = models.create(name, in_channels=shape[0], image_size=shape[1:], num_classes=3)
     if name in ("alexnet", "zfnet"):

@@ -18,7 +18,7 @@ LIT_CLASSES = {
     "LitDilatedCNN": ((2, 1, 1), {}),
     "LitAlexNet": ((1, 5, 5), {"hidden": 8}),
     "LitZFNet": ((1, 5, 5), {"widths": [8, 8, 8, 8, 8], "hidden": 8}),
-    "LitVGG": ((3, 17, 17), {"widths": [4, "M", 8, "M", 8, "M", 8, "M", 8, "M"]}),
+    "LitVGG": ((3, 32, 32), {"widths": [4, "M", 8, "M", 8, "M", 8, "M", 8, "M"]}),
     "LitGoogLeNet": ((1, 4, 4), {}),
     "LitInceptionV2": ((1, 3, 3), {}),
     "LitInceptionV3": ((1, 11, 11), {}),

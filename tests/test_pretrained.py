@@ -47,6 +47,21 @@ def test_weights_by_name_are_torchvisions(weights, monkeypatch):
     assert asked == [torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url]
 
 
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_weights_by_name_want_the_range_that_they_were_trained_with(name, monkeypatch):
+    with pytest.raises(ValueError, match=f"IMAGENET1K_V1 of {name} were .* another range. Set `transform_input: true`"):
+        models.create(name, weights="IMAGENET1K_V1")
+    saved = models.create(name, stem="imagenet", init="torch", num_classes=1000).state_dict()
+    monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda self, **_: saved)
+    ours = models.create(name, stem="imagenet", init="torch", weights="IMAGENET1K_V1", transform_input=True)
+    theirs = torchvision.models.get_model(name, init_weights=False, transform_input=True)
+    theirs.load_state_dict(saved)
+    theirs.fc = ours.fc  # a head of ten classes
+    images = torch.randn(1, 3, 80, 80)
+    with torch.no_grad():
+        assert torch.equal(ours.eval()(images), theirs.eval()(images))
+
+
 def test_download_that_fails_says_where_from(monkeypatch):
     def fail(self, **_):
         raise OSError("no route to host")

@@ -92,7 +92,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "lenet": _entry(LeNet, LECUN_1998, smallest_image(stages=2, kernel_size=5)),
     "alexnet": _entry(alexnet.AlexNet, KRIZHEVSKY, alexnet.SMALLEST),
     "zfnet": _entry(zfnet.ZFNet, ZEILER, zfnet.SMALLEST),
-    "vgg8_bn": _entry(vgg.VGG, SIMONYAN, vgg.SMALLEST["small"]),
+    "vgg8_bn": _entry(vgg.VGG, SIMONYAN, vgg.SMALLEST["imagenet"]),
     **_family(vgg.VGG, dict.fromkeys(vgg.CLASSIC, SIMONYAN), vgg.SMALLEST),
     "googlenet": _entry(googlenet.GoogLeNet, SZEGEDY_2015, googlenet.SMALLEST),
     "inception_v2": _entry(inception_v2.InceptionV2, IOFFE, inception_v2.SMALLEST),

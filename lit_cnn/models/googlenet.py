@@ -74,6 +74,7 @@ class GoogLeNet(Pretrained, torchvision_models.GoogLeNet):
     ):
         chosen = choose_stem(stem, image_size)
         refuse_small_images("googlenet", chosen, image_size, SMALLEST)
+        refuse_other_range("googlenet", weights, transform_input)
         truncated = init == "truncated"
         blocks = [BasicConv2d, Inception5x5 if true_5x5 else Inception, InceptionAux]
         super().__init__(num_classes, aux_logits, transform_input, truncated, blocks, dropout, dropout_aux)
@@ -100,6 +101,16 @@ class GoogLeNet(Pretrained, torchvision_models.GoogLeNet):
         """Returns logits, and in training those of the auxiliary heads."""
         logits, *aux = self._forward(self._transform_input(images))  # type: ignore[operator]
         return logits, [a for a in aux if a is not None]
+
+
+def refuse_other_range(name: str, weights: str | None, transform_input: bool) -> None:
+    """Refuses torchvision's published weights without the range of pixels that they were trained with.
+
+    Raises:
+        ValueError: If the weights go by a name of torchvision's and the images are left as they are.
+    """
+    if weights is not None and weights.startswith("IMAGENET1K") and not transform_input:
+        raise ValueError(f"`weights` {weights} of {name} were trained on another range. Set `transform_input: true`.")
 
 
 class Inception5x5(Inception):

@@ -15,7 +15,7 @@ from torchvision import models as torchvision_models
 from torchvision.models import inception
 from torchvision.models.inception import BasicConv2d, InceptionA, InceptionB, InceptionC, InceptionD, InceptionE
 
-from lit_cnn.models.googlenet import InceptionInit
+from lit_cnn.models.googlenet import InceptionInit, refuse_other_range
 from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
 
@@ -66,6 +66,7 @@ class InceptionV3(Pretrained, torchvision_models.Inception3):
     ):
         chosen = choose_stem(stem, image_size)
         refuse_small_images("inception_v3", chosen, image_size, SMALLEST)
+        refuse_other_range("inception_v3", weights, transform_input)
         truncated = init == "truncated"
         blocks = [BasicConv2d, InceptionA, InceptionB, InceptionC, InceptionD, InceptionE, InceptionAux]
         super().__init__(num_classes, aux_logits, transform_input, blocks, truncated, dropout)

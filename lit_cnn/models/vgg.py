@@ -3,7 +3,8 @@
 Simonyan & Zisserman 2015, https://arxiv.org/abs/1409.1556, table 1, columns A, B, D and E.
 Differs: in the names that end in bn, batch norm (Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167) behind each
 convolution. With the stem small, one linear layer is the classifier, since small images leave a single pixel for it,
-and poolings round up, so that five of them fit into 28 pixels. `vgg8_bn` is column A with this stem.
+and poolings round up, so that five of them fit into 28 pixels. `vgg8_bn` is column A with one linear layer too, but
+its poolings round down.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ WIDTHS: dict[str, Widths] = {
     "vgg19": (64, 64, "M", 128, 128, "M", *4 * (256,), "M", *4 * (512,), "M", *4 * (512,), "M"),
 }
 
-# The first leaves each of five poolings a whole window, the second two pixels.
+# The first leaves each of five poolings a whole window, as vgg8_bn's need; the second two pixels.
 SMALLEST = {"imagenet": 32, "small": 17}
 
 
@@ -84,16 +85,16 @@ class VGG(Pretrained, torchvision_models.VGG):
         if name == "vgg8_bn" and stem == "imagenet":
             raise ValueError("vgg8_bn has no stem imagenet. Take vgg11_bn, or `stem: small`.")
         chosen = "small" if name == "vgg8_bn" else choose_stem(stem, image_size)
-        if widths is None:
-            widths = WIDTHS[name.removesuffix("_bn")]
+        rounds_up = chosen == "small" and name != "vgg8_bn"
+        if widths is None and name != "vgg8_bn":
             refuse_small_images(name, chosen, image_size, SMALLEST)
-        else:
-            _refuse_deep_widths(widths, chosen, image_size)
+        widths = widths or WIDTHS[name.removesuffix("_bn")]
+        _refuse_deep_widths(widths, rounds_up, image_size)
         layers: list[nn.Module] = []
         channels = in_channels
         for step in widths:
             if step == "M":
-                layers.append(nn.MaxPool2d(2, ceil_mode=chosen == "small"))
+                layers.append(nn.MaxPool2d(2, ceil_mode=rounds_up))
                 continue
             layers.append(nn.Conv2d(channels, step, kernel_size=3, padding=1))
             if name.endswith("_bn") if batch_norm is None else batch_norm:
@@ -120,12 +121,12 @@ class VGG(Pretrained, torchvision_models.VGG):
         self.start_from(name, weights, freeze_body)
 
 
-def _refuse_deep_widths(widths: Widths, stem: str, image_size: int | Sequence[int] | None) -> None:
+def _refuse_deep_widths(widths: Widths, rounds_up: bool, image_size: int | Sequence[int] | None) -> None:
     if image_size is None:
         return
     height, width = height_and_width(image_size)
     poolings = list(widths).count("M")
-    smallest = 2**poolings if stem == "imagenet" else 2**poolings // 2 + 1
+    smallest = 2**poolings // 2 + 1 if rounds_up else 2**poolings
     if min(height, width) < smallest:
         raise ValueError(
             f"`widths` needs images of at least {smallest} pixels, but got {height} x {width}. Drop an 'M'."
