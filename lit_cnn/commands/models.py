@@ -9,11 +9,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, NoReturn
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from lit_cnn import models
 from lit_cnn.errors import ConfigError, nearest
-from lit_cnn.models import ARCHITECTURES
+from lit_cnn.models import ARCHITECTURES, arithmetic
 
 
 @dataclass(frozen=True)
@@ -112,9 +111,7 @@ def row_of(name: str, shape: tuple[int, int, int], num_classes: int = 10, stem: 
         parameters = multiply_adds = None
     else:
         parameters = sum(p.numel() for p in net.parameters())
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            net.eval()(torch.zeros(1, *shape, device="meta"))
-        multiply_adds = counter.get_total_flops() // 2
+        multiply_adds = arithmetic.multiply_adds(net, shape)
     return Row(
         name, entry.paper, entry.year, parameters, multiply_adds, entry.smallest, dict(entry.stems), entry.link
     )  # fmt: skip

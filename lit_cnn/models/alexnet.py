@@ -8,6 +8,7 @@ has a 5 x 5 convolution of stride 1 in place of 11 x 11 of stride 4, and leaves 
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 from torch import nn
@@ -67,15 +68,23 @@ class AlexNet(Pretrained, torchvision_models.AlexNet):
         chosen = choose_stem(stem, image_size)
         refuse_small_images("alexnet", chosen, image_size, SMALLEST)
         if chosen == "imagenet":
-            first, pool, side = nn.Conv2d(in_channels, 64, kernel_size=11, stride=4, padding=2), nn.MaxPool2d(3, 2), 6
+            first, pool, side = (
+                nn.Conv2d(in_channels, 64, kernel_size=11, stride=4, padding=2),
+                partial(nn.MaxPool2d, 3, 2),
+                6,
+            )
         else:
-            first, pool, side = nn.Conv2d(in_channels, 64, kernel_size=5, padding=2), nn.MaxPool2d(3, 2, padding=1), 4
+            first, pool, side = (
+                nn.Conv2d(in_channels, 64, kernel_size=5, padding=2),
+                partial(nn.MaxPool2d, 3, 2, padding=1),
+                4,
+            )
         self.features = nn.Sequential(
-            *(first, _relu(lrn), pool),
-            *(nn.Conv2d(64, 192, kernel_size=5, padding=2), _relu(lrn), pool),
+            *(first, _relu(lrn), pool()),
+            *(nn.Conv2d(64, 192, kernel_size=5, padding=2), _relu(lrn), pool()),
             *(nn.Conv2d(192, 384, kernel_size=3, padding=1), _relu()),
             *(nn.Conv2d(384, 256, kernel_size=3, padding=1), _relu()),
-            *(nn.Conv2d(256, 256, kernel_size=3, padding=1), _relu(), pool),
+            *(nn.Conv2d(256, 256, kernel_size=3, padding=1), _relu(), pool()),
         )
         self.avgpool = nn.AdaptiveAvgPool2d(side)
         self.classifier = fully_connected(256 * side * side, hidden, num_classes, dropout)

@@ -6,7 +6,8 @@ convolution is an ordinary one. The small stem begins with a 3 x 3 convolution o
 that the first block sees a 32 x 32 image whole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -67,15 +68,17 @@ class InceptionV2(Pretrained):
         super().__init__()
         chosen = choose_stem(stem, image_size)
         refuse_small_images("inception_v2", chosen, image_size, SMALLEST)
-        first: nn.Module
-        pool: nn.Module
+        pool: Callable[[], nn.Module]
         if chosen == "imagenet":
-            first, pool = BasicConv2d(in_channels, 64, kernel_size=7, stride=2, padding=3), nn.MaxPool2d(3, 2, 1)
+            first, pool = (
+                BasicConv2d(in_channels, 64, kernel_size=7, stride=2, padding=3),
+                partial(nn.MaxPool2d, 3, 2, 1),
+            )
         else:
-            first, pool = BasicConv2d(in_channels, 64, kernel_size=3, padding=1), nn.Identity()
+            first, pool = BasicConv2d(in_channels, 64, kernel_size=3, padding=1), nn.Identity
         self.stem = nn.Sequential(
-            *(first, pool),
-            *(BasicConv2d(64, 64, kernel_size=1), BasicConv2d(64, 192, kernel_size=3, padding=1), pool),
+            *(first, pool()),
+            *(BasicConv2d(64, 64, kernel_size=1), BasicConv2d(64, 192, kernel_size=3, padding=1), pool()),
         )
         self.blocks = nn.Sequential()
         channels = 192

@@ -60,7 +60,7 @@ class ZFNet(AlexNet):
         chosen = choose_stem(stem, image_size)
         refuse_small_images("zfnet", chosen, image_size, SMALLEST)
         a, b, c, d, e = widths
-        norm = local_response_norm() if lrn else nn.Identity()
+        norm = local_response_norm if lrn else nn.Identity
         if chosen == "imagenet":
             first = nn.Conv2d(in_channels, a, kernel_size=7, stride=2, padding=1)
             second, last_pool, side = nn.Conv2d(a, b, kernel_size=5, stride=2), nn.MaxPool2d(3, 2), 6
@@ -68,8 +68,8 @@ class ZFNet(AlexNet):
             first = nn.Conv2d(in_channels, a, kernel_size=3, padding=1)
             second, last_pool, side = nn.Conv2d(a, b, kernel_size=5, padding=2), nn.MaxPool2d(3, 2, padding=1), 4
         self.features = nn.Sequential(
-            *(first, nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, padding=1), norm),
-            *(second, nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, padding=1), norm),
+            *(first, nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, padding=1), norm()),
+            *(second, nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, padding=1), norm()),
             *(nn.Conv2d(b, c, kernel_size=3, padding=1), nn.ReLU(inplace=True)),
             *(nn.Conv2d(c, d, kernel_size=3, padding=1), nn.ReLU(inplace=True)),
             *(nn.Conv2d(d, e, kernel_size=3, padding=1), nn.ReLU(inplace=True), last_pool),
