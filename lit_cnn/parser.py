@@ -173,7 +173,7 @@ def explain(message: str, settings: list[Setting]) -> str:
             return f"Missing: {', '.join(missing)}."
         choices = "; ".join(f"--{key} with one of {', '.join(_classes_of(key))}" for key in missing)
         return f"Missing: {' and '.join(missing)}. Give --config, or {choices}."
-    if match := re.search(r"Expected a (?:dot import path string:|path but) (\S+)", message):
+    if match := re.search(r"Expected a dot import path string: (\S+)", message):
         return _unknown_class(match[1], settings)
     keys = re.findall(r'Parser key "([^"]+)"', message)
     if not keys:
@@ -181,6 +181,8 @@ def explain(message: str, settings: list[Setting]) -> str:
     if match := re.search(r"does not correspond to a subclass of (\w+)", message):
         given = _find(settings, keys[-1])
         return f"{given.key}: {_short(given.value)} ({given.origin}) is not a {match[1]}."
+    if match := re.search(r"Expected a path but (\S+) either not accessible", message):
+        return _unknown_class(match[1], settings)
     return _wrong_value(keys[-1], message[message.rindex(f'Parser key "{keys[-1]}"') :], settings)
 
 
