@@ -9,7 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lit_cnn import models
-    from lit_cnn.architectures import LitCNN, LitLeNet, LitMLP, LitVGG
+    from lit_cnn.architectures import (
+        LitAlexNet,
+        LitCIFARResNet,
+        LitCNN,
+        LitDilatedCNN,
+        LitGoogLeNet,
+        LitInceptionV2,
+        LitInceptionV3,
+        LitLeNet,
+        LitMLP,
+        LitPointwiseCNN,
+        LitPreActResNet,
+        LitResNet,
+        LitVGG,
+        LitZFNet,
+    )
     from lit_cnn.checkpoints import load
     from lit_cnn.classifiers import LitClassifier
     from lit_cnn.data.base import ImageDataModule
@@ -23,7 +38,22 @@ if TYPE_CHECKING:
     from lit_cnn.transforms import PixelPermutation, RandomCrop, RandomFlip
 
 _HOMES = {
-    "lit_cnn.architectures": ["LitCNN", "LitLeNet", "LitMLP", "LitVGG"],
+    "lit_cnn.architectures": [
+        "LitAlexNet",
+        "LitCIFARResNet",
+        "LitCNN",
+        "LitDilatedCNN",
+        "LitGoogLeNet",
+        "LitInceptionV2",
+        "LitInceptionV3",
+        "LitLeNet",
+        "LitMLP",
+        "LitPointwiseCNN",
+        "LitPreActResNet",
+        "LitResNet",
+        "LitVGG",
+        "LitZFNet",
+    ],
     "lit_cnn.checkpoints": ["load"],
     "lit_cnn.classifiers": ["LitClassifier"],
     "lit_cnn.data.base": ["ImageDataModule"],
@@ -43,11 +73,21 @@ __all__ = [
     "CIFAR10DataModule",
     "ImageDataModule",
     "ImageFolderDataModule",
+    "LitAlexNet",
+    "LitCIFARResNet",
     "LitCNN",
     "LitClassifier",
+    "LitDilatedCNN",
+    "LitGoogLeNet",
+    "LitInceptionV2",
+    "LitInceptionV3",
     "LitLeNet",
     "LitMLP",
+    "LitPointwiseCNN",
+    "LitPreActResNet",
+    "LitResNet",
     "LitVGG",
+    "LitZFNet",
     "MNISTDataModule",
     "PixelPermutation",
     "RandomCrop",

@@ -77,7 +77,7 @@ class LitClassifier(LightningModule):
         super().__init__()
         if not (lr > 0 and math.isfinite(lr)):
             raise ValueError(f"`lr` is a learning rate above 0, but got {lr}.")
-        self.save_hyperparameters(ignore=["net"])
+        self.save_hyperparameters(ignore=["net", "weights"])  # a checkpoint brings its own weights
         # Lists in place of tuples, which would make hparams.yaml unreadable for safe loaders.
         self.save_hyperparameters({k: list(v) if isinstance(v, tuple) else v for k, v in self.hparams.items()})
         self.net = net

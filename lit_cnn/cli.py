@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 import traceback
+from importlib import import_module
 
 from lit_cnn import __version__
 from lit_cnn.errors import ConfigError, DiskError, LitCNNError, nearest
@@ -14,6 +15,9 @@ VERBS = {
     "test": "evaluate a checkpoint on the test images",
     "predict": "write a checkpoint's predictions on the test images as a table",
 }
+COMMANDS = {
+    "models": "tabulate all networks: paper, parameters, multiply-adds, smallest image",
+}
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -23,7 +27,7 @@ Trains, tests and uses convolutional networks on small images. Settings stand in
 merged from left to right, and in flags behind them.
 
 verbs:
-{"".join(f"  {verb:10} {what}{chr(10)}" for verb, what in VERBS.items())}
+{"".join(f"  {verb:10} {what}{chr(10)}" for verb, what in (VERBS | COMMANDS).items())}
 a first run, with no dataset and no network    python -m lit_cnn fit --config quickstart
 all settings of a verb                         python -m lit_cnn fit --help
 the settings of one model or data module       python -m lit_cnn fit --model.help LitVGG
@@ -71,8 +75,11 @@ def _dispatch(argv: list[str]) -> int:
         from lit_cnn.lightning_cli import run_verb  # imports torch and Lightning, which takes seconds
 
         run_verb(argv)
+    elif argv[0] in COMMANDS:
+        import_module(f"lit_cnn.commands.{argv[0]}").main(argv[1:])
     else:
-        raise ConfigError(f"There is no verb {argv[0]!r}.{nearest(argv[0], list(VERBS))} There are {', '.join(VERBS)}.")
+        verbs = [*VERBS, *COMMANDS]
+        raise ConfigError(f"There is no verb {argv[0]!r}.{nearest(argv[0], verbs)} There are {', '.join(verbs)}.")
     return 0
 
 

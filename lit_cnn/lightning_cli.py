@@ -283,6 +283,7 @@ def _quiet() -> None:
         "Experiment logs directory",  # TensorBoard's files lie where metrics.csv goes
         "Total length of `list` across ranks is zero",  # no images held out for validation
         "You requested to overfit but enabled",  # the loader keeps its order then
+        "Found .* in eval mode at the start of training",  # batch norms of a frozen body
         "The dirpath has changed from",  # a test has a folder of its own
         "The number of training batches .* is smaller than the logging interval",  # metrics come by the epoch
         "Grad strides do not match bucket view strides",  # DDP on greyscale images; no error, as it says

@@ -181,6 +181,8 @@ def explain(message: str, settings: list[Setting]) -> str:
     if match := re.search(r"does not correspond to a subclass of (\w+)", message):
         given = _find(settings, keys[-1])
         return f"{given.key}: {_short(given.value)} ({given.origin}) is not a {match[1]}."
+    if match := re.search(r"Expected a path but (\S+) either not accessible", message):
+        return _unknown_class(match[1], settings)
     return _wrong_value(keys[-1], message[message.rindex(f'Parser key "{keys[-1]}"') :], settings)
 
 
@@ -214,7 +216,8 @@ def _wrong_value(key: str, message: str, settings: list[Setting]) -> str:
     start = f"{given.key}: {_short(given.value)} ({given.origin})"
     if not kinds:
         return f"{start}: {_short(' '.join(message.split()), 300)}"
-    return f"{start} is not what is expected here: {' or '.join(kinds)}."
+    choices = [name for kind in kinds if kind.startswith("one of ") for name in kind[7:].split(", ")]
+    return f"{start} is not what is expected here: {' or '.join(kinds)}.{nearest(str(given.value), choices)}"
 
 
 def _names_class(setting: Setting, name: str) -> bool:

@@ -5,6 +5,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import lit_cnn
+from lit_cnn import architectures
 from lit_cnn.classifiers import LitClassifier
 from lit_cnn.registry import subclasses_of
 
@@ -13,7 +14,17 @@ LIT_CLASSES = {
     "LitMLP": ((1, 2, 3), {}),
     "LitCNN": ((1, 16, 16), {}),
     "LitLeNet": ((3, 16, 16), {}),
+    "LitPointwiseCNN": ((2, 1, 1), {}),
+    "LitDilatedCNN": ((2, 1, 1), {}),
+    "LitAlexNet": ((1, 5, 5), {"hidden": 8}),
+    "LitZFNet": ((1, 5, 5), {"widths": [8, 8, 8, 8, 8], "hidden": 8}),
     "LitVGG": ((3, 32, 32), {"widths": [4, "M", 8, "M", 8, "M", 8, "M", 8, "M"]}),
+    "LitGoogLeNet": ((1, 4, 4), {}),
+    "LitInceptionV2": ((1, 3, 3), {}),
+    "LitInceptionV3": ((1, 11, 11), {}),
+    "LitResNet": ((1, 5, 5), {"name": "resnet18"}),
+    "LitCIFARResNet": ((1, 3, 3), {}),
+    "LitPreActResNet": ((1, 3, 3), {"name": "wide_resnet16_4"}),
 }
 
 
@@ -42,7 +53,8 @@ def small_net(classes=3):
 
 def test_every_lit_class_is_tested_here():
     known = subclasses_of(LitClassifier)
-    assert set(LIT_CLASSES) == {c.__name__ for c in known if c.__module__ == "lit_cnn.architectures"}
+    ours = {c.__name__ for c in known if c.__module__.startswith("lit_cnn.architectures")}
+    assert set(LIT_CLASSES) == ours == set(architectures.__all__)
 
 
 @pytest.mark.parametrize("name", LIT_CLASSES)

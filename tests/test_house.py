@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "architectures": {"classifiers", "models"},
     "checkpoints": {"architectures", "classifiers", "data", "errors", "registry", "transforms"},
     "callbacks": {"data", "plots", "transforms"},
+    "commands": {"errors", "models"},
 }
 
 

@@ -1,36 +1,70 @@
 """The networks: plain modules from images to logits, usable without Lightning."""
 
+import inspect
 from typing import Any
 
 from torch import nn
 
 from lit_cnn.errors import ConfigError, nearest
+from lit_cnn.models.alexnet import AlexNet
+from lit_cnn.models.catalogue import ARCHITECTURES, Architecture
+from lit_cnn.models.cifar_resnet import CIFARResNet
 from lit_cnn.models.cnn import CNN
+from lit_cnn.models.dilated import DilatedCNN
+from lit_cnn.models.googlenet import GoogLeNet
+from lit_cnn.models.inception_v2 import InceptionV2
+from lit_cnn.models.inception_v3 import InceptionV3
 from lit_cnn.models.lenet import LeNet
 from lit_cnn.models.mlp import MLP
+from lit_cnn.models.pointwise import PointwiseCNN
+from lit_cnn.models.preact_resnet import PreActResNet
+from lit_cnn.models.resnet import ResNet
 from lit_cnn.models.vgg import VGG
-
-NETWORKS: dict[str, type[nn.Module]] = {"mlp": MLP, "cnn": CNN, "lenet": LeNet, "vgg8_bn": VGG}
+from lit_cnn.models.zfnet import ZFNet
 
 
 def create(name: str, **settings: Any) -> nn.Module:
     """Returns a network by its name.
 
     Args:
-        name: One of `NETWORKS`.
+        name: One of `ARCHITECTURES`, in torchvision's spelling where torchvision has it.
         settings: Arguments of the network, such as `in_channels`, `num_classes`, `image_size`.
 
     Raises:
-        ConfigError: If no network has this name.
+        ConfigError: If no network has this name, or it does not take one of the settings.
+        ValueError: If it refuses what a setting says, such as too small images.
 
     Example:
         >>> sum(p.numel() for p in create("cnn", num_classes=10).parameters())
         6422
     """
-    if name not in NETWORKS:
-        known = ", ".join(NETWORKS)
-        raise ConfigError(f"No network is called {name!r}.{nearest(name, list(NETWORKS))} There are {known}.")
-    return NETWORKS[name](**settings)
+    if name not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise ConfigError(f"No network is called {name!r}.{nearest(name, list(ARCHITECTURES))} There are {known}.")
+    build = ARCHITECTURES[name].build
+    takes = [key for key in inspect.signature(build).parameters if key != "name"]
+    for key in settings:
+        if key not in takes:
+            raise ConfigError(f"{name} takes no {key!r}.{nearest(key, takes)} It takes {', '.join(takes)}.")
+    return build(**settings)
 
 
-__all__ = ["CNN", "MLP", "NETWORKS", "VGG", "LeNet", "create"]
+__all__ = [
+    "ARCHITECTURES",
+    "CNN",
+    "MLP",
+    "VGG",
+    "AlexNet",
+    "Architecture",
+    "CIFARResNet",
+    "DilatedCNN",
+    "GoogLeNet",
+    "InceptionV2",
+    "InceptionV3",
+    "LeNet",
+    "PointwiseCNN",
+    "PreActResNet",
+    "ResNet",
+    "ZFNet",
+    "create",
+]

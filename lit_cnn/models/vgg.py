@@ -1,67 +1,133 @@
 """VGG: depth from 3 x 3 convolutions.
 
-Simonyan & Zisserman 2015, https://arxiv.org/abs/1409.1556, table 1, column A.
-Differs: batch norm (Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167) behind each convolution, and one
-linear layer as the classifier, since small images leave a single pixel for it.
+Simonyan & Zisserman 2015, https://arxiv.org/abs/1409.1556, table 1, columns A, B, D and E.
+Differs: in the names that end in bn, batch norm (Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167) behind each
+convolution. With the stem small, one linear layer is the classifier, since small images leave a single pixel for it,
+and poolings round up, so that five of them fit into 28 pixels. `vgg8_bn` is column A with one linear layer too, but
+its poolings round down.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
+from torchvision import models as torchvision_models
 
+from lit_cnn.models.layers import initialise
+from lit_cnn.models.pretrained import Pretrained
+from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
 from lit_cnn.sizes import height_and_width
 
-WIDTHS: tuple[int | Literal["M"], ...] = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
+Widths = Sequence[int | Literal["M"]]
+VGGName = Literal["vgg8_bn", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
+NAMES = get_args(VGGName)
+CLASSIC = NAMES[1:]  # which torchvision has too
+
+_A: Widths = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
+WIDTHS: dict[str, Widths] = {
+    "vgg8": _A,
+    "vgg11": _A,
+    "vgg13": (64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"),
+    "vgg16": (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"),
+    "vgg19": (64, 64, "M", 128, 128, "M", *4 * (256,), "M", *4 * (512,), "M", *4 * (512,), "M"),
+}
+
+# The first leaves each of five poolings a whole window, as vgg8_bn's need; the second two pixels.
+SMALLEST = {"imagenet": 32, "small": 17}
 
 
-class VGG(nn.Module):
-    """3 x 3 convolutions with batch norm and ReLU, poolings in between, one linear layer.
+class VGG(Pretrained, torchvision_models.VGG):
+    """3 x 3 convolutions with ReLU, poolings in between, and one or three linear layers.
 
-    With its defaults on a colour image it has 9,231,114 parameters.
+    With the stem imagenet on colour images it is torchvision's network of this name, key by key of the state dict.
+    With its defaults on a small colour image it has 9,231,114 parameters.
 
     Args:
+        name: torchvision's name of the architecture; or vgg8_bn, which has the small stem at any size.
         in_channels: Channels of the images.
         num_classes: Number of classes.
-        image_size: Height and width of the images, in pixels; one number for both.
-        widths: Output channels of each convolution; "M" is a max pooling that halves height and width.
-        batch_norm: Normalise each convolution's output over the batch.
+        image_size: Height and width of the images, in pixels; one number for both. By default images are not
+            checked, and auto stands for small.
+        widths: Output channels of each convolution, in place of those of the name; "M" is a max pooling that halves
+            height and width.
+        batch_norm: Normalise each convolution's output over the batch; by default as the name says.
+        stem: imagenet, three linear layers behind 7 x 7 pixels; small, one behind an average over all pixels; or
+            auto, small for images of up to 64 pixels.
+        dropout: Share of both hidden layers' output that is dropped in training, with the stem imagenet.
+        init: he, He et al.'s 2015 (https://arxiv.org/abs/1502.01852) by a layer's outputs; paper, normal of deviation
+            0.01 with biases of 0, with which networks of more than eight convolutions hardly start without batch norm;
+            or torch, its own default. By default he, but torch for vgg8_bn.
+        weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
+        freeze_body: Train the last layer alone.
 
     Raises:
-        ValueError: If the image is smaller than 2 ** (number of poolings) pixels.
+        ValueError: If there is no such architecture or stem, or the image is too small for the poolings.
+        CheckpointError: If the weights cannot be read or are of another network.
     """
 
     def __init__(
         self,
+        name: VGGName = "vgg8_bn",
         in_channels: int = 3,
         num_classes: int = 10,
-        image_size: int | Sequence[int] = 32,
-        widths: Sequence[int | Literal["M"]] = WIDTHS,
-        batch_norm: bool = True,
+        image_size: int | Sequence[int] | None = None,
+        widths: Widths | None = None,
+        batch_norm: bool | None = None,
+        stem: Stem = "auto",
+        dropout: float = 0.5,
+        init: Literal["he", "paper", "torch"] | None = None,
+        weights: str | None = None,
+        freeze_body: bool = False,
     ):
-        super().__init__()
-        height, width = height_and_width(image_size)
-        smallest = 2 ** list(widths).count("M")
-        if min(height, width) < smallest:
-            raise ValueError(
-                f"`widths` needs images of at least {smallest} pixels, but got {height} x {width}. Drop an 'M'."
-            )
+        nn.Module.__init__(self)
+        if name not in NAMES:
+            raise ValueError(f"`name` is one of {', '.join(NAMES)}, but got {name!r}.")
+        if name == "vgg8_bn" and stem == "imagenet":
+            raise ValueError("vgg8_bn has no stem imagenet. Take vgg11_bn, or `stem: small`.")
+        chosen = "small" if name == "vgg8_bn" else choose_stem(stem, image_size)
+        rounds_up = chosen == "small" and name != "vgg8_bn"
+        if widths is None and name != "vgg8_bn":
+            refuse_small_images(name, chosen, image_size, SMALLEST)
+        widths = widths or WIDTHS[name.removesuffix("_bn")]
+        _refuse_deep_widths(widths, rounds_up, image_size)
         layers: list[nn.Module] = []
         channels = in_channels
         for step in widths:
             if step == "M":
-                layers.append(nn.MaxPool2d(2))
+                layers.append(nn.MaxPool2d(2, ceil_mode=rounds_up))
                 continue
             layers.append(nn.Conv2d(channels, step, kernel_size=3, padding=1))
-            if batch_norm:
+            if name.endswith("_bn") if batch_norm is None else batch_norm:
                 layers.append(nn.BatchNorm2d(step))
             layers.append(nn.ReLU(inplace=True))
             channels = step
         self.features = nn.Sequential(*layers)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Linear(channels, num_classes)
+        self.classifier: nn.Module
+        if chosen == "small":
+            self.heads = ("classifier",)
+            self.avgpool = nn.AdaptiveAvgPool2d(1)
+            self.classifier = nn.Linear(channels, num_classes)
+        else:
+            self.heads = ("classifier.6",)
+            self.avgpool = nn.AdaptiveAvgPool2d(7)
+            self.classifier = nn.Sequential(
+                *(nn.Linear(channels * 7 * 7, 4096), nn.ReLU(inplace=True), nn.Dropout(dropout)),
+                *(nn.Linear(4096, 4096), nn.ReLU(inplace=True), nn.Dropout(dropout)),
+                nn.Linear(4096, num_classes),
+            )
+        init = init or ("torch" if name == "vgg8_bn" else "he")
+        if init != "torch":
+            initialise([m for m in self.modules() if isinstance(m, (nn.Conv2d, nn.Linear))], he=init == "he")
+        self.start_from(name, weights, freeze_body)
 
-    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits."""
-        return self.classifier(self.pool(self.features(images)).flatten(1))
+
+def _refuse_deep_widths(widths: Widths, rounds_up: bool, image_size: int | Sequence[int] | None) -> None:
+    if image_size is None:
+        return
+    height, width = height_and_width(image_size)
+    poolings = list(widths).count("M")
+    smallest = 2**poolings // 2 + 1 if rounds_up else 2**poolings
+    if min(height, width) < smallest:
+        raise ValueError(
+            f"`widths` needs images of at least {smallest} pixels, but got {height} x {width}. Drop an 'M'."
+        )

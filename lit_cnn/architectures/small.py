@@ -1,11 +1,10 @@
-"""One thin LightningModule for each architecture: its network's arguments, flat, beside LitClassifier's."""
+"""The small networks of the permutation question, and LeNet."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from lit_cnn.classifiers import LitClassifier
-from lit_cnn.models import CNN, MLP, VGG, LeNet
-from lit_cnn.models.vgg import WIDTHS
+from lit_cnn.models import CNN, MLP, DilatedCNN, LeNet, PointwiseCNN
 
 
 class LitMLP(LitClassifier):
@@ -85,25 +84,47 @@ class LitLeNet(LitCNN):
         super().__init__(in_channels, num_classes, image_size, widths, hidden, **kwargs)
 
 
-class LitVGG(LitClassifier):
-    """A VGG for small images: 3 x 3 convolutions with batch norm, one linear layer; 8 convolutions by default.
+class LitPointwiseCNN(LitClassifier):
+    """1 x 1 convolutions and an average over all pixels: knows the values of an image, and never their places.
 
     Args:
         in_channels: Channels of the images.
         num_classes: Number of classes.
-        image_size: Height and width of the images, in pixels.
-        widths: Output channels of each convolution; "M" is a max pooling that halves height and width.
-        batch_norm: Normalise each convolution's output over the batch.
+        image_size: Height and width of the images, in pixels; makes no difference.
+        widths: Output channels of each convolution.
         **kwargs: Arguments of LitClassifier.
     """
 
     def __init__(
         self,
-        in_channels: int = 3,
+        in_channels: int = 1,
         num_classes: int = 10,
-        image_size: int | Sequence[int] = 32,
-        widths: Sequence[int | Literal["M"]] = WIDTHS,
-        batch_norm: bool = True,
+        image_size: int | Sequence[int] = 28,
+        widths: Sequence[int] = (74, 74),
         **kwargs: Any,
     ):
-        super().__init__(VGG(in_channels, num_classes, image_size, widths, batch_norm), num_classes, **kwargs)
+        super().__init__(PointwiseCNN(in_channels, num_classes, image_size, widths), num_classes, **kwargs)
+
+
+class LitDilatedCNN(LitClassifier):
+    """3 x 3 convolutions whose taps lie 1, 2, 4 and 8 pixels apart, and an average over all pixels.
+
+    Args:
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
+        image_size: Height and width of the images, in pixels; makes no difference.
+        width: Output channels of each convolution.
+        dilations: Distance in pixels between the taps of each convolution; 1 is an ordinary one.
+        **kwargs: Arguments of LitClassifier.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        num_classes: int = 10,
+        image_size: int | Sequence[int] = 28,
+        width: int = 15,
+        dilations: Sequence[int] = (1, 2, 4, 8),
+        **kwargs: Any,
+    ):
+        super().__init__(DilatedCNN(in_channels, num_classes, image_size, width, dilations), num_classes, **kwargs)

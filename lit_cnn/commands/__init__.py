@@ -1,0 +1,1 @@
+"""Verbs beside those of the Trainer: each has `main(argv)`."""

@@ -1,0 +1,143 @@
+"""`python -m lit_cnn models`: a table of all networks, without training or even filling one."""
+
+import argparse
+import csv
+import fnmatch
+import json
+import sys
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NoReturn
+
+import torch
+
+from lit_cnn import models
+from lit_cnn.errors import ConfigError, nearest
+from lit_cnn.models import ARCHITECTURES, arithmetic
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network of the table.
+
+    Attributes:
+        name: Its name for `lit_cnn.models.create` and `--model.name`.
+        paper: The paper's authors.
+        year: The paper's year.
+        parameters: Number of trained numbers, auxiliary heads with them, or None where the images are too small.
+        multiply_adds: Multiplications, each with its addition, that convolutions and linear layers do for the logits
+            of one image; None as above.
+        smallest: The shorter side of the smallest images that it takes, in pixels.
+        stems: The same for each stem, if there is a choice.
+        link: Where the paper is.
+    """
+
+    name: str
+    paper: str
+    year: int
+    parameters: int | None
+    multiply_adds: int | None
+    smallest: int
+    stems: dict[str, int]
+    link: str
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses arguments as the other verbs do."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises ConfigError."""
+        raise ConfigError(f"models: {message}. See python -m lit_cnn models --help.")
+
+
+def main(argv: list[str]) -> None:
+    """Prints the table.
+
+    Raises:
+        ConfigError: If an argument is wrong, or no network has such a name.
+    """
+    parser = Parser(prog="python -m lit_cnn models", description=__doc__, allow_abbrev=False)
+    parser.add_argument("pattern", nargs="?", default="*", help="names to show, such as 'vgg*_bn' or resnet")
+    parser.add_argument("--image_size", type=_pixels, default=32, help="height and width of the images, in pixels")
+    parser.add_argument("--in_channels", type=_pixels, default=3, help="channels of the images")
+    parser.add_argument("--num_classes", type=_pixels, default=10, help="number of classes")
+    parser.add_argument("--stem", choices=["imagenet", "small", "auto"], default="auto", help="where there is a choice")
+    parser.add_argument("--format", choices=["text", "csv", "json"], default="text", help="how to print it")
+    given = parser.parse_args(argv)
+    shape = (given.in_channels, given.image_size, given.image_size)
+    rows = [row_of(name, shape, given.num_classes, given.stem) for name in names_like(given.pattern)]
+    {"text": _print_text, "csv": _print_csv, "json": _print_json}[given.format](rows)
+
+
+def _pixels(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not above 0")
+    return number
+
+
+def names_like(pattern: str) -> list[str]:
+    """Returns the name itself, or else those that a pattern fits or in which a part of a name occurs.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    if pattern in ARCHITECTURES:
+        return [pattern]
+    is_part = not set(pattern) & set("*?[")
+    found = [name for name in ARCHITECTURES if fnmatch.fnmatch(name, f"*{pattern}*" if is_part else pattern)]
+    if not found:
+        raise ConfigError(
+            f"No network's name is like {pattern!r}.{nearest(pattern, list(ARCHITECTURES))} "
+            f"There are {', '.join(ARCHITECTURES)}."
+        )
+    return found
+
+
+def row_of(name: str, shape: tuple[int, int, int], num_classes: int = 10, stem: str = "auto") -> Row:
+    """Returns a network's row, from a network without memory for its weights.
+
+    Args:
+        name: Name of the network.
+        shape: Channels, height and width of the images.
+        num_classes: Number of classes.
+        stem: The stem, where there is a choice.
+    """
+    entry = ARCHITECTURES[name]
+    settings: dict[str, Any] = {"stem": stem} if entry.stems else {}
+    try:
+        with torch.device("meta"):
+            net = models.create(name, in_channels=shape[0], image_size=shape[1:], num_classes=num_classes, **settings)
+    except ValueError:  # too small an image
+        parameters = multiply_adds = None
+    else:
+        parameters = sum(p.numel() for p in net.parameters())
+        multiply_adds = arithmetic.multiply_adds(net, shape)
+    return Row(
+        name, entry.paper, entry.year, parameters, multiply_adds, entry.smallest, dict(entry.stems), entry.link
+    )  # fmt: skip
+
+
+def _print_text(rows: list[Row]) -> None:
+    table: list[tuple[str, ...]] = [("name", "paper", "parameters", "multiply-adds", "smallest image", "stems")]
+    for row in rows:
+        counts = ["too small" if n is None else f"{n:,}" for n in (row.parameters, row.multiply_adds)]
+        stems = ", ".join(f"{stem} from {pixels}" for stem, pixels in row.stems.items())
+        table.append((row.name, f"{row.paper} {row.year}", *counts, f"{row.smallest} x {row.smallest}", stems))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        cells = [
+            cell.rjust(w) if 2 <= i <= 4 else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def _print_csv(rows: list[Row]) -> None:
+    writer = csv.DictWriter(sys.stdout, [f.name for f in fields(Row)], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(asdict(row) | {"stems": " ".join(f"{stem}:{pixels}" for stem, pixels in row.stems.items())})
+
+
+def _print_json(rows: list[Row]) -> None:
+    print(json.dumps([asdict(row) for row in rows], indent=2))

@@ -1,0 +1,172 @@
+"""What a network costs and sees, layer by layer, found by sending an empty image through it.
+
+Receptive fields: Araujo, Norris & Sim 2019, https://doi.org/10.23915/distill.00021, for any graph of layers: where
+branches meet, the field is the smallest that holds all of theirs.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
+
+aten = torch.ops.aten
+
+COUNTED = (nn.Conv2d, nn.Linear)
+SHOWN = (*COUNTED, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which pixels along one axis of the image the values of a map depend on.
+
+    Attributes:
+        start: First pixel that the first value sees; below 0 in the padding.
+        size: Number of pixels that one value sees, with those between dilated taps.
+        stride: Distance in pixels between what neighbouring values see.
+    """
+
+    start: int
+    size: int
+    stride: int
+
+    def through(self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> "Span":
+        """Returns the span behind a convolution or pooling."""
+        size = self.size + (kernel - 1) * dilation * self.stride
+        return Span(self.start - padding * self.stride, size, self.stride * stride)
+
+    def joined(self, other: "Span") -> "Span":
+        """Returns the smallest span that holds both."""
+        start = min(self.start, other.start)
+        end = max(self.start + self.size, other.start + other.size)
+        return Span(start, end - start, max(self.stride, other.stride))
+
+
+Field = tuple[Span, Span]  # along height and width
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a network, on images of one size.
+
+    Attributes:
+        name: Its name in the network.
+        kind: Its class.
+        output: Shape of its output for one image.
+        parameters: Its trained numbers.
+        multiply_adds: Multiplications, each with its addition, that it does for one image.
+        field: What one value of its output sees of the image; None where it sees nothing of it.
+    """
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+    field: Field | None
+
+
+def multiply_adds(net: nn.Module, shape: tuple[int, int, int]) -> int:
+    """Returns the multiplications, each with its addition, that convolutions and linear layers do for one image.
+
+    Args:
+        net: The network, on the device meta.
+        shape: Channels, height and width of the images.
+    """
+    counts: list[int] = []
+
+    def count(layer: Any, _: Any, output: Tensor) -> None:
+        counts.append(_multiply_adds(layer, output))
+
+    with _hooked(net, COUNTED, count), torch.no_grad():
+        net.eval()(torch.zeros(1, *shape, device="meta"))
+    return sum(counts)
+
+
+def layers_of(net: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
+    """Returns the convolutions, poolings and linear layers of a network in the order of their running.
+
+    Args:
+        net: The network, on the device meta.
+        shape: Channels, height and width of the images.
+    """
+    names = {layer: name for name, layer in net.named_modules()}
+    fields, layers = TrackFields(), []
+
+    def note(layer: Any, _: Any, output: Tensor) -> None:
+        parameters = sum(p.numel() for p in layer.parameters())
+        count = _multiply_adds(layer, output) if isinstance(layer, COUNTED) else 0
+        output_shape = tuple(output.shape[1:])
+        kind = type(layer).__name__
+        layers.append(Layer(names[layer], kind, output_shape, parameters, count, fields.of.get(output)))
+
+    image = torch.zeros(1, *shape, device="meta")
+    fields.of[image] = (Span(0, 1, 1), Span(0, 1, 1))
+    with _hooked(net, SHOWN, note), torch.no_grad(), fields:
+        net.eval()(image)
+    return layers
+
+
+def _multiply_adds(layer: nn.Conv2d | nn.Linear, output: Tensor) -> int:
+    return output[0].numel() * layer.weight[0].numel()
+
+
+@contextmanager
+def _hooked(net: nn.Module, kinds: tuple[type[nn.Module], ...], hook: Any) -> Iterator[None]:
+    handles = [layer.register_forward_hook(hook) for layer in net.modules() if isinstance(layer, kinds)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class TrackFields(TorchDispatchMode):
+    """Carries the receptive field of every tensor along, from operation to operation.
+
+    Attributes:
+        of: The field of each tensor that sees the image.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of: Any = WeakIdKeyDictionary()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        seeing = [t for t in tree_leaves(args) if isinstance(t, Tensor) and t in self.of]
+        if seeing:
+            field = self.of[seeing[0]]
+            for other in seeing[1:]:
+                field = tuple(a.joined(b) for a, b in zip(field, self.of[other], strict=True))
+            output = next(t for t in tree_leaves(result) if isinstance(t, Tensor))
+            self.of[output] = _behind(func, args, field, seeing[0], output)
+        return result
+
+
+def _behind(func: Any, args: Any, field: Field, before: Tensor, after: Tensor) -> Field:
+    """Returns the field behind an operation, from the smallest that holds those of its inputs."""
+    if func is aten.convolution.default:
+        return _through(field, args[1].shape[2:], *args[3:6])
+    if func in (aten.max_pool2d_with_indices.default, aten.avg_pool2d.default):
+        stride = args[2] if len(args) > 2 and args[2] else args[1]
+        return _through(field, args[1], stride, args[3] if len(args) > 3 else (0, 0))
+    if before.dim() != 4:
+        return field
+    if func is aten.slice.Tensor and args[1] in (2, 3):  # every second pixel of a shortcut
+        step = args[4] if len(args) > 4 else 1
+        return _through(field, (1, 1), (step, 1) if args[1] == 2 else (1, step))
+    if after.shape[-2:] == before.shape[-2:]:  # value by value, or over channels
+        return field
+    return _through(field, before.shape[2:], (1, 1))  # the whole map
+
+
+def _through(field: Field, *settings: Any) -> Field:
+    # torch writes one number for both axes too
+    pairs = [(s[0], s[-1]) if isinstance(s, (list, tuple)) else (s, s) for s in settings]
+    return field[0].through(*(p[0] for p in pairs)), field[1].through(*(p[1] for p in pairs))

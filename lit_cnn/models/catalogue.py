@@ -1,0 +1,106 @@
+"""All networks by name: how each is built, whose it is, and which images it takes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from torch import nn
+
+from lit_cnn.models import (
+    alexnet,
+    cifar_resnet,
+    googlenet,
+    inception_v2,
+    inception_v3,
+    preact_resnet,
+    resnet,
+    vgg,
+    zfnet,
+)
+from lit_cnn.models.cnn import CNN, smallest_image
+from lit_cnn.models.dilated import DilatedCNN
+from lit_cnn.models.lenet import LeNet
+from lit_cnn.models.mlp import MLP
+from lit_cnn.models.pointwise import PointwiseCNN
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One network of the catalogue.
+
+    Attributes:
+        build: Makes it, from `in_channels`, `num_classes`, `image_size` and its own arguments.
+        paper: The paper's authors.
+        year: The paper's year.
+        link: Where the paper is.
+        smallest: The shorter side of the smallest images that it takes, in pixels; of several stems the least.
+        stems: The same for each stem, if there is a choice.
+    """
+
+    build: Callable[..., nn.Module]
+    paper: str
+    year: int
+    link: str
+    smallest: int
+    stems: Mapping[str, int] = field(default_factory=dict)
+
+
+Paper = tuple[str, int, str]
+
+RUMELHART: Paper = ("Rumelhart et al.", 1986, "https://doi.org/10.1038/323533a0")
+LECUN_1989: Paper = ("LeCun et al.", 1989, "https://doi.org/10.1162/neco.1989.1.4.541")
+LECUN_1998: Paper = ("LeCun et al.", 1998, "https://doi.org/10.1109/5.726791")
+KRIZHEVSKY: Paper = (
+    "Krizhevsky et al.", 2012,
+    "https://papers.nips.cc/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html",
+)  # fmt: skip
+LIN: Paper = ("Lin et al.", 2014, "https://arxiv.org/abs/1312.4400")
+ZEILER: Paper = ("Zeiler & Fergus", 2014, "https://arxiv.org/abs/1311.2901")
+SIMONYAN: Paper = ("Simonyan & Zisserman", 2015, "https://arxiv.org/abs/1409.1556")
+SZEGEDY_2015: Paper = ("Szegedy et al.", 2015, "https://arxiv.org/abs/1409.4842")
+IOFFE: Paper = ("Ioffe & Szegedy", 2015, "https://arxiv.org/abs/1502.03167")
+SZEGEDY_2016: Paper = ("Szegedy et al.", 2016, "https://arxiv.org/abs/1512.00567")
+YU: Paper = ("Yu & Koltun", 2016, "https://arxiv.org/abs/1511.07122")
+HE: Paper = ("He et al.", 2016, "https://arxiv.org/abs/1512.03385")
+HE_PREACT: Paper = ("He et al.", 2016, "https://arxiv.org/abs/1603.05027")
+ZAGORUYKO: Paper = ("Zagoruyko & Komodakis", 2016, "https://arxiv.org/abs/1605.07146")
+XIE: Paper = ("Xie et al.", 2017, "https://arxiv.org/abs/1611.05431")
+
+
+def _entry(build: Callable[..., nn.Module], paper: Paper, smallest: Mapping[str, int] | int) -> Architecture:
+    if isinstance(smallest, int):
+        return Architecture(build, *paper, smallest)
+    return Architecture(build, *paper, min(smallest.values()), smallest)
+
+
+def _family(
+    network: Callable[..., nn.Module], papers: Mapping[str, Paper], smallest: Mapping[str, int] | int
+) -> dict[str, Architecture]:
+    return {name: _entry(partial(network, name), paper, smallest) for name, paper in papers.items()}
+
+
+def _paper_of(name: str) -> Paper:
+    followers = {"resnext": XIE, "wide": ZAGORUYKO, "preact": HE_PREACT}
+    return next((paper for start, paper in followers.items() if name.startswith(start)), HE)
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "mlp": _entry(MLP, RUMELHART, 1),
+    "cnn": _entry(CNN, LECUN_1989, smallest_image(stages=2, kernel_size=5)),
+    "pointwise_cnn": _entry(PointwiseCNN, LIN, 1),
+    "dilated_cnn": _entry(DilatedCNN, YU, 1),
+    "lenet": _entry(LeNet, LECUN_1998, smallest_image(stages=2, kernel_size=5)),
+    "alexnet": _entry(alexnet.AlexNet, KRIZHEVSKY, alexnet.SMALLEST),
+    "zfnet": _entry(zfnet.ZFNet, ZEILER, zfnet.SMALLEST),
+    "vgg8_bn": _entry(vgg.VGG, SIMONYAN, vgg.SMALLEST["imagenet"]),
+    **_family(vgg.VGG, dict.fromkeys(vgg.CLASSIC, SIMONYAN), vgg.SMALLEST),
+    "googlenet": _entry(googlenet.GoogLeNet, SZEGEDY_2015, googlenet.SMALLEST),
+    "inception_v2": _entry(inception_v2.InceptionV2, IOFFE, inception_v2.SMALLEST),
+    "inception_v3": _entry(inception_v3.InceptionV3, SZEGEDY_2016, inception_v3.SMALLEST),
+    **_family(resnet.ResNet, {name: _paper_of(name) for name in resnet.VARIANTS}, resnet.SMALLEST),
+    **_family(cifar_resnet.CIFARResNet, {name: _paper_of(name) for name in cifar_resnet.DEPTHS}, cifar_resnet.SMALLEST),
+    **{
+        name: _entry(partial(preact_resnet.PreActResNet, name), _paper_of(name), pixels)  # type: ignore[arg-type]
+        for name, pixels in preact_resnet.SMALLEST.items()
+    },
+}

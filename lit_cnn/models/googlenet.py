@@ -1,0 +1,122 @@
+"""GoogLeNet, Inception v1: filters of several sizes side by side.
+
+Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke & Rabinovich 2015, https://arxiv.org/abs/1409.4842,
+table 1.
+Differs: the layers are torchvision's, with batch norm behind each convolution, 3 x 3 kernels where the paper has
+5 x 5, and no local response normalisation; the last two can be had as in the paper. The small stem begins with a
+3 x 3 convolution of stride 1 and has no pooling before the first Inception block, which sees a 32 x 32 image whole.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torchvision import models as torchvision_models
+from torchvision.models.googlenet import BasicConv2d, Inception, InceptionAux
+
+from lit_cnn.models.layers import local_response_norm
+from lit_cnn.models.pretrained import Pretrained
+from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
+
+# The first that leave the last pooling, which rounds up, two pixels.
+SMALLEST = {"imagenet": 31, "small": 4}
+
+InceptionInit = Literal["truncated", "torch"]
+
+
+class GoogLeNet(Pretrained, torchvision_models.GoogLeNet):
+    """Nine Inception blocks, an average over all pixels, one linear layer, and two auxiliary heads for training.
+
+    With the stem imagenet on colour images it is torchvision's network, key by key of the state dict.
+
+    Args:
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
+        image_size: Height and width of the images, in pixels; one number for both. By default images are not
+            checked, and auto stands for small.
+        stem: imagenet, whose first block sees an eighth of height and width; small, whose first block sees all; or
+            auto, small for images of up to 64 pixels.
+        aux_logits: Have the auxiliary heads, behind blocks 4a and 4d.
+        dropout: Share of the last layer's inputs that is dropped in training; the paper drops 0.4.
+        dropout_aux: The same in the auxiliary heads.
+        true_5x5: Have the paper's 5 x 5 kernels in the third branch of the blocks.
+        lrn: Normalise over five neighbouring maps behind the first pooling and before the second, as the paper.
+        init: truncated, normal of deviation 0.01, torchvision's; or torch, its own default.
+        transform_input: Bring images normalised by ImageNet's mean and deviation to the range that torchvision's
+            published weights were trained with.
+        weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
+        freeze_body: Train the last layer alone, and those of the auxiliary heads.
+
+    Raises:
+        ValueError: If the images are too small for the stem.
+        CheckpointError: If the weights cannot be read or are of another network.
+    """
+
+    heads = ("fc", "aux1.fc2", "aux2.fc2")
+    auxiliary = ("aux1", "aux2")
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        num_classes: int = 10,
+        image_size: int | Sequence[int] | None = None,
+        stem: Stem = "auto",
+        aux_logits: bool = True,
+        dropout: float = 0.2,
+        dropout_aux: float = 0.7,
+        true_5x5: bool = False,
+        lrn: bool = False,
+        init: InceptionInit = "truncated",
+        transform_input: bool = False,
+        weights: str | None = None,
+        freeze_body: bool = False,
+    ):
+        chosen = choose_stem(stem, image_size)
+        refuse_small_images("googlenet", chosen, image_size, SMALLEST)
+        refuse_other_range("googlenet", weights, transform_input)
+        truncated = init == "truncated"
+        blocks = [BasicConv2d, Inception5x5 if true_5x5 else Inception, InceptionAux]
+        super().__init__(num_classes, aux_logits, transform_input, truncated, blocks, dropout, dropout_aux)
+        if chosen == "small":
+            self.conv1 = BasicConv2d(in_channels, 64, kernel_size=3, padding=1)
+            self.maxpool1: nn.Module = nn.Identity()
+            self.maxpool2: nn.Module = nn.Identity()
+        elif in_channels != 3:
+            self.conv1 = BasicConv2d(in_channels, 64, kernel_size=7, stride=2, padding=3)
+        if truncated and (chosen == "small" or in_channels != 3):
+            nn.init.trunc_normal_(self.conv1.conv.weight, std=0.01)
+        if lrn:
+            self.maxpool1 = nn.Sequential(self.maxpool1, local_response_norm())
+            self.maxpool2 = nn.Sequential(local_response_norm(), self.maxpool2)
+        self.start_from("googlenet", weights, freeze_body)
+
+    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+        """Returns logits, in training too."""
+        return self.forward_with_aux(images)[0]
+
+    def forward_with_aux(
+        self, images: Float[Tensor, "b c h w"]
+    ) -> tuple[Float[Tensor, "b k"], list[Float[Tensor, "b k"]]]:
+        """Returns logits, and in training those of the auxiliary heads."""
+        logits, *aux = self._forward(self._transform_input(images))  # type: ignore[operator]
+        return logits, [a for a in aux if a is not None]
+
+
+def refuse_other_range(name: str, weights: str | None, transform_input: bool) -> None:
+    """Refuses torchvision's published weights without the range of pixels that they were trained with.
+
+    Raises:
+        ValueError: If the weights go by a name of torchvision's and the images are left as they are.
+    """
+    if weights is not None and weights.startswith("IMAGENET1K") and not transform_input:
+        raise ValueError(f"`weights` {weights} of {name} were trained on another range. Set `transform_input: true`.")
+
+
+class Inception5x5(Inception):
+    """torchvision's block with the paper's kernels in the third branch."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        reduced, wide = (layer.conv for layer in self.branch3)
+        self.branch3[1] = BasicConv2d(reduced.out_channels, wide.out_channels, kernel_size=5, padding=2)

@@ -1,0 +1,151 @@
+"""Inception v2: batch norm, and two 3 x 3 convolutions for each 5 x 5.
+
+Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167, figure 5.
+Differs: the figure gives blocks 4c and 4d 576 maps, but its columns add up to 608; the columns are followed. The first
+convolution is an ordinary one. The small stem begins with a 3 x 3 convolution of stride 1 and has no poolings, so
+that the first block sees a 32 x 32 image whole.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torchvision.models.googlenet import BasicConv2d
+
+from lit_cnn.models.pretrained import Pretrained
+from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
+
+# The first that leave two pixels for the last block of stride 2.
+SMALLEST = {"imagenet": 17, "small": 3}
+
+# Maps of: 1 x 1; 3 x 3 reduced, 3 x 3; double 3 x 3 reduced, double 3 x 3; pooled and projected.
+# Blocks without 1 x 1 have stride 2 and pass the pooled maps on as they are.
+BLOCKS = {
+    "3a": (64, 64, 64, 64, 96, 32),
+    "3b": (64, 64, 96, 64, 96, 64),
+    "3c": (0, 128, 160, 64, 96, 0),
+    "4a": (224, 64, 96, 96, 128, 128),
+    "4b": (192, 96, 128, 96, 128, 128),
+    "4c": (160, 128, 160, 128, 160, 128),
+    "4d": (96, 128, 192, 160, 192, 128),
+    "4e": (0, 128, 192, 192, 256, 0),
+    "5a": (352, 192, 320, 160, 224, 128),
+    "5b": (352, 192, 320, 192, 224, 128),
+}
+
+
+class InceptionV2(Pretrained):
+    """Ten Inception blocks, an average over all pixels, and one linear layer.
+
+    Args:
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
+        image_size: Height and width of the images, in pixels; one number for both. By default images are not
+            checked, and auto stands for small.
+        stem: imagenet, whose first block sees an eighth of height and width; small, whose first block sees all; or
+            auto, small for images of up to 64 pixels.
+        dropout: Share of the last layer's inputs that is dropped in training; the paper drops none.
+        weights: Where to start from: the path of a state dict or checkpoint.
+        freeze_body: Train the last layer alone.
+
+    Raises:
+        ValueError: If the images are too small for the stem.
+        CheckpointError: If the weights cannot be read or are of another network.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        num_classes: int = 10,
+        image_size: int | Sequence[int] | None = None,
+        stem: Stem = "auto",
+        dropout: float = 0.0,
+        weights: str | None = None,
+        freeze_body: bool = False,
+    ):
+        super().__init__()
+        chosen = choose_stem(stem, image_size)
+        refuse_small_images("inception_v2", chosen, image_size, SMALLEST)
+        pool: Callable[[], nn.Module]
+        if chosen == "imagenet":
+            first, pool = (
+                BasicConv2d(in_channels, 64, kernel_size=7, stride=2, padding=3),
+                partial(nn.MaxPool2d, 3, 2, 1),
+            )
+        else:
+            first, pool = BasicConv2d(in_channels, 64, kernel_size=3, padding=1), nn.Identity
+        self.stem = nn.Sequential(
+            *(first, pool()),
+            *(BasicConv2d(64, 64, kernel_size=1), BasicConv2d(64, 192, kernel_size=3, padding=1), pool()),
+        )
+        self.blocks = nn.Sequential()
+        channels = 192
+        for key, widths in BLOCKS.items():
+            block = Block(channels, *widths, pool=nn.MaxPool2d if key == "5b" else nn.AvgPool2d)
+            self.blocks.add_module(f"inception{key}", block)
+            channels = block.out_channels
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(channels, num_classes)
+        self.start_from("inception_v2", weights, freeze_body)
+
+    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+        """Returns logits."""
+        return self.fc(self.dropout(self.blocks(self.stem(images)).mean(dim=(2, 3))))
+
+
+class Block(nn.Module):
+    """Four branches of kernels side by side; three of stride 2 where there is no 1 x 1.
+
+    Args:
+        in_channels: Maps that come in.
+        ones: Maps of the 1 x 1 convolution, or 0 for a block of stride 2.
+        reduced_3x3: Maps that are left for the 3 x 3 convolution.
+        out_3x3: Its maps.
+        reduced_double: Maps that are left for the two 3 x 3 convolutions.
+        out_double: Maps of either of them.
+        projected: Maps of the 1 x 1 convolution behind the pooling, or 0 to pass all on.
+        pool: The pooling, of 3 x 3 pixels.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        ones: int,
+        reduced_3x3: int,
+        out_3x3: int,
+        reduced_double: int,
+        out_double: int,
+        projected: int,
+        pool: type[nn.MaxPool2d | nn.AvgPool2d],
+    ):
+        super().__init__()
+        stride = 1 if ones else 2
+        self.branches = nn.ModuleList()
+        if ones:
+            self.branches.append(BasicConv2d(in_channels, ones, kernel_size=1))
+        self.branches.append(
+            nn.Sequential(
+                BasicConv2d(in_channels, reduced_3x3, kernel_size=1),
+                BasicConv2d(reduced_3x3, out_3x3, kernel_size=3, stride=stride, padding=1),
+            )
+        )
+        self.branches.append(
+            nn.Sequential(
+                BasicConv2d(in_channels, reduced_double, kernel_size=1),
+                BasicConv2d(reduced_double, out_double, kernel_size=3, padding=1),
+                BasicConv2d(out_double, out_double, kernel_size=3, stride=stride, padding=1),
+            )
+        )
+        if ones:
+            self.branches.append(
+                nn.Sequential(pool(3, 1, padding=1), BasicConv2d(in_channels, projected, kernel_size=1))
+            )
+        else:
+            self.branches.append(nn.MaxPool2d(3, 2, padding=1))
+        self.out_channels = ones + out_3x3 + out_double + (projected if ones else in_channels)
+
+    def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
+        """Returns the maps of all branches, one after the other."""
+        return torch.cat([branch(maps) for branch in self.branches], dim=1)

@@ -1,0 +1,37 @@
+"""Layers that several of the older networks share."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+
+def local_response_norm() -> nn.LocalResponseNorm:
+    """Returns the paper's k = 2, n = 5, alpha = 1e-4, beta = 0.75; torch divides alpha by n, the paper does not."""
+    return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)
+
+
+def fully_connected(in_features: int, hidden: int, num_classes: int, dropout: float) -> nn.Sequential:
+    """Returns two hidden layers behind dropout and one to the logits."""
+    return nn.Sequential(
+        *(nn.Dropout(dropout), nn.Linear(in_features, hidden), nn.ReLU(inplace=True)),
+        *(nn.Dropout(dropout), nn.Linear(hidden, hidden), nn.ReLU(inplace=True)),
+        nn.Linear(hidden, num_classes),
+    )
+
+
+def initialise(layers: Sequence[nn.Conv2d | nn.Linear], he: bool = False, with_ones: Sequence[nn.Module] = ()) -> None:
+    """Draws all weights from a normal distribution of deviation 0.01, and sets biases to 0, or to 1 where said.
+
+    Args:
+        layers: Convolutions and linear layers, in the order of drawing.
+        he: Give a convolution's weights the deviation of He et al. 2015, https://arxiv.org/abs/1502.01852,
+            equation 14: the square root of 2 by its outputs' connections.
+        with_ones: Those of the layers whose biases start at 1.
+    """
+    for layer in layers:
+        if he and isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        else:
+            nn.init.normal_(layer.weight, std=0.01)
+        if layer.bias is not None:
+            nn.init.constant_(layer.bias, float(any(layer is other for other in with_ones)))

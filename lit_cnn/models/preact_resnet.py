@@ -1,0 +1,106 @@
+"""Residual networks with normalisation and ReLU before each convolution, and the wide ones made of them.
+
+He, Zhang, Ren & Sun 2016, https://arxiv.org/abs/1603.05027, figure 1b.
+Zagoruyko & Komodakis 2016, https://arxiv.org/abs/1605.07146, table 1: WRN-d-k, 16k, 32k and 64k maps.
+Differs: pre-activation ResNet-18 has the stages of ResNet-18 behind a 3 x 3 convolution of stride 1, as the field
+measures it on CIFAR; the paper's own are deeper.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lit_cnn.models.layers import initialise
+from lit_cnn.models.pretrained import Pretrained
+from lit_cnn.models.stem import refuse_small_images
+
+PreActResNetName = Literal["preact_resnet18", "wide_resnet16_4", "wide_resnet28_10"]
+
+# Maps of the first convolution, maps of each stage, blocks of each stage.
+VARIANTS: dict[str, tuple[int, tuple[int, ...], int]] = {
+    "preact_resnet18": (64, (64, 128, 256, 512), 2),
+    "wide_resnet16_4": (16, (64, 128, 256), 2),
+    "wide_resnet28_10": (16, (160, 320, 640), 4),
+}
+
+# The first that leave the last stage two pixels to halve.
+SMALLEST = {"preact_resnet18": 5, "wide_resnet16_4": 3, "wide_resnet28_10": 3}
+
+
+class PreActResNet(Pretrained):
+    """A 3 x 3 convolution, stages of pre-activation blocks, an average over all pixels and one linear layer.
+
+    Args:
+        name: preact_resnet18, wide_resnet16_4 (WRN-16-4) or wide_resnet28_10 (WRN-28-10).
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
+        image_size: Height and width of the images, in pixels; one number for both.
+        dropout: Share of what is between the two convolutions of a block that is dropped in training; Zagoruyko
+            & Komodakis drop 0.3 where they drop.
+        weights: Where to start from: the path of a state dict or checkpoint.
+        freeze_body: Train the last layer alone.
+
+    Raises:
+        ValueError: If there is no such architecture, or the images are too small for it.
+        CheckpointError: If the weights cannot be read or are of another network.
+    """
+
+    def __init__(
+        self,
+        name: PreActResNetName = "preact_resnet18",
+        in_channels: int = 3,
+        num_classes: int = 10,
+        image_size: int | Sequence[int] = 32,
+        dropout: float = 0.0,
+        weights: str | None = None,
+        freeze_body: bool = False,
+    ):
+        super().__init__()
+        if name not in VARIANTS:
+            raise ValueError(f"`name` is one of {', '.join(VARIANTS)}, but got {name!r}.")
+        refuse_small_images(name, None, image_size, SMALLEST[name])
+        channels, widths, depth = VARIANTS[name]
+        self.conv1 = nn.Conv2d(in_channels, channels, kernel_size=3, padding=1, bias=False)
+        self.stages = nn.Sequential()
+        for width in widths:
+            stage = nn.Sequential()
+            for i in range(depth):
+                stage.append(PreActBlock(channels, width, 2 if i == 0 and width != widths[0] else 1, dropout))
+                channels = width
+            self.stages.append(stage)
+        self.norm = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
+        self.fc = nn.Linear(channels, num_classes)
+        initialise([m for m in self.modules() if isinstance(m, nn.Conv2d)], he=True)
+        self.start_from(name, weights, freeze_body)
+
+    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+        """Returns logits."""
+        return self.fc(self.norm(self.stages(self.conv1(images))).mean(dim=(2, 3)))
+
+
+class PreActBlock(nn.Module):
+    """Batch norm, ReLU, 3 x 3 convolution, twice, beside a shortcut.
+
+    Args:
+        channels: Maps that come in.
+        width: Maps that go out. Where they are others, the shortcut is a 1 x 1 convolution of what was normalised.
+        stride: Stride of the first convolution.
+        dropout: Share that is dropped before the second convolution.
+    """
+
+    def __init__(self, channels: int, width: int, stride: int, dropout: float):
+        super().__init__()
+        self.norm1 = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
+        self.conv1 = nn.Conv2d(channels, width, kernel_size=3, stride=stride, padding=1, bias=False)
+        self.norm2 = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.shortcut = None if channels == width else nn.Conv2d(channels, width, 1, stride, bias=False)
+
+    def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
+        """Returns the sum of both ways."""
+        normed = self.norm1(maps)
+        identity = maps if self.shortcut is None else self.shortcut(normed)
+        return identity + self.conv2(self.dropout(self.norm2(self.conv1(normed))))

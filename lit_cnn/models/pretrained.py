@@ -1,0 +1,144 @@
+"""Starting from weights that others trained: reading them, fitting them in, and freezing what they fill."""
+
+import re
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from lit_cnn.errors import CheckpointError, nearest
+
+State = dict[str, Tensor]
+
+
+class Pretrained(nn.Module):
+    """A network that can start from trained weights with a head of its own; a mixin.
+
+    Attributes:
+        heads: The layers that give the logits. Where their shapes differ from the weights', they start afresh.
+        auxiliary: The parts that only training uses; weights may come with or without them.
+    """
+
+    heads: tuple[str, ...] = ("fc",)
+    auxiliary: tuple[str, ...] = ()
+    _body_is_frozen = False
+
+    def start_from(self, name: str, weights: str | None, freeze_body: bool) -> None:
+        """Takes over trained weights, and freezes all but the heads.
+
+        Args:
+            name: Name of the architecture, by which torchvision publishes its weights.
+            weights: torchvision's name of weights, such as IMAGENET1K_V1, which are downloaded once; or the path of
+                a state dict or of a checkpoint of lit_cnn; or None.
+            freeze_body: Train the heads alone. Batch norms below them keep their statistics.
+
+        Raises:
+            CheckpointError: If there are no such weights, or they cannot be read, or are of another network.
+        """
+        if weights is not None:
+            state = _read(name, weights)
+            self.load_state_dict(self._fitted(name, weights, state))
+        if freeze_body:
+            self._body_is_frozen = True
+            for key, parameter in self.named_parameters():
+                parameter.requires_grad_(_belongs(key, self.heads))
+            self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Sets training mode; a frozen body's batch norms stay in evaluation."""
+        super().train(mode)
+        if self._body_is_frozen:
+            for key, module in self.named_modules():
+                if isinstance(module, _BatchNorm) and not _belongs(key, self.heads):
+                    module.eval()
+        return self
+
+    def _fitted(self, name: str, weights: str, theirs: State) -> State:
+        ours = self.state_dict()
+        keep = {key for key in ours if _belongs(key, self.auxiliary) and key not in theirs}
+        keep |= {key for key in ours if key.endswith("num_batches_tracked")} - set(theirs)  # files of before 2018
+        theirs = {key: value for key, value in theirs.items() if key in ours or not _belongs(key, self.auxiliary)}
+        for head in self.heads:
+            mine, others = ({k: v.shape for k, v in s.items() if _belongs(k, (head,))} for s in (ours, theirs))
+            if mine != others:
+                keep |= set(mine)
+                theirs = {key: value for key, value in theirs.items() if key not in others}
+        expected = {key: value for key, value in ours.items() if key not in keep}
+        for key in [*expected, *theirs]:
+            if key in keep:
+                continue
+            here, there = (list(s[key].shape) if key in s else None for s in (expected, theirs))
+            if here != there:
+                raise CheckpointError(_difference(name, weights, key, here, there, is_first=key == next(iter(ours))))
+        return {key: ours[key] if key in keep else theirs[key] for key in ours}
+
+
+def _belongs(key: str, parts: tuple[str, ...]) -> bool:
+    return any(key == part or key.startswith(f"{part}.") for part in parts)
+
+
+def _difference(
+    name: str, weights: str, key: str, ours: list[int] | None, theirs: list[int] | None, is_first: bool
+) -> str:
+    if is_first and ours and theirs and len(ours) == len(theirs) == 4:
+        if ours[2:] != theirs[2:]:
+            return (
+                f"`weights` {weights} have another stem: {theirs[2]} x {theirs[3]} pixels in the first kernel, "
+                f"where this {name} has {ours[2]} x {ours[3]}.\nSet `stem` to the other of imagenet and small."
+            )
+        if ours[1] != theirs[1]:
+            return (
+                f"`weights` {weights} are for images of {theirs[1]} channels, but these have {ours[1]}.\n"
+                f"Bring images of {theirs[1]} channels, or leave `weights` out."
+            )
+    there, here = ("missing" if shape is None else shape for shape in (theirs, ours))
+    return (
+        f"`weights` {weights} are not those of {name}: {key} is {there} there and {here} here.\n"
+        "Take weights of this architecture, or the architecture of these weights."
+    )
+
+
+def _read(name: str, weights: str) -> State:
+    if not Path(weights).is_file() and re.fullmatch(r"[A-Z0-9_]+", weights):
+        return _download(name, weights)
+    if not Path(weights).is_file():
+        raise CheckpointError(
+            f"`weights` {weights}: there is no such file. Give a file, or torchvision's name such as IMAGENET1K_V1."
+        )
+    try:
+        content = torch.load(weights, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises half a dozen kinds here
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        raise CheckpointError(f"`weights` {weights} cannot be read, it may be cut short: {reason}") from error
+    return _state_of(weights, content)
+
+
+def _state_of(weights: str, content: Any) -> State:
+    if isinstance(content, dict) and "state_dict" in content:  # a checkpoint of lit_cnn, whose network is `net`
+        content = {k.removeprefix("net."): v for k, v in content["state_dict"].items() if k.startswith("net.")}
+    if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):
+        raise CheckpointError(f"`weights` {weights} holds no state dict. Save a network's `state_dict()` to it.")
+    return content
+
+
+def _download(name: str, weights: str) -> State:
+    from torchvision.models import get_model_weights, list_models
+
+    if name not in list_models():
+        raise CheckpointError(f"`weights` {weights}: torchvision has no weights of {name}. Give a file.")
+    published = get_model_weights(name)
+    if weights not in published.__members__:
+        known = list(published.__members__)
+        raise CheckpointError(
+            f"`weights` {weights}: torchvision has none of this name for {name}.{nearest(weights, known)} "
+            f"There are {', '.join(known)}."
+        )
+    try:
+        return dict(published[weights].get_state_dict(progress=False, check_hash=True))
+    except (OSError, RuntimeError) as error:  # no network; another hash
+        raise CheckpointError(
+            f"`weights` {weights} of {name} cannot be downloaded from {published[weights].url}: {error}\n"
+            "Download it elsewhere, and give its path."
+        ) from error

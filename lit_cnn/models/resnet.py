@@ -1,0 +1,90 @@
+"""ResNet and its descendants for ImageNet: ResNeXt, more groups, and Wide ResNet, more channels.
+
+He, Zhang, Ren & Sun 2016, https://arxiv.org/abs/1512.03385, table 1.
+Xie, Girshick, Dollár, Tu & He 2017, https://arxiv.org/abs/1611.05431, section 3.
+Zagoruyko & Komodakis 2016, https://arxiv.org/abs/1605.07146, section 3.2: twice as wide 3 x 3 convolutions.
+Differs: a bottleneck takes its stride in the 3 x 3 convolution, as torchvision's do, whose networks these are. The
+small stem, one 3 x 3 convolution of stride 1 without pooling, leaves a 32 x 32 image whole for the first stage.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from torch import nn
+from torchvision import models as torchvision_models
+from torchvision.models.resnet import BasicBlock, Bottleneck
+
+from lit_cnn.models.pretrained import Pretrained
+from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
+
+ResNetName = Literal[
+    "resnet18", "resnet34", "resnet50", "resnet101", "resnet152",
+    "resnext50_32x4d", "resnext101_32x8d", "wide_resnet50_2", "wide_resnet101_2",
+]  # fmt: skip
+
+# Block, blocks of each stage, and how a bottleneck differs from ResNet's.
+VARIANTS: dict[str, tuple[type[BasicBlock | Bottleneck], list[int], dict[str, Any]]] = {
+    "resnet18": (BasicBlock, [2, 2, 2, 2], {}),
+    "resnet34": (BasicBlock, [3, 4, 6, 3], {}),
+    "resnet50": (Bottleneck, [3, 4, 6, 3], {}),
+    "resnet101": (Bottleneck, [3, 4, 23, 3], {}),
+    "resnet152": (Bottleneck, [3, 8, 36, 3], {}),
+    "resnext50_32x4d": (Bottleneck, [3, 4, 6, 3], {"groups": 32, "width_per_group": 4}),
+    "resnext101_32x8d": (Bottleneck, [3, 4, 23, 3], {"groups": 32, "width_per_group": 8}),
+    "wide_resnet50_2": (Bottleneck, [3, 4, 6, 3], {"width_per_group": 128}),
+    "wide_resnet101_2": (Bottleneck, [3, 4, 23, 3], {"width_per_group": 128}),
+}
+
+# Below these the last stage would halve a single pixel, and its 3 x 3 convolutions see nothing but padding.
+SMALLEST = {"imagenet": 17, "small": 5}
+
+
+class ResNet(Pretrained, torchvision_models.ResNet):
+    """Four stages of residual blocks, an average over all pixels and one linear layer.
+
+    With the stem imagenet on colour images it is torchvision's network of this name, key by key of the state
+    dict. With its defaults and a small stem it has 11,173,962 parameters.
+
+    Args:
+        name: torchvision's name of the architecture.
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
+        image_size: Height and width of the images, in pixels; one number for both. By default images are not
+            checked, and auto stands for small.
+        stem: imagenet, a 7 x 7 convolution and a pooling that leave a quarter of height and width; small, a
+            3 x 3 convolution that leaves all; or auto, small for images of up to 64 pixels.
+        zero_init_residual: Let every block start as the identity, by a zero scale in the last batch norm of its
+            branch (Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1).
+        weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
+        freeze_body: Train the last layer alone.
+
+    Raises:
+        ValueError: If there is no such architecture or stem, or the images are too small for it.
+        CheckpointError: If the weights cannot be read or are of another network.
+    """
+
+    def __init__(
+        self,
+        name: ResNetName = "resnet18",
+        in_channels: int = 3,
+        num_classes: int = 10,
+        image_size: int | Sequence[int] | None = None,
+        stem: Stem = "auto",
+        zero_init_residual: bool = False,
+        weights: str | None = None,
+        freeze_body: bool = False,
+    ):
+        if name not in VARIANTS:
+            raise ValueError(f"`name` is one of {', '.join(VARIANTS)}, but got {name!r}.")
+        chosen = choose_stem(stem, image_size)
+        refuse_small_images(name, chosen, image_size, SMALLEST)
+        block, depths, settings = VARIANTS[name]
+        super().__init__(block, depths, num_classes, zero_init_residual, **settings)
+        if chosen == "small":
+            self.conv1 = nn.Conv2d(in_channels, 64, kernel_size=3, padding=1, bias=False)
+            self.maxpool = nn.Identity()
+        elif in_channels != 3:
+            self.conv1 = nn.Conv2d(in_channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        if chosen == "small" or in_channels != 3:
+            nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
+        self.start_from(name, weights, freeze_body)

@@ -1,0 +1,75 @@
+"""The Lit classes of the catalogue from the command line, and networks of a user's own."""
+
+import pytest
+import torch
+
+import lit_cnn as package
+from lit_cnn import models
+
+SMALL = (
+    "--data", "SyntheticDataModule", "--data.image_size", "8", "--data.train_images", "40", "--data.test_images", "8",
+    "--data.batch_size", "18", "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu",
+)  # fmt: skip
+
+
+def test_command_line_takes_name_and_stem(lit_cnn):
+    outcome = lit_cnn("fit", "--model", "LitResNet", "--model.name", "resnet18", "--model.stem", "auto", *SMALL)
+    assert outcome.code == 0, outcome.err
+    assert "LitResNet (11,173,962 parameters)" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("argv", "match"),
+    [
+        (["LitResNet", "--model.name", "resnet180"], "model.name: resnet180 (command line) is not what"),
+        (["LitResNet", "--model.name", "resnet180"], "Did you mean 'resnet18'?"),
+        (["LitResnet"], "Did you mean 'LitResNet'?"),
+        (["LitAlexNet", "--model.stem", "imagenet"], "at least 63 pixels, but got 8 x 8. Set `stem: small`"),
+        (["LitVGG", "--model.name", "vgg16_bn"], "vgg16_bn with the stem small needs images of at least 17 pixels"),
+        (["LitCIFARResNet", "--model.stem", "small"], "Unknown key model.stem"),
+    ],
+)
+def test_wrong_networks_are_refused(lit_cnn, argv, match):
+    outcome = lit_cnn("fit", "--model", *argv, *SMALL)
+    assert outcome.code == 2
+    assert match in outcome.err
+    assert len(outcome.err.splitlines()) <= 3
+
+
+OWN = '''
+from torch import nn
+from lit_cnn import LitClassifier
+
+
+class LitMine(LitClassifier):
+    """A network of mine."""
+
+    def __init__(self, in_channels=1, num_classes=10, image_size=28, width: int = 8, **kwargs):
+        pixels = nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * in_channels, width)
+        super().__init__(nn.Sequential(*pixels, nn.ReLU(), nn.Linear(width, num_classes)), num_classes, **kwargs)
+'''
+
+
+def test_network_of_a_users_own_goes_by_its_class_path(lit_cnn, tmp_path, monkeypatch):
+    (tmp_path / "somebodys.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    outcome = lit_cnn("fit", "--model", "somebodys.LitMine", "--model.width", "5", *SMALL)
+    assert outcome.code == 0, outcome.err
+    module = package.load("logs/LitMine/version_0")
+    assert type(module).__name__ == "LitMine"
+    assert module.net[2].out_features == 5
+    wrong = lit_cnn("fit", "--model", "somebodys.LitYours", *SMALL)
+    assert wrong.code == 2
+    assert "model: there is no class somebodys.LitYours (command line)" in wrong.err
+
+
+def test_checkpoint_builds_the_network_that_was_trained(lit_cnn):
+    argv = ("--model", "LitGoogLeNet", "--model.aux_weight", "0.1", "--model.true_5x5", "true")
+    assert lit_cnn("fit", *argv, *SMALL).code == 0
+    module = package.load("logs/LitGoogLeNet/version_0")
+    assert module.hparams["aux_weight"] == 0.1
+    same = models.create("googlenet", image_size=8, true_5x5=True, init="torch")
+    same.load_state_dict(module.net.state_dict())
+    images = torch.randn(2, 3, 8, 8)
+    with torch.no_grad():
+        assert torch.equal(same.eval()(images), module(images))
