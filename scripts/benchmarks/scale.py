@@ -94,10 +94,8 @@ def measure(
             times = []
             for _ in range(repetitions):
                 slices = [[_seconds(*d, timed // SLICES) for d in datasets] for _ in range(SLICES)]
-                orders = [0.0, _order_seconds(datasets[1][0])]
-                times.append(
-                    [sum(s) / SLICES + order for s, order in zip(zip(*slices, strict=True), orders, strict=True)]
-                )
+                small, large = (median(of_one) for of_one in zip(*slices, strict=True))
+                times.append((small, large + _order_seconds(datasets[1][0])))
             found[name] = {
                 "ns_per_image": [median(t) * 1e9 for t in zip(*times, strict=True)],
                 "ratio": median(large / small for small, large in times),
