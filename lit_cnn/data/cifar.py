@@ -62,15 +62,17 @@ class CifarDataset:
     def read(self, data_dir: Path, split: str) -> Arrays:
         """Reads the "train" or "test" images; `find_or_download` has verified the files."""
         dataset = self._dataset
-        images: list[np.ndarray] = []
+        files = dataset.train_list if split == "train" else dataset.test_list
+        pixels = np.empty(0)
         labels: list[int] = []
-        for name, _ in dataset.train_list if split == "train" else dataset.test_list:
+        for i, (name, _) in enumerate(files):
             with (data_dir / dataset.base_folder / name).open("rb") as file:
                 batch = pickle.load(file, encoding="latin1")
-            images.append(batch["data"])
+            size = len(batch["data"])
+            if not i:  # all batches are of one size, and a single one is used where it is
+                pixels = batch["data"] if len(files) == 1 else np.empty((len(files) * size, 3072), np.uint8)
+            pixels[i * size : (i + 1) * size] = batch["data"]
             labels += batch[self.label_key]
-        pixels = images[0] if len(images) == 1 else np.concatenate(images)
-        del images
         return Arrays(channels_to_the_back(pixels.reshape(-1, 3, 32, 32), (0, 2, 3, 1)), torch.tensor(labels))
 
 

@@ -85,7 +85,7 @@ class IdxDataset:
         try:
             with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
                 length = 0
-                while step := file.readinto(content[length:]):
+                while step := file.readinto(content[length : length + 2**20]):  # gzip makes a copy of each step
                     length += step
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise DataError(f"{path} is broken: {error}\n{remedy}") from error
