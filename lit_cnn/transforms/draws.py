@@ -44,7 +44,7 @@ def permutation(n: int, *parts: int | str) -> Int64[Tensor, "n"]:
     """Returns a random order of 0 to n - 1, a function of the key's parts alone."""
     key = key_of(*parts)
     bits = torch.empty(n, dtype=torch.int64)
-    for part in torch.arange(n).split(2**15):  # in the processor's cache: half the time of all at once at n = 5 million
+    for part in torch.arange(n).split(2**15):  # in the processor's cache: 0.57 of the time at n = 5 million
         bits[part[0] : part[-1] + 1] = random_bits(key, part)
     return bits.argsort(stable=True)
 
