@@ -30,9 +30,13 @@ if TYPE_CHECKING:
     from lit_cnn.data.base import ImageDataModule
     from lit_cnn.data.modules import (
         CIFAR10DataModule,
+        CIFAR100DataModule,
+        FashionMNISTDataModule,
         ImageFolderDataModule,
+        KMNISTDataModule,
         MNISTDataModule,
         SampleDataModule,
+        SVHNDataModule,
         SyntheticDataModule,
     )
     from lit_cnn.transforms import PixelPermutation, RandomCrop, RandomFlip
@@ -58,9 +62,13 @@ _HOMES = {
     "lit_cnn.classifiers": ["LitClassifier"],
     "lit_cnn.data.base": ["ImageDataModule"],
     "lit_cnn.data.modules": [
+        "CIFAR100DataModule",
         "CIFAR10DataModule",
+        "FashionMNISTDataModule",
         "ImageFolderDataModule",
+        "KMNISTDataModule",
         "MNISTDataModule",
+        "SVHNDataModule",
         "SampleDataModule",
         "SyntheticDataModule",
     ],
@@ -71,10 +79,13 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __version__ = "0.1.0"
 __all__ = [
     "CIFAR10DataModule",
+    "CIFAR100DataModule",
+    "FashionMNISTDataModule",
     "ImageDataModule",
     "ImageFolderDataModule",
     "LitAlexNet",
     "LitCIFARResNet",
+    "KMNISTDataModule",
     "LitCNN",
     "LitClassifier",
     "LitDilatedCNN",
@@ -92,6 +103,7 @@ __all__ = [
     "PixelPermutation",
     "RandomCrop",
     "RandomFlip",
+    "SVHNDataModule",
     "SampleDataModule",
     "SyntheticDataModule",
     "load",

@@ -1,5 +1,7 @@
 import gzip
 import pickle
+import struct
+from dataclasses import replace
 from hashlib import md5, sha256
 from urllib.error import URLError
 
@@ -185,6 +187,10 @@ def test_image_folder_names_a_missing_folder(tmp_path):
         ImageFolderDataModule(data_dir=str(tmp_path / "nowhere"))
 
 
+def idx_header(shape):
+    return struct.pack(f">{len(shape) + 1}I", 0x800 + len(shape), *shape)
+
+
 @pytest.fixture
 def small_mnist(tmp_path, monkeypatch):
     """Four files in MNIST's format, with 30 and 20 images, in place of the real ones."""
@@ -192,11 +198,12 @@ def small_mnist(tmp_path, monkeypatch):
     raw.mkdir(parents=True)
     rng = np.random.default_rng(0)
     for prefix, n in (("train", 30), ("t10k", 20)):
-        for kind, header, shape in (("images-idx3", 16, (n, 28, 28)), ("labels-idx1", 8, (n,))):
-            content = bytes(header) + rng.integers(0, 10, shape, dtype=np.uint8).tobytes()
+        for kind, shape in (("images-idx3", (n, 28, 28)), ("labels-idx1", (n,))):
+            content = idx_header(shape) + rng.integers(0, 10, shape, dtype=np.uint8).tobytes()
             name = f"{prefix}-{kind}-ubyte"
             (raw / name).write_bytes(content)
-            monkeypatch.setitem(mnist.DIGESTS, name, sha256(content).hexdigest())
+            monkeypatch.setitem(mnist.MNIST.digests, name, sha256(content).hexdigest())
+    monkeypatch.setattr(MNISTDataModule, "source", replace(mnist.MNIST, num_images={"train": 30, "test": 20}))
     return tmp_path
 
 

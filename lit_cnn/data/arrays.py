@@ -92,14 +92,24 @@ def stratified_split(
     return kept.nonzero().flatten(), held.sort().values
 
 
-def channel_statistics(images: UInt8[Tensor, "n c h w"]) -> tuple[list[float], list[float]]:
-    """Returns mean and standard deviation of each channel, on a scale from 0 to 1, from a histogram."""
+def channel_counts(images: UInt8[Tensor, "n c h w"]) -> Int64[Tensor, "c 256"]:
+    """Returns how often each channel has each of the 256 levels; in parts, so that a mapped file stays on the disk."""
+    counts = torch.zeros(images.shape[1], 256, dtype=torch.int64)
+    for part in images.split(4096):
+        for c in range(images.shape[1]):
+            counts[c] += torch.bincount(part[:, c].flatten(), minlength=256)
+    return counts
+
+
+def statistics_of(counts: Int64[Tensor, "c 256"]) -> tuple[list[float], list[float]]:
+    """Returns mean and standard deviation of each channel, on a scale from 0 to 1, from its histogram."""
     levels = torch.arange(256, dtype=torch.float64) / 255
-    means, stds = [], []
-    for c in range(images.shape[1]):
-        counts = torch.bincount(images[:, c].flatten(), minlength=256).double()
-        mean = float((counts * levels).sum() / counts.sum())
-        variance = float((counts * (levels - mean) ** 2).sum() / counts.sum())
-        means.append(mean)
-        stds.append(max(variance, 1e-12) ** 0.5)
-    return means, stds
+    shares = counts.double() / counts.sum(1, keepdim=True)
+    means = (shares * levels).sum(1)
+    variances = (shares * (levels - means[:, None]) ** 2).sum(1)
+    return means.tolist(), variances.clamp(min=1e-12).sqrt().tolist()
+
+
+def channel_statistics(images: UInt8[Tensor, "n c h w"]) -> tuple[list[float], list[float]]:
+    """Returns mean and standard deviation of each channel, on a scale from 0 to 1."""
+    return statistics_of(channel_counts(images))

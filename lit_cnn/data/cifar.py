@@ -1,43 +1,110 @@
-"""CIFAR-10: 60,000 colour images of 32 x 32 pixels in ten classes.
+"""CIFAR-10 and CIFAR-100: 50,000 + 10,000 colour images of 32 x 32 pixels each, in ten and in 100 classes.
 
 Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf. Files in torchvision's layout,
-`cifar-10-batches-py/`.
+`cifar-10-batches-py/` and `cifar-100-python/`.
 """
 
+import pickle
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from lit_cnn.data.arrays import Arrays
 from lit_cnn.data.download import download
 from lit_cnn.errors import DataError
 
-CLASS_NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
+@dataclass(frozen=True)
+class CifarDataset:
+    """Pickled batches of images, each with a checksum.
 
-def find_or_download(data_dir: Path) -> None:
-    """Makes sure that the files are there and whole.
-
-    Raises:
-        DataError: If a file is missing or broken, or nothing is there and it cannot be downloaded.
+    Args:
+        name: What it is called.
+        torchvision_name: The class of torchvision that downloads it, and knows its files and checksums.
+        label_key: Under which name the batches hold the labels.
+        offline: What to type in place of it where there is no network.
     """
-    from torchvision.datasets import CIFAR10
-    from torchvision.datasets.utils import check_integrity
 
-    folder = data_dir / CIFAR10.base_folder
-    if not folder.exists():
-        download(CIFAR10, data_dir, f"the folder {folder}", offline="--config vgg_cifar --data SyntheticDataModule")
-    meta = (CIFAR10.meta["filename"], CIFAR10.meta["md5"])
-    for name, md5 in [*CIFAR10.train_list, *CIFAR10.test_list, meta]:
-        if not check_integrity(str(folder / name), md5):
-            what = "is not CIFAR-10's file: its checksum differs" if (folder / name).exists() else "is missing"
-            raise DataError(f"{folder / name} {what}.\nReplace it, or remove {folder} to have it downloaded anew.")
+    name: str
+    torchvision_name: str
+    label_key: str
+    offline: str
+
+    @property
+    def _dataset(self) -> Any:
+        from torchvision import datasets
+
+        return getattr(datasets, self.torchvision_name)
+
+    def find_or_download(self, data_dir: Path) -> None:
+        """Makes sure that the files are there and whole.
+
+        Raises:
+            DataError: If a file is missing or broken, or nothing is there and it cannot be downloaded.
+        """
+        from torchvision.datasets.utils import check_integrity
+
+        dataset = self._dataset
+        folder = data_dir / dataset.base_folder
+        if not folder.exists():
+            fetch = lambda: dataset(str(data_dir), download=True)  # noqa: E731
+            download(self.torchvision_name, fetch, [dataset.url], data_dir, f"the folder {folder}", self.offline)
+        meta = (dataset.meta["filename"], dataset.meta["md5"])
+        for name, md5 in [*dataset.train_list, *dataset.test_list, meta]:
+            if not check_integrity(str(folder / name), md5):
+                what = f"is not {self.name}'s file: its checksum differs"
+                what = what if (folder / name).exists() else "is missing"
+                raise DataError(f"{folder / name} {what}.\nReplace it, or remove {folder} to have it downloaded anew.")
+
+    def read(self, data_dir: Path, split: str) -> Arrays:
+        """Reads the "train" or "test" images; `find_or_download` has verified the files."""
+        dataset = self._dataset
+        files = dataset.train_list if split == "train" else dataset.test_list
+        pixels = np.empty(0)
+        labels: list[int] = []
+        for i, (name, _) in enumerate(files):
+            with (data_dir / dataset.base_folder / name).open("rb") as file:
+                batch = pickle.load(file, encoding="latin1")
+            size = len(batch["data"])
+            if not i:  # all batches are of one size, and a single one is used where it is
+                pixels = batch["data"] if len(files) == 1 else np.empty((len(files) * size, 3072), np.uint8)
+            pixels[i * size : (i + 1) * size] = batch["data"]
+            labels += batch[self.label_key]
+        return Arrays(channels_to_the_back(pixels.reshape(-1, 3, 32, 32), (0, 2, 3, 1)), torch.tensor(labels))
 
 
-def read(data_dir: Path, split: str) -> Arrays:
-    """Reads the "train" or "test" images; `find_or_download` has verified them."""
-    from torchvision.datasets import CIFAR10
+def channels_to_the_back(pixels: np.ndarray, axes: tuple[int, int, int, int]) -> torch.Tensor:
+    """Reorders each image's bytes in place, so that no second copy is made, and returns them as `[n, c, h, w]`.
 
-    dataset = CIFAR10(str(data_dir), train=split == "train")
-    images = torch.from_numpy(dataset.data).permute(0, 3, 1, 2).contiguous()
-    return Arrays(images, torch.tensor(dataset.targets))
+    Args:
+        pixels: The images, in contiguous memory, one behind the other.
+        axes: Where images, height, width and channels are now.
+    """
+    n, h, w, c = (pixels.shape[axis] for axis in axes)
+    reordered = pixels.reshape(n, h, w, c)  # the same memory, read in the new order
+    for start in range(0, n, 1000):
+        reordered[start : start + 1000] = pixels[start : start + 1000].transpose(axes).copy()
+    return torch.from_numpy(reordered).permute(0, 3, 1, 2)
+
+
+CIFAR10 = CifarDataset("CIFAR-10", "CIFAR10", "labels", "--config vgg_cifar --data SyntheticDataModule")
+CIFAR100 = CifarDataset(
+    "CIFAR-100", "CIFAR100", "fine_labels", "--config vgg_cifar --data SyntheticDataModule --data.num_classes 100"
+)
+
+CLASS_NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+FINE_CLASS_NAMES = [
+    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl", "boy",
+    "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle", "chair", "chimpanzee", "clock",
+    "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur", "dolphin", "elephant", "flatfish",
+    "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard", "lamp", "lawn_mower", "leopard", "lion",
+    "lizard", "lobster", "man", "maple_tree", "motorcycle", "mountain", "mouse", "mushroom", "oak_tree", "orange",
+    "orchid", "otter", "palm_tree", "pear", "pickup_truck", "pine_tree", "plain", "plate", "poppy", "porcupine",
+    "possum", "rabbit", "raccoon", "ray", "road", "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk",
+    "skyscraper", "snail", "snake", "spider", "squirrel", "streetcar", "sunflower", "sweet_pepper", "table", "tank",
+    "telephone", "television", "tiger", "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale",
+    "willow_tree", "wolf", "woman", "worm",
+]  # fmt: skip

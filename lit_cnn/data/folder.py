@@ -1,14 +1,19 @@
-"""Image folders: `train/CLASS/*` and `test/CLASS/*`, decoded once into memory."""
+"""Image folders: `train/CLASS/*` and `test/CLASS/*`, decoded once, into a cache or into memory."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
+from jaxtyping import UInt8
 
-from lit_cnn.data.arrays import Arrays
+from lit_cnn.data import cache
+from lit_cnn.data.arrays import Arrays, channel_statistics
 from lit_cnn.data.images import GREYSCALE_MODES, open_image, to_pixels
 from lit_cnn.errors import DataError
 
@@ -39,7 +44,7 @@ def class_names(data_dir: Path) -> list[str]:
         DataError: If there are none.
     """
     train = data_dir / "train"
-    names = sorted(p.name for p in train.iterdir() if p.is_dir() and _counts(p)) if train.is_dir() else []
+    names = _folders_in(train) if train.is_dir() else []
     if not names:
         what = "There are no folders of classes in" if train.is_dir() else "There is no folder"
         raise DataError(
@@ -49,23 +54,21 @@ def class_names(data_dir: Path) -> list[str]:
     return names
 
 
-def list_images(folder: Path, names: Sequence[str]) -> tuple[list[Path], list[int]]:
-    """Returns the images below `folder` and the number of each one's class, in the order of their names.
+def list_images(folder: Path, names: Sequence[str]) -> tuple[list[str], list[int]]:
+    """Returns the paths of the images below `folder` and the number of each one's class, in the order of their names.
 
     Raises:
         DataError: If there are none, or one has a class that is not among `names`.
     """
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder.resolve()}.\nAn image folder is train/CLASS/* and test/CLASS/*.")
-    foreign = sorted(p.name for p in folder.iterdir() if p.is_dir() and _counts(p) and p.name not in names)
+    foreign = sorted(set(_folders_in(folder)) - set(names))
     if foreign:
         raise DataError(f"{folder} has classes that {folder.parent / 'train'} lacks: {', '.join(foreign[:5])}.")
-    paths: list[Path] = []
+    paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(names):
-        if not (folder / name).is_dir():
-            continue
-        found = sorted(p for p in (folder / name).iterdir() if p.suffix.lower() in SUFFIXES and _counts(p))
+        found = _images_in(folder / name)
         paths += found
         labels += [label] * len(found)
     if not paths:
@@ -73,12 +76,23 @@ def list_images(folder: Path, names: Sequence[str]) -> tuple[list[Path], list[in
     return paths, labels
 
 
+def _folders_in(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir() and _counts(entry.name))
+
+
+def _images_in(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:  # four times as fast as Path.iterdir
+        return sorted(e.path for e in entries if os.path.splitext(e.name)[1].lower() in SUFFIXES and _counts(e.name))
+
+
 def shape_of(
     data_dir: Path, names: Sequence[str], in_channels: int | None, image_size: tuple[int, int] | None
 ) -> ImageShape:
     """Returns the shape that is asked for; what is None is taken from the first training image."""
-    paths, _ = list_images(data_dir / "train", names)
-    first = open_image(paths[0])
+    first = open_image(list_images(data_dir / "train", names)[0][0])
     return ImageShape(
         in_channels or (1 if first.mode in GREYSCALE_MODES else 3),
         image_size or (first.height, first.width),
@@ -87,35 +101,89 @@ def shape_of(
     )
 
 
-def read(data_dir: Path, split: str, names: Sequence[str], shape: ImageShape) -> Arrays:
-    """Decodes all images of the "train" or "test" folder, with a progress bar.
+def read(data_dir: Path, split: str, names: Sequence[str], shape: ImageShape, cache_dir: Path | None) -> cache.Cached:
+    """Reads all images of the "train" or "test" folder, with their statistics.
 
     Args:
         data_dir: The folder above `train/` and `test/`.
         split: "train" or "test".
         names: The classes.
         shape: Channels and size of the arrays, and what to do with images that differ.
+        cache_dir: Where the cache of the decoded images lies or goes; None decodes into memory.
 
     Raises:
         DataError: If a file is broken, or of another kind or size than the first.
+        DiskError: If the cache cannot be written.
+    """
+    paths, labels = list_images(data_dir / split, names)
+    image_shape = (*shape.image_size, shape.in_channels)
+
+    def decode(consume: Callable[[int, UInt8[np.ndarray, "b h w c"]], None], block_length: int) -> None:
+        _decode_all(paths, shape, split, consume, block_length)
+
+    if cache_dir is not None:
+        place = f"{data_dir.resolve()} {split} {astuple(shape)}"
+        file = cache_dir / f"{data_dir.resolve().name}-{split}-{_digest([place])}.images"
+        return cache.open_or_build(file, _key(data_dir / split, paths, names), np.array(labels), image_shape, decode)
+
+    pixels = np.empty((len(paths), *image_shape), np.uint8)
+
+    def keep(start: int, block: UInt8[np.ndarray, "b h w c"]) -> None:
+        pixels[start : start + len(block)] = block
+
+    decode(keep, 256)
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    return cache.Cached(Arrays(images, torch.tensor(labels)), *channel_statistics(images))
+
+
+def _key(folder: Path, paths: Sequence[str], names: Sequence[str]) -> str:
+    """Returns what changes when an image is added, removed, renamed, changed or replaced.
+
+    A file that keeps its name, its size and both of its times is taken for unchanged. Its status time (ctime) no
+    program can set back, so that this holds for all local file systems. The pixels that a file is decoded to
+    depend on Pillow too.
+    """
+    start = len(str(folder)) + 1
+    stats = ((path[start:], os.stat(path)) for path in paths)
+    files = (f"{path}\0{s.st_size}\0{s.st_mtime_ns}\0{s.st_ctime_ns}" for path, s in stats)
+    return _digest([PIL.__version__, *names, *files])
+
+
+def _digest(parts: Sequence[str]) -> str:
+    return blake2b("\n".join(parts).encode(errors="surrogateescape"), digest_size=8).hexdigest()
+
+
+def _decode_all(
+    paths: Sequence[str],
+    shape: ImageShape,
+    split: str,
+    consume: Callable[[int, UInt8[np.ndarray, "b h w c"]], None],
+    block_length: int,
+) -> None:
+    """Decodes blocks of images in parallel, with a progress bar, and keeps no block that was consumed.
+
+    In threads, since Pillow decodes and resizes without holding the interpreter: 32 x 32 JPEGs take as long as in
+    processes when they come in blocks (one task for an image takes a third longer), and no process has to start.
     """
     from tqdm.auto import tqdm
 
-    paths, labels = list_images(data_dir / split, names)
-    images = torch.empty(len(paths), shape.in_channels, *shape.image_size, dtype=torch.uint8)
-    as_numpy = images.numpy()
+    with tqdm(total=len(paths), desc=f"Decoding {split} images", unit=" images", leave=False, disable=None) as bar:
 
-    def decode(i: int) -> None:
-        as_numpy[i] = _decode(paths[i], shape)
+        def decode_block(start: int) -> None:
+            block = np.stack([_decode(path, shape) for path in paths[start : start + block_length]])
+            consume(start, block)
+            bar.update(len(block))
 
-    with ThreadPoolExecutor() as pool:
-        steps = pool.map(decode, range(len(paths)))
-        for _ in tqdm(steps, f"Reading {split} images", len(paths), unit=" images", leave=False, disable=None):
-            pass
-    return Arrays(images, torch.tensor(labels))
+        with ThreadPoolExecutor() as pool:
+            tasks = [pool.submit(decode_block, start) for start in range(0, len(paths), block_length)]
+            try:
+                for task in tasks:
+                    task.result()
+            finally:
+                pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C the rest need not be decoded
 
 
-def _decode(path: Path, shape: ImageShape) -> np.ndarray:
+def _decode(path: str, shape: ImageShape) -> UInt8[np.ndarray, "h w c"]:
     image = open_image(path)
     if shape.in_channels == 1 and image.mode not in GREYSCALE_MODES and not shape.convert:
         raise DataError(
@@ -130,6 +198,6 @@ def _decode(path: Path, shape: ImageShape) -> np.ndarray:
     return to_pixels(image, shape.in_channels, shape.image_size)
 
 
-def _counts(path: Path) -> bool:
+def _counts(name: str) -> bool:
     """Whether a file or folder is the user's, and not left there by an operating system or a notebook."""
-    return not path.name.startswith((".", "__MACOSX"))
+    return not name.startswith((".", "__MACOSX"))

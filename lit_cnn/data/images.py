@@ -34,13 +34,13 @@ def open_image(path: str | Path) -> Image.Image:
         raise DataError(f"{path} cannot be read: {error}. Replace or remove it.") from error
 
 
-def to_pixels(image: Image.Image, in_channels: int, image_size: tuple[int, int]) -> UInt8[np.ndarray, "c h w"]:
+def to_pixels(image: Image.Image, in_channels: int, image_size: tuple[int, int]) -> UInt8[np.ndarray, "h w c"]:
     """Returns an image's bytes, as greyscale (1 channel) or colour (3), resized where its size is another."""
     height, width = image_size
     image = image.convert("L" if in_channels == 1 else "RGB")
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(image).reshape(height, width, in_channels).transpose(2, 0, 1)
+    return np.asarray(image).reshape(height, width, in_channels)
 
 
 def as_batch(
@@ -70,7 +70,8 @@ def as_batch(
         return images
     if isinstance(images, (str, Path, Image.Image, np.ndarray)):
         images = [images]
-    return torch.stack([torch.tensor(to_pixels(_opened(i), in_channels, image_size)) for i in images])
+    pixels = np.stack([to_pixels(_opened(i), in_channels, image_size) for i in images])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
 
 def _opened(image: Picture) -> Image.Image:

@@ -42,7 +42,11 @@ def random_bits(key: int, counters: Int64[Tensor, "*n"]) -> Int64[Tensor, "*n"]:
 
 def permutation(n: int, *parts: int | str) -> Int64[Tensor, "n"]:
     """Returns a random order of 0 to n - 1, a function of the key's parts alone."""
-    return random_bits(key_of(*parts), torch.arange(n)).argsort(stable=True)
+    key = key_of(*parts)
+    bits = torch.empty(n, dtype=torch.int64)
+    for part in torch.arange(n).split(2**15):  # in the processor's cache: 0.57 of the time at n = 5 million
+        bits[part[0] : part[-1] + 1] = random_bits(key, part)
+    return bits.argsort(stable=True)
 
 
 @dataclass(frozen=True)
