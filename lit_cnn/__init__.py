@@ -20,7 +20,22 @@ if TYPE_CHECKING:
         SampleDataModule,
         SyntheticDataModule,
     )
-    from lit_cnn.transforms import PixelPermutation, RandomCrop, RandomFlip
+    from lit_cnn.transforms import (
+        ColorJitter,
+        CutMix,
+        Cutout,
+        Mixup,
+        PCANoise,
+        PixelPermutation,
+        RandAugment,
+        RandomAffine,
+        RandomCrop,
+        RandomErasing,
+        RandomFlip,
+        RandomGrayscale,
+        RandomRotation,
+        TrivialAugment,
+    )
 
 _HOMES = {
     "lit_cnn.architectures": ["LitCNN", "LitLeNet", "LitMLP", "LitVGG"],
@@ -34,13 +49,31 @@ _HOMES = {
         "SampleDataModule",
         "SyntheticDataModule",
     ],
-    "lit_cnn.transforms": ["PixelPermutation", "RandomCrop", "RandomFlip"],
+    "lit_cnn.transforms": [
+        "ColorJitter",
+        "CutMix",
+        "Cutout",
+        "Mixup",
+        "PCANoise",
+        "PixelPermutation",
+        "RandAugment",
+        "RandomAffine",
+        "RandomCrop",
+        "RandomErasing",
+        "RandomFlip",
+        "RandomGrayscale",
+        "RandomRotation",
+        "TrivialAugment",
+    ],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0"
 __all__ = [
     "CIFAR10DataModule",
+    "ColorJitter",
+    "CutMix",
+    "Cutout",
     "ImageDataModule",
     "ImageFolderDataModule",
     "LitCNN",
@@ -49,11 +82,19 @@ __all__ = [
     "LitMLP",
     "LitVGG",
     "MNISTDataModule",
+    "Mixup",
+    "PCANoise",
     "PixelPermutation",
+    "RandAugment",
+    "RandomAffine",
     "RandomCrop",
+    "RandomErasing",
     "RandomFlip",
+    "RandomGrayscale",
+    "RandomRotation",
     "SampleDataModule",
     "SyntheticDataModule",
+    "TrivialAugment",
     "load",
     "models",
 ]

@@ -1,7 +1,31 @@
 """What happens to images between memory and network, on whole batches."""
 
-from lit_cnn.transforms.augment import Augmentation, RandomCrop, RandomFlip
+from lit_cnn.transforms.augment import Augmentation, RandomCrop, RandomFlip, Stage
+from lit_cnn.transforms.colour import ColorJitter, PCANoise, RandomGrayscale
+from lit_cnn.transforms.erasing import Cutout, RandomErasing
+from lit_cnn.transforms.geometry import RandomAffine, RandomRotation
+from lit_cnn.transforms.mixing import CutMix, Mixing, Mixup
 from lit_cnn.transforms.permutation import PixelPermutation
+from lit_cnn.transforms.policies import RandAugment, TrivialAugment
 from lit_cnn.transforms.preprocess import Preprocess
 
-__all__ = ["Augmentation", "PixelPermutation", "Preprocess", "RandomCrop", "RandomFlip"]
+__all__ = [
+    "Augmentation",
+    "ColorJitter",
+    "CutMix",
+    "Cutout",
+    "Mixing",
+    "Mixup",
+    "PCANoise",
+    "PixelPermutation",
+    "Preprocess",
+    "RandAugment",
+    "RandomAffine",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGrayscale",
+    "RandomRotation",
+    "Stage",
+    "TrivialAugment",
+]

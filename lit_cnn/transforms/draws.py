@@ -4,11 +4,12 @@ The generator is SplitMix64 (Steele, Lea & Flood 2014, https://doi.org/10.1145/2
 counter: draw i of a key is a hash of (key, i). The same on every device and in every version of torch.
 """
 
+import math
 from dataclasses import dataclass
 from hashlib import blake2b
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 
@@ -63,9 +64,37 @@ class Draws:
 
     def uniform(self, what: str) -> Float[Tensor, "b"]:
         """Draws a number from [0, 1) for each image."""
-        bits = random_bits(key_of(self.seed, self.purpose, what, self.epoch), self.indices)
-        return _shift_right(bits, 40).float() * 2.0**-24
+        return _shift_right(self._bits(what), 40).float() * 2.0**-24
+
+    def _bits(self, what: str) -> Int64[Tensor, "b"]:
+        return random_bits(key_of(self.seed, self.purpose, what, self.epoch), self.indices)
 
     def integers(self, what: str, low: int, high: int) -> Int64[Tensor, "b"]:
         """Draws an integer from `low` to `high`, both included, for each image."""
         return low + (self.uniform(what) * (high - low + 1)).long()
+
+    def bytes(self, what: str, size: int) -> UInt8[Tensor, "b {size}"]:
+        """Draws `size` bytes for each image."""
+        words = torch.arange(-(-size // 8), device=self.indices.device)
+        return random_bits(0, self._bits(what)[:, None] + words).view(torch.uint8)[:, :size]
+
+    def normal(self, what: str) -> Float[Tensor, "b"]:
+        """Draws a number from the standard normal distribution for each image.
+
+        Box & Muller 1958, https://doi.org/10.1214/aoms/1177706645
+        """
+        radius = torch.sqrt(-2 * torch.log1p(-self.uniform(f"{what}, radius")))
+        return radius * torch.cos(2 * math.pi * self.uniform(f"{what}, angle"))
+
+    def beta(self, what: str, alpha: float) -> Float[Tensor, "b"]:
+        """Draws a number from the distribution Beta(alpha, alpha) for each image, without rejection.
+
+        For x from Beta(alpha + 1, alpha + 1), 2x - 1 is sqrt(1 - u ** (2 / (2 alpha + 1))) cos(2 pi v) (Ulrich
+        1984, https://doi.org/10.2307/2347441). A gamma variate of shape alpha is one of shape alpha + 1 times
+        u ** (1 / alpha), and a beta variate the share of one gamma variate in the sum of two; so the logit of
+        x moves by the difference of two log(u) / alpha.
+        """
+        # In float64 and half a step above 0: for small alpha most draws lie close to 0 or 1.
+        u, v, first, second = (self.uniform(f"{what}, {part}").double() + 2.0**-25 for part in range(4))
+        centred = torch.sqrt(1 - u ** (2 / (2 * alpha + 1))) * torch.cos(2 * math.pi * v)
+        return torch.sigmoid(2 * torch.atanh(centred) + (first.log() - second.log()) / alpha).float()
