@@ -43,7 +43,7 @@ def in_a_loop(pixels, brightness, contrast, saturation, hue):
 def test_color_jitter_equals_a_loop_over_pixels(colours, draws):
     out = ColorJitter(0.4, 0.5, (0.2, 1.7), 0.3)(colours, draws)
     ends = {"brightness": (0.6, 1.4), "contrast": (0.5, 1.5), "saturation": (0.2, 1.7), "hue": (-0.3, 0.3)}
-    factors = {name: scaled(draws, name, *pair).tolist() for name, pair in ends.items()}
+    factors = {name: drawn.tolist() for name, drawn in scaled(draws, **ends).items()}
     for n in range(0, 40, 3):
         pixels = colours[n].permute(1, 2, 0).reshape(-1, 3).double().numpy()
         expected = in_a_loop(pixels, **{name: values[n] for name, values in factors.items()})
@@ -79,7 +79,7 @@ def test_color_jitter_on_greyscale(colours, draws):
         [
             F.adjust_brightness(F.adjust_contrast(image.float() / 255, float(c)), float(b)) * 255
             for image, b, c in zip(
-                grey // 2 + 50, scaled(draws, "brightness", 0.7, 1.3), scaled(draws, "contrast", 0.7, 1.3), strict=True
+                grey // 2 + 50, *scaled(draws, brightness=(0.7, 1.3), contrast=(0.7, 1.3)).values(), strict=True
             )
         ]
     )
@@ -135,7 +135,7 @@ def test_pca_noise_adds_one_colour_of_the_papers_distribution(draws):
 def test_pca_noise_cuts_at_black_and_white(colours, draws):
     noise = PCANoise(30.0)
     noise.learn(colours)
-    z = torch.stack([draws.normal(f"component {i}") for i in range(3)], 1)
+    z = draws.normals("red", "green", "blue")
     colour = (30 * 255 * z @ noise.covariance).round()
     expected = (colours.double() + colour[:, :, None, None]).clamp(0, 255)
     assert torch.equal(noise(colours, draws).double(), expected)

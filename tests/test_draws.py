@@ -72,11 +72,18 @@ BYTES = [[211, 84, 51, 83, 121], [248, 145, 234, 24, 0]]
 
 
 def test_normal_draws_are_normal():
-    z = Draws(0, 0, torch.arange(100_000)).normal("z").double()
+    z = Draws(0, 0, torch.arange(100_000)).normals("y", "z")[:, 1].double()
     counts = torch.histc(torch.special.ndtr(z), bins=20, min=0, max=1)
     assert (((counts - 5000) ** 2) / 5000).sum() < 43.8  # chi-square with 19 degrees of freedom, p = 0.001
     assert z.abs().max() > 4
     assert z.isfinite().all()
+
+
+def test_several_draws_at_once_are_those_drawn_alone():
+    draws = Draws(2, 5, torch.tensor([3, 1, 4]), "p")
+    for name, together in zip("abc", draws.uniforms(*"abc"), strict=True):
+        assert torch.equal(draws.uniform(name), together)
+        assert torch.equal(draws.normals(name)[:, 0], draws.normals(*"abc")[:, "abc".index(name)])
 
 
 def test_bytes_are_even_and_independent_of_image_and_place():

@@ -49,7 +49,7 @@ def test_geometry_is_an_augmentation(colours, draws, kind):
 
 def test_random_rotation_rotates_as_torchvision_does(colours, draws):
     out = RandomRotation((-10, 80))(colours, draws)
-    angles = scaled(draws, "angle", -10, 80).tolist()
+    angles = scaled(draws, angle=(-10, 80))["angle"].tolist()
     bilinear = InterpolationMode.BILINEAR
     expected = torch.stack([F.rotate(i, a, bilinear) for i, a in zip(colours, angles, strict=True)])
     assert_within_a_level(out, expected, same=0.95)
@@ -60,12 +60,9 @@ def test_random_rotation_rotates_as_torchvision_does(colours, draws):
 def test_random_affine_maps_as_torchvision_does(colours, draws):
     out = RandomAffine(25, (0.2, 0.1), (0.7, 1.3), (-20, 30))(colours, draws)
     h, w = colours.shape[-2:]
-    right, down = scaled(draws, "right", -0.2 * w, 0.2 * w), scaled(draws, "down", -0.1 * h, 0.1 * h)
-    angle, factor, shear = (
-        scaled(draws, "angle", -25, 25),
-        scaled(draws, "scale", 0.7, 1.3),
-        scaled(draws, "shear", -20, 30),
-    )
+    moves = {"right": (-0.2 * w, 0.2 * w), "down": (-0.1 * h, 0.1 * h)}
+    drawn = scaled(draws, angle=(-25, 25), scale=(0.7, 1.3), shear=(-20, 30), **moves)
+    angle, factor, shear, right, down = drawn.values()
     expected = torch.stack(
         [
             F.affine(

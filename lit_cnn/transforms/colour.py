@@ -103,7 +103,7 @@ class ColorJitter(Augmentation):
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
         """Draws one factor of each kind for each image."""
-        return recolour(images, **{name: scaled(draws, name, *ends) for name, ends in self.ranges.items()})
+        return recolour(images, **scaled(draws, **self.ranges))
 
 
 class RandomGrayscale(Augmentation):
@@ -126,7 +126,7 @@ class RandomGrayscale(Augmentation):
         """Tosses one coin for each image."""
         chosen = (draws.uniform("coin") < self.p).nonzero().squeeze(1)
         rows = to_rows(images)
-        pixels = rows[chosen].unflatten(-1, (-1, 3))
+        pixels = rows.index_select(0, chosen).unflatten(-1, (-1, 3))
         grey = sum(weight * pixels[..., i] for i, weight in enumerate(LUMA)) + 0.5  # half a level, to round
         rows = rows.index_copy(0, chosen, grey.to(torch.uint8).repeat_interleave(3, -1))
         return from_rows(rows, 3)
@@ -164,8 +164,11 @@ class PCANoise(Augmentation):
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
         """Draws one colour for each image."""
         assert self.covariance is not None, "`learn` comes first"
-        normal = torch.stack([draws.normal(f"component {i}") for i in range(3)], dim=1)
-        noise = (self.std * 255 * normal @ self.covariance.to(images.device)).round().clamp(-255, 255)
+        noise = (
+            (self.std * 255 * draws.normals("red", "green", "blue") @ self.covariance.to(images.device))
+            .round()
+            .clamp(-255, 255)
+        )
         rows = to_rows(images)
         moved = rows.to(torch.int16) + noise.to(torch.int16).repeat(1, rows.shape[2] // 3)[:, None]
         return from_rows(moved.clamp_(0, 255).to(torch.uint8), 3)

@@ -9,7 +9,7 @@ from torch import Tensor
 from lit_cnn.transforms.arguments import Range, check_number, check_probability, check_range
 from lit_cnn.transforms.augment import Augmentation, Stage
 from lit_cnn.transforms.draws import Draws
-from lit_cnn.transforms.pixels import box, from_rows, moments, scaled, to_rows
+from lit_cnn.transforms.pixels import box, from_rows, moments, to_rows
 
 Fill = Literal["mean", "black", "noise"]
 
@@ -50,7 +50,7 @@ class _Erasing(Augmentation):
             fill = draws.bytes("noise", rows[0].numel()).view(rows.shape)
         else:
             assert self.mean is not None, "`learn` comes first"
-            fill = self.mean.to(rows.device).repeat(rows.shape[2] // channels)
+            fill = self.mean.to(rows.device).expand(rows.shape[2] // channels, channels).flatten()
         return from_rows(rows ^ ((rows ^ fill) & inside), channels)
 
 
@@ -81,8 +81,8 @@ class Cutout(_Erasing):
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
         """Draws one centre for each image."""
         h, w = images.shape[-2:]
-        top = draws.integers("y", 0, h - 1) - self.size // 2
-        left = draws.integers("x", 0, w - 1) - self.size // 2
+        y, x = draws.uniforms("y", "x")
+        top, left = (y * h).long() - self.size // 2, (x * w).long() - self.size // 2
         side = torch.full_like(top, self.size)
         return self.erase(images, draws, top, left, side, side)
 
@@ -121,13 +121,13 @@ class RandomErasing(_Erasing):
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
         """Draws a coin and a box for each image."""
         h, w = images.shape[-2:]
-        area = scaled(draws, "area", *self.area) * (h * w)
+        area, aspect, y, x, coin = draws.uniforms("area", "aspect", "y", "x", "coin")
+        area = (self.area[0] + area * (self.area[1] - self.area[0])) * (h * w)
         lowest = (area / w**2).clamp(min=self.aspect[0]).log()
         highest = (h**2 / area.clamp(min=1e-9)).clamp(max=self.aspect[1]).log()
-        half_aspect = (lowest + draws.uniform("aspect") * (highest - lowest)) / 2
+        half_aspect = (lowest + aspect * (highest - lowest)) / 2
         height = (area.sqrt() * half_aspect.exp()).round().clamp(max=h)
         width = (area.sqrt() * (-half_aspect).exp()).round().clamp(max=w)
-        top = draws.uniform("y") * (h - height + 1)
-        left = draws.uniform("x") * (w - width + 1)
-        height = height * (draws.uniform("coin") < self.p)
+        top, left = y * (h - height + 1), x * (w - width + 1)
+        height = height * (coin < self.p)
         return self.erase(images, draws, top.long(), left.long(), height.long(), width.long())

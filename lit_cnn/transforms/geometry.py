@@ -58,7 +58,7 @@ class RandomRotation(Augmentation):
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
         """Draws one angle for each image."""
-        return warp(images, rotation(scaled(draws, "angle", *self.degrees)))
+        return warp(images, rotation(scaled(draws, angle=self.degrees)["angle"]))
 
 
 class RandomAffine(Augmentation):
@@ -95,11 +95,11 @@ class RandomAffine(Augmentation):
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
         """Draws one map for each image."""
         h, w = images.shape[-2:]
-        angle = torch.deg2rad(scaled(draws, "angle", *self.degrees))
-        shear = torch.tan(torch.deg2rad(scaled(draws, "shear", *self.shear)))
-        factor = scaled(draws, "scale", *self.scale)
-        right = scaled(draws, "right", -self.translate[0] * w, self.translate[0] * w)
-        down = scaled(draws, "down", -self.translate[1] * h, self.translate[1] * h)
+        across, along = self.translate[0] * w, self.translate[1] * h
+        moves = {"right": (-across, across), "down": (-along, along)}
+        drawn = scaled(draws, angle=self.degrees, shear=self.shear, scale=self.scale, **moves)
+        angle, shear = torch.deg2rad(drawn["angle"]), torch.tan(torch.deg2rad(drawn["shear"]))
+        factor, right, down = drawn["scale"], drawn["right"], drawn["down"]
         cos, sin = angle.cos() / factor, angle.sin() / factor
         # The inverse, from the result back to the image: move, rotation and scale, shear.
         xx, xy, yx, yy = cos - shear * sin, sin + shear * cos, -sin, cos

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64, Shaped, UInt8
 from torch import Tensor
 
+from lit_cnn.transforms.arguments import Range
 from lit_cnn.transforms.draws import Draws
 
 
@@ -53,9 +54,10 @@ def box(
     return down[:, :, None], across[:, None, :]
 
 
-def scaled(draws: Draws, what: str, low: float, high: float) -> Float[Tensor, "b"]:
-    """Draws a number between low and high for each image."""
-    return low + draws.uniform(what) * (high - low)
+def scaled(draws: Draws, **ranges: Range) -> dict[str, Float[Tensor, "b"]]:
+    """Draws a number from each of several ranges for each image."""
+    drawn = draws.uniforms(*ranges) if ranges else ()
+    return {name: low + u * (high - low) for (name, (low, high)), u in zip(ranges.items(), drawn, strict=True)}
 
 
 def moments(

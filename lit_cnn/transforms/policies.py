@@ -1,6 +1,7 @@
 """RandAugment and TrivialAugment: operations drawn at random, on whole batches."""
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
@@ -33,21 +34,22 @@ class Choice:
 
 
 def _choices(shear: float, translate: float, share: bool, rotate: float, factor: float, bits: int) -> list[Choice]:
+    """Returns the 14 operations with their ranges; those of one kind stand side by side."""
     return [
-        Choice(op.identity),
-        Choice(op.shear_x, shear, signed=True),
-        Choice(op.shear_y, shear, signed=True),
-        Choice(op.translate_x, translate, signed=True, share_of=-1 if share else None),
-        Choice(op.translate_y, translate, signed=True, share_of=-2 if share else None),
-        Choice(op.rotate, rotate, signed=True),
-        Choice(op.brightness, factor, signed=True),
-        Choice(op.color, factor, signed=True),
-        Choice(op.contrast, factor, signed=True),
-        Choice(op.sharpness, factor, signed=True),
-        Choice(op.posterize, bits),
-        Choice(op.solarize, 255),
-        Choice(op.autocontrast),
-        Choice(op.equalize),
+        Choice(op.IDENTITY),
+        Choice(op.SHEAR_X, shear, signed=True),
+        Choice(op.SHEAR_Y, shear, signed=True),
+        Choice(op.TRANSLATE_X, translate, signed=True, share_of=-1 if share else None),
+        Choice(op.TRANSLATE_Y, translate, signed=True, share_of=-2 if share else None),
+        Choice(op.ROTATE, rotate, signed=True),
+        Choice(op.BRIGHTNESS, factor, signed=True),
+        Choice(op.COLOR, factor, signed=True),
+        Choice(op.CONTRAST, factor, signed=True),
+        Choice(op.SHARPNESS, factor, signed=True),
+        Choice(op.POSTERIZE, bits),
+        Choice(op.SOLARIZE, 255),
+        Choice(op.AUTOCONTRAST),
+        Choice(op.EQUALIZE),
     ]
 
 
@@ -73,20 +75,26 @@ class _Policy(Augmentation):
         magnitude: Float[Tensor, "b"],
         backwards: Bool[Tensor, "b"],
     ) -> UInt8[Tensor, "b c h w"]:
-        """Applies each image's choice; images of the same choice lie side by side, and are one call."""
-        channels = images.shape[1]
+        """Applies each image's choice; all images with operations of one kind are one call."""
+        b, c, h, w = images.shape
         order = choice.argsort(stable=True)
         counts = torch.bincount(choice, minlength=len(self.choices)).tolist()
-        rows = to_rows(images)[order]
-        strengths = (magnitude / STRONGEST)[order].split(counts)
-        signs = (1 - 2 * backwards.float())[order].split(counts)
-        done = []
-        for one, part, strength, sign in zip(self.choices, rows.split(counts), strengths, signs, strict=True):
-            if len(part):
-                strongest = one.strongest * (images.shape[one.share_of] if one.share_of else 1)
-                strength = strength * strongest * (sign if one.signed else 1)
-                done.append(to_rows(one.operation(from_rows(part, channels), strength)))
-        return from_rows(torch.empty_like(rows).index_copy_(0, order, torch.cat(done)), channels)
+        flat = to_rows(images).view(b, -1)
+        rows = flat.index_select(0, order).view(b, h, w * c)
+        signed = torch.where(backwards, -magnitude, magnitude)[order] / STRONGEST
+        done, start = [], 0
+        for kind, of_kind in groupby(zip(self.choices, counts, strict=True), lambda pair: pair[0].operation.kind):
+            settings, stop = [], start
+            for one, count in of_kind:
+                strength = signed[stop : stop + count] * (
+                    one.strongest * (images.shape[one.share_of] if one.share_of else 1)
+                )
+                settings.append(one.operation.setting(strength if one.signed else strength.abs(), h, w))
+                stop += count
+            if stop > start:
+                done.append(to_rows(kind(from_rows(rows[start:stop], c), torch.cat(settings))))
+            start = stop
+        return from_rows(torch.cat(done).view(b, -1).index_select(0, order.argsort()).view(b, h, w * c), c)
 
 
 class RandAugment(_Policy):
