@@ -45,13 +45,13 @@ class _Erasing(Augmentation):
         # A masked exchange in bits: 0 - 1 is 255. `torch.where` takes many times as long on bytes.
         inside = down.to(torch.uint8).neg_() & across.to(torch.uint8).neg_()
         if self.fill == "black":
-            return from_rows(rows & ~inside, channels)
+            return from_rows(inside.bitwise_not_().bitwise_and_(rows), channels)
         if self.fill == "noise":
             fill = draws.bytes("noise", rows[0].numel()).view(rows.shape)
         else:
             assert self.mean is not None, "`learn` comes first"
             fill = self.mean.to(rows.device).expand(rows.shape[2] // channels, channels).flatten()
-        return from_rows(rows ^ ((rows ^ fill) & inside), channels)
+        return from_rows((rows ^ fill).bitwise_and_(inside).bitwise_xor_(rows), channels)
 
 
 class Cutout(_Erasing):
