@@ -1,5 +1,6 @@
 """What several tests share."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,8 @@ import torch
 from PIL import Image
 
 from lit_cnn.cli import main
+from lit_cnn.transforms import Augmentation
+from lit_cnn.transforms.draws import Draws
 
 
 class Outcome(NamedTuple):
@@ -61,3 +64,45 @@ def image_folder(tmp_path) -> Path:
                 pixels = np.clip(np.array(colour) + rng.integers(-20, 20, (8, 6, 3)), 0, 255).astype(np.uint8)
                 Image.fromarray(pixels).save(folder / f"{i:02}.png")
     return tmp_path / "images"
+
+
+@pytest.fixture
+def colours() -> torch.Tensor:
+    """40 images of 14 x 11 pixels: smooth, noisy, and of one colour; some flat in one channel. In channels_last."""
+    generator = torch.Generator().manual_seed(5)
+    smooth = torch.randint(0, 256, (20, 3, 4, 3), generator=generator).float()
+    smooth = torch.nn.functional.interpolate(smooth, (14, 11), mode="bilinear").round().byte()
+    noisy = torch.randint(0, 256, (18, 3, 14, 11), generator=generator, dtype=torch.uint8)
+    noisy[-1, 1] = 77
+    plain = torch.tensor([[0, 0, 0], [200, 100, 50]], dtype=torch.uint8)[:, :, None, None].expand(2, 3, 14, 11)
+    return torch.cat([smooth, noisy, plain]).contiguous(memory_format=torch.channels_last)
+
+
+@pytest.fixture
+def draws() -> Draws:
+    return Draws(seed=0, epoch=0, indices=torch.arange(40) * 3, purpose="test")
+
+
+def assert_within_a_level(images: torch.Tensor, expected: torch.Tensor, same: float = 0.0) -> None:
+    """Two results of rounding: no pixel more than one grey level apart, and at least a share of them equal."""
+    apart = (images.int() - expected.int()).abs()
+    assert apart.max() <= 1, f"{(apart > 1).float().mean():.2%} of the pixels are up to {apart.max()} levels apart"
+    assert (apart == 0).float().mean() >= same, f"only {(apart == 0).float().mean():.2%} of the pixels are equal"
+
+
+def assert_like_an_augmentation(augmentation: Augmentation, images: torch.Tensor, draws: Draws) -> None:
+    """What holds for each: new images, the same for the same draws, in whatever batch and memory order they come."""
+    before = images.clone()
+    out = augmentation(images, draws)
+    assert out.dtype == torch.uint8
+    assert out.shape == images.shape
+    assert out.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(images, before)
+    assert torch.equal(augmentation(images, draws), out)
+    assert torch.equal(augmentation(images.contiguous(), draws), out)
+    some = torch.tensor([31, 4, 17])
+    assert torch.equal(augmentation(images[some], replace(draws, indices=draws.indices[some])), out[some])
+    # The same image with other draws comes out in many ways.
+    alike = augmentation(images[:1].expand_as(images), draws)
+    assert len(alike.flatten(1).unique(dim=0)) > 4
+    assert not torch.equal(augmentation(images, replace(draws, epoch=1)), out)

@@ -59,3 +59,41 @@ def test_permutation_holds_every_position_once():
     order = permutation(1000, 4, "order", 0)
     assert torch.equal(order.sort().values, torch.arange(1000))
     assert not torch.equal(order, permutation(1000, 4, "order", 1))
+
+
+def test_draws_stay_what_they_are():
+    draws = Draws(seed=3, epoch=1, indices=torch.tensor([0, 7]), purpose="p")
+    assert draws.uniform("x").tolist() == UNIFORM
+    assert draws.bytes("x", 5).tolist() == BYTES
+
+
+UNIFORM = [0.09479761123657227, 0.19022917747497559]
+BYTES = [[211, 84, 51, 83, 121], [248, 145, 234, 24, 0]]
+
+
+def test_normal_draws_are_normal():
+    z = Draws(0, 0, torch.arange(100_000)).normals("y", "z")[:, 1].double()
+    counts = torch.histc(torch.special.ndtr(z), bins=20, min=0, max=1)
+    assert (((counts - 5000) ** 2) / 5000).sum() < 43.8  # chi-square with 19 degrees of freedom, p = 0.001
+    assert z.abs().max() > 4
+    assert z.isfinite().all()
+
+
+def test_several_draws_at_once_are_those_drawn_alone():
+    draws = Draws(2, 5, torch.tensor([3, 1, 4]), "p")
+    for name, together in zip("abc", draws.uniforms(*"abc"), strict=True):
+        assert torch.equal(draws.uniform(name), together)
+        assert torch.equal(draws.normals(name)[:, 0], draws.normals(*"abc")[:, "abc".index(name)])
+
+
+def test_bytes_are_even_and_independent_of_image_and_place():
+    draws = Draws(0, 0, torch.arange(500))
+    drawn = draws.bytes("b", 203)
+    assert drawn.shape == (500, 203)
+    counts = drawn.flatten().bincount(minlength=256)
+    expected = drawn.numel() / 256
+    assert (((counts - expected) ** 2) / expected).sum() < 330.5  # 255 degrees of freedom, p = 0.001
+    centred = drawn.double() - 127.5
+    for other in (centred.roll(1, 0), centred.roll(1, 1), centred.roll(8, 1)):
+        assert abs((centred * other).mean() / centred.var()) < 4 / drawn.numel() ** 0.5
+    assert torch.equal(Draws(0, 0, torch.tensor([7])).bytes("b", 100), drawn[7:8, :100])

@@ -9,6 +9,8 @@ import yaml
 
 import lit_cnn
 from lit_cnn.parser import SECTIONS, shipped_configs
+from lit_cnn.registry import subclasses_of
+from lit_cnn.transforms import Augmentation
 
 PACKAGE = Path(lit_cnn.__file__).parent
 ROOT = PACKAGE.parent
@@ -116,6 +118,12 @@ def test_sections_are_those_of_the_parser(lit_cnn):
 def test_configs_are_tabulated():
     table = (ROOT / "configs" / "README.md").read_text()
     assert [name for name in (*CONFIGS, *OVERLAYS) if f"`{name}`" not in table] == []
+
+
+def test_every_augmentation_is_documented():
+    text = (ROOT / "docs" / "augmentations.md").read_text()
+    ours = [c.__name__ for c in subclasses_of(Augmentation) if c.__module__.startswith("lit_cnn.")]
+    assert [name for name in ours if f"| `{name}" not in text] == []
 
 
 def test_readme_names_what_exists():

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,3 +23,22 @@ def test_exercise_on_real_mnist(shared_data, tmp_path):
     assert 84 < accuracy["mlp_mnist"] < 91
     assert abs(accuracy["mlp_mnist"] - accuracy["mlp_mnist_permuted"]) < 4
     assert accuracy["cnn_mnist"] - accuracy["cnn_mnist_permuted"] > 5
+
+
+def test_benchmark_and_picture_show_every_augmentation_of_the_documentation():
+    from scripts.benchmarks.augmentations import comparisons
+    from scripts.make_augmentations import ROWS
+
+    documented = re.findall(r"^\| `(\w+)\(", (ROOT / "docs" / "augmentations.md").read_text(), re.MULTILINE)
+    assert {type(augmentation).__name__ for augmentation in ROWS.values()} == set(documented)
+    measured = {re.split(r"\W", name)[0] for name in comparisons()}
+    assert measured | {"RandomCrop", "RandomFlip"} == set(documented)  # those two have a benchmark of the data path
+
+
+def test_every_augmentation_of_the_picture_changes_it():
+    from scripts.make_augmentations import ROWS, change, own_pictures
+
+    pictures = own_pictures()
+    for title, augmentation in ROWS.items():
+        changed = change(augmentation, pictures)
+        assert (changed != pictures.repeat_interleave(2, 0)).flatten(1).any(1).any(), title

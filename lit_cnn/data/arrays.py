@@ -41,6 +41,11 @@ class Arrays:
         return len(self.stored_labels if self.positions is None else self.positions)
 
     @property
+    def device(self) -> torch.device:
+        """Where the images lie."""
+        return self.stored_images.device
+
+    @property
     def images(self) -> UInt8[Tensor, "m c h w"]:
         """The images, copied where this is a part."""
         return self.stored_images if self.positions is None else self.gather(torch.arange(len(self)))[0]

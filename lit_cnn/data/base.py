@@ -7,11 +7,12 @@ from typing import Any
 from jaxtyping import Float, Int64
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from lit_cnn.data.arrays import Arrays, stratified_split
 from lit_cnn.data.loader import ArrayLoader, BatchOrder, RawBatch
 from lit_cnn.errors import ConfigError, DataError
-from lit_cnn.transforms import Augmentation, Preprocess
+from lit_cnn.transforms import Augmentation, Mixing, Preprocess
 from lit_cnn.transforms.chain import augment as augment_batch
 from lit_cnn.transforms.draws import Draws
 
@@ -27,7 +28,8 @@ class ImageDataModule(LightningDataModule):
         split_seed: Seed of the choice of validation images, apart from the run's seed.
         permute: Move the pixels of all images by one fixed permutation.
         permute_seed: Seed of that permutation, apart from the run's seed.
-        augment: Random changes of the training images, in this order, such as RandomCrop and RandomFlip.
+        augment: Random changes of the training images, such as RandomCrop and RandomFlip. Whatever their order here,
+            geometry comes first, then policies, colours, erasing and mixing (docs/augmentations.md has them all).
         seed: Seed of the order of the images and of the augmentations; by default the run's seed, as set by
             `seed_everything`.
 
@@ -67,7 +69,7 @@ class ImageDataModule(LightningDataModule):
         self.split_seed = split_seed
         self.permute = permute
         self.permute_seed = permute_seed
-        self.augment = augment or []
+        self.augment = sorted(augment or [], key=lambda a: a.stage)
         self.seed = seed
         self.preprocess: Preprocess | None = None
         self._arrays: dict[str, Arrays] = {}
@@ -109,6 +111,8 @@ class ImageDataModule(LightningDataModule):
         if held_out >= len(everything):
             raise ConfigError(f"`val_size` is {held_out}, but there are only {len(everything)} training images.")
         kept, held = stratified_split(everything.labels, held_out, self.split_seed)
+        for augmentation in self.augment:
+            augmentation.learn(everything.images)
         self._arrays["train"] = everything.part(kept)
         self._arrays["val"] = everything.part(held)
 
@@ -165,13 +169,37 @@ class ImageDataModule(LightningDataModule):
 
     def transform(
         self, batch: RawBatch, epoch: int | None = None
-    ) -> tuple[Float[Tensor, "b c h w"], Int64[Tensor, "b"]]:
-        """Returns a raw batch as network inputs and labels, augmented where an epoch is given."""
+    ) -> tuple[Float[Tensor, "b c h w"], Int64[Tensor, "b"] | Float[Tensor, "b k"]]:
+        """Returns a raw batch as network inputs and labels, augmented where an epoch is given.
+
+        Where images are mixed, the labels are the shares of all classes.
+        """
         assert self.preprocess is not None, "setup comes first"
-        images = batch.images
-        if epoch is not None and self.augment:
-            images = augment_batch(images, self.augment, Draws(self.run_seed, epoch, batch.indices))
-        return self.preprocess(images), batch.labels
+        if epoch is None or not self.augment:
+            return self.preprocess(batch.images), batch.labels
+        inputs, targets = self._augmented(batch, epoch)
+        mixings = [a for a in self.augment if isinstance(a, Mixing)]
+        if mixings:
+            targets = one_hot(targets, self.num_classes).float()
+        for position, mixing in enumerate(mixings):
+            draws = Draws(self.run_seed, epoch, batch.indices, f"{type(mixing).__name__} {position}")
+            # A partner from the whole dataset and not from the batch, so that batches and devices make no difference.
+            partner = draws.integers("partner", 0, len(self._arrays["train"]) - 1)
+            others, their_labels = self._augmented(self._raw("train", partner), epoch)
+            inputs, share = mixing(inputs, others, draws)
+            targets = share[:, None] * targets + (1 - share[:, None]) * one_hot(their_labels, self.num_classes)
+        return self.preprocess.permuted(inputs), targets
+
+    def _augmented(self, batch: RawBatch, epoch: int) -> tuple[Tensor, Tensor]:
+        assert self.preprocess is not None
+        single = [a for a in self.augment if not isinstance(a, Mixing)]
+        images = augment_batch(batch.images, single, Draws(self.run_seed, epoch, batch.indices))
+        return self.preprocess.normalised(images), batch.labels
+
+    def _raw(self, split: str, indices: Int64[Tensor, "b"]) -> RawBatch:
+        arrays = self._arrays[split]
+        images, labels = arrays.gather(indices.to(arrays.device))
+        return RawBatch(images.to(indices.device), labels.to(indices.device), indices)
 
     def checkpoint_settings(self) -> dict[str, Any]:
         """Returns what a checkpoint has to know to prepare other images in the same way."""

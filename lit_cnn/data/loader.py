@@ -8,12 +8,17 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from lit_cnn.data.ahead import ahead
 from lit_cnn.data.arrays import Arrays
 from lit_cnn.transforms.draws import permutation
 
 # How large a group of batches is made at once, in bytes of float32 inputs: the fastest of 1 to 32 MB on a CPU
 # (`python scripts/bench.py data`), where larger ones leave the cache.
 GROUP_BYTES = 6 * 2**20
+
+# From what size of the images on they are gathered ahead, since each is then a miss of all caches
+# (`python scripts/benchmarks/scale.py`).
+AHEAD_BYTES = 2**30
 
 
 class RawBatch(NamedTuple):
@@ -120,15 +125,23 @@ class ArrayLoader:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         epoch = self.sampler.epoch if self.sampler.training else None
-        order = iter(self.sampler)
-        while group := list(islice(order, self._at_once)):
-            inputs, targets = self.prepare(self._gather(torch.cat(group)), epoch)
-            sizes = [len(indices) for indices in group]
+        large = self.arrays.stored_images.numel() > AHEAD_BYTES and self.arrays.device.type == "cpu"
+        gathered = ahead(self._gather, self._groups()) if large else map(self._gather, self._groups())
+        for raw, sizes in gathered:
+            inputs, targets = self.prepare(self._moved(raw), epoch)
             yield from zip(inputs.split(sizes), targets.split(sizes), strict=True)
 
-    def _gather(self, indices: Int64[Tensor, "b"]) -> RawBatch:
-        stored_on = self.arrays.stored_labels.device
-        raw = RawBatch(*self.arrays.gather(indices.to(stored_on)), indices)
-        if self.device.type == "cuda" and stored_on.type == "cpu":  # the copy then runs beside the network
+    def _groups(self) -> Iterator[list[Tensor]]:
+        order = iter(self.sampler)
+        while group := list(islice(order, self._at_once)):
+            yield group
+
+    def _gather(self, group: list[Tensor]) -> tuple[RawBatch, list[int]]:
+        indices = torch.cat(group)
+        raw = RawBatch(*self.arrays.gather(indices.to(self.arrays.device)), indices)
+        return raw, [len(part) for part in group]
+
+    def _moved(self, raw: RawBatch) -> RawBatch:
+        if self.device.type == "cuda" and raw.images.device.type == "cpu":  # the copy then runs beside the network
             raw = RawBatch(*(part.pin_memory() for part in raw))
         return RawBatch(*(part.to(self.device, non_blocking=True) for part in raw))

@@ -1,6 +1,7 @@
 """What every augmentation of whole batches is: a change of each image by draws of its own."""
 
 from abc import ABC, abstractmethod
+from enum import IntEnum
 
 from jaxtyping import UInt8
 from torch import Tensor
@@ -8,8 +9,28 @@ from torch import Tensor
 from lit_cnn.transforms.draws import Draws
 
 
+class Stage(IntEnum):
+    """The order of augmentations that makes sense by default, which is the one that the papers use.
+
+    A scene is framed first, then its content changes, then its colours, as a camera would. Boxes come after
+    that, since a box that is rotated or tinted is no longer what its paper describes, and images are mixed
+    last, when each is what it would be alone.
+    """
+
+    GEOMETRY = 0
+    POLICY = 1
+    COLOUR = 2
+    ERASING = 3
+    MIXING = 4
+
+
 class Augmentation(ABC):
     """A random change of training images: `uint8 [b, c, h, w]` in, the same out."""
+
+    stage: Stage = Stage.GEOMETRY
+
+    def learn(self, images: UInt8[Tensor, "n c h w"]) -> None:  # noqa: B027
+        """Takes from all training images what the augmentation needs to know, before the first step."""
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:  # noqa: B027
         """Raises ValueError where images of this size and number of channels cannot be augmented so."""

@@ -4,11 +4,12 @@ The generator is SplitMix64 (Steele, Lea & Flood 2014, https://doi.org/10.1145/2
 counter: draw i of a key is a hash of (key, i). The same on every device and in every version of torch.
 """
 
+import math
 from dataclasses import dataclass
 from hashlib import blake2b
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 
@@ -32,8 +33,8 @@ def _shift_right(x: Tensor, bits: int) -> Tensor:
     return (x >> bits) & ((1 << (64 - bits)) - 1)  # torch has no unsigned 64-bit shift
 
 
-def random_bits(key: int, counters: Int64[Tensor, "*n"]) -> Int64[Tensor, "*n"]:
-    """Returns 64 random bits for each counter."""
+def random_bits(key: int | Int64[Tensor, "k 1"], counters: Int64[Tensor, "*n"]) -> Int64[Tensor, "*n"]:
+    """Returns 64 random bits for each counter, and for each key where there are several."""
     x = counters * _GAMMA + key
     x = (x ^ _shift_right(x, 30)) * _MIX1
     x = (x ^ _shift_right(x, 27)) * _MIX2
@@ -67,7 +68,18 @@ class Draws:
 
     def uniform(self, what: str) -> Float[Tensor, "b"]:
         """Draws a number from [0, 1) for each image."""
-        return _shift_right(self._bits(what), 40).float() * 2.0**-24
+        return self._uniform(self._key(what))
+
+    def uniforms(self, *whats: str) -> tuple[Float[Tensor, "b"], ...]:
+        """Draws what `uniform` draws for each of several purposes, in the time of one."""
+        keys = torch.tensor([[self._key(what)] for what in whats], device=self.indices.device)
+        return self._uniform(keys).unbind()
+
+    def _key(self, what: str) -> int:
+        return key_of(self.seed, self.purpose, what, self.epoch)
+
+    def _uniform(self, key: int | Int64[Tensor, "k 1"]) -> Float[Tensor, "*k b"]:
+        return _shift_right(random_bits(key, self.indices), 40).float() * 2.0**-24
 
     def integers(self, what: str, low: int, high: int) -> Int64[Tensor, "b"]:
         """Draws an integer from `low` to `high`, both included, for each image."""
@@ -75,10 +87,36 @@ class Draws:
 
     def integer_pair(self, what: str, first: int, second: int) -> tuple[Int64[Tensor, "b"], Int64[Tensor, "b"]]:
         """Draws two integers for each image, from `-first` to `first` and from `-second` to `second`."""
-        bits = self._bits(what)  # 64 bits are enough for both
+        bits = random_bits(self._key(what), self.indices)  # 64 bits are enough for both
         halves = _shift_right(bits, 32), bits & 0xFFFFFFFF
         down, right = (((half * (2 * n + 1)) >> 32) - n for half, n in zip(halves, (first, second), strict=True))
         return down, right
 
-    def _bits(self, what: str) -> Int64[Tensor, "b"]:
-        return random_bits(key_of(self.seed, self.purpose, what, self.epoch), self.indices)
+    def bytes(self, what: str, size: int) -> UInt8[Tensor, "b {size}"]:
+        """Draws `size` bytes for each image."""
+        words = torch.arange(-(-size // 8), device=self.indices.device)
+        of_image = random_bits(self._key(what), self.indices)
+        return random_bits(0, of_image[:, None] + words).view(torch.uint8)[:, :size]
+
+    def normals(self, *whats: str) -> Float[Tensor, "b k"]:
+        """Draws a number from the standard normal distribution for each image and purpose.
+
+        Box & Muller 1958, https://doi.org/10.1214/aoms/1177706645
+        """
+        drawn = self.uniforms(*(f"{what}, {part}" for part in ("radius", "angle") for what in whats))
+        radius, angle = torch.stack(drawn, dim=1).chunk(2, dim=1)
+        return torch.sqrt(-2 * torch.log1p(-radius)) * torch.cos(2 * math.pi * angle)
+
+    def beta(self, what: str, alpha: float) -> Float[Tensor, "b"]:
+        """Draws a number from the distribution Beta(alpha, alpha) for each image, without rejection.
+
+        For x from Beta(alpha + 1, alpha + 1), 2x - 1 is sqrt(1 - u ** (2 / (2 alpha + 1))) cos(2 pi v) (Ulrich
+        1984, https://doi.org/10.2307/2347441). A gamma variate of shape alpha is one of shape alpha + 1 times
+        u ** (1 / alpha), and a beta variate the share of one gamma variate in the sum of two; so the logit of
+        x moves by the difference of two log(u) / alpha.
+        """
+        # In float64 and half a step above 0: for small alpha most draws lie close to 0 or 1.
+        drawn = self.uniforms(*(f"{what}, {part}" for part in range(4)))
+        u, v, first, second = (torch.stack(drawn).double() + 2.0**-25).unbind()
+        centred = torch.sqrt(1 - u ** (2 / (2 * alpha + 1))) * torch.cos(2 * math.pi * v)
+        return torch.sigmoid(2 * torch.atanh(centred) + (first.log() - second.log()) / alpha).float()

@@ -48,11 +48,18 @@ class Preprocess(nn.Module):
 
     def forward(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Returns what the network sees, in channels_last memory; the images' device decides where it is computed."""
+        return self.permuted(self.normalised(images))
+
+    def normalised(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """The first step alone, with every pixel in its place."""
         if self.scale.device != images.device:
             self.to(images.device)
         inputs = images.permute(0, 2, 3, 1).float()
-        normalised = torch.addcmul(self.bias, inputs, self.scale, out=inputs).permute(0, 3, 1, 2)
-        return normalised if self.permute is None else self.permute(normalised)
+        return torch.addcmul(self.bias, inputs, self.scale, out=inputs).permute(0, 3, 1, 2)
+
+    def permuted(self, inputs: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """The second step alone."""
+        return inputs if self.permute is None else self.permute(inputs)
 
     def to_picture(self, inputs: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b c h w"]:
         """Undoes the normalisation but not the permutation: the network's view, as a picture."""

@@ -1,0 +1,174 @@
+"""Colours of whole batches: one matrix for each image.
+
+Brightness, contrast, saturation and hue are linear in the pixels. In the colour space YIQ brightness scales all,
+contrast scales all about the image's mean Y, and saturation and hue scale and turn the (I, Q) plane. So in any
+order they come to the same, and are one 3 x 3 matrix and one number to add, with one rounding at the end.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from lit_cnn.transforms.arguments import Range, check_channels, check_probability, check_range
+from lit_cnn.transforms.augment import Augmentation, Stage
+from lit_cnn.transforms.draws import Draws
+from lit_cnn.transforms.pixels import from_rows, moments, scaled, to_images, to_planes, to_rows
+
+# Red, green, blue to Y (ITU-R BT.601's luma) and to I and Q (NTSC, as standardised in SMPTE C).
+LUMA = (0.299, 0.587, 0.114)
+YIQ = torch.tensor([LUMA, (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112)], dtype=torch.float64)
+COLOUR_ONLY = "Take it away, or its colour arguments."
+
+
+def recolour(
+    images: UInt8[Tensor, "b c h w"],
+    brightness: Float[Tensor, "b"] | None = None,
+    contrast: Float[Tensor, "b"] | None = None,
+    saturation: Float[Tensor, "b"] | None = None,
+    hue: Float[Tensor, "b"] | None = None,
+) -> UInt8[Tensor, "b c h w"]:
+    """Changes the colours of each image of 1 or 3 channels.
+
+    Args:
+        images: The images.
+        brightness: Factor of all; 0 is black.
+        contrast: Factor of the distance from the image's mean grey; 0 is that grey.
+        saturation: Factor of the distance from each pixel's own grey; 0 is greyscale.
+        hue: Turns of the (I, Q) plane, from red towards yellow.
+    """
+    b, c, h, w = images.shape
+    planes = to_planes(images).view(b, c, h * w)
+    ones = torch.ones(b, device=images.device)
+    brightness = ones if brightness is None else brightness
+    matrix = torch.eye(c, device=images.device).expand(b, c, c)
+    if c == 3 and (saturation is not None or hue is not None):
+        radius = ones if saturation is None else saturation
+        angle = torch.zeros_like(ones) if hue is None else -2 * math.pi * hue
+        to_yiq, from_yiq = YIQ.float().to(images.device), YIQ.inverse().float().to(images.device)
+        turned = torch.zeros(b, 3, 3, device=images.device)
+        turned[:, 0, 0] = 1
+        turned[:, 1, 1] = turned[:, 2, 2] = radius * angle.cos()
+        turned[:, 2, 1] = radius * angle.sin()
+        turned[:, 1, 2] = -turned[:, 2, 1]
+        matrix = from_yiq @ turned @ to_yiq
+    offset = torch.zeros(b, 1, 1, device=images.device)
+    if contrast is not None:
+        luma = torch.tensor(LUMA if c == 3 else (1.0,), device=images.device)
+        grey = planes.mean(2) @ luma
+        offset = (brightness * (1 - contrast) * grey)[:, None, None]
+        brightness = brightness * contrast
+    changed = torch.baddbmm(offset, brightness[:, None, None] * matrix, planes)
+    return to_images(changed.view(b, c, h, w))
+
+
+class ColorJitter(Augmentation):
+    """Changes brightness, contrast, saturation and hue of each image by factors of its own.
+
+    As torchvision's, but for the hue, which is turned in the colour space YIQ and not shifted in HSV, and for
+    the order, which makes no difference here: pixels are rounded and cut to 0 to 255 once, at the end.
+
+    Args:
+        brightness: Largest change of the factor from 1 to both sides, or its range; 0 is black.
+        contrast: The same for the contrast; 0 is the image's mean grey.
+        saturation: The same for the saturation; 0 is greyscale.
+        hue: Largest turn to both sides, up to half a turn, or its range, in turns.
+    """
+
+    stage = Stage.COLOUR
+
+    def __init__(
+        self,
+        brightness: float | Range = 0.0,
+        contrast: float | Range = 0.0,
+        saturation: float | Range = 0.0,
+        hue: float | Range = 0.0,
+    ):
+        what = "a change of a factor from 0 up, or a range of factors from 0 up"
+        given = {"brightness": brightness, "contrast": contrast, "saturation": saturation}
+        self.ranges = {k: check_range(self, k, v, what, low=0, centre=1) for k, v in given.items()}
+        what = "a share of a turn from 0 to 0.5, or a range from -0.5 to 0.5"
+        self.ranges["hue"] = check_range(self, "hue", hue, what, -0.5, 0.5)
+        idle = {"brightness": (1, 1), "contrast": (1, 1), "saturation": (1, 1), "hue": (0, 0)}
+        self.ranges = {name: ends for name, ends in self.ranges.items() if ends != idle[name]}
+
+    def check(self, image_size: tuple[int, int], in_channels: int) -> None:
+        """Refuses saturation and hue of images without colour."""
+        colourful = [name for name in ("saturation", "hue") if name in self.ranges]
+        if colourful:
+            remedy = f"Leave {' and '.join(f'`{name}`' for name in colourful)} at 0."
+            check_channels(self, in_channels, (3,), remedy)
+        check_channels(self, in_channels, (1, 3), "Take it away.")
+
+    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+        """Draws one factor of each kind for each image."""
+        return recolour(images, **scaled(draws, **self.ranges))
+
+
+class RandomGrayscale(Augmentation):
+    """Takes the colour of each image away with a probability; it keeps its three channels.
+
+    Args:
+        p: Probability, from 0 to 1.
+    """
+
+    stage = Stage.COLOUR
+
+    def __init__(self, p: float = 0.1):
+        self.p = check_probability(self, "p", p)
+
+    def check(self, image_size: tuple[int, int], in_channels: int) -> None:
+        """Refuses images without colour."""
+        check_channels(self, in_channels, (3,), "Take it away.")
+
+    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+        """Tosses one coin for each image."""
+        chosen = (draws.uniform("coin") < self.p).nonzero().squeeze(1)
+        rows = to_rows(images)
+        pixels = rows.index_select(0, chosen).unflatten(-1, (-1, 3))
+        grey = sum(weight * pixels[..., i] for i, weight in enumerate(LUMA)) + 0.5  # half a level, to round
+        rows = rows.index_copy(0, chosen, grey.to(torch.uint8).repeat_interleave(3, -1))
+        return from_rows(rows, 3)
+
+
+class PCANoise(Augmentation):
+    """Adds one colour to all pixels of each image, drawn along the directions in which the colours vary.
+
+    Krizhevsky et al. 2012, section 4.1,
+    https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks:
+    the sum of the principal components of all training pixels, each times its eigenvalue and a normal draw. With
+    the covariance C = P diag(e) P^T, that is P diag(e) a for normal draws a, and C a has the same distribution,
+    so that no eigenvectors are needed, whose signs differ from library to library.
+
+    Args:
+        std: Standard deviation of the normal draws; the covariance is that of pixels on a scale from 0 to 1.
+    """
+
+    stage = Stage.COLOUR
+
+    def __init__(self, std: float = 0.1):
+        if not 0 <= std < math.inf:
+            raise ValueError(f"PCANoise's `std` is a number from 0 up, but got {std}.")
+        self.std = std
+        self.covariance: Float[Tensor, "3 3"] | None = None
+
+    def check(self, image_size: tuple[int, int], in_channels: int) -> None:
+        """Refuses images without colour."""
+        check_channels(self, in_channels, (3,), "Take it away.")
+
+    def learn(self, images: UInt8[Tensor, "n c h w"]) -> None:
+        """Takes the covariance of the colours of all training pixels, on a scale from 0 to 1."""
+        self.covariance = (moments(images)[1] / 255**2).float()
+
+    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+        """Draws one colour for each image."""
+        assert self.covariance is not None, "`learn` comes first"
+        noise = (
+            (self.std * 255 * draws.normals("red", "green", "blue") @ self.covariance.to(images.device))
+            .round()
+            .clamp(-255, 255)
+        )
+        rows = to_rows(images)
+        moved = rows.to(torch.int16) + noise.to(torch.int16).repeat(1, rows.shape[2] // 3)[:, None]
+        return from_rows(moved.clamp_(0, 255).to(torch.uint8), 3)

@@ -1,0 +1,78 @@
+"""Augmentations that mix two images and their labels."""
+
+from abc import abstractmethod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lit_cnn.transforms.arguments import check_number
+from lit_cnn.transforms.augment import Augmentation, Stage
+from lit_cnn.transforms.draws import Draws
+from lit_cnn.transforms.pixels import box, from_rows, to_rows
+
+
+class Mixing(Augmentation):
+    """Mixes each image with a partner, and says how much of it is left, which is its label's weight.
+
+    Args:
+        alpha: Both parameters of the beta distribution of that share: 1 draws it evenly from 0 to 1, less makes
+            one of the two images prevail.
+    """
+
+    stage = Stage.MIXING
+
+    def __init__(self, alpha: float = 1.0):
+        self.alpha = check_number(self, "alpha", alpha, 0, "a number above 0")
+
+    @abstractmethod
+    def __call__(  # type: ignore[override]  # it is an augmentation to a config, and the loader knows the difference
+        self, images: Float[Tensor, "b c h w"], partners: Float[Tensor, "b c h w"], draws: Draws
+    ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b"]]:
+        """Returns the mixed images, and the share of each in its mixture, from 0 to 1."""
+
+
+class Mixup(Mixing):
+    """Adds up each image and its partner, weighted by a share from a beta distribution.
+
+    Zhang et al. 2018, https://arxiv.org/abs/1710.09412. Differs: one share for each image, not for each batch.
+
+    Args:
+        alpha: Both parameters of the beta distribution: 1 draws the share evenly from 0 to 1, less makes one
+            of the two images prevail. The paper takes 1 for CIFAR-10 and 0.2 for ImageNet.
+    """
+
+    def __call__(  # type: ignore[override]
+        self, images: Float[Tensor, "b c h w"], partners: Float[Tensor, "b c h w"], draws: Draws
+    ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b"]]:
+        """Draws one share for each image."""
+        share = draws.beta("share", self.alpha)
+        weight = share.to(images.dtype)[:, None, None]
+        return from_rows(torch.lerp(to_rows(partners), to_rows(images), weight), images.shape[1]), share
+
+
+class CutMix(Mixing):
+    """Puts a box of its partner into each image, of the image's shape; the box may be cut at the border.
+
+    Yun et al. 2019, https://arxiv.org/abs/1905.04899. Differs: one box for each image, not for each batch.
+
+    Args:
+        alpha: Both parameters of the beta distribution of the share that the box leaves, before the border cuts
+            it. The paper takes 1, which draws it evenly from 0 to 1.
+    """
+
+    def __call__(  # type: ignore[override]
+        self, images: Float[Tensor, "b c h w"], partners: Float[Tensor, "b c h w"], draws: Draws
+    ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b"]]:
+        """Draws one box for each image."""
+        c, h, w = images.shape[1:]
+        side = torch.sqrt(1 - draws.beta("share", self.alpha))
+        height, width = (side * h).long(), (side * w).long()
+        y, x = draws.uniforms("y", "x")
+        top, left = (y * h).long() - height // 2, (x * w).long() - width // 2
+        rows = to_rows(images)
+        down, across = box(rows, c, top, left, height, width)
+        share = 1 - down.sum((1, 2)) * across.sum((1, 2)) / (h * w * c)
+        # At the weights 0 and 1 `lerp` is exact, and takes less time than `torch.where` with a mask spread out.
+        inside = down.to(images.dtype) * across.to(images.dtype)
+        return from_rows(torch.lerp(rows, to_rows(partners), inside), c), share

@@ -1,0 +1,78 @@
+"""How the augmentations hold pixels: as planes to calculate with, as rows to copy.
+
+Images lie in memory pixel by pixel (channels_last), and what comes back lies so again.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Float64, Int64, Shaped, UInt8
+from torch import Tensor
+
+from lit_cnn.transforms.arguments import Range
+from lit_cnn.transforms.draws import Draws
+
+
+def to_planes(images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """Returns the images as numbers, one plane after the other."""
+    return images.contiguous().float()
+
+
+def to_images(planes: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b c h w"]:
+    """Rounds planes of numbers to grey levels, half a level upwards; they are changed on the way.
+
+    By way of int16, and one channel at a time: 210 us for 128 images of CIFAR-10 where
+    `.to(torch.uint8, memory_format=torch.channels_last)` takes 510.
+    """
+    levels = planes.add_(0.5).clamp_(0, 255).to(torch.int16).to(torch.uint8)
+    return torch.stack(levels.unbind(1), dim=-1).permute(0, 3, 1, 2)
+
+
+def to_rows(images: Shaped[Tensor, "b c h w"]) -> Shaped[Tensor, "b h wc"]:
+    """Returns the images row by row, the channels of a pixel side by side; no copy for channels_last."""
+    b, c, h, w = images.shape
+    return images.permute(0, 2, 3, 1).reshape(b, h, w * c)
+
+
+def from_rows(rows: Shaped[Tensor, "b h wc"], channels: int) -> Shaped[Tensor, "b c h w"]:
+    """Undoes `to_rows`."""
+    b, h, wc = rows.shape
+    return rows.view(b, h, wc // channels, channels).permute(0, 3, 1, 2)
+
+
+def box(
+    rows: Shaped[Tensor, "b h wc"],
+    channels: int,
+    top: Int64[Tensor, "b"],
+    left: Int64[Tensor, "b"],
+    height: Int64[Tensor, "b"],
+    width: Int64[Tensor, "b"],
+) -> tuple[Bool[Tensor, "b h 1"], Bool[Tensor, "b 1 wc"]]:
+    """Returns which rows and which columns lie in each image's box."""
+    ys = torch.arange(rows.shape[1], device=rows.device)
+    xs = torch.arange(rows.shape[2], device=rows.device) // channels
+    down = (ys >= top[:, None]) & (ys < (top + height)[:, None])
+    across = (xs >= left[:, None]) & (xs < (left + width)[:, None])
+    return down[:, :, None], across[:, None, :]
+
+
+def scaled(draws: Draws, **ranges: Range) -> dict[str, Float[Tensor, "b"]]:
+    """Draws a number from each of several ranges for each image."""
+    drawn = draws.uniforms(*ranges) if ranges else ()
+    return {name: low + u * (high - low) for (name, (low, high)), u in zip(ranges.items(), drawn, strict=True)}
+
+
+def moments(
+    images: UInt8[Tensor, "n c h w"], at_once: int = 1024
+) -> tuple[Float64[Tensor, "c"], Float64[Tensor, "c c"]]:
+    """Returns mean and covariance of the channels over all pixels, in grey levels.
+
+    The sums are whole numbers below 2 ** 53, and so exact in whatever parts they are taken.
+    """
+    channels = images.shape[1]
+    total = torch.zeros(channels, dtype=torch.float64, device=images.device)
+    products = torch.zeros(channels, channels, dtype=torch.float64, device=images.device)
+    for part in images.split(at_once):
+        pixels = part.permute(1, 0, 2, 3).reshape(channels, -1).double()
+        total += pixels.sum(1)
+        products += pixels @ pixels.T
+    mean = total / (images.numel() // channels)
+    return mean, products / (images.numel() // channels) - mean.outer(mean)
