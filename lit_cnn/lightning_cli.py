@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_cnn import architectures, checkpoints  # noqa: F401  (architectures and modules: known by short names)
+from lit_cnn import architectures, checkpoints, machine  # noqa: F401  (architectures and modules: known by short names)
 from lit_cnn.callbacks.pictures import Pictures
 from lit_cnn.callbacks.predictions import PredictionWriter
 from lit_cnn.callbacks.progress import Progress
@@ -58,6 +58,8 @@ class LitCLI(LightningCLI):
         parser.add_argument(
             "--test_after_fit", type=bool, default=True, help="End `fit` by testing the best checkpoint once."
         )
+        precisions = "Precision of float32 products on GPUs: high and medium use TF32 and bfloat16, faster, less exact."
+        parser.add_argument("--matmul_precision", type=machine.Matmul, default="highest", help=precisions)
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
             {
@@ -74,6 +76,7 @@ class LitCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Settles the run's name and the checkpoint before anything is built."""
         config = self.config[self.subcommand]
+        machine.set_matmul_precision(config.matmul_precision)
         if config.name is None:
             paths = config_paths(self._argv)
             config.name = paths[0].stem if paths else config.model.class_path.rpartition(".")[2]
@@ -255,6 +258,8 @@ def run_verb(argv: list[str]) -> None:
     refuse_unknown_sections(settings)
     refuse_linked(settings)
     _quiet()
+    machine.keep_memory()
+    machine.forget_nvml()
     try:
         LitCLI(
             LitClassifier,

@@ -65,14 +65,17 @@ class FewerCalls(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts the faster loop in the place of Lightning's."""
-        if type(trainer.fit_loop.epoch_loop) is _TrainingEpochLoop and self._nobody_watches(trainer, pl_module):
-            trainer.fit_loop.epoch_loop.__class__ = _FewerCallsLoop
-            trainer.fit_loop.epoch_loop.seconds = self.seconds  # type: ignore[attr-defined]
+        loop: Any = trainer.fit_loop.epoch_loop
+        kind: type = type(loop)
+        if kind is _TrainingEpochLoop and self._nobody_watches(trainer, pl_module):
+            loop.__class__, loop.seconds = _FewerCallsLoop, self.seconds
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts Lightning's loop back."""
-        if type(trainer.fit_loop.epoch_loop) is _FewerCallsLoop:
-            trainer.fit_loop.epoch_loop.__class__ = _TrainingEpochLoop
+        loop: Any = trainer.fit_loop.epoch_loop
+        kind: type = type(loop)
+        if kind is _FewerCallsLoop:
+            loop.__class__ = _TrainingEpochLoop
 
     def _nobody_watches(self, trainer: Trainer, module: LightningModule) -> bool:
         data: Any = getattr(trainer, "datamodule", None)
@@ -83,7 +86,7 @@ class FewerCalls(Callback):
             and isinstance(trainer.strategy, SingleDeviceStrategy)
             and type(precision) in (Precision, MixedPrecision)
             and getattr(precision, "scaler", None) is None
-            and isinstance(trainer.profiler, PassThroughProfiler)
+            and isinstance(trainer.profiler, PassThroughProfiler)  # type: ignore[attr-defined]
             and trainer.accumulate_grad_batches == 1
             and not trainer.gradient_clip_val
             and len(trainer.optimizers) == 1
@@ -134,7 +137,7 @@ class _FewerCallsLoop(_TrainingEpochLoop):
 
             def closure(batch: Any = batch, batch_idx: int = batch_idx) -> Any:
                 with precision.train_step_context():
-                    loss = module.training_step(batch, batch_idx)
+                    loss: Any = module.training_step(batch, batch_idx)
                 optimizer.zero_grad()
                 loss.backward()
                 return loss

@@ -29,7 +29,7 @@ def parameters_to_train(net: nn.Module, decay_norms_and_biases: bool = True) -> 
     if decay_norms_and_biases:
         return trained
     weights, others = ([p for p in trained if (p.dim() > 1) == decayed] for decayed in (True, False))
-    groups = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
 
 

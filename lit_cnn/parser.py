@@ -24,7 +24,7 @@ LINKED = ("num_classes", "in_channels", "image_size")
 # What a config of any verb may hold at its top.
 SECTIONS = [
     *("seed_everything", "trainer", "model", "data", "name", "test_after_fit", "checkpoint", "pictures"),
-    *("ckpt_path", "weights_only", "verbose", "return_predictions"),
+    *("matmul_precision", "ckpt_path", "weights_only", "verbose", "return_predictions"),
 ]
 
 COMMAND_LINE = "command line"

@@ -25,7 +25,9 @@ TARGET = Path(__file__).parents[1] / "docs" / "augmentations.png"
 SIDE, DRAWS = 32, 2
 ROWS: dict[str, t.Augmentation] = {
     "RandomCrop(4)": t.RandomCrop(4),
+    "RandomShift(6, 3)": t.RandomShift(6, 3),
     "RandomFlip()": t.RandomFlip(),
+    "AlternatingFlip()": t.AlternatingFlip(),
     "RandomRotation(30)": t.RandomRotation(30),
     "RandomAffine(\n10, (0.1, 0.1),\n(0.7, 1.3), 20)": t.RandomAffine(10, (0.1, 0.1), (0.7, 1.3), 20),
     "RandAugment()": t.RandAugment(),

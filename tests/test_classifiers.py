@@ -165,6 +165,61 @@ def test_wrong_settings_are_refused_when_the_module_is_built(settings, match):
         LitClassifier(small_net(), 3, **settings)
 
 
+def test_norms_and_biases_are_left_out_of_weight_decay_where_asked():
+    settings = {"optimizer": "SGD", "optimizer_args": {"weight_decay": 0.1}}
+    module = lit_cnn.LitVGG(widths=[4, "M", 8], decay_norms_and_biases=False, **settings)
+    decayed, others = module.configure_optimizers()["optimizer"].param_groups
+    assert (decayed["weight_decay"], others["weight_decay"]) == (0.1, 0)
+    assert {p.dim() for p in decayed["params"]} == {2, 4}
+    assert {p.dim() for p in others["params"]} == {1}
+    assert len(decayed["params"]) + len(others["params"]) == len(list(module.parameters()))
+    (group,) = lit_cnn.LitVGG(widths=[4, "M", 8], **settings).configure_optimizers()["optimizer"].param_groups
+    assert group["weight_decay"] == 0.1
+    assert group["fused"]
+
+
+def test_test_time_flip_takes_the_mean_of_image_and_mirror_image():
+    images = torch.randn(3, 3, 16, 16)
+    plain = lit_cnn.LitLeNet(image_size=16).eval()
+    flipped = lit_cnn.LitLeNet(image_size=16, test_time_flip=True).eval()
+    flipped.load_state_dict(plain.state_dict())
+    assert torch.equal(flipped(images), plain(images))
+    assert torch.allclose(flipped.evaluate(images), (plain(images) + plain(images.flip(3))) / 2)
+    assert torch.allclose(flipped.predict_step((images, None), 0), flipped.evaluate(images).softmax(1))
+
+
+@pytest.mark.slow
+def test_compiling_changes_no_name_in_a_checkpoint(tmp_path):
+    states = []
+    for how in (None, "default"):
+        torch.manual_seed(0)
+        module = LitClassifier(small_net(), 3, lr=0.1, compile=how)
+        quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+        trainer = L.Trainer(max_epochs=2, accelerator="cpu", default_root_dir=tmp_path, **quiet)
+        trainer.fit(module, loader())
+        trainer.save_checkpoint(tmp_path / "x.ckpt")
+        states.append(torch.load(tmp_path / "x.ckpt", weights_only=True)["state_dict"])
+    assert list(states[0]) == list(states[1])
+    for plain, compiled in zip(states[0].values(), states[1].values(), strict=True):
+        assert torch.allclose(plain, compiled, atol=1e-4)
+
+
+def test_mixed_images_are_trained_with_the_shares_of_their_classes():
+    data = lit_cnn.SyntheticDataModule(
+        num_classes=3, image_size=16, train_images=200, batch_size=50, augment=[lit_cnn.Mixup(1.0)], seed=0
+    )
+    data.setup("fit")
+    batches = list(data.train_dataloader())
+    targets = torch.cat([targets for _, targets in batches])
+    assert targets.shape == (180, 3)
+    assert torch.allclose(targets.sum(1), torch.ones(180))
+    assert ((targets > 0).sum(1) == 2).any()
+    module = lit_cnn.LitLeNet(num_classes=3, image_size=16)
+    logits, loss = module.loss_of(*batches[0])
+    expected = -(logits.log_softmax(1) * batches[0][1]).sum(1).mean()
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+
+
 @pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
 def test_precisions_work_with_our_data(tmp_path, precision):
     data = lit_cnn.SyntheticDataModule(num_classes=3, image_size=16, train_images=100, batch_size=32)

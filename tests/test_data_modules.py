@@ -21,6 +21,7 @@ from lit_cnn import (
 )
 from lit_cnn.data import cifar, mnist
 from lit_cnn.data.arrays import Arrays, channel_statistics
+from lit_cnn.data.loader import RawBatch
 from lit_cnn.errors import ConfigError, DataError
 
 
@@ -65,7 +66,8 @@ def test_fit_does_not_touch_the_test_images(monkeypatch):
 def test_permutation_is_the_last_thing_and_the_same_for_every_seed():
     plain = ready(SampleDataModule(augment=[RandomCrop(2)]), "fit")
     permuted = ready(SampleDataModule(augment=[RandomCrop(2)], permute=True), "fit")
-    raw = next(iter(plain.train_dataloader()))
+    indices = torch.arange(64)
+    raw = RawBatch(*plain.arrays("train").gather(indices), indices)
     seen, labels = plain.transform(raw, epoch=3)
     assert torch.equal(permuted.transform(raw, epoch=3)[0], permuted.preprocess.permute(seen))
     assert torch.equal(labels, raw.labels)
@@ -75,7 +77,7 @@ def test_permutation_is_the_last_thing_and_the_same_for_every_seed():
 
 def test_order_follows_the_seed_of_the_run(monkeypatch):
     def first(**kwargs):
-        return next(iter(ready(SampleDataModule(**kwargs), "fit").train_dataloader())).indices.tolist()
+        return next(iter(ready(SampleDataModule(**kwargs), "fit").train_dataloader()))[1].tolist()
 
     assert first() == first(seed=0)
     monkeypatch.setenv("PL_GLOBAL_SEED", "7")

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from lit_cnn.data import loader
 from lit_cnn.data.arrays import Arrays, channel_statistics, stratified_split
 from lit_cnn.data.loader import ArrayLoader, BatchOrder
 from lit_cnn.errors import DataError
@@ -51,10 +52,36 @@ def test_training_leaves_out_a_last_batch_of_one(n, sizes):
     assert [len(b) for b in batches(n, 64, True)] == sizes
 
 
-def test_loader_gathers():
+@pytest.mark.parametrize("group_bytes", [1, 4 * 6 * 4, 2**20])
+def test_loader_yields_the_sampler_s_batches_in_groups_of_any_size(monkeypatch, group_bytes):
+    monkeypatch.setattr(loader, "GROUP_BYTES", group_bytes)
     arrays = Arrays(torch.arange(20, dtype=torch.uint8).reshape(20, 1, 1, 1), torch.arange(20))
-    for batch in ArrayLoader(arrays, BatchOrder(20, 6, True)):
-        assert batch.images.flatten().tolist() == batch.labels.tolist() == batch.indices.tolist()
+    order = BatchOrder(20, 6, True)
+    order.set_epoch(3)
+    seen = list(ArrayLoader(arrays, order, lambda raw, epoch: (raw.images, raw.labels + 100 * epoch)))
+    assert [labels.tolist() for _, labels in seen] == [(b + 300).tolist() for b in order]
+    assert [images.flatten().tolist() for images, _ in seen] == [b.tolist() for b in order]
+
+
+def test_loader_of_many_images_gathers_them_ahead(monkeypatch):
+    arrays = Arrays(torch.arange(200, dtype=torch.uint8).reshape(200, 1, 1, 1), torch.arange(200))
+    one = ArrayLoader(arrays, BatchOrder(200, 6, True), lambda raw, _: (raw.images, raw.labels))
+    plain = [labels.tolist() for _, labels in one]
+    monkeypatch.setattr(loader, "AHEAD_BYTES", 1)
+    monkeypatch.setattr(loader, "GROUP_BYTES", 1)
+    assert [labels.tolist() for _, labels in one] == plain
+
+
+def test_a_part_shares_the_memory_of_the_whole():
+    whole = Arrays(torch.arange(24, dtype=torch.uint8).reshape(2, 3, 2, 2).repeat(5, 1, 1, 1), torch.arange(10))
+    part = whole.part(torch.tensor([7, 2, 5])).part(torch.tensor([2, 0]))
+    assert part.stored_images.data_ptr() == whole.stored_images.data_ptr()
+    assert part.labels.tolist() == [5, 7]
+    images, labels = part.gather(torch.tensor([1, 1, 0]))
+    assert labels.tolist() == [7, 7, 5]
+    assert torch.equal(images, whole.images[[7, 7, 5]])
+    assert torch.equal(part.images, whole.images[[5, 7]])
+    assert len(part) == 2
 
 
 def test_split_is_stratified_seeded_and_exact():

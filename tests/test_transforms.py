@@ -1,10 +1,21 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from lightning.pytorch import seed_everything
 
-from lit_cnn.transforms import PixelPermutation, Preprocess, RandomCrop, RandomFlip
+from lit_cnn.transforms import (
+    AlternatingFlip,
+    PixelPermutation,
+    Preprocess,
+    RandomCrop,
+    RandomFlip,
+    RandomGrayscale,
+    RandomShift,
+)
 from lit_cnn.transforms.chain import augment
 from lit_cnn.transforms.draws import Draws
+from lit_cnn.transforms.placement import Place, _put_pixels, put
 
 
 @pytest.fixture
@@ -47,24 +58,79 @@ def test_preprocess_normalises_and_permutes(images):
     assert torch.equal(Preprocess(**permuted.settings)(images), permuted(images))
 
 
-def test_shift_equals_a_loop(images):
-    down, right = torch.arange(40) % 5 - 2, torch.arange(40) % 7 - 3
-    out = shift(images, down, right)
-    for b in range(40):
-        for y in range(9):
-            for x in range(7):
-                old_y, old_x = y - int(down[b]), x - int(right[b])
-                inside = 0 <= old_y < 9 and 0 <= old_x < 7
-                expected = images[b, :, old_y, old_x] if inside else torch.zeros(3, dtype=torch.uint8)
-                assert torch.equal(out[b, :, y, x], expected)
+def put_in_a_loop(images, place):
+    out = torch.zeros_like(images)
+    b, _, h, w = images.shape
+    for i in range(b):
+        image = images[i].flip(-1) if place.mirrored is not None and place.mirrored[i] else images[i]
+        down, right = (0, 0) if place.shift is None else (int(place.shift[0][i]), int(place.shift[1][i]))
+        for y in range(h):
+            for x in range(w):
+                if 0 <= y - down < h and 0 <= x - right < w:
+                    out[i, :, y, x] = image[:, y - down, x - right]
+    return out
 
 
-def test_random_crop_shifts_each_image_by_its_own_draws(images, draws):
-    out = RandomCrop(2)(images, draws)
-    down, right = draws.integers("down", -2, 2), draws.integers("right", -2, 2)
+SHIFT = (torch.arange(40) % 5 - 2, torch.arange(40) % 7 - 3)
+COINS = torch.arange(40) % 3 == 0
+
+
+@pytest.mark.parametrize("form", [put, _put_pixels])
+@pytest.mark.parametrize(
+    "place", [Place(), Place(COINS), Place(shift=SHIFT), Place(COINS, SHIFT), Place(~COINS & False)]
+)
+def test_put_equals_a_loop(images, place, form):
+    expected = put_in_a_loop(images, place)
+    assert torch.equal(form(images, place), expected)
+    assert torch.equal(form(images.contiguous(memory_format=torch.channels_last), place), expected)
+    assert torch.equal(form(images.float(), place), expected.float())  # other sizes of a pixel
+    assert torch.equal(form(images[:, :1], place), expected[:, :1])
+    assert torch.equal(form(images, place), expected)  # memory that is used again
+
+
+@pytest.mark.parametrize("first", [Place(COINS), Place(shift=SHIFT), Place(COINS, SHIFT)])
+@pytest.mark.parametrize("second", [Place(~COINS), Place(shift=SHIFT), Place(torch.arange(40) % 2 == 0)])
+def test_places_come_together_where_that_is_the_same(images, first, second):
+    both = first.then(second)
+    if both is None:
+        assert first.shift is not None
+        assert second.shift is not None
+    else:
+        assert torch.equal(put(images, both), put(put(images, first), second))
+
+
+def test_random_crop_and_shift_move_each_image_by_its_own_draws(images, draws):
+    place = RandomCrop(2).draw(draws)
+    down, right = place.shift
     assert len(set(zip(down.tolist(), right.tolist(), strict=True))) > 10
-    assert torch.equal(out, shift(images, down, right))
+    assert set(down.tolist()) | set(right.tolist()) == {-2, -1, 0, 1, 2}
+    assert torch.equal(RandomCrop(2)(images, draws), put_in_a_loop(images, place))
     assert torch.equal(RandomCrop(0)(images, draws), images)
+    down, right = RandomShift(down=0, right=3).draw(draws).shift
+    assert set(down.tolist()) == {0}
+    assert set(right.tolist()) == {-3, -2, -1, 0, 1, 2, 3}
+
+
+def test_integer_pair_is_uniform_and_independent():
+    down, right = Draws(0, 0, torch.arange(90_000)).integer_pair("shift", 1, 1)
+    counts = torch.bincount((down + 1) * 3 + right + 1)
+    assert ((counts - 10_000).abs() < 4 * 100).all()
+
+
+def test_alternating_flip_turns_each_image_in_every_second_epoch(images, draws):
+    flips = [AlternatingFlip().draw(replace(draws, epoch=e)).mirrored for e in range(4)]
+    assert torch.equal(flips[0], ~flips[1])
+    assert torch.equal(flips[0], flips[2])
+    assert torch.equal(flips[1], flips[3])
+    assert 8 < int(flips[0].sum()) < 32
+
+
+def test_augmentations_in_a_row_equal_one_after_the_other(images, draws):
+    chosen = [RandomFlip(), RandomCrop(2), RandomFlip(), RandomShift(1, 1), RandomGrayscale(0.5), RandomFlip()]
+    out = images
+    for position, augmentation in enumerate(chosen):
+        out = augmentation(out, replace(draws, purpose=f"{type(augmentation).__name__} {position}"))
+    assert torch.equal(augment(images, chosen, draws), out)
 
 
 def test_random_flip_tosses_one_coin_for_each_image(images, draws):
@@ -86,6 +152,8 @@ def test_augment_gives_each_augmentation_its_own_draws(images, draws):
     ("build", "match"),
     [
         (lambda: RandomCrop(-1), "from 0 up, but got -1"),
+        (lambda: RandomShift(right=-1), "`right` is a number of pixels from 0 up, but got -1"),
+        (lambda: RandomShift(2, 7).check((9, 7), 3), "`right` of 7 could move a whole image of 9 x 7"),
         (lambda: RandomFlip(1.5), "from 0 to 1, but got 1.5"),
         (lambda: RandomCrop(7).check((9, 7), 3), "padding` of 7 could move a whole image of 9 x 7"),
     ],

@@ -4,6 +4,7 @@ import os
 from abc import abstractmethod
 from typing import Any
 
+import torch
 from jaxtyping import Float, Int64
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
@@ -32,6 +33,7 @@ class ImageDataModule(LightningDataModule):
             geometry comes first, then policies, colours, erasing and mixing (docs/augmentations.md has them all).
         seed: Seed of the order of the images and of the augmentations; by default the run's seed, as set by
             `seed_everything`.
+        resident: Keep all images in the GPU's memory, where there is a GPU; refused if they do not fit.
 
     Raises:
         ConfigError: If a setting does not fit the dataset.
@@ -56,6 +58,7 @@ class ImageDataModule(LightningDataModule):
         permute_seed: int = 0,
         augment: list[Augmentation] | None = None,
         seed: int | None = None,
+        resident: bool = False,
     ):
         super().__init__()
         for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
@@ -71,6 +74,7 @@ class ImageDataModule(LightningDataModule):
         self.permute_seed = permute_seed
         self.augment = sorted(augment or [], key=lambda a: a.stage)
         self.seed = seed
+        self.resident = resident
         self.preprocess: Preprocess | None = None
         self._arrays: dict[str, Arrays] = {}
 
@@ -159,8 +163,25 @@ class ImageDataModule(LightningDataModule):
         arrays = self._arrays[split]
         frozen = bool(self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
         order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen)
-        device = self.trainer.strategy.root_device if self.trainer else "cpu"
-        return ArrayLoader(arrays, order, self.transform, device)
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        return ArrayLoader(self._brought_to(device, split), order, self.transform, device)
+
+    def _brought_to(self, device: torch.device, split: str) -> Arrays:
+        arrays = self._arrays[split]
+        if not self.resident or device.type != "cuda" or arrays.device == device:
+            return arrays
+        free, needed = torch.cuda.mem_get_info(device)[0], arrays.stored_images.numel()
+        if needed > free // 2:  # the network needs some too
+            raise ConfigError(
+                f"`resident`: the images take {needed / 1e9:.1f} GB, but {device} has {free / 1e9:.1f} GB free.\n"
+                "Leave `resident` out: batches are then moved one by one."
+            )
+        moved = arrays.to(device)
+        for name, other in self._arrays.items():  # training and validation images are parts of the same
+            if other.stored_images is arrays.stored_images:
+                positions = None if other.positions is None else other.positions.to(device)
+                self._arrays[name] = Arrays(moved.stored_images, moved.stored_labels, positions)
+        return self._arrays[split]
 
     @property
     def run_seed(self) -> int:

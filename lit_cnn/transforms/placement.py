@@ -3,6 +3,7 @@
 A shift and mirror images beside it are drawn apart and then done at once, since moving the memory is what costs.
 """
 
+import threading
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 
@@ -55,10 +56,12 @@ class Placement(Augmentation):
 
 def put(images: Shaped[Tensor, "b c h w"], place: Place) -> Shaped[Tensor, "b c h w"]:
     """Returns the images in their places; what comes in at the border is 0."""
-    if place == Place():
+    if place.mirrored is None and place.shift is None:
         return images
-    if images.device.type == "cpu":
-        return _put_rows(images, place)
+    return _put_rows(images, place) if images.device.type == "cpu" else _put_pixels(images, place)
+
+
+def _put_pixels(images: Tensor, place: Place) -> Tensor:
     b, _, h, w = images.shape
     rows = torch.arange(h, device=images.device).expand(b, h)
     columns = torch.arange(w, device=images.device).expand(b, w)
@@ -85,20 +88,31 @@ def _put_rows(images: Tensor, place: Place) -> Tensor:
     nhwc = images.permute(0, 2, 3, 1)
     source = torch.arange(b)
     turned = source[:0] if place.mirrored is None else place.mirrored.nonzero().flatten()
-    down, right = place.shift or (torch.zeros_like(source),) * 2
-    top, left = int(down.abs().max()), int(right.abs().max())
-    padded = images.new_zeros(b + len(turned), h + 2 * top, w + 2 * left, c)
+    down, right = (s.numpy() for s in place.shift or (torch.zeros_like(source),) * 2)
+    top, left = int(np.abs(down).max()), int(np.abs(right).max())
+    padded = _framed(b + len(turned), h, w, c, top, left, images.dtype)
     padded[:b, top : top + h, left : left + w] = nhwc
     if len(turned):  # mirroring is the slow part: only those that are to be
         padded[b:, top : top + h, left : left + w] = nhwc.contiguous().index_select(0, turned).flip(2)
-        source[turned] = torch.arange(b, len(padded))
+        source.numpy()[turned.numpy()] = np.arange(b, len(padded))
     pixel, width = c * images.element_size(), w + 2 * left
-    starts = source * (h + 2 * top) * width + (top - down) * width + left - right
+    starts = (source.numpy() * (h + 2 * top) + top - down) * width + left - right
     memory = padded.view(-1).view(torch.uint8).numpy()
     last = len(memory) // pixel - (h - 1) * width - w
     windows = np.ndarray((last + 1, h), f"V{w * pixel}", memory, strides=(pixel, width * pixel))
-    rows = torch.from_numpy(windows[starts.numpy()].view(np.uint8))
+    rows = torch.from_numpy(windows[starts].view(np.uint8))
     return rows.view(images.dtype).view(b, h, w, c).permute(0, 3, 1, 2)
+
+
+_kept = threading.local()
+
+
+def _framed(n: int, h: int, w: int, c: int, top: int, left: int, dtype: torch.dtype) -> Tensor:
+    """Returns memory for n images in a frame of zeros, the same as the last time where it fits: it is still at hand."""
+    key = (h, w, c, top, left, dtype)
+    if getattr(_kept, "key", None) != key or len(_kept.memory) < n:
+        _kept.key, _kept.memory = key, torch.zeros(n + n // 4, h + 2 * top, w + 2 * left, c, dtype=dtype)
+    return _kept.memory[:n]
 
 
 class RandomCrop(Placement):

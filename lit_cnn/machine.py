@@ -1,0 +1,37 @@
+"""The machine's own switches: those that change no figure are set for every run, the others by a flag."""
+
+import ctypes
+import os
+import sys
+from typing import Literal
+
+import torch
+
+Matmul = Literal["highest", "high", "medium"]
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
+
+
+def keep_memory() -> bool:
+    """Tells glibc to keep freed memory, which the next step asks for again; returns whether it did.
+
+    Each batch of activations would else be returned to the system and cleared anew, page by page: what that costs is in
+    `python scripts/bench.py step`. Memory in use does not shrink any more until the process ends.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "gnu_get_libc_version"):
+        return False
+    return bool(libc.mallopt(M_MMAP_MAX, 0) and libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+def forget_nvml() -> None:
+    """Takes back a setting of Lightning's that has each step look for a GPU's library where there is no GPU."""
+    if not torch.cuda.is_available():
+        os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
+
+
+def set_matmul_precision(precision: Matmul) -> None:
+    """Sets how exact a GPU's float32 products are, those of convolutions too."""
+    torch.set_float32_matmul_precision(precision)
+    torch.backends.cudnn.allow_tf32 = precision != "highest"

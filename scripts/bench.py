@@ -1,0 +1,58 @@
+"""Benchmarks, each against what people use otherwise, measured in turn within one run.
+
+    python scripts/bench.py data|augmentations|step|fit|memory|scale|startup [--json FILE]
+
+data           images per second over torchvision's DataLoader
+augmentations  each augmentation over its per-image form
+step           what the machine's switches bring: channels_last, fused optimizers, memory kept, bfloat16, compile; the
+               share of the keyed draws in a step
+fit            `fit` with everything on over a bare loop and over the usual Lightning script; evaluation
+memory         peak memory over that of data and network
+scale          the cost of an image out of 5 thousand and out of 5 million
+startup        imports and the help
+
+Ratios above 1 say that lit_cnn is faster. All data is made up, of the true size.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+SUBJECTS = ["data", "augmentations", "step", "fit", "memory", "scale", "startup"]
+
+
+def main() -> None:
+    """Measures one subject and prints it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("subject", choices=SUBJECTS)
+    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser.add_argument("--repetitions", type=int, default=5, help="measurements of each, 5 by default")
+    args = parser.parse_args()
+
+    import torch
+
+    from lit_cnn.machine import forget_nvml, keep_memory
+
+    warnings.simplefilter("ignore")
+    if args.subject not in ("memory", "startup"):
+        keep_memory()  # for both sides, as `fit` does
+        forget_nvml()
+    print(f"{args.subject}: {os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}", flush=True)
+    module = importlib.import_module(f"scripts.benchmarks.{args.subject}")
+    found = module.measure(args.repetitions)
+    for name, figures in found.items():
+        items = figures.items() if isinstance(figures, dict) else [("", figures)]
+        print(f"{name:44}", "  ".join(f"{key} {value}".strip() for key, value in items))
+    if args.json:
+        args.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
