@@ -1,4 +1,4 @@
-"""Times each augmentation on batches of 128 against its per-image form.
+"""Times each augmentation on groups of 512, as the loader prepares them, against its per-image form.
 
 The per-image form is torchvision's transform, of either version, on single PIL images or tensors, whichever of
 them is fastest; where torchvision has none (Cutout, PCANoise, and Mixup and CutMix with draws for each image), a
@@ -23,7 +23,7 @@ from torchvision.transforms.functional import to_pil_image
 from lit_cnn import transforms as ours
 from lit_cnn.transforms.draws import Draws
 
-BATCH = 128
+BATCH = 512  # images that the loader prepares at once, of CIFAR-10's size
 SIZES = {"MNIST": (1, 28, 28), "CIFAR-10": (3, 32, 32)}
 BILINEAR = v1.InterpolationMode.BILINEAR
 ERASED = {"p": 0.5, "scale": (0.02, 0.33), "ratio": (0.3, 3.3)}

@@ -19,17 +19,21 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 
 
-def measure(images: int = 50_000) -> dict[str, Any]:
+def measure(repetitions: int = 1, images: int = 50_000) -> dict[str, Any]:
     """Returns megabytes of the process and of the data, and the peak as a multiple of what has to be there.
 
     Args:
+        repetitions: How often it is measured; the largest ratio counts.
         images: Training images, of 32 x 32 pixels in colour; there is one test image for five of them.
     """
     command = [sys.executable, __file__, "--images", str(images), "--inside"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
-    )
-    base, peak, data = json.loads(done.stdout.splitlines()[-1])
+    measured = []
+    for _ in range(repetitions):
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        )
+        measured.append(json.loads(done.stdout.splitlines()[-1]))
+    base, peak, data = max(measured, key=lambda m: m[1] / (m[0] + m[2]))
     return {
         "base_mb": round(base / 1e6),
         "data_mb": round(data / 1e6),
@@ -90,4 +94,4 @@ if __name__ == "__main__":
     if arguments.inside:
         _inside(arguments.images)
     else:
-        print(measure(arguments.images))
+        print(measure(images=arguments.images))
