@@ -88,7 +88,9 @@ class BatchOrder:
     def __iter__(self) -> Iterator[Int64[Tensor, "b"]]:
         order = permutation(self.n, self.seed, "order", self.epoch) if self.training else torch.arange(self.n)
         for start, stop in self._cuts:
-            yield order[start:stop].tensor_split(self.devices)[self.rank]
+            each, more = divmod(stop - start, self.devices)  # the first devices take one more where it does not divide
+            first = start + self.rank * each + min(self.rank, more)
+            yield order[first : first + each + (self.rank < more)]
 
 
 class ArrayLoader:
