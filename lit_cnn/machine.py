@@ -14,8 +14,8 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
 def keep_memory() -> bool:
     """Tells glibc to keep freed memory, which the next step asks for again; returns whether it did.
 
-    Each batch of activations would else be returned to the system and cleared anew, page by page: what that costs is in
-    `python scripts/bench.py step`. Memory in use does not shrink any more until the process ends.
+    Each batch of activations would else be returned to the system and cleared anew, page by page. Memory in use does
+    not shrink any more until the process ends.
     """
     if not sys.platform.startswith("linux"):
         return False

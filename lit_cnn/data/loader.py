@@ -12,8 +12,8 @@ from lit_cnn.data.ahead import ahead
 from lit_cnn.data.arrays import Arrays
 from lit_cnn.transforms.draws import permutation
 
-# How large a group of batches is made at once, in bytes of float32 inputs: the fastest of 1 to 32 MB on a CPU
-# (`python scripts/bench.py data`), where larger ones leave the cache.
+# How large a group of batches is made at once, in bytes of float32 inputs. On a CPU, of 1 to 32 MB, this was fastest:
+# smaller groups make more calls, larger ones leave the cache.
 GROUP_BYTES = 6 * 2**20
 
 # From what size of the images on they are gathered ahead, since each is then a miss of all caches

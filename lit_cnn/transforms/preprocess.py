@@ -40,8 +40,8 @@ class Preprocess(nn.Module):
         }
         std_255 = torch.tensor(std, dtype=torch.float64) * 255
         mean_255 = torch.tensor(mean, dtype=torch.float64) * 255
-        # One number for each byte of an image: a multiply-add over whole images, since inner loops of 3 channels
-        # are slow on the CPU (`python scripts/bench.py data`).
+        # One number for each byte of an image, for a multiply-add over whole images: inner loops of 3 channels are
+        # slow on the CPU.
         for name, values in (("scale", 1 / std_255), ("bias", -mean_255 / std_255)):
             self.register_buffer(name, values.float().expand(height, width, -1).contiguous(), persistent=False)
         self.permute = None if permute_seed is None else PixelPermutation((height, width), permute_seed)
