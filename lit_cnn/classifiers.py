@@ -87,6 +87,7 @@ class LitClassifier(LightningModule):
         )
         self.test_acc_per_class = accuracy_per_class(num_classes)
         self._uncounted: dict[str, list[tuple[Tensor, Tensor]]] = {"train": [], "val": [], "test": []}
+        self._unlogged: dict[int, tuple[Tensor, float]] = {}  # loss and learning rate of the steps to log
         self.preprocess: Preprocess | None = None
         self.class_names: list[str] = []
         self._build_optimizers(nn.Linear(1, 1), length=100)  # refuses wrong settings now, not later
@@ -95,6 +96,7 @@ class LitClassifier(LightningModule):
         """Compiles the network where that is asked for; in place, so that names in checkpoints stay."""
         for waiting in self._uncounted.values():
             waiting.clear()  # of a run that was interrupted
+        self._unlogged.clear()
         if stage == "fit" and self.hparams["compile"]:
             self.net.compile(mode=self.hparams["compile"])
 
@@ -138,17 +140,34 @@ class LitClassifier(LightningModule):
         return [self.class_names[i] for i in self.predict(images).argmax(dim=1).tolist()]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Returns the loss of one batch. It logs nothing, so that loop.py can take many of these in a row."""
+        """Returns the loss of one batch, and notes it every `log_every_n_steps`."""
         logits, loss = self.loss_of(*batch)
         self._count(logits, batch[1], "train")
+        every = self._trainer.log_every_n_steps if self._trainer else 0  # type: ignore[attr-defined]
+        if every and (self.global_step + 1) % every == 0:
+            self._unlogged[self.global_step] = loss.detach(), self.trainer.optimizers[0].param_groups[0]["lr"]
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Logs loss and learning rate every `log_every_n_steps`: reading them back makes a GPU wait."""
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if every and self.global_step % every == 0:
-            learning_rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-            self.log_dict({"train/loss": outputs["loss"], "lr": learning_rate})
+        """Logs what was noted."""
+        self.log_noted()
+
+    def log_noted(self) -> None:
+        """Logs loss and learning rate of the steps that were noted, each at its step.
+
+        Not by `self.log`, which takes several steps' time of a small network, can only log the present step, and
+        reads from the device each time.
+        """
+        if not self._unlogged:
+            return
+        losses = torch.stack([loss for loss, _ in self._unlogged.values()]).tolist()
+        for (step, (_, lr)), loss in zip(self._unlogged.items(), losses, strict=True):
+            for logger in self.loggers:
+                logger.log_metrics({"train/loss": loss, "lr": lr, "epoch": self.current_epoch}, step)
+        for logger in self.loggers:
+            logger.save()
+        self.trainer.callback_metrics.update({"train/loss": torch.tensor(losses[-1]), "lr": torch.tensor(lr)})
+        self._unlogged.clear()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Counts one batch of the validation images."""

@@ -1,9 +1,9 @@
 """Lightning's training loop, with its bookkeeping once for many steps where nobody watches each of them.
 
 A step of a small network takes less time than what Lightning does around it: hooks, progress, results, transfers.
-Most of that is only needed where something happens: a line in the log, a validation, a checkpoint, the end of
-an epoch. `FewerCalls` takes the steps between by themselves, with the same mathematics, and every one at which
-something happens through Lightning.
+Most of that is only needed where something happens: a validation, a checkpoint, the end of an epoch, or time to
+write the log and move the progress bar. `FewerCalls` takes the steps between by themselves, with the same mathematics,
+and every one at which something happens through Lightning.
 """
 
 import time
@@ -29,10 +29,8 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 from lit_cnn.data.loader import ArrayLoader
 
 # Callbacks that go by the clock, by epochs, or by the steps that `_until_something_happens` knows.
-PATIENT = (
-    *(ModelCheckpoint, EarlyStopping, ProgressBar, ModelSummary, Timer),
-    *(LearningRateMonitor, DeviceStatsMonitor),
-)
+LOGGING = (LearningRateMonitor, DeviceStatsMonitor)
+PATIENT = (*LOGGING, ModelCheckpoint, EarlyStopping, ProgressBar, ModelSummary, Timer)
 
 CALLBACK_HOOKS = (
     *("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad", "on_before_backward"),
@@ -56,7 +54,7 @@ class FewerCalls(Callback):
     Args:
         base: The LightningModule whose own hooks need no call at each step. Subclasses of it that bring others are
             trained step by step.
-        seconds: Longest time without a call to Lightning, so that the progress bar moves.
+        seconds: Longest time without a call to Lightning, so that the log is written and the progress bar moves.
     """
 
     def __init__(self, base: type[LightningModule], seconds: float = 0.2):
@@ -76,6 +74,10 @@ class FewerCalls(Callback):
         kind: type = type(loop)
         if kind is _FewerCallsLoop:
             loop.__class__ = _TrainingEpochLoop
+
+    def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
+        """Logs what is waiting, so that a run that breaks off shows what it came to."""
+        pl_module.log_noted()
 
     def _nobody_watches(self, trainer: Trainer, module: LightningModule) -> bool:
         data: Any = getattr(trainer, "datamodule", None)
@@ -117,7 +119,8 @@ class _FewerCallsLoop(_TrainingEpochLoop):
             per_epoch = trainer.check_val_every_n_epoch is not None
             done = ready if per_epoch else self.batch_progress.total.ready
             distances.append(validate_every - done % validate_every)
-        periods = [trainer.log_every_n_steps]  # type: ignore[attr-defined]
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        periods = [trainer.log_every_n_steps for c in callbacks if isinstance(c, LOGGING)]  # type: ignore[attr-defined]
         periods += [getattr(c, "_every_n_train_steps", 0) for c in trainer.checkpoint_callbacks]
         distances += [period - step % period for period in periods if period]
         return int(min(distances))

@@ -1,5 +1,7 @@
 """Fewer calls into Lightning change nothing but the time."""
 
+import csv
+
 import lightning.pytorch as L
 import pytest
 import torch
@@ -23,7 +25,7 @@ class WatchBatches(NoteLoop):
         pass
 
 
-def fit(folder, few, callbacks=(), model=None, **settings):
+def fit(folder, few, callbacks=(), model=None, monitor=False, **settings):
     data = lit_cnn.SyntheticDataModule(
         num_classes=4, in_channels=1, image_size=16, train_images=500, batch_size=8, seed=0,
         augment=[lit_cnn.RandomCrop(2)],
@@ -39,8 +41,8 @@ def fit(folder, few, callbacks=(), model=None, **settings):
         **{"max_epochs": 2, "log_every_n_steps": 7} | settings, accelerator="cpu", default_root_dir=folder,
         enable_progress_bar=False, enable_model_summary=False, logger=CSVLogger(folder, name="", version=""),
         callbacks=[
-            note, LearningRateMonitor(), ModelCheckpoint(folder, "{step}", every_n_train_steps=10, save_top_k=-1),
-            *callbacks,
+            note, ModelCheckpoint(folder, "{step}", every_n_train_steps=10, save_top_k=-1),
+            *callbacks, *[LearningRateMonitor()] * monitor,
         ],
     )  # fmt: skip
     trainer.fit(module, data)
@@ -51,6 +53,7 @@ def fit(folder, few, callbacks=(), model=None, **settings):
     "settings",
     [
         {},
+        {"monitor": True},
         {"max_steps": 33},
         {"limit_train_batches": 17, "val_check_interval": 5},
         {"val_check_interval": 9, "check_val_every_n_epoch": None},
@@ -66,6 +69,9 @@ def test_weights_logs_and_checkpoints_are_those_of_one_step_at_a_time(tmp_path, 
     logs = [(tmp_path / name / "metrics.csv").read_text() for name in ("one", "few")]
     assert logs[0] == logs[1]
     assert "train/loss" in logs[0]
+    metrics = [{name: float(value) for name, value in run[1].callback_metrics.items()} for run in (one, few)]
+    assert metrics[0] == metrics[1]
+    assert metrics[0]["train/loss"] > 0
     names = [sorted(p.name for p in (tmp_path / name).glob("*.ckpt")) for name in ("one", "few")]
     assert names[0] == names[1] != []
     for name in names[0]:
@@ -78,6 +84,19 @@ def test_weights_logs_and_checkpoints_are_those_of_one_step_at_a_time(tmp_path, 
 class OwnStep(lit_cnn.LitMLP):
     def training_step(self, batch, batch_idx):
         return super().training_step(batch, batch_idx)
+
+
+def test_the_log_of_a_run_that_breaks_off_is_complete(tmp_path):
+    class Breaks(lit_cnn.LitMLP):
+        def loss_of(self, images, labels):
+            if self.global_step == 25:
+                raise RuntimeError("broken off")
+            return super().loss_of(images, labels)
+
+    with pytest.raises(RuntimeError, match="broken off"):
+        fit(tmp_path, True, model=Breaks)
+    with (tmp_path / "metrics.csv").open() as file:
+        assert [int(row["step"]) for row in csv.DictReader(file)] == [6, 13, 20]
 
 
 @pytest.mark.parametrize(
