@@ -1,9 +1,9 @@
-"""Lightning's training loop, with its bookkeeping once for many steps where nobody watches each of them.
+"""Lightning's loops, with their bookkeeping once for many batches where nobody watches each of them.
 
 A step of a small network takes less time than what Lightning does around it: hooks, progress, results, transfers.
 Most of that is only needed where something happens: a validation, a checkpoint, the end of an epoch, or time to
-write the log and move the progress bar. `FewerCalls` takes the steps between by themselves, with the same mathematics,
-and every one at which something happens through Lightning.
+write the log and move the progress bar. `FewerCalls` takes the batches between by themselves, with the same
+mathematics, and every one at which something happens through Lightning.
 """
 
 import time
@@ -20,11 +20,13 @@ from lightning.pytorch.callbacks import (
     ProgressBar,
     Timer,
 )
+from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop
 from lightning.pytorch.loops.fetchers import _DataFetcher
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import SingleDeviceStrategy
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lit_cnn.data.loader import ArrayLoader
 
@@ -32,28 +34,26 @@ from lit_cnn.data.loader import ArrayLoader
 LOGGING = (LearningRateMonitor, DeviceStatsMonitor)
 PATIENT = (*LOGGING, ModelCheckpoint, EarlyStopping, ProgressBar, ModelSummary, Timer)
 
-CALLBACK_HOOKS = (
+TRANSFER_HOOKS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
+# What Lightning calls at each batch, of callbacks and module alike, and of the module alone.
+TRAINING_HOOKS = (
     *("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad", "on_before_backward"),
     *("on_after_backward", "on_before_optimizer_step"),
 )
-TRANSFER_HOOKS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
-MODULE_HOOKS = (
-    *("training_step", "backward", "optimizer_step", "optimizer_zero_grad", "lr_scheduler_step"),
-    *CALLBACK_HOOKS,
-    *TRANSFER_HOOKS,
-)
+TRAINING_STEPS = ("training_step", "backward", "optimizer_step", "optimizer_zero_grad", "lr_scheduler_step")
+EVALUATION_HOOKS = ("on_{}_batch_start", "on_{}_batch_end")
 
 
 class FewerCalls(Callback):
-    """Takes training steps with fewer calls: the same steps, results, logs and checkpoints, in less time.
+    """Takes batches with fewer calls: the same steps, results, logs and checkpoints, in less time.
 
     It does so where it can be sure that it makes no difference: for LitClassifier on the batches of our data modules,
     on a single device, with no gradient accumulation or clipping, no profiler, and no hook or callback that
-    wants to see each batch. Elsewhere Lightning's loop goes as ever.
+    wants to see each batch. Elsewhere Lightning's loops go as ever.
 
     Args:
-        base: The LightningModule whose own hooks need no call at each step. Subclasses of it that bring others are
-            trained step by step.
+        base: The LightningModule whose own hooks need no call at each batch. Subclasses of it that bring others go
+            batch by batch.
         seconds: Longest time without a call to Lightning, so that the log is written and the progress bar moves.
     """
 
@@ -63,39 +63,67 @@ class FewerCalls(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts the faster loop in the place of Lightning's."""
-        loop: Any = trainer.fit_loop.epoch_loop
-        kind: type = type(loop)
-        if kind is _TrainingEpochLoop and self._nobody_watches(trainer, pl_module):
-            loop.__class__, loop.seconds = _FewerCallsLoop, self.seconds
+        if (
+            trainer.accumulate_grad_batches == 1
+            and not trainer.gradient_clip_val
+            and len(trainer.optimizers) == 1
+            and not any(_overrides(c, Callback, TRAINING_HOOKS) for c in _others(trainer, PATIENT))
+            and not _overrides(pl_module, self.base, (*TRAINING_HOOKS, *TRAINING_STEPS))
+            and self._is_plain(trainer, pl_module, trainer.train_dataloader)
+        ):
+            self._replace(trainer.fit_loop.epoch_loop, _TrainingEpochLoop, _FewerCallsLoop)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts Lightning's loop back."""
-        loop: Any = trainer.fit_loop.epoch_loop
-        kind: type = type(loop)
-        if kind is _FewerCallsLoop:
-            loop.__class__ = _TrainingEpochLoop
+        self._replace(trainer.fit_loop.epoch_loop, _FewerCallsLoop, _TrainingEpochLoop)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Puts the faster loop in the place of Lightning's."""
+        self._start_evaluation(trainer, pl_module, "validation", trainer.val_dataloaders)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Puts Lightning's loop back."""
+        self._replace(trainer._active_loop, _FewerCallsEvaluation, _EvaluationLoop)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Puts the faster loop in the place of Lightning's."""
+        self._start_evaluation(trainer, pl_module, "test", trainer.test_dataloaders)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Puts Lightning's loop back."""
+        self._replace(trainer._active_loop, _FewerCallsEvaluation, _EvaluationLoop)
 
     def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
         """Logs what is waiting, so that a run that breaks off shows what it came to."""
         pl_module.log_noted()
 
-    def _nobody_watches(self, trainer: Trainer, module: LightningModule) -> bool:
-        data: Any = getattr(trainer, "datamodule", None)
+    def _start_evaluation(self, trainer: Trainer, module: LightningModule, stage: str, loader: Any) -> None:
+        hooks = [hook.format(stage) for hook in EVALUATION_HOOKS]
+        if (
+            not any(_overrides(c, Callback, hooks) for c in _others(trainer, ProgressBar))
+            and not _overrides(module, self.base, (*hooks, f"{stage}_step"))
+            and self._is_plain(trainer, module, loader)
+        ):
+            self._replace(trainer._active_loop, _EvaluationLoop, _FewerCallsEvaluation)
+
+    def _is_plain(self, trainer: Trainer, module: LightningModule, loader: Any) -> bool:
+        """Says whether batches come ready from our data module, and nothing is done with them on the way."""
         precision: Any = trainer.precision_plugin
         return (
             isinstance(module, self.base)
-            and isinstance(trainer.train_dataloader, ArrayLoader)
+            and isinstance(loader, ArrayLoader)
             and isinstance(trainer.strategy, SingleDeviceStrategy)
             and type(precision) in (Precision, MixedPrecision)
             and getattr(precision, "scaler", None) is None
             and isinstance(trainer.profiler, PassThroughProfiler)  # type: ignore[attr-defined]
-            and trainer.accumulate_grad_batches == 1
-            and not trainer.gradient_clip_val
-            and len(trainer.optimizers) == 1
-            and not _overrides(module, self.base, MODULE_HOOKS)
-            and not _overrides(data, LightningDataModule, TRANSFER_HOOKS)
-            and not any(_watches(callback) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+            and not _overrides(module, self.base, TRANSFER_HOOKS)
+            and not _overrides(getattr(trainer, "datamodule", None), LightningDataModule, TRANSFER_HOOKS)
         )
+
+    def _replace(self, loop: Any, before: type, after: type) -> None:
+        kind: type = type(loop)
+        if kind is before:
+            loop.__class__, loop.seconds = after, self.seconds
 
 
 class _FewerCallsLoop(_TrainingEpochLoop):
@@ -160,9 +188,33 @@ class _FewerCallsLoop(_TrainingEpochLoop):
                 break
 
 
+class _FewerCallsEvaluation(_EvaluationLoop):
+    seconds: float
+    _stop = 0.0
+
+    def _evaluation_step(self, batch: Any, batch_idx: int, dataloader_idx: int, dataloader_iter: Any) -> None:
+        """Takes a batch alone, but for the first, the last, and one every so many seconds."""
+        if batch_idx == 0 or self.batch_progress.is_last_batch or time.perf_counter() > self._stop:
+            super()._evaluation_step(batch, batch_idx, dataloader_idx, dataloader_iter)
+            self._stop = time.perf_counter() + self.seconds
+            return
+        precision, module = self.trainer.precision_plugin, self.trainer.lightning_module
+        batch = precision.convert_input(batch)
+        self.batch_progress.increment_ready()
+        self.batch_progress.increment_started()
+        with precision.forward_context():
+            (module.test_step if self.trainer.testing else module.validation_step)(batch, batch_idx)
+        self.batch_progress.increment_processed()
+        self.batch_progress.increment_completed()
+        if not self.trainer.sanity_checking:
+            self._seen_batches_per_dataloader[dataloader_idx] += 1
+        if self.trainer.received_sigterm:
+            raise SIGTERMException
+
+
+def _others(trainer: Any, kinds: Any) -> list[Callback]:
+    return [callback for callback in trainer.callbacks if not isinstance(callback, kinds)]
+
+
 def _overrides(this: Any, base: type, hooks: Sequence[str]) -> bool:
     return this is not None and any(getattr(type(this), hook) is not getattr(base, hook) for hook in hooks)
-
-
-def _watches(callback: Callback) -> bool:
-    return not isinstance(callback, PATIENT) and _overrides(callback, Callback, CALLBACK_HOOKS)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -85,7 +86,6 @@ def test_put_equals_a_loop(images, place, form):
     assert torch.equal(form(images.contiguous(memory_format=torch.channels_last), place), expected)
     assert torch.equal(form(images.float(), place), expected.float())  # other sizes of a pixel
     assert torch.equal(form(images[:, :1], place), expected[:, :1])
-    assert torch.equal(form(images, place), expected)  # memory that is used again
 
 
 @pytest.mark.parametrize("first", [Place(COINS), Place(shift=SHIFT), Place(COINS, SHIFT)])
@@ -130,7 +130,7 @@ def test_augmentations_in_a_row_equal_one_after_the_other(images, draws):
     out = images
     for position, augmentation in enumerate(chosen):
         out = augmentation(out, replace(draws, purpose=f"{type(augmentation).__name__} {position}"))
-    assert torch.equal(augment(images, chosen, draws), out)
+    assert torch.equal(augment(partial(put, images), chosen, draws), out)
 
 
 def test_random_flip_tosses_one_coin_for_each_image(images, draws):
@@ -144,7 +144,7 @@ def test_random_flip_tosses_one_coin_for_each_image(images, draws):
 
 
 def test_augment_gives_each_augmentation_its_own_draws(images, draws):
-    twice = augment(images, [RandomFlip(), RandomFlip()], draws)
+    twice = augment(partial(put, images), [RandomFlip(), RandomFlip()], draws)
     assert not torch.equal(twice, images)  # the same coins twice would undo each other
 
 

@@ -10,7 +10,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from lit_cnn.data.arrays import Arrays, stratified_split
+from lit_cnn.data.arrays import Arrays, Selection, stratified_split
 from lit_cnn.data.loader import ArrayLoader, BatchOrder, RawBatch
 from lit_cnn.errors import ConfigError, DataError
 from lit_cnn.transforms import Augmentation, Mixing, Preprocess
@@ -189,7 +189,7 @@ class ImageDataModule(LightningDataModule):
         return self.seed if self.seed is not None else int(os.environ.get("PL_GLOBAL_SEED", 0))
 
     def transform(
-        self, batch: RawBatch, epoch: int | None = None
+        self, batch: RawBatch | Selection, epoch: int | None = None
     ) -> tuple[Float[Tensor, "b c h w"], Int64[Tensor, "b"] | Float[Tensor, "b k"]]:
         """Returns a raw batch as network inputs and labels, augmented where an epoch is given.
 
@@ -206,19 +206,21 @@ class ImageDataModule(LightningDataModule):
             draws = Draws(self.run_seed, epoch, batch.indices, f"{type(mixing).__name__} {position}")
             # A partner from the whole dataset and not from the batch, so that batches and devices make no difference.
             partner = draws.integers("partner", 0, len(self._arrays["train"]) - 1)
-            others, their_labels = self._augmented(self._raw("train", partner), epoch)
+            others, their_labels = self._augmented(self._training_images(partner), epoch)
             inputs, share = mixing(inputs, others, draws)
             targets = share[:, None] * targets + (1 - share[:, None]) * one_hot(their_labels, self.num_classes)
         return self.preprocess.permuted(inputs), targets
 
-    def _augmented(self, batch: RawBatch, epoch: int) -> tuple[Tensor, Tensor]:
+    def _augmented(self, batch: RawBatch | Selection, epoch: int) -> tuple[Tensor, Tensor]:
         assert self.preprocess is not None
         single = [a for a in self.augment if not isinstance(a, Mixing)]
-        images = augment_batch(batch.images, single, Draws(self.run_seed, epoch, batch.indices))
+        images = augment_batch(batch.placed, single, Draws(self.run_seed, epoch, batch.indices))
         return self.preprocess.normalised(images), batch.labels
 
-    def _raw(self, split: str, indices: Int64[Tensor, "b"]) -> RawBatch:
-        arrays = self._arrays[split]
+    def _training_images(self, indices: Int64[Tensor, "b"]) -> RawBatch | Selection:
+        arrays = self._arrays["train"]
+        if arrays.device == indices.device:
+            return Selection(arrays, indices)
         images, labels = arrays.gather(indices.to(arrays.device))
         return RawBatch(images.to(indices.device), labels.to(indices.device), indices)
 

@@ -9,8 +9,9 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from lit_cnn.data.ahead import ahead
-from lit_cnn.data.arrays import Arrays
+from lit_cnn.data.arrays import Arrays, Selection
 from lit_cnn.transforms.draws import permutation
+from lit_cnn.transforms.placement import Place, put
 
 # How large a group of batches is made at once, in bytes of float32 inputs. On a CPU, of 1 to 32 MB, this was fastest:
 # smaller groups make more calls, larger ones leave the cache.
@@ -27,6 +28,10 @@ class RawBatch(NamedTuple):
     images: UInt8[Tensor, "b c h w"]
     labels: Int64[Tensor, "b"]
     indices: Int64[Tensor, "b"]
+
+    def placed(self, place: Place) -> UInt8[Tensor, "b c h w"]:
+        """Returns the images in their places."""
+        return put(self.images, place)
 
 
 class BatchOrder:
@@ -112,7 +117,7 @@ class ArrayLoader:
         self,
         arrays: Arrays,
         sampler: BatchOrder,
-        prepare: Callable[[RawBatch, int | None], tuple[Tensor, Tensor]],
+        prepare: Callable[[RawBatch | Selection, int | None], tuple[Tensor, Tensor]],
         device: torch.device | str = "cpu",
     ):
         self.arrays = arrays
@@ -127,21 +132,30 @@ class ArrayLoader:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         epoch = self.sampler.epoch if self.sampler.training else None
-        large = self.arrays.stored_images.numel() > AHEAD_BYTES and self.arrays.device.type == "cpu"
-        gathered = ahead(self._gather, self._groups()) if large else map(self._gather, self._groups())
-        for raw, sizes in gathered:
-            inputs, targets = self.prepare(self._moved(raw), epoch)
+        for raw, sizes in self._raw_groups():
+            inputs, targets = self.prepare(raw, epoch)
             yield from zip(inputs.split(sizes), targets.split(sizes), strict=True)
 
-    def _groups(self) -> Iterator[list[Tensor]]:
+    def _raw_groups(self) -> Iterator[tuple[RawBatch | Selection, list[int]]]:
+        """Yields groups of batches where they are to be prepared, and the sizes of the batches."""
+        at_hand = self.arrays.device.type == self.device.type == "cpu"
+        if at_hand and self.arrays.stored_images.numel() > AHEAD_BYTES:
+            yield from ahead(self._gathered, self._groups())
+            return
+        for indices, sizes in self._groups():
+            if at_hand:  # copied by the first that changes them
+                yield Selection(self.arrays, indices), sizes
+            else:
+                yield self._moved(self._gathered((indices, sizes))[0]), sizes
+
+    def _groups(self) -> Iterator[tuple[Int64[Tensor, "g"], list[int]]]:
         order = iter(self.sampler)
         while group := list(islice(order, self._at_once)):
-            yield group
+            yield torch.cat(group), [len(part) for part in group]
 
-    def _gather(self, group: list[Tensor]) -> tuple[RawBatch, list[int]]:
-        indices = torch.cat(group)
-        raw = RawBatch(*self.arrays.gather(indices.to(self.arrays.device)), indices)
-        return raw, [len(part) for part in group]
+    def _gathered(self, group: tuple[Int64[Tensor, "g"], list[int]]) -> tuple[RawBatch, list[int]]:
+        indices, sizes = group
+        return RawBatch(*self.arrays.gather(indices.to(self.arrays.device)), indices), sizes
 
     def _moved(self, raw: RawBatch) -> RawBatch:
         if self.device.type == "cuda" and raw.images.device.type == "cpu":  # the copy then runs beside the network

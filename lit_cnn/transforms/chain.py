@@ -1,7 +1,8 @@
 """Several augmentations, one after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from jaxtyping import UInt8
 from torch import Tensor
@@ -12,18 +13,24 @@ from lit_cnn.transforms.placement import Place, Placement, put
 
 
 def augment(
-    images: UInt8[Tensor, "b c h w"], augmentations: Sequence[Augmentation], draws: Draws
+    placed: Callable[[Place], UInt8[Tensor, "b c h w"]], augmentations: Sequence[Augmentation], draws: Draws
 ) -> UInt8[Tensor, "b c h w"]:
-    """Applies the augmentations in their order, each with draws of its own."""
+    """Applies the augmentations in their order, each with draws of its own.
+
+    Args:
+        placed: Gives the images in the places that it is told, which a gathering from memory can do as it copies.
+        augmentations: What to apply.
+        draws: The draws of these images.
+    """
     waiting = Place()  # placements that follow each other are done at once
     for position, augmentation in enumerate(augmentations):
         own = replace(draws, purpose=f"{type(augmentation).__name__} {position}")
         if not isinstance(augmentation, Placement):
-            images, waiting = augmentation(put(images, waiting), own), Place()
+            placed, waiting = partial(put, augmentation(placed(waiting), own)), Place()
             continue
         place = augmentation.draw(own)
         both = waiting.then(place)
         if both is None:
-            images, both = put(images, waiting), place
+            placed, both = partial(put, placed(waiting)), place
         waiting = both
-    return put(images, waiting)
+    return placed(waiting)

@@ -100,7 +100,7 @@ class Draws:
         return key_of(self.seed, self.purpose, what, self.epoch)
 
     def _uniform(self, key: int | Int64[Tensor, "k 1"]) -> Float[Tensor, "*k b"]:
-        return _upper(random_bits(key, self.indices), 24).float() * 2.0**-24
+        return _upper(random_bits(key, self.indices), 24).float().mul_(2.0**-24)
 
     def integers(self, what: str, low: int, high: int) -> Int64[Tensor, "b"]:
         """Draws an integer from `low` to `high`, both included, for each image."""
@@ -109,9 +109,13 @@ class Draws:
     def integer_pair(self, what: str, first: int, second: int) -> tuple[Int64[Tensor, "b"], Int64[Tensor, "b"]]:
         """Draws two integers for each image, from `-first` to `first` and from `-second` to `second`."""
         bits = random_bits(self._key(what), self.indices)  # 64 bits are enough for both
-        sizes = 2 * first + 1, 2 * second + 1
-        down, right = (_upper(half, 32) * size >> 32 for half, size in zip((bits, bits << 32), sizes, strict=True))
-        return down - first, right - second
+        down, right = bits >> 32, bits
+        for half, largest in ((down, first), (right, second)):  # in place: a batch's draws are many short calls
+            half &= 2**32 - 1
+            half *= 2 * largest + 1
+            half >>= 32
+            half -= largest
+        return down, right
 
     def bytes(self, what: str, size: int) -> UInt8[Tensor, "b {size}"]:
         """Draws `size` bytes for each image."""

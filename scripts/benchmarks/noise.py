@@ -16,13 +16,14 @@ class Noise(ImageDataModule):
     Args:
         name: Whose shape: mnist or cifar10.
         share: Share of the training images.
+        settings: Those of every data module; no images are held out unless they say so.
     """
 
     num_classes = 10
     class_names = [str(c) for c in range(10)]
 
     def __init__(self, name: str, share: float = 1.0, **settings: Any):
-        super().__init__(val_size=0, **settings)
+        super().__init__(**{"val_size": 0} | settings)
         train, test, self.in_channels, side = SHAPES[name]
         self.n = {"train": int(train * share), "test": test}
         self.image_size = (side, side)
