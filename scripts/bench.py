@@ -1,12 +1,13 @@
 """Benchmarks, each against what people use otherwise, measured in turn within one run.
 
-    python scripts/bench.py data|augmentations|step|fit|memory|scale|startup [--json FILE]
+    python scripts/bench.py data|augmentations|step|fit|evaluation|memory|scale|startup [--json FILE]
 
 data           images per second over torchvision's DataLoader
 augmentations  each augmentation over its per-image form
 step           what the machine's switches bring: channels_last, fused optimizers, memory kept, bfloat16, compile; the
                share of the keyed draws in a step
-fit            `fit` with everything on over a bare loop and over the usual Lightning script; evaluation
+fit            `fit` with everything on over a bare loop and over the usual Lightning script
+evaluation     the validation within `fit` over a bare loop
 memory         peak memory over that of data and network
 scale          the cost of an image out of 5 thousand and out of 5 million
 startup        imports and the help
@@ -25,7 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-SUBJECTS = ["data", "augmentations", "step", "fit", "memory", "scale", "startup"]
+SUBJECTS = ["data", "augmentations", "step", "fit", "evaluation", "memory", "scale", "startup"]
 
 
 def main() -> None:

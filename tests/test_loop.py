@@ -7,14 +7,20 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop
 
 import lit_cnn
 from lit_cnn.classifiers import LitClassifier
-from lit_cnn.loop import FewerCalls, _FewerCallsLoop
+from lit_cnn.loop import FewerCalls, _FewerCallsEvaluation, _FewerCallsLoop
 
 
 class NoteLoop(L.Callback):
-    loop = None
+    loop = evaluation = None
+
+    def on_validation_epoch_start(self, trainer, pl_module):
+        self.evaluation = type(trainer._active_loop)
+
+    on_test_epoch_start = on_validation_epoch_start
 
     def on_train_epoch_end(self, trainer, pl_module):
         self.loop = type(trainer.fit_loop.epoch_loop)
@@ -22,6 +28,14 @@ class NoteLoop(L.Callback):
 
 class WatchBatches(NoteLoop):
     def on_train_batch_end(self, *_):
+        pass
+
+
+class WatchEvaluation(L.Callback):
+    def on_validation_batch_end(self, *_):
+        pass
+
+    def on_test_batch_end(self, *_):
         pass
 
 
@@ -84,6 +98,26 @@ def test_weights_logs_and_checkpoints_are_those_of_one_step_at_a_time(tmp_path, 
 class OwnStep(lit_cnn.LitMLP):
     def training_step(self, batch, batch_idx):
         return super().training_step(batch, batch_idx)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_evaluation_is_that_of_one_batch_at_a_time(tmp_path, precision):
+    found = {}
+    for kind, extra in (("one", [WatchEvaluation()]), ("few", [])):
+        data = lit_cnn.SyntheticDataModule(num_classes=4, in_channels=1, image_size=16, eval_batch_size=33, seed=0)
+        torch.manual_seed(0)
+        module, note = lit_cnn.LitCNN(num_classes=4, image_size=16), NoteLoop()
+        trainer = L.Trainer(
+            precision=precision, accelerator="cpu", default_root_dir=tmp_path, enable_progress_bar=False,
+            callbacks=[note, *extra], logger=CSVLogger(tmp_path / kind, name="", version=""),
+        )  # fmt: skip
+        metrics = trainer.validate(module, data, verbose=False) + trainer.test(module, data, verbose=False)
+        found[kind] = metrics, note.evaluation, trainer.test_loop.batch_progress.state_dict()
+        assert type(trainer.test_loop) is type(trainer.validate_loop) is _EvaluationLoop
+        assert sum(isinstance(c, FewerCalls) for c in trainer.callbacks) == 1
+    assert found["one"][0] == found["few"][0]
+    assert found["one"][2] == found["few"][2]
+    assert (found["one"][1], found["few"][1]) == (_EvaluationLoop, _FewerCallsEvaluation)
 
 
 def test_the_log_of_a_run_that_breaks_off_is_complete(tmp_path):

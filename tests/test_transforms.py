@@ -5,6 +5,7 @@ import pytest
 import torch
 from lightning.pytorch import seed_everything
 
+from lit_cnn.data.arrays import Arrays
 from lit_cnn.transforms import (
     AlternatingFlip,
     PixelPermutation,
@@ -73,6 +74,7 @@ def put_in_a_loop(images, place):
 
 
 SHIFT = (torch.arange(40) % 5 - 2, torch.arange(40) % 7 - 3)
+SHIFT_OF_5 = (torch.tensor([8, 8, -8, -8, 0]), torch.tensor([-6, 6, 6, -6, 3]))  # as far as can be
 COINS = torch.arange(40) % 3 == 0
 
 
@@ -86,6 +88,16 @@ def test_put_equals_a_loop(images, place, form):
     assert torch.equal(form(images.contiguous(memory_format=torch.channels_last), place), expected)
     assert torch.equal(form(images.float(), place), expected.float())  # other sizes of a pixel
     assert torch.equal(form(images[:, :1], place), expected[:, :1])
+
+
+def test_images_placed_straight_from_memory_equal_those_placed_after_copying(images):
+    arrays = Arrays(images, torch.arange(40)).part(torch.arange(39, -1, -2))
+    indices = torch.tensor([0, 19, 3, 3, 11])  # the last image, which a shift takes beyond the memory, and others
+    whole = Arrays(images, torch.arange(40))
+    for place in (Place(COINS[:5]), Place(shift=(SHIFT[0][:5], SHIFT[1][:5])), Place(COINS[:5], SHIFT_OF_5)):
+        assert torch.equal(arrays.placed(indices, place), put_in_a_loop(arrays.gather(indices)[0], place))
+        ends = torch.tensor([0, 39, 0, 39, 20])
+        assert torch.equal(whole.placed(ends, place), put_in_a_loop(images[ends], place))
 
 
 @pytest.mark.parametrize("first", [Place(COINS), Place(shift=SHIFT), Place(COINS, SHIFT)])
