@@ -1,14 +1,18 @@
 """`fit` with everything on, against a bare loop on resident data and against the usual Lightning script.
 
-Each epoch of `fit` is followed by one of the bare loop, in the same process, on the same images, with the same network
-and optimizer. The bare loop counts the same loss and accuracy. "Everything on" is what `python -m lit_cnn fit` has:
-metrics, CSV and TensorBoard, the progress bar, checkpoints.
+Each epoch of `fit` is followed by one of the other, in the same process, on images of the same size, with the same
+network and optimizer. The bare loop counts the same loss and accuracy. "Everything on" is what
+`python -m lit_cnn fit` has: metrics, CSV and TensorBoard, the progress bar, checkpoints. Of the VGG it is the fast
+settings that are compared with the usual script, `overlays/fast_cpu`: bfloat16.
 """
 
 import contextlib
 import io
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -27,13 +31,13 @@ from scripts.benchmarks.timing import seconds, spread
 
 BATCH = 64
 SGD = {"lr": 0.01, "optimizer": "SGD", "optimizer_args": {"momentum": 0.5}}
-# Network, dataset, share of its training images, and whether the usual script is timed too.
-CASES: dict[str, tuple[type[LitClassifier], str, float, bool]] = {
-    "MLP on MNIST": (LitMLP, "mnist", 1.0, True),
-    "CNN on MNIST": (LitCNN, "mnist", 0.5, False),
-    "small net on CIFAR-10": (LitLeNet, "cifar10", 0.5, True),
-    "VGG on CIFAR-10": (LitVGG, "cifar10", 0.05, True),
-    "ResNet-18 on CIFAR-10": (LitResNet, "cifar10", 0.02, False),
+# Network, dataset, share of its training images, and the precision to compare with the usual script, if it is.
+CASES: dict[str, tuple[type[LitClassifier], str, float, str | None]] = {
+    "MLP on MNIST": (LitMLP, "mnist", 1.0, "32-true"),
+    "CNN on MNIST": (LitCNN, "mnist", 0.5, None),
+    "small net on CIFAR-10": (LitLeNet, "cifar10", 0.5, "32-true"),
+    "VGG on CIFAR-10": (LitVGG, "cifar10", 0.05, "bf16-mixed"),
+    "ResNet-18 on CIFAR-10": (LitResNet, "cifar10", 0.02, None),
 }
 THEIR_SHARE = 0.1  # of our training images, in an epoch of the usual script
 
@@ -66,9 +70,9 @@ class BareLoop:
 
 
 class Alternate(Callback):
-    """Times each epoch of a training, and runs something else before each."""
+    """Times each epoch of a training, and has something else timed before each."""
 
-    def __init__(self, other: Any):
+    def __init__(self, other: Callable[[], float]):
         self.other = other
         self.ours: list[float] = []
         self.others: list[float] = []
@@ -78,8 +82,12 @@ class Alternate(Callback):
         """Ends an epoch, with all that was written at its end, and starts the next."""
         if self._start is not None:
             self.ours.append(perf_counter() - self._start)
-        self.others.append(seconds(self.other))
+        self.others.append(self.other())
         self._start = perf_counter()
+
+    def ratios(self) -> list[float]:
+        """Returns how many times longer the other takes, without the first epochs, which warm up."""
+        return [other / ours for other, ours in zip(self.others, self.ours, strict=False)][1:]
 
 
 class UsualModule(LightningModule):
@@ -105,46 +113,62 @@ class UsualModule(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.01, momentum=0.5)
 
 
+class UsualScript:
+    """The usual Lightning script with torchvision's DataLoader, an epoch at a time."""
+
+    def __init__(self, module: LitClassifier, data: Noise, dataset: str, folder: Path):
+        self.n = int(data.n["train"] * THEIR_SHARE)
+        self.module, self.folder = UsualModule(module), folder
+        self.loader = per_image_loader(data, dataset, workers=2, n=self.n, batch_size=BATCH)
+
+    def train(self) -> float:
+        """Returns the seconds of an epoch, the second one, when the workers have started."""
+        clock, logger = Alternate(lambda: 0.0), TensorBoardLogger(self.folder)
+        trainer = Trainer(max_epochs=3, callbacks=[clock], default_root_dir=self.folder, logger=logger)
+        trainer.fit(self.module, self.loader)
+        return clock.ours[1]
+
+
 def measure(repetitions: int = 5) -> dict[str, Any]:
     """Returns for each network the ratios of images per second."""
     found = {}
-    for name, (network, dataset, share, with_usual) in CASES.items():
+    for name, (network, dataset, share, precision) in CASES.items():
         data = Noise(dataset, share, batch_size=BATCH)
+        data.setup("fit")
         settings: dict[str, Any] = {"in_channels": data.in_channels, "image_size": data.image_size} | SGD
-        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
-            data.setup("fit")
-            bare = BareLoop(network(**settings), data)
-            alternate = Alternate(bare.train)
-            with contextlib.redirect_stdout(io.StringIO()):
-                _fit(network(**settings), data, alternate, repetitions + 2, Path(folder))
-            pairs = list(zip(alternate.others, alternate.ours, strict=False))[1:]  # the first warms up
-            found[f"{name}, over a bare loop"] = spread([other / ours for other, ours in pairs]) | {
-                "images/s": round(data.n["train"] * len(pairs) / sum(ours for _, ours in pairs))
-            }
-            if with_usual:
-                found[f"{name}, over the usual script"] = _over_usual(network(**settings), data, dataset, pairs, folder)
+        n = data.n["train"]
+        bare = BareLoop(network(**settings), data)
+        against_bare = _fit(network(**settings), data, partial(seconds, bare.train), repetitions)
+        found[f"{name}, over a bare loop"] = spread(against_bare.ratios()) | _rate(n, against_bare.ours)
+        if precision:
+            with tempfile.TemporaryDirectory() as folder:
+                usual = UsualScript(network(**settings), data, dataset, Path(folder))
+                against_usual = _fit(network(**settings), data, usual.train, repetitions, precision)
+            ratios = [ratio / THEIR_SHARE for ratio in against_usual.ratios()]
+            kind = "" if precision == "32-true" else f" in {precision}"
+            found[f"{name}{kind}, over the usual script"] = spread(ratios, 2) | _rate(n, against_usual.ours)
     return found
 
 
-def _over_usual(module: LitClassifier, data: Noise, dataset: str, pairs: list, folder: str) -> dict[str, float]:
-    n = int(data.n["train"] * THEIR_SHARE)
-    loader = per_image_loader(data, dataset, workers=2, n=n, batch_size=BATCH)
-    alternate = Alternate(lambda: None)
-    with contextlib.redirect_stdout(io.StringIO()):
-        trainer = Trainer(
-            max_epochs=len(pairs) + 2, callbacks=[alternate], default_root_dir=folder, logger=TensorBoardLogger(folder)
-        )
-        trainer.fit(UsualModule(module), loader)
-    theirs = [took / n for took in alternate.ours[1:]]
-    ratios = [usual / (ours / data.n["train"]) for usual, (_, ours) in zip(theirs, pairs, strict=False)]
-    return spread(ratios, 2) | {"images/s, usual": round(len(theirs) / sum(theirs))}
+def _rate(n: int, took: list[float]) -> dict[str, int]:
+    return {"images/s": round(n / median(took))}
 
 
-def _fit(module: LitClassifier, data: Noise, alternate: Alternate, epochs: int, folder: Path) -> None:
-    Trainer(
-        max_epochs=epochs,
-        callbacks=[alternate, Progress(), ModelCheckpoint(filename="last", enable_version_counter=False)],
-        logger=[TensorBoardLogger(folder, name="", version=""), CSVLogger(folder, name="", version="")],
-        default_root_dir=folder,
-        enable_model_summary=False,
-    ).fit(module, data)
+def _fit(
+    module: LitClassifier, data: Noise, other: Callable[[], float], repetitions: int, precision: Any = "32-true"
+) -> Alternate:
+    alternate = Alternate(other)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.redirect_stderr(io.StringIO()),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        Trainer(
+            max_epochs=repetitions + 2,  # the first warms up, the last has no end
+            precision=precision,
+            callbacks=[alternate, Progress(), ModelCheckpoint(filename="last", enable_version_counter=False)],
+            logger=[TensorBoardLogger(folder, name="", version=""), CSVLogger(folder, name="", version="")],
+            default_root_dir=folder,
+            enable_model_summary=False,
+        ).fit(module, data)
+    return alternate
