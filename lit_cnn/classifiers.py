@@ -1,6 +1,7 @@
 """The LightningModule around any network: steps, metrics, optimizer."""
 
 import math
+import os
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from lit_cnn.losses import LossName, build_loss
 from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class
 from lit_cnn.optimizers import build_optimizer, build_scheduler, parameters_to_train
 from lit_cnn.transforms import Preprocess
+from lit_cnn.transforms.draws import key_of
 
 Targets = Int64[Tensor, "b"] | Float[Tensor, "b k"]  # classes, or a share of each class
 Batch = tuple[Float[Tensor, "b c h w"], Targets]
@@ -88,6 +90,7 @@ class LitClassifier(LightningModule):
         self.test_acc_per_class = accuracy_per_class(num_classes)
         self._uncounted: dict[str, list[tuple[Tensor, Tensor]]] = {"train": [], "val": [], "test": []}
         self._unlogged: dict[int, tuple[Tensor, float]] = {}  # loss and learning rate of the steps to log
+        self._counted_before: dict[str, dict[str, Tensor]] = {}
         self.preprocess: Preprocess | None = None
         self.class_names: list[str] = []
         self._build_optimizers(nn.Linear(1, 1), length=100)  # refuses wrong settings now, not later
@@ -142,12 +145,22 @@ class LitClassifier(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns the loss of one batch, and notes it every `log_every_n_steps`."""
+        self._seed_step(batch_idx)
         logits, loss = self.loss_of(*batch)
         self._count(logits, batch[1], "train")
         every = self._trainer.log_every_n_steps if self._trainer else 0  # type: ignore[attr-defined]
         if every and (self.global_step + 1) % every == 0:
             self._unlogged[self.global_step] = loss.detach(), self.trainer.optimizers[0].param_groups[0]["lr"]
         return loss
+
+    def _seed_step(self, batch_idx: int) -> None:
+        """Makes what the network draws, as dropout does, a function of seed, epoch and batch."""
+        seed = os.environ.get("PL_GLOBAL_SEED")  # of seed_everything
+        if seed and self._trainer:
+            key = key_of(int(seed), "network", self.current_epoch, batch_idx, self.global_rank)
+            torch.default_generator.manual_seed(key)
+            if self.device.type == "cuda":
+                torch.cuda.default_generators[self.device.index or 0].manual_seed(key)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs what was noted."""
@@ -255,7 +268,31 @@ class LitClassifier(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": config}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Notes the class and the preprocessing, so that a checkpoint can be loaded by itself."""
+        """Notes what the epoch has counted; and class and preprocessing, for a checkpoint that is loaded by itself."""
+        self.log_noted()
+        self._count_waiting("train")
+        metrics = self.metrics["train_metrics"]
+        checkpoint["train_metrics"] = {
+            name: {state: value.clone() for state, value in metric.metric_state.items()}
+            for name, metric in metrics.items()  # type: ignore[operator]
+        }
         checkpoint["class_path"] = f"{type(self).__module__}.{type(self).__qualname__}"
         if hasattr(self._datamodule, "checkpoint_settings"):
             checkpoint["data"] = self._datamodule.checkpoint_settings()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps what the epoch had counted, for a training that goes on in the middle of it."""
+        self._counted_before = checkpoint.get("train_metrics", {})
+
+    def on_train_start(self) -> None:
+        """Goes on with images and counts where the checkpoint was in the middle of an epoch."""
+        # The Trainer has forgotten the loader's state if its length was asked for before, as schedulers do:
+        # https://github.com/Lightning-AI/pytorch-lightning/issues/20550
+        self.trainer.fit_loop._load_combined_loader_states()
+        if 0 < self.trainer.fit_loop.epoch_loop.batch_progress.current.ready < self.trainer.num_training_batches:
+            for name, states in self._counted_before.items():
+                metric = self.metrics["train_metrics"][name]  # type: ignore[index]
+                metric._update_count = 1  # it has been updated, and may compute
+                for state, value in states.items():
+                    setattr(metric, state, value.to(self.device))
+        self._counted_before = {}

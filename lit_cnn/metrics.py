@@ -37,7 +37,8 @@ class NLL(Metric):
 
     def update(self, logits: Float[Tensor, "b k"], labels: Int64[Tensor, "b"]) -> None:
         """Adds a batch of logits (or of log-probabilities, which are logits too)."""
-        self.total += F.cross_entropy(logits.float(), labels, reduction="sum")
+        # Summed in float64, so that it makes no difference how many batches are counted at once.
+        self.total += F.cross_entropy(logits.float(), labels, reduction="none").sum(dtype=self.total.dtype)
         self.images += len(labels)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> nn.Module:

@@ -125,6 +125,8 @@ class ArrayLoader:
         self.prepare = prepare
         self.device = torch.device(device)
         pixels = arrays.stored_images[:1].numel()
+        self._yielded = {"epoch": 0, "batches": 0}
+        self._resumed: dict[str, int] | None = None
         self._at_once = max(1, GROUP_BYTES // (4 * pixels * sampler.batch_size))
 
     def __len__(self) -> int:
@@ -132,24 +134,37 @@ class ArrayLoader:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         epoch = self.sampler.epoch if self.sampler.training else None
-        for raw, sizes in self._raw_groups():
+        resumed, self._resumed = self._resumed, None
+        first = resumed["batches"] if resumed and resumed["epoch"] == self.sampler.epoch else 0
+        self._yielded = {"epoch": self.sampler.epoch, "batches": first}
+        for raw, sizes in self._raw_groups(first):
             inputs, targets = self.prepare(raw, epoch)
-            yield from zip(inputs.split(sizes), targets.split(sizes), strict=True)
+            for batch in zip(inputs.split(sizes), targets.split(sizes), strict=True):
+                self._yielded["batches"] += 1
+                yield batch
 
-    def _raw_groups(self) -> Iterator[tuple[RawBatch | Selection, list[int]]]:
-        """Yields groups of batches where they are to be prepared, and the sizes of the batches."""
+    def state_dict(self) -> dict[str, int]:
+        """Returns how far the epoch has come, for a checkpoint."""
+        return dict(self._yielded)
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Has the next iteration go on from there, if it is of the same epoch."""
+        self._resumed = state
+
+    def _raw_groups(self, first: int) -> Iterator[tuple[RawBatch | Selection, list[int]]]:
+        """Yields groups of batches where they are to be prepared, from the first one wanted on, and their sizes."""
         at_hand = self.arrays.device.type == self.device.type == "cpu"
         if at_hand and self.arrays.stored_images.numel() > AHEAD_BYTES:
-            yield from ahead(self._gathered, self._groups())
+            yield from ahead(self._gathered, self._groups(first))
             return
-        for indices, sizes in self._groups():
+        for indices, sizes in self._groups(first):
             if at_hand:  # copied by the first that changes them
                 yield Selection(self.arrays, indices), sizes
             else:
                 yield self._moved(self._gathered((indices, sizes))[0]), sizes
 
-    def _groups(self) -> Iterator[tuple[Int64[Tensor, "g"], list[int]]]:
-        order = iter(self.sampler)
+    def _groups(self, first: int) -> Iterator[tuple[Int64[Tensor, "g"], list[int]]]:
+        order = islice(self.sampler, first, None)
         while group := list(islice(order, self._at_once)):
             yield torch.cat(group), [len(part) for part in group]
 

@@ -57,7 +57,8 @@ def measure(repetitions: int = 5) -> dict[str, Any]:
     for name, (network, dataset) in CASES.items():
         data = Noise(dataset, val_size=10_000, batch_size=64, eval_batch_size=BATCH)
         data.setup("fit")
-        module = network(in_channels=data.in_channels, image_size=data.image_size)
+        settings: dict[str, Any] = {"in_channels": data.in_channels, "image_size": data.image_size}
+        module = network(**settings)
         timer = TimeValidation(_bare_loop(module, data))
         with (
             tempfile.TemporaryDirectory() as folder,
