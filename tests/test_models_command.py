@@ -9,7 +9,7 @@ import sys
 import pytest
 import torchvision
 
-from lit_cnn.commands.models import row_of
+from lit_cnn.commands.models import KEPT, row_of
 from lit_cnn.models import ARCHITECTURES
 
 
@@ -78,7 +78,25 @@ def test_help_names_the_verb(lit_cnn):
     assert "--image_size" in lit_cnn("models", "--help").out
 
 
-def test_table_needs_no_lightning():
-    code = "import sys; from lit_cnn.cli import main; main(['models', 'lenet']); print('lightning' in sys.modules)"
+def test_kept_rows_are_those_that_the_networks_give():
+    from scripts.make_model_table import rows
+
+    kept = json.loads(KEPT.read_text())
+    stale = [row["name"] for row, ours in zip(kept, rows(), strict=True) if row != ours]
+    assert stale == [], "python scripts/make_model_table.py writes them anew"
+
+
+def imported_by(*argv):
+    """Returns the modules that the verb imports."""
+    code = f"import sys; from lit_cnn.cli import main; main({['models', *argv]}); print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "False"
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("argv", [["lenet"], ["reznet18"], ["--image_size", "32", "--format", "csv"]], ids=" ".join)
+def test_default_table_needs_no_torch(argv):
+    assert not imported_by(*argv) & {"torch", "numpy", "lightning"}
+
+
+def test_table_for_other_images_needs_no_lightning():
+    assert imported_by("lenet", "--image_size", "64") & {"torch", "lightning"} == {"torch"}

@@ -6,13 +6,14 @@ import fnmatch
 import json
 import sys
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, NoReturn
 
-import torch
-
-from lit_cnn import models
 from lit_cnn.errors import ConfigError, nearest
-from lit_cnn.models import ARCHITECTURES, arithmetic
+
+# The rows for the default settings, by scripts/make_model_table.py: importing torch alone would take two seconds.
+KEPT = Path(__file__).with_name("models.json")
+DEFAULTS: dict[str, Any] = {"image_size": 32, "in_channels": 3, "num_classes": 10, "stem": "auto"}
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,20 @@ def main(argv: list[str]) -> None:
     """
     parser = Parser(prog="python -m lit_cnn models", description=__doc__, allow_abbrev=False)
     parser.add_argument("pattern", nargs="?", default="*", help="names to show, such as 'vgg*_bn' or resnet")
-    parser.add_argument("--image_size", type=_pixels, default=32, help="height and width of the images, in pixels")
-    parser.add_argument("--in_channels", type=_pixels, default=3, help="channels of the images")
-    parser.add_argument("--num_classes", type=_pixels, default=10, help="number of classes")
-    parser.add_argument("--stem", choices=["imagenet", "small", "auto"], default="auto", help="where there is a choice")
+    parser.add_argument("--image_size", type=_pixels, help="height and width of the images, in pixels")
+    parser.add_argument("--in_channels", type=_pixels, help="channels of the images")
+    parser.add_argument("--num_classes", type=_pixels, help="number of classes")
+    parser.add_argument("--stem", choices=["imagenet", "small", "auto"], help="where there is a choice")
     parser.add_argument("--format", choices=["text", "csv", "json"], default="text", help="how to print it")
+    parser.set_defaults(**DEFAULTS)
     given = parser.parse_args(argv)
-    shape = (given.in_channels, given.image_size, given.image_size)
-    rows = [row_of(name, shape, given.num_classes, given.stem) for name in names_like(given.pattern)]
+    kept = {row["name"]: Row(**row) for row in json.loads(KEPT.read_text())}
+    names = names_like(given.pattern, list(kept))
+    if all(getattr(given, key) == value for key, value in DEFAULTS.items()):
+        rows = [kept[name] for name in names]
+    else:
+        shape = (given.in_channels, given.image_size, given.image_size)
+        rows = [row_of(name, shape, given.num_classes, given.stem) for name in names]
     {"text": _print_text, "csv": _print_csv, "json": _print_json}[given.format](rows)
 
 
@@ -75,20 +82,23 @@ def _pixels(text: str) -> int:
     return number
 
 
-def names_like(pattern: str) -> list[str]:
+def names_like(pattern: str, names: list[str]) -> list[str]:
     """Returns the name itself, or else those that a pattern fits or in which a part of a name occurs.
+
+    Args:
+        pattern: A name, a part of one, or a pattern with `*`, `?` or `[`.
+        names: The names of all networks.
 
     Raises:
         ConfigError: If there is none.
     """
-    if pattern in ARCHITECTURES:
+    if pattern in names:
         return [pattern]
     is_part = not set(pattern) & set("*?[")
-    found = [name for name in ARCHITECTURES if fnmatch.fnmatch(name, f"*{pattern}*" if is_part else pattern)]
+    found = [name for name in names if fnmatch.fnmatch(name, f"*{pattern}*" if is_part else pattern)]
     if not found:
         raise ConfigError(
-            f"No network's name is like {pattern!r}.{nearest(pattern, list(ARCHITECTURES))} "
-            f"There are {', '.join(ARCHITECTURES)}."
+            f"No network's name is like {pattern!r}.{nearest(pattern, names)} There are {', '.join(names)}."
         )
     return found
 
@@ -102,7 +112,12 @@ def row_of(name: str, shape: tuple[int, int, int], num_classes: int = 10, stem: 
         num_classes: Number of classes.
         stem: The stem, where there is a choice.
     """
-    entry = ARCHITECTURES[name]
+    import torch
+
+    from lit_cnn import models
+    from lit_cnn.models import arithmetic
+
+    entry = models.ARCHITECTURES[name]
     settings: dict[str, Any] = {"stem": stem} if entry.stems else {}
     try:
         with torch.device("meta"):
