@@ -98,6 +98,7 @@ class LitPreActResNet(LitClassifier):
         num_classes: Number of classes.
         image_size: Height and width of the images, in pixels.
         dropout: Share of what is between the two convolutions of a block that is dropped in training.
+        zero_init_residual: Let every block start as the identity.
         weights: Where to start from: the path of a state dict or checkpoint.
         freeze_body: Train the last layer alone.
         **kwargs: Arguments of LitClassifier.
@@ -110,11 +111,19 @@ class LitPreActResNet(LitClassifier):
         num_classes: int = 10,
         image_size: int | Sequence[int] = 32,
         dropout: float = 0.0,
+        zero_init_residual: bool = False,
         weights: str | None = None,
         freeze_body: bool = False,
         **kwargs: Any,
     ):
         net = PreActResNet(
-            name, in_channels, num_classes, image_size, dropout=dropout, weights=weights, freeze_body=freeze_body
+            name,
+            in_channels,
+            num_classes,
+            image_size,
+            dropout=dropout,
+            zero_init_residual=zero_init_residual,
+            weights=weights,
+            freeze_body=freeze_body,
         )
         super().__init__(net, num_classes, **kwargs)

@@ -39,6 +39,8 @@ class PreActResNet(Pretrained):
         image_size: Height and width of the images, in pixels; one number for both.
         dropout: Share of what is between the two convolutions of a block that is dropped in training; Zagoruyko
             & Komodakis drop 0.3 where they drop.
+        zero_init_residual: Let every block start as the identity, by zeros in the last convolution of its branch,
+            behind which no batch norm scales (Zhang et al. 2019, https://arxiv.org/abs/1901.09321, section 3).
         weights: Where to start from: the path of a state dict or checkpoint.
         freeze_body: Train the last layer alone.
 
@@ -54,6 +56,7 @@ class PreActResNet(Pretrained):
         num_classes: int = 10,
         image_size: int | Sequence[int] = 32,
         dropout: float = 0.0,
+        zero_init_residual: bool = False,
         weights: str | None = None,
         freeze_body: bool = False,
     ):
@@ -73,6 +76,9 @@ class PreActResNet(Pretrained):
         self.norm = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
         self.fc = nn.Linear(channels, num_classes)
         initialise([m for m in self.modules() if isinstance(m, nn.Conv2d)], he=True)
+        for block in self.modules():
+            if zero_init_residual and isinstance(block, PreActBlock):
+                nn.init.zeros_(block.conv2.weight)
         self.start_from(name, weights, freeze_body)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:

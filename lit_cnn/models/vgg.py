@@ -55,8 +55,9 @@ class VGG(Pretrained, torchvision_models.VGG):
             auto, small for images of up to 64 pixels.
         dropout: Share of both hidden layers' output that is dropped in training, with the stem imagenet.
         init: he, He et al.'s 2015 (https://arxiv.org/abs/1502.01852) by a layer's outputs; paper, normal of deviation
-            0.01 with biases of 0, with which networks of more than eight convolutions hardly start without batch norm;
-            or torch, its own default. By default he, but torch for vgg8_bn.
+            0.01 with biases of 0, with which networks of more than eight convolutions hardly start without batch norm
+            (section 3.1 says a variance of 0.01, whose logits come out in millions); or torch, its own default. By
+            default he, but torch for vgg8_bn.
         weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
         freeze_body: Train the last layer alone.
 
