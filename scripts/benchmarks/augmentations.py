@@ -22,6 +22,7 @@ from torchvision.transforms.functional import to_pil_image
 
 from lit_cnn import transforms as ours
 from lit_cnn.transforms.draws import Draws
+from scripts.benchmarks.timing import spread
 
 BATCH = 512  # images that the loader prepares at once, of CIFAR-10's size
 SIZES = {"MNIST": (1, 28, 28), "CIFAR-10": (3, 32, 32)}
@@ -62,21 +63,22 @@ def pca_noise(image: Tensor, components: Tensor, eigenvalues: Tensor) -> Tensor:
     return (image + colour.mul(255)[:, None, None]).clamp(0, 255).to(torch.uint8)
 
 
-def mixup(image: Tensor, partner: Tensor) -> Tensor:
-    """Mixes one image with another."""
+def mixup(image: Tensor, partner: Tensor) -> tuple[Tensor, float]:
+    """Mixes one image with another, and says how much of it is left, for its label."""
     share = np.random.beta(1.0, 1.0)
-    return image * share + partner * (1 - share)
+    return image * share + partner * (1 - share), share
 
 
-def cutmix(image: Tensor, partner: Tensor) -> Tensor:
-    """Puts a box of another image into one."""
+def cutmix(image: Tensor, partner: Tensor) -> tuple[Tensor, float]:
+    """Puts a box of another image into one, and says how much of it is left, for its label."""
     h, w = image.shape[-2:]
     side = np.sqrt(1 - np.random.beta(1.0, 1.0))
     y, x, height, width = np.random.randint(h), np.random.randint(w), int(side * h), int(side * w)
     box = (slice(max(0, y - height // 2), y + height // 2), slice(max(0, x - width // 2), x + width // 2))
     image = image.clone()
     image[:, box[0], box[1]] = partner[:, box[0], box[1]]
-    return image
+    covered = (min(h, box[0].stop) - box[0].start) * (min(w, box[1].stop) - box[1].start)
+    return image, 1 - covered / (h * w)
 
 
 def test_images(size: tuple[int, int, int]) -> Tensor:
@@ -167,11 +169,9 @@ def measure(repetitions: int = 5) -> dict[str, dict[str, float]]:
         both = [(seconds(work, times), seconds(theirs, 1)) for _ in range(repetitions)]
         ratios = [their_time / our_time for our_time, their_time in both]
         results[name] = {
-            "ratio": median(ratios),
-            "min": min(ratios),
-            "max": max(ratios),
-            "ours_per_s": BATCH / median(our_time for our_time, _ in both),
-            "theirs_per_s": BATCH / median(their_time for _, their_time in both),
+            **spread(ratios, 1),
+            "ours_per_s": round(BATCH / median(our_time for our_time, _ in both)),
+            "theirs_per_s": round(BATCH / median(their_time for _, their_time in both)),
         }
     return results
 
@@ -180,9 +180,9 @@ def main() -> None:
     """Prints the table."""
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, batches of {BATCH}")
     for name, row in sorted(measure().items(), key=lambda item: item[1]["ratio"]):
-        spread = f"({row['min']:.1f} to {row['max']:.1f})"
+        ends = f"({row['min']:.1f} to {row['max']:.1f})"
         speeds = f"{row['ours_per_s']:10,.0f}/s against {row['theirs_per_s']:7,.0f}/s"
-        print(f"{name:32} {row['ratio']:6.1f} {spread:18} {speeds}")
+        print(f"{name:32} {row['ratio']:6.1f} {ends:18} {speeds}")
 
 
 if __name__ == "__main__":
