@@ -112,8 +112,19 @@ def given_settings(argv: list[str]) -> list[Setting]:
             flag, equals, value = argument[2:].partition("=")
             follows = argv[i + 1] if i + 1 < len(argv) and not argv[i + 1].startswith("--") else None
             key = flag.removesuffix("+").replace(".init_args", "")
-            settings.append(Setting(key, value if equals else follows, COMMAND_LINE))
+            content = _structure(value if equals else follows)
+            settings.append(Setting(key, content, COMMAND_LINE))
+            settings += [Setting(inner, value, COMMAND_LINE) for inner, value in _flatten(content, key)]
     return settings
+
+
+def _structure(text: str | None) -> Any:
+    """Returns the list or dict that a flag's text stands for, else the text."""
+    try:
+        content = yaml.safe_load(text or "")
+    except yaml.YAMLError:
+        return text
+    return content if isinstance(content, (dict, list)) else text
 
 
 def _flatten(content: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -201,9 +212,12 @@ def _unknown(key: str, settings: list[Setting]) -> str:
 
 
 def _unknown_class(name: str, settings: list[Setting]) -> str:
-    given = next((s for s in settings if _names_class(s, name)), Setting("class_path", name, COMMAND_LINE))
+    unknown = Setting("class_path", name, COMMAND_LINE)
+    given = next((s for s in reversed(settings) if _names_class(s, name)), unknown)
     branch = given.key.removesuffix(".class_path")
     classes = _classes_of(branch)
+    if name in classes:
+        return f"{branch}: {name} ({given.origin}) has to stand in a list: [{name}]."
     known = f" There are {', '.join(classes)}." if classes else ""
     return f"{branch}: there is no class {name} ({given.origin}).{nearest(name, classes)}{known}"
 
@@ -221,7 +235,8 @@ def _wrong_value(key: str, message: str, settings: list[Setting]) -> str:
 
 
 def _names_class(setting: Setting, name: str) -> bool:
-    return setting.value == name or (isinstance(setting.value, dict) and setting.value.get("class_path") == name)
+    value = setting.value
+    return value == name or (isinstance(value, list) and name in value)
 
 
 def _kind(expected: str) -> str:

@@ -9,6 +9,7 @@ import yaml
 
 from lit_cnn import SyntheticDataModule
 from lit_cnn.classifiers import LitClassifier
+from lit_cnn.data.base import ImageDataModule
 
 SMALL = (
     "--data", "SyntheticDataModule", "--data.train_images", "300", "--data.test_images", "103",
@@ -180,6 +181,23 @@ BAD_INPUT = [
     (["--data.batch_size", "5000"], 2, "`batch_size` is 5000, but there are only 3600 training images"),
     (["--data.augment+=RandomFlp"], 2, "there is no class RandomFlp (command line). Did you mean 'RandomFlip'?"),
     (["--data.augment+=RandomFlip", "--data.augment.p", "2"], 2, "RandomFlip's `p` is a probability from 0 to 1"),
+    (["--data.augment", "[RandomFlp]"], 2, "data.augment: there is no class RandomFlp (command line). Did you mean"),
+    (["--data.augment", "RandomCrop"], 2, "RandomCrop (command line) has to stand in a list: [RandomCrop]"),
+    (
+        ["--data.augment", "[{class_path: Cutout, init_args: {fill: pink}}]"],
+        2,
+        "data.augment.fill: pink (command line) is not what is expected here: one of mean, black, noise.",
+    ),
+    (
+        ["--data.augment", "[{class_path: RandomCrop, init_args: {padding: 30}}]"],
+        2,
+        "`padding` of 30 could move a whole image of 28 x 28 pixels out of sight. Use less than 28.",
+    ),
+    (
+        ["--data.augment", "[{class_path: ColorJitter, init_args: {saturation: 0.4, hue: 0.1}}]"],
+        2,
+        "needs images of 3 channels, but these have 1. Leave `saturation` and `hue` at 0.",
+    ),
     (["--data", "MNISTDataModule", "--data.data_dir", "half"], 3, "half/MNIST/raw is incomplete"),
     (["--data", "ImageFolderDataModule", "--data.data_dir", "nowhere"], 3, "There is no folder"),
     (["--ckpt_path", "nowhere"], 4, "There is no checkpoint nowhere"),
@@ -244,6 +262,26 @@ def test_checkpoint_of_another_network_is_refused(lit_cnn, trained):
     outcome = lit_cnn("test", "--model", "LitMLP", *SMALL, "--ckpt_path", trained)
     assert outcome.code == 4
     assert "is of another network than the config's LitMLP" in outcome.err
+
+
+def test_cache_that_cannot_be_written_is_refused_before_training(lit_cnn, image_folder):
+    Path("file").touch()
+    refused = lit_cnn("fit", "--model", "LitMLP", "--data", "ImageFolderDataModule", "--data.data_dir", image_folder,
+                      "--data.batch_size", 8, "--data.cache_dir", "file/cache", "--trainer.max_epochs", 1)  # fmt: skip
+    assert refused.code == 6
+    assert "cannot be used: Not a directory.\n--data.cache_dir says where else it may go" in refused.err
+    assert not list(Path().glob("logs/*/*"))
+
+
+def test_images_that_do_not_fit_the_gpu_are_refused_before_training(lit_cnn, monkeypatch):
+    original = ImageDataModule._brought_to
+    gpu = torch.device("cuda", 0)
+    monkeypatch.setattr(ImageDataModule, "_brought_to", lambda data, _, split: original(data, gpu, split))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (6_000_000, 80_000_000_000))
+    refused = lit_cnn("fit", "--config", "quickstart", "--data.resident", "true")
+    assert refused.code == 2
+    assert "`resident`: the images take 0.00314 GB, but cuda:0 has 0.006 GB free.\nLeave `resident` out" in refused.err
+    assert not list(Path().glob("logs/*/*"))
 
 
 def test_image_folder_without_test_images_is_refused_before_training(lit_cnn, image_folder):

@@ -173,7 +173,7 @@ class ImageDataModule(LightningDataModule):
         free, needed = torch.cuda.mem_get_info(device)[0], arrays.stored_images.numel()
         if needed > free // 2:  # the network needs some too
             raise ConfigError(
-                f"`resident`: the images take {needed / 1e9:.1f} GB, but {device} has {free / 1e9:.1f} GB free.\n"
+                f"`resident`: the images take {needed / 1e9:.3g} GB, but {device} has {free / 1e9:.3g} GB free.\n"
                 "Leave `resident` out: batches are then moved one by one."
             )
         moved = arrays.to(device)
