@@ -14,6 +14,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_cnn import architectures, checkpoints, machine  # noqa: F401  (architectures and modules: known by short names)
+from lit_cnn.callbacks.averaging import forget_averages
 from lit_cnn.callbacks.pictures import Pictures
 from lit_cnn.callbacks.predictions import PredictionWriter
 from lit_cnn.callbacks.progress import Progress
@@ -187,6 +188,7 @@ class LitCLI(LightningCLI):
             )
         if self.config.fit.test_after_fit:
             kept = getattr(self.trainer.checkpoint_callback, "best_model_path", None) or None
+            forget_averages(self.trainer)
             self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=kept, verbose=False)
         self._sum_up()
         _say(f"see    tensorboard --logdir {self._folder.parent.parent}")
@@ -291,6 +293,7 @@ def _quiet() -> None:
         "Found .* in eval mode at the start of training",  # batch norms of a frozen body
         "The dirpath has changed from",  # a test has a folder of its own
         "The number of training batches .* is smaller than the logging interval",  # metrics come by the epoch
+        "You're using the WeightAveraging callback, but loading",  # for a test: its weights are the averages
         "Grad strides do not match bucket view strides",  # DDP on greyscale images; no error, as it says
     ):
         warnings.filterwarnings("ignore", message=message)
