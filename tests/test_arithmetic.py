@@ -1,32 +1,23 @@
 """Layer tables: multiply-adds against torch's counter, receptive fields against gradients and published figures."""
 
 import pytest
-import torch
 from torch import nn
-from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
-from lit_cnn import models
 from lit_cnn.models import ARCHITECTURES
 from lit_cnn.models.arithmetic import Span, layers_of, multiply_adds
-
-
-def on_meta(name, size, **settings):
-    with torch.device("meta"):
-        return models.create(name, in_channels=3, image_size=size, **settings)
+from scripts.verification.fields import large_enough, look
+from scripts.verification.sizes import compare_multiply_adds, on_meta
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_multiply_adds_equal_torchs_own_counter(name):
-    net = on_meta(name, 40)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        net.eval()(torch.zeros(1, 3, 40, 40, device="meta"))
-    assert multiply_adds(net, (3, 40, 40)) == counter.get_total_flops() // 2
+    cell = compare_multiply_adds(name, (3, 40, 40))
+    assert cell.ours == cell.theirs
 
 
 @pytest.mark.parametrize("name", ["alexnet", "inception_v2", "resnet50", "resnet20", "wide_resnet16_4", "mlp"])
 def test_layers_add_up_to_the_network(name):
-    net = on_meta(name, 32)
+    net = on_meta(name, in_channels=3, image_size=32)
     layers = layers_of(net, (3, 32, 32))
     assert sum(layer.multiply_adds for layer in layers) == multiply_adds(net, (3, 32, 32))
     normed = sum(p.numel() for m in net.modules() if isinstance(m, nn.BatchNorm2d) for p in m.parameters())
@@ -49,7 +40,7 @@ PUBLISHED = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_fields_at_the_last_map_are_the_published_ones(name):
     size, pixels = PUBLISHED[name]
-    layers = layers_of(on_meta(name, pixels, stem="imagenet"), (3, pixels, pixels))
+    layers = layers_of(on_meta(name, in_channels=3, image_size=pixels, stem="imagenet"), (3, pixels, pixels))
     assert layers[-1].kind == "Linear"
     first_linear = next(layer for layer in layers if layer.kind == "Linear")
     maps = [layer for layer in layers if len(layer.output) == 3 and layer.output[-1] > 1]
@@ -59,53 +50,27 @@ def test_fields_at_the_last_map_are_the_published_ones(name):
     assert first_linear.field[0].size - (side - 1) * stride == size  # which sees the whole last map
 
 
-def seen(net, images, layer, place):
-    """Returns the first and last row and column of the image that one value of a layer depends on, by its gradient."""
-    kept = []
-    handle = layer.register_forward_hook(lambda *a: kept.append(a[2]))
-    net(images)
-    handle.remove()
-    (gradient,) = torch.autograd.grad(kept[-1][0, :, place, place].sum(), images)
-    rows, columns = gradient.abs().sum(dim=(0, 1)).nonzero().T
-    return [(int(axis.min()), int(axis.max())) for axis in (rows, columns)]
+# Each kind of layer, at a stem that has it; scripts/verify_architectures.py looks at all networks.
+LOOKED_AT = [
+    *(("cnn", None), ("dilated_cnn", None), ("alexnet", "imagenet"), ("zfnet", "small"), ("vgg11_bn", "small")),
+    *(("googlenet", "small"), ("inception_v2", "small"), ("inception_v3", "small"), ("resnet18", "imagenet")),
+    *(("resnext50_32x4d", "small"), ("resnet20", None), ("wide_resnet16_4", None)),
+]
 
 
-BRUTE = {
-    "cnn": 40, "dilated_cnn": 40, "alexnet": 40, "zfnet": 48, "vgg11_bn": 40, "googlenet": 40, "inception_v2": 40,
-    "inception_v3": 40, "resnet18": 40, "resnext50_32x4d": 40, "resnet20": 40, "wide_resnet16_4": 40,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "size"), BRUTE.items())
-def test_receptive_fields_are_where_gradients_arrive(name, size, monkeypatch):
-    layers = layers_of(on_meta(name, size), (3, size, size))
-    # Every path carries a positive gradient: positive weights, no maximum that picks one of its window.
-    net = models.create(name, in_channels=3, image_size=size).double().eval()
-    with torch.no_grad():
-        for key, value in net.state_dict().items():
-            if key.endswith("weight"):
-                value.abs_().clamp_(min=1e-3)
-            elif key.endswith("bias"):
-                value.zero_()
-
-    def average(maps, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
-        return F.avg_pool2d(maps, kernel_size, stride, padding, ceil_mode)
-
-    monkeypatch.setattr(F, "max_pool2d", average)
-    images = torch.rand(1, 3, size, size, dtype=torch.float64, requires_grad=True)
-    modules = dict(net.named_modules())
-    tried = 0
-    for layer in [layer for layer in layers if len(layer.output) == 3][:: max(1, len(layers) // 6)]:
-        if layer.kind == "AdaptiveAvgPool2d":
-            continue
-        place = layer.output[-1] // 2
-        expected = []
-        for span in layer.field:
-            first = span.start + place * span.stride
-            expected.append((max(0, first), min(size, first + span.size) - 1))
-        assert seen(net, images, modules[layer.name], place) == expected, layer.name
-        tried += 1
-    assert tried >= 3
+@pytest.mark.parametrize(("name", "stem"), LOOKED_AT)
+@pytest.mark.parametrize("whole", [True, False], ids=["in the middle", "cut off by the edge"])
+def test_receptive_fields_are_where_gradients_arrive(name, stem, whole):
+    settings = {"stem": stem} if stem else {}
+    size = large_enough(name, **settings) if whole else 40
+    if stem == "imagenet" and not whole:
+        size = 64
+    found = look(name, size, **settings)
+    assert len(found) >= 4
+    for seen in found:
+        assert seen.found == seen.expected, seen.layer.name
+    sizes = [last - first + 1 for first, last in found[-1].found]
+    assert not whole or sizes == [span.size for span in found[-1].layer.field]
 
 
 def test_spans_of_layers_by_hand():

@@ -1,12 +1,10 @@
 """What holds for every network of the catalogue: size, smallest image, a step, and equality with torchvision's."""
 
 import re
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
-import torchvision
 import yaml
 from torch import nn
 
@@ -14,9 +12,11 @@ import lit_cnn as package
 from lit_cnn import models
 from lit_cnn.models import stem as stem_module
 from lit_cnn.models.catalogue import ARCHITECTURES
+from scripts.verification.against_torchvision import compare_runs, compare_state_dicts
+from scripts.verification.sizes import SHARED, compare_parameters, on_meta, parameters_of, reference_of
+from scripts.verification.steps import has_idle_bias
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-SHARED = [name for name in ARCHITECTURES if name in torchvision.models.list_models()]
 WITH_STEMS = [(name, stem) for name, entry in ARCHITECTURES.items() for stem in entry.stems or [None]]
 # Those whose steps take long; every family has one that does not.
 LARGE = {
@@ -30,64 +30,15 @@ def marked(names):
     return [pytest.param(n, marks=pytest.mark.slow) if n in LARGE else n for n in names]
 
 
-def on_meta(name, **settings):
-    with torch.device("meta"):
-        return models.create(name, **settings)
-
-
-def parameters_of(net):
-    return sum(p.numel() for p in net.parameters())
-
-
-def shapes_of(net):
-    return {key: value.shape for key, value in net.state_dict().items()}
-
-
 def test_catalogue_has_what_torchvision_has():
     assert len(SHARED) == 20
     assert all(ARCHITECTURES[name].stems for name in SHARED)
 
 
-@pytest.mark.parametrize("name", SHARED)
-def test_parameters_are_those_that_torchvision_publishes(name):
-    settings = {"aux_logits": False} if name == "googlenet" else {}
-    net = on_meta(name, num_classes=1000, stem="imagenet", **settings)
-    published = next(iter(torchvision.models.get_model_weights(name))).meta["num_params"]
-    assert parameters_of(net) == published
-
-
-# Millions of parameters with ten classes, where the paper gives them, and the place.
-OF_PAPERS = {
-    "resnet20": (0.27, "He et al. 2016, table 6"),
-    "resnet32": (0.46, "He et al. 2016, table 6"),
-    "resnet44": (0.66, "He et al. 2016, table 6"),
-    "resnet56": (0.85, "He et al. 2016, table 6"),
-    "resnet110": (1.7, "He et al. 2016, table 6"),
-    "resnext29_8x64d": (34.4, "Xie et al. 2017, table 7"),
-    "wide_resnet16_4": (2.7, "Zagoruyko & Komodakis 2016, table 4"),
-    "wide_resnet28_10": (36.5, "Zagoruyko & Komodakis 2016, table 4"),
-}
-
-
-@pytest.mark.parametrize("name", OF_PAPERS)
-def test_parameters_are_those_of_the_paper(name):
-    millions, _ = OF_PAPERS[name]
-    digits = len(str(millions).partition(".")[2])
-    assert round(parameters_of(on_meta(name)) / 1e6, digits) == millions
-
-
-def test_parameters_of_networks_without_a_published_figure():
-    convolutions = [(3, 7, 96), (96, 5, 256), (256, 3, 512), (512, 3, 1024), (1024, 3, 512)]
-    zfnet = sum(i * k * k * o + o for i, k, o in convolutions)
-    zfnet += sum(i * o + o for i, o in [(512 * 6 * 6, 4096), (4096, 4096), (4096, 10)])
-    assert parameters_of(on_meta("zfnet", stem="imagenet")) == zfnet == 103_571_594
-
-    def block(i, o):  # two norms, two convolutions, and a shortcut where maps are added
-        return 2 * i + 9 * i * o + 2 * o + 9 * o * o + (i * o if i != o else 0)
-
-    pairs = [(64, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 512), (512, 512)]
-    preact = 27 * 64 + sum(block(*pair) for pair in pairs) + 2 * 512 + 512 * 10 + 10
-    assert parameters_of(on_meta("preact_resnet18")) == preact == 11_172_170
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_parameters_are_those_of_torchvision_or_of_the_paper(name):
+    cell = compare_parameters(name)
+    assert cell.ours == cell.theirs, reference_of(name).source
 
 
 def test_networks_of_the_permutation_question_match_in_size():
@@ -97,42 +48,14 @@ def test_networks_of_the_permutation_question_match_in_size():
 
 @pytest.mark.parametrize("name", SHARED)
 def test_state_dict_has_torchvisions_keys_and_shapes(name):
-    settings = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
-    with torch.device("meta"):
-        theirs = torchvision.models.get_model(name, **settings)
-    assert list(shapes_of(on_meta(name, num_classes=1000, stem="imagenet")).items()) == list(shapes_of(theirs).items())
+    cell = compare_state_dicts(name)
+    assert cell.ours == cell.theirs
 
 
 @pytest.mark.parametrize("name", marked(SHARED))
 def test_logits_loss_and_gradients_equal_torchvisions(name):
-    height = ARCHITECTURES[name].stems["imagenet"]
-    if name == "inception_v3":
-        height = 299  # torchvision's auxiliary head takes no smaller maps in training
-    theirs_too = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
-    torch.manual_seed(3)
-    ours = models.create(name, stem="imagenet")
-    torch.manual_seed(3)
-    theirs = torchvision.models.get_model(name, num_classes=10, **theirs_too)
-    images, labels = torch.randn(2, 3, height, height + 8), torch.tensor([4, 9])
-    torch.manual_seed(4)  # the same dropout
-    if hasattr(ours, "forward_with_aux"):
-        logits, aux = ours.forward_with_aux(images)
-        mine = nn.functional.cross_entropy(logits, labels)
-        mine = mine + 0.3 * sum(nn.functional.cross_entropy(a, labels) for a in aux)
-    else:
-        mine = nn.functional.cross_entropy(ours(images), labels)
-    torch.manual_seed(4)
-    outputs = theirs(images)
-    heads = [outputs] if isinstance(outputs, torch.Tensor) else list(outputs)
-    losses = [nn.functional.cross_entropy(head, labels) for head in heads]
-    other = losses[0] + 0.3 * sum(losses[1:]) if losses[1:] else losses[0]
-    assert torch.equal(mine, other)
-    mine.backward()
-    other.backward()
-    for (key, p), q in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-        assert torch.equal(p.grad, q.grad), key
-    with torch.no_grad():  # the running statistics have moved too
-        assert torch.equal(ours.eval()(images), theirs.eval()(images))
+    cells = compare_runs(name)
+    assert {what: str(cell) for what, cell in cells.items()} == dict.fromkeys(("logits", "loss", "gradients"), "equal")
 
 
 class HalvesNothing(Exception):
@@ -198,13 +121,6 @@ def step(net, images):
         heads = [net(images)]
     sum(head.float().square().sum() for head in heads).backward()
     return heads
-
-
-def has_idle_bias(net, key):
-    """Tells whether this is the bias of a convolution whose mean batch norm takes away again."""
-    layers = list(net.named_modules())
-    following = {key: module for (key, _), (_, module) in pairwise(layers)}
-    return key.endswith(".bias") and isinstance(following.get(key.removesuffix(".bias")), nn.BatchNorm2d)
 
 
 @pytest.mark.parametrize("name", marked(ARCHITECTURES))

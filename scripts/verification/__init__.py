@@ -1,0 +1,1 @@
+"""What `scripts/verify_architectures.py` compares, and the tests with it."""
