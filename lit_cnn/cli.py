@@ -16,6 +16,7 @@ VERBS = {
     "predict": "write a checkpoint's predictions on the test images as a table",
 }
 COMMANDS = {
+    "check": "look at a run before it begins: layers, first loss, gradients, memory and time",
     "models": "tabulate all networks: paper, parameters, multiply-adds, smallest image",
 }
 
@@ -32,6 +33,7 @@ a first run, with no dataset and no network    python -m lit_cnn fit --config qu
 all settings of a verb                         python -m lit_cnn fit --help
 the settings of one model or data module       python -m lit_cnn fit --model.help LitVGG
 a complete config to start from                python -m lit_cnn fit --config quickstart --print_config
+its cost, and whether it can learn at all      python -m lit_cnn check --config quickstart
 a checkpoint's test                            python -m lit_cnn test --config RUN/config.yaml --ckpt_path RUN
 
 exit codes: 0 done, 1 a bug, 2 config, 3 data, 4 checkpoint, 6 disk, 130 interrupted. LIT_CNN_DEBUG=1 shows tracebacks.

@@ -167,14 +167,18 @@ class LitCLI(LightningCLI):
 
     def before_fit(self) -> None:
         """Refuses a run that would end without its test, and says what begins."""
+        self.refuse_missing_test()
+        parameters = sum(p.numel() for p in self.model.parameters())
+        network = f"{type(self.model).__name__} ({parameters:,} parameters)"
+        _say(f"{network} on {self.datamodule.dataset_name}, run {self._folder}")
+
+    def refuse_missing_test(self) -> None:
+        """Refuses a training that would end without its test."""
         if self.config.fit.test_after_fit and not self.datamodule.has_test:
             raise DataError(
                 f"{self.datamodule.dataset_name} has no test images, so that `fit` could not end with a test.\n"
                 "Bring them, or set --test_after_fit false."
             )
-        parameters = sum(p.numel() for p in self.model.parameters())
-        network = f"{type(self.model).__name__} ({parameters:,} parameters)"
-        _say(f"{network} on {self.datamodule.dataset_name}, run {self._folder}")
 
     def after_fit(self) -> None:
         """Tests the best checkpoint once, and sums up."""
@@ -249,8 +253,8 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def run_verb(argv: list[str]) -> None:
-    """Runs one of the Trainer's verbs with its arguments.
+def run_verb(argv: list[str], cli: type[LitCLI] = LitCLI) -> None:
+    """Runs one of the Trainer's verbs with its arguments, as this class does it.
 
     Raises:
         LitCNNError: If a person has to change something first.
@@ -263,7 +267,7 @@ def run_verb(argv: list[str]) -> None:
     machine.keep_memory()
     machine.forget_nvml()
     try:
-        LitCLI(
+        cli(
             LitClassifier,
             ImageDataModule,
             subclass_mode_model=True,

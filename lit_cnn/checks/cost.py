@@ -1,0 +1,90 @@
+"""What a run will need: memory, and time."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils._pytree import tree_leaves
+
+from lit_cnn.checks.trial import FirstSteps
+from lit_cnn.classifiers import LitClassifier
+from lit_cnn.data.base import ImageDataModule
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a run is, and what it takes.
+
+    Attributes:
+        epochs: Passes over the training images; infinite where the run has no end of its own.
+        steps: Batches of an epoch.
+        step: Seconds of a step.
+        images: Validation images.
+        image: Seconds of a validation image.
+    """
+
+    epochs: float
+    steps: int
+    step: float
+    images: int
+    image: float
+
+    @property
+    def training(self) -> float:
+        """Seconds of an epoch's steps."""
+        return self.steps * self.step
+
+    @property
+    def validation(self) -> float:
+        """Seconds of an epoch's validation."""
+        return self.images * self.image
+
+
+def memory_of(module: LitClassifier, optimizer: Optimizer, data: ImageDataModule, first: FirstSteps) -> dict[str, int]:
+    """Returns bytes by what they are for; the optimizer has taken a step."""
+    images = {a.stored_images.data_ptr(): a.stored_images for a in map(data.arrays, ("train", "val"))}
+    return {
+        "parameters": _bytes([*module.net.parameters(), *module.net.buffers()]),
+        "gradients": _bytes([p for p in module.net.parameters() if p.requires_grad]),
+        "optimizer state": _bytes([t for t in tree_leaves(list(optimizer.state.values())) if isinstance(t, Tensor)]),
+        f"activations, {first.images} images": first.activations,
+        "dataset": _bytes(list(images.values())),
+    }
+
+
+def _bytes(tensors: list[Tensor]) -> int:
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def length_of(trainer: Trainer, module: LitClassifier, data: ImageDataModule, step: float) -> Length:
+    """Returns the length of a run whose `fit` has begun, from the time of its steps and that of a few evaluations."""
+    steps = int(trainer.num_training_batches)
+    epochs = trainer.estimated_stepping_batches * trainer.accumulate_grad_batches / steps
+    loader = data.val_dataloader()
+    share = trainer.limit_val_batches
+    if not loader or not share:
+        return Length(epochs, steps, step, 0, 0.0)
+    images = len(data.arrays("val"))
+    if isinstance(share, int):
+        share = min(1.0, share * data.eval_batch_size / images)
+    every = trainer.check_val_every_n_epoch or 1
+    return Length(epochs, steps, step, int(images * share / every), _seconds_per_image(trainer, module, loader))
+
+
+@torch.inference_mode()
+def _seconds_per_image(trainer: Trainer, module: LitClassifier, loader: object, seconds: float = 1.0) -> float:
+    """Returns the time to evaluate an image, from parts of a batch, since whole ones may take minutes on a CPU."""
+    images = next(iter(loader))[0].to(module.device)[:32]  # type: ignore[call-overload]
+    module.eval()
+    with trainer.strategy.precision_plugin.val_step_context():
+        module.evaluate(images).sum().item()  # slower than the others
+        start = now = time.perf_counter()
+        for times in range(1, 51):
+            module.evaluate(images).sum().item()
+            now = time.perf_counter()
+            if now - start > seconds:
+                break
+    return (now - start) / (times * len(images))

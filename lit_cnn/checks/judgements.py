@@ -1,0 +1,110 @@
+"""Judgements on what the first steps came to: pure functions from figures to what a person reads."""
+
+import math
+from dataclasses import dataclass
+
+from lit_cnn.checks.memorise import Attempt
+from lit_cnn.checks.trial import FirstSteps
+
+NEAR = 2.0  # how many times the expected loss the first may be
+
+WHY = {
+    "none": "is not used for the logits: remove it, or use it in `forward`, or freeze it (`requires_grad_(False)`)",
+    "zero": "gets a gradient of 0 at every step: look for weights that are all 0 and ReLUs that are all off",
+    "not finite": "gets a gradient that is no number: look for logarithms and roots of 0, and divisions by it",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        subject: What was looked at.
+        text: What was found, with its figures.
+        remedy: What to change; empty where all is well.
+    """
+
+    subject: str
+    text: str
+    remedy: str = ""
+
+    @property
+    def sound(self) -> bool:
+        """Whether all is well."""
+        return not self.remedy
+
+
+def equal_logits(loss: str, classes: int, value: float) -> str:
+    """Returns what the loss of equal logits is, and why."""
+    if loss == "hinge":  # each wrong class misses the margin of 1 by all of it; their sum is divided by the classes
+        return f"({classes} - 1) / {classes} = {value:.3f}"
+    return f"ln({classes}) = {value:.3f}" if math.isclose(value, math.log(classes), rel_tol=1e-3) else f"{value:.3f}"
+
+
+def judge_batch(found: FirstSteps, classes: int) -> Finding | None:
+    """Judges whether images and logits are what they should be; None where they are."""
+    if not found.finite:
+        text = "the first batch has pixels that are no numbers"
+        return Finding("images", text, "Look at the data module's `mean`, `std` and `transform`.")
+    if found.outputs != classes:
+        text = f"the network returns {found.outputs} logits for {classes} classes"
+        return Finding("logits", text, "Hand its argument `num_classes` on to its last layer.")
+    return None
+
+
+def judge_first_loss(found: FirstSteps, loss: str, classes: int) -> Finding:
+    """Judges the loss of the untrained network by that of equal logits."""
+    equal = equal_logits(loss, classes, found.expected)
+    text = f"{found.first:.3f}; equal logits have {equal}"
+    remedy = "Look at the initial weights, above all the last layer's, and at the scale of the images."
+    if not math.isfinite(found.first):
+        return Finding("first loss", text, remedy)
+    if found.first > NEAR * found.expected:
+        return Finding("first loss", f"{text}, and up to {NEAR:g} times that would be near", remedy)
+    if found.first < found.expected / NEAR:
+        return Finding("first loss", f"{text}: far below, as of weights that were trained before")
+    return Finding("first loss", f"{text}, up to {NEAR:g} times that is near")
+
+
+def judge_losses(found: FirstSteps) -> Finding:
+    """Judges whether the loss stays a number at the run's own learning rate."""
+    n = next((i for i, loss in enumerate(found.losses) if not math.isfinite(loss)), None)
+    if n is not None:
+        return Finding("first steps", f"the loss is no number at step {n + 1}", "Lower `lr`, or raise it by a warm-up.")
+    return Finding("first steps", f"{len(found.losses)} taken, the loss of the last is {found.losses[-1]:.3f}")
+
+
+def judge_gradients(lacking: dict[str, str], trained: int, frozen: int) -> Finding:
+    """Judges whether every trained parameter got a gradient.
+
+    Args:
+        lacking: Those that did not, and why: "none", "zero" or "not finite".
+        trained: How many are trained.
+        frozen: How many are frozen.
+    """
+    kept = f"; {frozen} are frozen" if frozen else ""
+    if not lacking:
+        return Finding("gradients", f"all {trained} trained parameters get one{kept}")
+    names = [name.removeprefix("net.") for name in lacking]  # as the layer table has them
+    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    text = f"{len(names)} of {trained} trained parameters get none that is of use: {shown}"
+    return Finding("gradients", text, f"{names[0]} {WHY[next(iter(lacking.values()))]}.")
+
+
+def judge_attempts(attempts: list[Attempt]) -> Finding:
+    """Judges whether a few images could be learned by heart, or some of them at least."""
+    best = max(attempts, key=lambda a: (a.right, -a.steps))
+    own = attempts[0]
+    text = f"{best.right} of {best.images} images by heart after {best.steps} steps of {best.optimizer}"
+    if best.by_heart and best.own:
+        return Finding("one batch", text)
+    if best.by_heart:
+        return Finding("one batch", f"{text} ({own.optimizer}: {own.right} after {own.steps})")
+    # A network that sees nothing of the images gives all the same answer, so that one class comes out right.
+    if best.right >= best.constant + 0.2 * (best.images - best.constant):
+        return Finding("one batch", f"{text}: it learns, but slowly")
+    text = f"only {text}; one answer for all gets {best.constant}"
+    return Finding(
+        "one batch", text, "The images do not reach the logits. Look at the network's `forward` and weights."
+    )

@@ -1,0 +1,81 @@
+"""Figures as aligned text."""
+
+import math
+from collections.abc import Sequence
+
+from torch import nn
+
+from lit_cnn.checks.cost import Length
+from lit_cnn.models.arithmetic import Layer
+
+NAME_WIDTH = 40
+
+
+def table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
+    """Returns rows as aligned columns, those at the positions `right` flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def layer_table(layers: Sequence[Layer], net: nn.Module, image_size: tuple[int, int]) -> str:
+    """Returns a line for each layer: its size, its cost, and what one value of its output sees of the image."""
+    rows = [("layer", "kind", "output", "parameters", "multiply-adds", "sees", "stride", "covers")]
+    for layer in layers:
+        sees, stride, covers = _field(layer, image_size)
+        name = layer.name if len(layer.name) <= NAME_WIDTH else "..." + layer.name[3 - NAME_WIDTH :]
+        costs = (f"{layer.parameters:,}", f"{layer.multiply_adds:,}")
+        rows.append((name, layer.kind, by(layer.output), *costs, sees, stride, covers))
+    total = sum(p.numel() for p in net.parameters())
+    listed = {layer.name: layer.parameters for layer in layers}  # a layer that is used twice has its parameters once
+    others = total - sum(listed.values())
+    if others:
+        rows.append(("others (norms, auxiliary heads)", "", "", f"{others:,}", "", "", "", ""))
+    rows.append(("total", "", "", f"{total:,}", f"{sum(layer.multiply_adds for layer in layers):,}", "", "", ""))
+    return table(rows, right=(2, 3, 4, 5, 6, 7))
+
+
+def _field(layer: Layer, image_size: tuple[int, int]) -> tuple[str, str, str]:
+    if layer.field is None:
+        return "", "", ""
+    shares = [min(1.0, span.size / pixels) for span, pixels in zip(layer.field, image_size, strict=True)]
+    steps = [span.stride for span in layer.field]
+    stride = str(steps[0]) if steps[0] == steps[1] else by(steps)
+    return by([span.size for span in layer.field]), stride, f"{math.prod(shares):.0%}"
+
+
+def by(sizes: Sequence[int]) -> str:
+    """Returns sizes as people write them, such as 3 x 32 x 32."""
+    return " x ".join(map(str, sizes))
+
+
+def memory_table(sizes: dict[str, int]) -> str:
+    """Returns a line for each use of memory, in megabytes, and their sum."""
+    rows = [(what, f"{size / 1e6:,.1f} MB") for what, size in sizes.items()]
+    rows.append(("memory in all", f"{sum(sizes.values()) / 1e6:,.1f} MB"))
+    return table(rows, right=(1,))
+
+
+def time_table(length: Length) -> str:
+    """Returns what training, validation and the whole run take."""
+    epochs = f"{length.epochs:,.4g} epochs of " if math.isfinite(length.epochs) else "per epoch "
+    scale = length.epochs if math.isfinite(length.epochs) else 1.0
+    training, validation = (s * scale for s in (length.training, length.validation))
+    rows = [("training", f"{epochs}{length.steps:,} steps of {duration(length.step)}", duration(training))]
+    if length.images:
+        rows.append(
+            ("validation", f"{epochs}{length.images:,} images of {duration(length.image)}", duration(validation))
+        )
+    rows.append(("time in all", "without the test at the end", duration(training + validation)))
+    return table(rows, right=(2,))
+
+
+def duration(seconds: float) -> str:
+    """Returns a time in the unit that suits it."""
+    for limit, unit, size in ((1e-4, "us", 1e-6), (0.1, "ms", 1e-3), (120, "s", 1), (7200, "min", 60)):
+        if seconds < limit:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds / 3600:,.1f} h"

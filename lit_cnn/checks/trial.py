@@ -1,0 +1,150 @@
+"""A few steps of a run, as `fit` takes them: the losses, the gradients, the memory and the time that they come to."""
+
+import time
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.optim import Optimizer
+
+from lit_cnn.classifiers import Batch, LitClassifier
+
+GRADIENT_STEPS = 5  # a branch that starts at zero lets gradients through from the second step on
+
+
+class Steps:
+    """Takes training steps with the precision, the loss, the clipping and the optimizer of a Trainer's run.
+
+    Args:
+        trainer: A Trainer whose `fit` has begun.
+        module: Its module.
+    """
+
+    def __init__(self, trainer: Trainer, module: LitClassifier):
+        self.trainer, self.module = trainer, module
+        self.optimizer: Optimizer = trainer.optimizers[0]
+        self._state = deepcopy((module.state_dict(), self.optimizer.state_dict()))
+
+    def start_afresh(self) -> None:
+        """Brings weights, statistics and optimizer back to where they were, and sets training mode."""
+        network, optimizer = self._state
+        self.module.load_state_dict(network)
+        self.optimizer.load_state_dict(optimizer)
+        self.module.train()
+
+    def take(self, batch: Batch, optimizer: Optimizer | None = None) -> tuple[Tensor, Tensor]:
+        """Takes one step, by default with the run's optimizer, and returns the logits and the loss before it."""
+        chosen = optimizer or self.optimizer
+        strategy, result = self.trainer.strategy, []
+
+        def closure() -> Tensor:
+            with strategy.precision_plugin.train_step_context():
+                logits, loss = self.module.loss_of(*strategy.precision_plugin.convert_input(batch))
+            result[:] = [logits.detach(), loss.detach()]
+            chosen.zero_grad()
+            strategy.backward(loss, chosen)
+            return loss
+
+        strategy.optimizer_step(chosen, closure, model=self.module)
+        return result[0], result[1]
+
+
+@dataclass
+class FirstSteps:
+    """What the first steps on training batches came to.
+
+    Attributes:
+        images: Images in a batch.
+        finite: Whether all pixels of the first batch are numbers.
+        outputs: Logits for each image.
+        first: Loss of the untrained network, without those of auxiliary heads.
+        expected: The same loss where all logits are equal.
+        losses: What was minimised at each step, with auxiliary heads.
+        lacking: The trained parameters that got no gradient, and why: "none", "zero", "not finite".
+        activations: Bytes that the forward pass of a batch keeps for the backward pass.
+        seconds: Time of a step, with that of bringing its batch.
+    """
+
+    images: int
+    finite: bool
+    outputs: int = 0
+    first: float = float("nan")
+    expected: float = float("nan")
+    losses: list[float] = field(default_factory=list)
+    lacking: dict[str, str] = field(default_factory=dict)
+    activations: int = 0
+    seconds: float = float("nan")
+
+
+def take_first_steps(steps: Steps, batches: Iterable[Batch], seconds: float = 3.0) -> FirstSteps:
+    """Takes the first steps of the run on the batches that it will meet, two at the least.
+
+    Args:
+        steps: Where to take them.
+        batches: The training batches, two or more.
+        seconds: For how long to go on.
+    """
+    module, losses = steps.module, []
+    schedulers = [c.scheduler for c in steps.trainer.lr_scheduler_configs if c.interval == "step"]
+    for step, batch in enumerate(batches):
+        if step == 0:
+            batch = (batch[0].clone(), batch[1])  # else it keeps the memory of its whole group
+            found = FirstSteps(len(batch[0]), bool(batch[0].isfinite().all()))
+            kept = ActivationBytes(module)
+            with kept:
+                logits, loss = steps.take(batch)
+            found.activations, found.outputs = kept.total, logits.shape[1]
+            found.first = float(module.loss(logits, batch[1]))
+            found.expected = float(module.loss(torch.zeros_like(logits), batch[1]))
+            found.lacking = {name: "none" for name, p in module.named_parameters() if p.requires_grad}
+            start = time.perf_counter()  # behind the first step, which is slower than the others
+        else:
+            loss = steps.take(batch)[1]
+        losses.append(loss)
+        if step < GRADIENT_STEPS:
+            found.lacking = _still_lacking(module, found.lacking)
+        for scheduler in schedulers:
+            scheduler.step()
+        if step and time.perf_counter() - start > seconds:
+            break
+    found.losses = torch.stack(losses).tolist()  # waits for a GPU
+    found.seconds = (time.perf_counter() - start) / step
+    return found
+
+
+def _still_lacking(net: nn.Module, lacking: dict[str, str]) -> dict[str, str]:
+    parameters = dict(net.named_parameters())
+    why = {}
+    for name in lacking:
+        gradient = parameters[name].grad
+        if gradient is None:
+            why[name] = "none"
+        elif not gradient.isfinite().all():
+            why[name] = "not finite"
+        elif not gradient.any():
+            why[name] = "zero"
+    return why
+
+
+class ActivationBytes(saved_tensors_hooks):
+    """Counts what a forward pass keeps for the backward pass, each memory once; the parameters' own not.
+
+    Attributes:
+        total: Bytes.
+    """
+
+    def __init__(self, net: nn.Module):
+        self.total = 0
+        self._seen = {p.untyped_storage().data_ptr() for p in net.parameters()}
+        super().__init__(self._note, lambda tensor: tensor)
+
+    def _note(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in self._seen:
+            self._seen.add(storage.data_ptr())
+            self.total += storage.nbytes()
+        return tensor

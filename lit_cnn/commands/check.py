@@ -1,0 +1,179 @@
+"""`python -m lit_cnn check`: what a run will cost, and whether its network can learn, before it is trained."""
+
+import copy
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.seed import isolate_rng
+from torch import nn
+from tqdm import tqdm
+
+from lit_cnn.checks import judgements, text
+from lit_cnn.checks.cost import length_of, memory_of
+from lit_cnn.checks.judgements import Finding
+from lit_cnn.checks.memorise import images_to_learn, memorise
+from lit_cnn.checks.trial import Steps, take_first_steps
+from lit_cnn.errors import ConfigError
+from lit_cnn.lightning_cli import LitCLI, run_verb
+from lit_cnn.models.arithmetic import layers_of
+
+HELP = """usage: python -m lit_cnn check [any arguments of fit]
+
+Looks at a run before a minute is spent on it, and leaves nothing behind. It prints
+
+  a layer table   output size, parameters, multiply-adds; what one value sees of the image (the receptive field's
+                  size in pixels, the distance in pixels between neighbours, the share of the image that it covers)
+  findings        of the first training steps, with the run's precision, loss and optimizer: whether the first loss
+                  is near that of equal logits, ln(classes) for cross-entropy; whether every trained parameter gets
+                  a gradient; whether 16 images can be learned by heart, by the run's optimizer or by Adam
+  estimates       memory, and time from timed steps; on one device, and without the test at the end
+  a verdict       "sound" and exit code 0, or what is wrong, what to change, and exit code 2
+
+examples:
+  python -m lit_cnn check --config quickstart
+  python -m lit_cnn check --config configs/resnet18_cifar.yaml --data.data_dir data
+  python -m lit_cnn check --model my_package.LitMine --data CIFAR10DataModule
+
+All settings are those of fit: python -m lit_cnn fit --help
+"""
+
+# What a look needs of a Trainer, in place of what the config says.
+ALONE: dict[str, Any] = {
+    **{"devices": 1, "num_nodes": 1, "strategy": "auto", "fast_dev_run": False, "min_epochs": None, "min_steps": None},
+    **{"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "num_sanity_val_steps": 0},
+}
+
+
+def main(argv: list[str]) -> None:
+    """Checks the run that these arguments of `fit` describe.
+
+    Raises:
+        LitCNNError: If it is not sound, or a setting is wrong.
+    """
+    if "--help" in argv or "-h" in argv:
+        print(HELP)
+        return
+    with _state_kept():
+        run_verb(["fit", *argv], CheckCLI)
+
+
+@contextmanager
+def _state_kept() -> Iterator[None]:
+    """Leaves generators, environment and the precision of products as they were."""
+    precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    try:
+        with isolate_rng(), patch.dict(os.environ):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        torch.backends.cudnn.allow_tf32 = tf32
+
+
+class CheckCLI(LitCLI):
+    """Begins `fit` as ever, and ends it before its first step."""
+
+    def before_instantiate_classes(self) -> None:
+        """Refuses what says nothing of a run's beginning."""
+        if self.config.fit.ckpt_path:
+            raise ConfigError("`check` looks at a run before its first step. Leave --ckpt_path out.")
+        super().before_instantiate_classes()
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Builds the Trainer of the run, with a device for itself and nothing that writes files."""
+        self.inspection = Inspection()
+        given = self._get(self.config_init, "trainer", default={})
+        self.compiled, self.model.hparams["compile"] = self.model.hparams["compile"], None
+        return Trainer(**{**given, **ALONE, "callbacks": [self.inspection]})
+
+    def before_fit(self) -> None:
+        """Refuses a run that would end without its test, and prints the layers."""
+        self.refuse_missing_test()
+        data = self.datamodule
+        print(f"{type(self.model).__name__} on {data.dataset_name}: ", end="")
+        print(f"{text.by((data.in_channels, *data.image_size))} pixels, {data.num_classes} classes\n")
+        print(layers_text(self.model.net, (data.in_channels, *data.image_size)), flush=True)
+        if self.compiled:
+            print("\n`compile` is left out, so that times are those without it.")
+
+    def after_fit(self) -> None:
+        """Prints the verdict.
+
+        Raises:
+            ConfigError: If the run is not sound.
+        """
+        findings = self.inspection.findings
+        if not findings:
+            raise ConfigError("No step would be taken: `limit_train_batches`, `max_epochs` or `max_steps` leaves none.")
+        wrong = [f for f in findings if not f.sound]
+        if wrong:
+            more = f" ({len(wrong) - 1} more above)" if wrong[1:] else ""
+            raise ConfigError(f"not sound. {wrong[0].subject}: {wrong[0].text}{more}.\n{wrong[0].remedy}")
+        print("\nsound: train it with the same arguments, python -m lit_cnn fit ...")
+
+
+def layers_text(net: nn.Module, shape: tuple[int, int, int]) -> str:
+    """Returns the layer table, or why there is none; a copy of the network without memory goes through it."""
+    try:
+        layers = layers_of(copy.deepcopy(net).to("meta"), shape)
+    except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:  # values decide its way
+        return f"no layer table: the network does not run on torch's device meta ({_first_line(error)})"
+    return text.layer_table(layers, net, shape[1:])
+
+
+class Inspection(Callback):
+    """Takes steps in the place of `fit`, prints what they come to, and ends it.
+
+    Attributes:
+        findings: What was looked at.
+    """
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Does it all; the Trainer's loop has not begun.
+
+        Raises:
+            ConfigError: If the first batch does not go through the network.
+        """
+        trainer.should_stop = True
+        module: Any = pl_module
+        data, loader = trainer.datamodule, trainer.train_dataloader  # type: ignore[attr-defined]
+        steps = Steps(trainer, module)
+        try:
+            first = take_first_steps(steps, tqdm(chain(loader, loader), "first steps", leave=False, disable=None))
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise ConfigError(
+                f"not sound. The first batch does not go through: {_first_line(error)}\n"
+                "Look at the network's `forward`, the loss and the batch size; LIT_CNN_DEBUG=1 shows where it was."
+            ) from error
+        print(f"\nfirst batch: {first.images} images on {module.device}, precision {trainer.precision}")
+        memory = memory_of(module, steps.optimizer, data, first)
+        self._note(judgements.judge_batch(first, data.num_classes))
+        self._note(judgements.judge_first_loss(first, module.hparams["loss"], data.num_classes))
+        self._note(judgements.judge_losses(first))
+        trained = [p.requires_grad for p in module.parameters()]
+        self._note(judgements.judge_gradients(first.lacking, sum(trained), len(trained) - sum(trained)))
+        if not self.findings[0].sound:  # then nothing can be learned
+            return
+        with tqdm(desc="one batch, by heart", unit=" steps", leave=False, disable=None) as bar:
+            attempts = memorise(steps, images_to_learn(data, module.device), bar.update)
+        self._note(judgements.judge_attempts(attempts))
+        steps.start_afresh()
+        print(f"\n{text.memory_table(memory)}\n")
+        print(text.time_table(length_of(trainer, module, data, first.seconds)), flush=True)
+
+    def _note(self, finding: Finding | None) -> None:
+        if finding is not None:
+            self.findings.append(finding)
+            print(f"{'ok' if finding.sound else 'FAILED':8}{finding.subject:13}{finding.text}", flush=True)
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:150]}"
