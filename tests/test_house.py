@@ -33,7 +33,8 @@ MAY_IMPORT = {
     "architectures": {"classifiers", "models"},
     "checkpoints": {"architectures", "classifiers", "data", "errors", "registry", "transforms"},
     "callbacks": {"data", "plots", "transforms"},
-    "commands": {"errors", "models"},
+    "checks": {"classifiers", "data", "models", "optimizers", "transforms"},
+    "commands": {"checks", "errors", "lightning_cli", "models"},
 }
 
 

@@ -81,10 +81,8 @@ def _seconds_per_image(trainer: Trainer, module: LitClassifier, loader: object, 
     module.eval()
     with trainer.strategy.precision_plugin.val_step_context():
         module.evaluate(images).sum().item()  # slower than the others
-        start = now = time.perf_counter()
-        for times in range(1, 51):
+        done, start = 0, time.perf_counter()
+        while done < 50 and (done == 0 or time.perf_counter() - start < seconds):
             module.evaluate(images).sum().item()
-            now = time.perf_counter()
-            if now - start > seconds:
-                break
-    return (now - start) / (times * len(images))
+            done += 1
+        return (time.perf_counter() - start) / (done * len(images))

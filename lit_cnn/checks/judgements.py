@@ -88,7 +88,7 @@ def judge_gradients(lacking: dict[str, str], trained: int, frozen: int) -> Findi
         return Finding("gradients", f"all {trained} trained parameters get one{kept}")
     names = [name.removeprefix("net.") for name in lacking]  # as the layer table has them
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    text = f"{len(names)} of {trained} trained parameters get none that is of use: {shown}"
+    text = f"{len(names)} of {trained} trained parameters get none: {shown}"
     return Finding("gradients", text, f"{names[0]} {WHY[next(iter(lacking.values()))]}.")
 
 

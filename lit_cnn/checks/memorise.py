@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.modules.dropout import _DropoutNd
 from torch.optim import Adam
 
-from lit_cnn.classifiers import Batch
 from lit_cnn.checks.trial import Steps
+from lit_cnn.classifiers import Batch
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.data.loader import RawBatch
 from lit_cnn.optimizers import parameters_to_train
@@ -71,14 +71,14 @@ def memorise(steps: Steps, batch: Batch, advance: Callable[[], object]) -> list[
                 group["lr"] = lr  # not the start of a warm-up
         else:
             optimizer = Adam(parameters_to_train(steps.module), lr=substitute)
-        for step in range(1, STEPS + 1):
+        taken, right, loss = 0, 0, torch.tensor(0.0)
+        while taken < STEPS and right < BY_HEART * len(batch[1]) and loss.isfinite():
             logits, loss = steps.take(batch, optimizer)
-            advance()
             right = int((logits.argmax(dim=1) == batch[1]).sum())
-            if right >= BY_HEART * len(logits) or not loss.isfinite():
-                break
+            taken += 1
+            advance()
         name = f"{type(optimizer).__name__}, lr {substitute or lr:g}"
-        attempts.append(Attempt(name, step, right, len(logits), constant, substitute is None))
+        attempts.append(Attempt(name, taken, right, len(batch[1]), constant, substitute is None))
         if attempts[-1].by_heart:
             break
     return attempts

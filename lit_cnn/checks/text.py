@@ -1,6 +1,7 @@
 """Figures as aligned text."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 from torch import nn
@@ -50,6 +51,12 @@ def _field(layer: Layer, image_size: tuple[int, int]) -> tuple[str, str, str]:
 def by(sizes: Sequence[int]) -> str:
     """Returns sizes as people write them, such as 3 x 32 x 32."""
     return " x ".join(map(str, sizes))
+
+
+def item(mark: str, subject: str, text: str) -> str:
+    """Returns a line on one subject; what does not fit goes on below."""
+    head = f"{mark:8}{subject:13}"
+    return textwrap.fill(head + text, 100, subsequent_indent=" " * len(head))
 
 
 def memory_table(sizes: dict[str, int]) -> str:

@@ -122,7 +122,7 @@ def layers_text(net: nn.Module, shape: tuple[int, int, int]) -> str:
     try:
         layers = layers_of(copy.deepcopy(net).to("meta"), shape)
     except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:  # values decide its way
-        return f"no layer table: the network does not run on torch's device meta ({_first_line(error)})"
+        return f"no layer table: the network does not run on torch's device meta\n({_first_line(error)})"
     return text.layer_table(layers, net, shape[1:])
 
 
@@ -155,13 +155,13 @@ class Inspection(Callback):
             ) from error
         print(f"\nfirst batch: {first.images} images on {module.device}, precision {trainer.precision}")
         memory = memory_of(module, steps.optimizer, data, first)
-        self._note(judgements.judge_batch(first, data.num_classes))
+        if broken := judgements.judge_batch(first, data.num_classes):  # nothing can be learned from it
+            self._note(broken)
+            return
         self._note(judgements.judge_first_loss(first, module.hparams["loss"], data.num_classes))
         self._note(judgements.judge_losses(first))
         trained = [p.requires_grad for p in module.parameters()]
         self._note(judgements.judge_gradients(first.lacking, sum(trained), len(trained) - sum(trained)))
-        if not self.findings[0].sound:  # then nothing can be learned
-            return
         with tqdm(desc="one batch, by heart", unit=" steps", leave=False, disable=None) as bar:
             attempts = memorise(steps, images_to_learn(data, module.device), bar.update)
         self._note(judgements.judge_attempts(attempts))
@@ -169,11 +169,10 @@ class Inspection(Callback):
         print(f"\n{text.memory_table(memory)}\n")
         print(text.time_table(length_of(trainer, module, data, first.seconds)), flush=True)
 
-    def _note(self, finding: Finding | None) -> None:
-        if finding is not None:
-            self.findings.append(finding)
-            print(f"{'ok' if finding.sound else 'FAILED':8}{finding.subject:13}{finding.text}", flush=True)
+    def _note(self, finding: Finding) -> None:
+        self.findings.append(finding)
+        print(text.item("ok" if finding.sound else "FAILED", finding.subject, finding.text), flush=True)
 
 
 def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:150]}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
