@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from lit_cnn import architectures  # noqa: F401  (makes its classes known)
+from lit_cnn import architectures, checkpoint_io  # noqa: F401  (architectures: makes its classes known)
 from lit_cnn.classifiers import LitClassifier
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import CheckpointError
@@ -13,6 +13,7 @@ from lit_cnn.registry import subclasses_of
 from lit_cnn.transforms import Preprocess
 
 BEST, LAST = "best.ckpt", "last.ckpt"
+NO_OTHER = "There is no valid one beside it. Take a checkpoint of another run, or train anew without --ckpt_path."
 
 
 def find(path: str | Path, first: str = BEST) -> Path:
@@ -42,12 +43,15 @@ def read(path: str | Path) -> dict[str, Any]:
     """
     file = find(path)
     try:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises half a dozen kinds here
-        reason = str(error).strip().splitlines()
-        raise CheckpointError(f"{file} cannot be read as a checkpoint: {reason[0] if reason else error!r}") from error
-    if not isinstance(checkpoint, dict) or "class_path" not in checkpoint or "state_dict" not in checkpoint:
-        raise CheckpointError(f"{file} is not a checkpoint of lit_cnn: it does not name its class.")
+        checkpoint = checkpoint_io.load(file)
+        if not isinstance(checkpoint, dict) or "class_path" not in checkpoint or "state_dict" not in checkpoint:
+            plain = isinstance(checkpoint, dict) and checkpoint and all(map(torch.is_tensor, checkpoint.values()))
+            kind = "it is a plain state dict" if plain else "it does not name its class"
+            raise CheckpointError(f"{file} is not a checkpoint of lit_cnn: {kind}.")
+    except CheckpointError as error:
+        newest = checkpoint_io.newest_valid(file.parent, "class_path")
+        remedy = f"The newest valid one beside it is {newest}: --ckpt_path {newest}" if newest else NO_OTHER
+        raise CheckpointError(f"{error}\n{remedy}") from error
     return checkpoint
 
 

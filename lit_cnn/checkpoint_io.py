@@ -1,0 +1,222 @@
+"""Checkpoints as files: written whole or not at all, and read only as they were written.
+
+A checkpoint is the zip archive that torch.save writes, with the archive's SHA-256 as its comment. So it stays one file,
+which can be copied and renamed, and which torch.load reads as ever.
+"""
+
+import hashlib
+import os
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from lightning.fabric.utilities.cloud_io import _is_local_file_protocol
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from lit_cnn.errors import CheckpointError, DiskError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be deleted anyway
+    fcntl = None  # type: ignore[assignment]
+
+PARTIAL = ".partial"
+NAME = b"lit_cnn sha256 "
+COMMENT = len(NAME) + 2 * hashlib.sha256().digest_size
+END, END_MARK, NO_COMMENT = 22, b"PK\5\6", b"\0\0"  # a zip archive's last record; its last two bytes count the comment
+MEGABYTE = 2**20
+
+
+class SafeCheckpointIO(TorchCheckpointIO):
+    """Has a Trainer write each checkpoint whole or not at all, and read none that has changed since.
+
+    The file is written beside its place, brought to the disk, and then put in its place in one step. It carries a
+    checksum, which is verified when it is read. Nothing that a checkpoint holds is ever run.
+
+    Example:
+        >>> from lightning.pytorch import Trainer
+        >>> trainer = Trainer(plugins=[SafeCheckpointIO()], accelerator="cpu", logger=False)
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Writes a checkpoint; to anything but a local disk in Lightning's way.
+
+        Raises:
+            DiskError: If it cannot be written; a file of that name stays as it was.
+        """
+        if _is_local_file_protocol(path):
+            save(checkpoint, path)
+        else:
+            super().save_checkpoint(checkpoint, path, storage_options)
+
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = None) -> dict[str, Any]:
+        """Reads a checkpoint, by `weights_only` whatever is asked for.
+
+        Raises:
+            CheckpointError: If it has changed since it was written, or is none.
+        """
+        if _is_local_file_protocol(path):
+            return load(path, map_location)
+        return super().load_checkpoint(path, map_location, weights_only=True)
+
+
+class _Summed:
+    """A file that takes the checksum of what is written to it, and keeps the error that torch.save would replace."""
+
+    def __init__(self, file: IO[bytes]):
+        self.file = file
+        self.digest = hashlib.sha256()
+        self.error: OSError | None = None
+
+    def write(self, data: memoryview) -> int:
+        try:
+            self.file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+        self.digest.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+def save(content: Any, path: str | Path) -> None:
+    """Writes what torch.save would, so that at any moment the path holds the old file or the new one.
+
+    Raises:
+        DiskError: If it cannot be written; the old file stays.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            _lock(file)
+            summed = _Summed(file)
+            try:
+                torch.save(content, summed)
+            except Exception as error:
+                raise summed.error or error from None
+            file.seek(-len(NO_COMMENT), os.SEEK_END)
+            file.write(_ending(summed.digest.hexdigest()))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        kept = " The one before it stays." if path.exists() else ""
+        raise DiskError(
+            f"{path} cannot be written: {error.strerror}.{kept}\n"
+            "Make room, or choose another folder by --trainer.default_root_dir."
+        ) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def load(path: str | Path, map_location: Any = "cpu") -> Any:
+    """Reads what `save` wrote, or torch.save, running no code that the file may hold.
+
+    Files of torch.save have no checksum of the whole; of them the checksum of each part is verified.
+
+    Raises:
+        CheckpointError: If it has changed since it was written, or is no checkpoint.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            _verify(file)
+            file.seek(0)
+            return torch.load(file, map_location=map_location, weights_only=True)
+    except Exception as error:  # torch and zipfile raise a dozen kinds here
+        reason = (str(error).strip().splitlines() or [repr(error)])[0]
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason}") from error
+
+
+def newest_valid(folder: Path, key: str) -> Path | None:
+    """Returns the checkpoint of a folder that was written last, of those that `load` takes and that have this key."""
+    for path in sorted(folder.glob("*.ckpt"), key=lambda p: p.stat().st_mtime_ns, reverse=True):
+        with suppress(CheckpointError):
+            if key in load(path):
+                return path
+    return None
+
+
+def sweep(folder: Path) -> None:
+    """Deletes what killed processes left half-written in a folder; what is being written now stays."""
+    for partial in folder.glob(f".*{PARTIAL}"):
+        with suppress(OSError), partial.open("rb+") as file:
+            _lock(file)
+            partial.unlink()
+
+
+def probe(folder: Path, size: int) -> None:
+    """Makes sure that a file of `size` bytes can be written into a folder.
+
+    Raises:
+        DiskError: If it cannot.
+    """
+    file = folder / f".probe.{os.getpid()}{PARTIAL}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with file.open("wb") as opened:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(opened.fileno(), 0, max(size, 1))  # takes the room without the time to write
+            opened.write(b"\0")
+            opened.flush()
+            os.fsync(opened.fileno())
+    except OSError as error:
+        raise DiskError(
+            f"{folder}: {error.strerror}, but a checkpoint of this network takes up to {size / 1e6:.1f} MB.\n"
+            "Make room, or choose another folder by --trainer.default_root_dir."
+        ) from error
+    finally:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+def _ending(hexdigest: str) -> bytes:
+    """Returns how a file ends whose archive has this checksum: the length of the comment, and the comment."""
+    return COMMENT.to_bytes(2, "little") + NAME + hexdigest.encode()
+
+
+def _verify(file: IO[bytes]) -> None:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if file.read(4) != b"PK\3\4":
+        raise ValueError("it is no checkpoint, or its beginning is broken.")
+    file.seek(max(0, size - END))
+    end = file.read()
+    if end.startswith(END_MARK) and end.endswith(NO_COMMENT):  # no byte of `_ending` can change so that this holds
+        broken = zipfile.ZipFile(file).testzip()
+        if broken is not None:
+            raise ValueError(f"its part {broken} is broken.")
+        return
+    archive = size - COMMENT - len(NO_COMMENT)  # without the length of the comment, which was 0 when the sum was taken
+    digest = hashlib.sha256()
+    file.seek(0)
+    left = max(0, archive)
+    while left and (chunk := file.read(min(left, MEGABYTE))):
+        digest.update(chunk)
+        left -= len(chunk)
+    digest.update(NO_COMMENT)
+    if file.read() != _ending(digest.hexdigest()):
+        raise ValueError("it is cut off, or was changed after it was written (its checksum differs).")
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Locks a file for as long as it is open and its process lives; raises an OSError where it is locked already."""
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
