@@ -12,13 +12,15 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lit_cnn.data.images import Picture, as_batch
+from lit_cnn.divergence import LossWatch
 from lit_cnn.errors import ConfigError
 from lit_cnn.loop import FewerCalls
 from lit_cnn.losses import LossName, build_loss
 from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class
 from lit_cnn.optimizers import build_optimizer, build_scheduler, parameters_to_train
+from lit_cnn.step_log import StepLog
 from lit_cnn.transforms import Preprocess
-from lit_cnn.transforms.draws import key_of
+from lit_cnn.transforms.draws import seed_generators
 
 Targets = Int64[Tensor, "b"] | Float[Tensor, "b k"]  # classes, or a share of each class
 Batch = tuple[Float[Tensor, "b c h w"], Targets]
@@ -89,8 +91,9 @@ class LitClassifier(LightningModule):
         )
         self.test_acc_per_class = accuracy_per_class(num_classes)
         self._uncounted: dict[str, list[tuple[Tensor, Tensor]]] = {"train": [], "val": [], "test": []}
-        self._unlogged: dict[int, tuple[Tensor, float]] = {}  # loss and learning rate of the steps to log
+        self._step_log = StepLog()
         self._counted_before: dict[str, dict[str, Tensor]] = {}
+        self._loss_watch = LossWatch()
         self.preprocess: Preprocess | None = None
         self.class_names: list[str] = []
         self._build_optimizers(nn.Linear(1, 1), length=100)  # refuses wrong settings now, not later
@@ -99,7 +102,8 @@ class LitClassifier(LightningModule):
         """Compiles the network where that is asked for; in place, so that names in checkpoints stay."""
         for waiting in self._uncounted.values():
             waiting.clear()  # of a run that was interrupted
-        self._unlogged.clear()
+        self._step_log.clear()
+        self._loss_watch.clear()
         if stage == "fit" and self.hparams["compile"]:
             self.net.compile(mode=self.hparams["compile"])
 
@@ -144,44 +148,28 @@ class LitClassifier(LightningModule):
         return [self.class_names[i] for i in self.predict(images).argmax(dim=1).tolist()]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Returns the loss of one batch, and notes it every `log_every_n_steps`."""
-        self._seed_step(batch_idx)
+        """Returns the loss of one batch, and notes it for the log."""
+        trainer, seed = self._trainer, os.environ.get("PL_GLOBAL_SEED")
+        if trainer and seed:  # what the network draws, as dropout does, is a function of seed, epoch and batch
+            seed_generators(self.device, int(seed), "network", trainer.current_epoch, batch_idx, trainer.global_rank)
         logits, loss = self.loss_of(*batch)
         self._count(logits, batch[1], "train")
-        every = self._trainer.log_every_n_steps if self._trainer else 0  # type: ignore[attr-defined]
-        if every and (self.global_step + 1) % every == 0:
-            self._unlogged[self.global_step] = loss.detach(), self.trainer.optimizers[0].param_groups[0]["lr"]
+        if trainer:
+            self._step_log.note(trainer, loss)
+            self._loss_watch.note(trainer, loss, batch_idx)
         return loss
-
-    def _seed_step(self, batch_idx: int) -> None:
-        """Makes what the network draws, as dropout does, a function of seed, epoch and batch."""
-        seed = os.environ.get("PL_GLOBAL_SEED")  # of seed_everything
-        if seed and self._trainer:
-            key = key_of(int(seed), "network", self.current_epoch, batch_idx, self.global_rank)
-            torch.default_generator.manual_seed(key)
-            if self.device.type == "cuda":
-                torch.cuda.default_generators[self.device.index or 0].manual_seed(key)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs what was noted."""
         self.log_noted()
 
     def log_noted(self) -> None:
-        """Logs loss and learning rate of the steps that were noted, each at its step.
+        """Logs loss and learning rate of the steps that were noted."""
+        self._step_log.write(self.trainer)
 
-        Not by `self.log`, which takes several steps' time of a small network, can only log the present step, and
-        reads from the device each time.
-        """
-        if not self._unlogged:
-            return
-        losses = torch.stack([loss for loss, _ in self._unlogged.values()]).tolist()
-        for (step, (_, lr)), loss in zip(self._unlogged.items(), losses, strict=True):
-            for logger in self.loggers:
-                logger.log_metrics({"train/loss": loss, "lr": lr, "epoch": self.current_epoch}, step)
-        for logger in self.loggers:
-            logger.save()
-        self.trainer.callback_metrics.update({"train/loss": torch.tensor(losses[-1]), "lr": torch.tensor(lr)})
-        self._unlogged.clear()
+    def on_validation_start(self) -> None:
+        """Makes sure that there is still something to validate."""
+        self._loss_watch.check(self.trainer)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Counts one batch of the validation images."""
@@ -217,6 +205,7 @@ class LitClassifier(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's accuracy and NLL over the training images, as they were met."""
+        self._loss_watch.check(self.trainer)
         self._log_metrics("train")
 
     def on_validation_epoch_end(self) -> None:
@@ -268,7 +257,13 @@ class LitClassifier(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": config}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Notes what the epoch has counted; and class and preprocessing, for a checkpoint that is loaded by itself."""
+        """Notes what the epoch has counted; and class and preprocessing, for a checkpoint that is loaded by itself.
+
+        Raises:
+            DivergedError: If a loss or a weight is not finite.
+        """
+        self._loss_watch.check(self.trainer)
+        self._loss_watch.check_weights(self.trainer, checkpoint["state_dict"])
         self.log_noted()
         self._count_waiting("train")
         metrics = self.metrics["train_metrics"]

@@ -2,9 +2,11 @@
 
 import errno
 import os
+import signal
 import sys
 import traceback
 from importlib import import_module
+from typing import Any
 
 from lit_cnn import __version__
 from lit_cnn.errors import ConfigError, DiskError, LitCNNError, nearest
@@ -20,7 +22,7 @@ COMMANDS = {
     "models": "tabulate all networks: paper, parameters, multiply-adds, smallest image",
 }
 
-DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
 HELP = f"""usage: python -m lit_cnn VERB [--config CONFIG ...] [--model MODEL] [--data DATA] [--KEY VALUE ...]
 
@@ -36,7 +38,8 @@ a complete config to start from                python -m lit_cnn fit --config qu
 its cost, and whether it can learn at all      python -m lit_cnn check --config quickstart
 a checkpoint's test                            python -m lit_cnn test --config RUN/config.yaml --ckpt_path RUN
 
-exit codes: 0 done, 1 a bug, 2 config, 3 data, 4 checkpoint, 6 disk, 130 interrupted. LIT_CNN_DEBUG=1 shows tracebacks.
+exit codes: 0 done, 1 a bug, 2 config (or too little memory for it), 3 data, 4 checkpoint, 5 diverged, 6 disk or
+permissions, 130 interrupted (Ctrl-C), 143 terminated. LIT_CNN_DEBUG=1 shows tracebacks.
 """
 
 
@@ -47,8 +50,8 @@ def main(argv: list[str] | None = None) -> int:
         argv: The arguments; by default those of the process.
 
     Returns:
-        0 done; 2 config; 3 data; 4 checkpoint; 6 disk or permissions; 130 interrupted; 1 a bug of ours, with
-        its traceback.
+        0 done; 2 config; 3 data; 4 checkpoint; 5 diverged; 6 disk or permissions; 130 interrupted; 143
+        terminated; 1 a bug of ours, with its traceback.
     """
     argv = sys.argv[1:] if argv is None else argv
     try:
@@ -89,9 +92,26 @@ def _fault_of(error: Exception) -> LitCNNError | None:
     """Returns the fault of a person's or a machine's that an error stands for, or None for a bug of ours."""
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
         return DiskError(f"{error.filename or 'The disk'}: {error.strerror}. Make room, or choose another folder.")
+    if _is_out_of_memory(error):
+        where = "The GPU's" if "CUDA" in str(error) else "The"
+        return ConfigError(
+            f"{where} memory is too small for this run: {' '.join(str(error).split())[:150]}\n"
+            "Take a smaller --data.batch_size (and --data.eval_batch_size), or --trainer.precision bf16-mixed."
+        )
     return error if isinstance(error, LitCNNError) else None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch's own class by its name, since importing torch takes seconds; on the CPU it is a plain RuntimeError
+    named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
+    return named or "DefaultCPUAllocator: " in str(error)
+
+
+def _terminated(number: int, frame: Any) -> None:
+    raise SystemExit(128 + number)
 
 
 def run() -> None:
     """Runs the process's command and exits with its code."""
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(main())

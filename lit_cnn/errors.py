@@ -25,6 +25,12 @@ class CheckpointError(LitCNNError):
     exit_code = 4
 
 
+class DivergedError(LitCNNError):
+    """A training whose loss or weights are not finite any more."""
+
+    exit_code = 5
+
+
 class DiskError(LitCNNError):
     """A disk that is full, or a folder that may not be written to."""
 

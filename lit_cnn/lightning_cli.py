@@ -1,8 +1,6 @@
 """The verbs of the Trainer: from arguments to a trained, tested network and a run's folder."""
 
-import logging
 import shutil
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +8,18 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_cnn import architectures, checkpoints, machine  # noqa: F401  (architectures and modules: known by short names)
 from lit_cnn.callbacks.averaging import forget_averages
+from lit_cnn.callbacks.disk import DiskCheck
 from lit_cnn.callbacks.pictures import Pictures
 from lit_cnn.callbacks.predictions import PredictionWriter
 from lit_cnn.callbacks.progress import Progress
 from lit_cnn.callbacks.results import Results
+from lit_cnn.checkpoint_io import SafeCheckpointIO
 from lit_cnn.classifiers import LitClassifier
 from lit_cnn.data import modules  # noqa: F401
 from lit_cnn.data.base import ImageDataModule
@@ -34,7 +35,9 @@ from lit_cnn.parser import (
     refuse_linked,
     refuse_unknown_sections,
 )
+from lit_cnn.quiet import quiet
 from lit_cnn.runs import claim_folder
+from lit_cnn.signals import StopOnSignal
 
 # Settings that change no figure, and would be in the way in a table of runs.
 WITHOUT_EFFECT = ("data_dir", "eval_batch_size")
@@ -138,7 +141,11 @@ class LitCLI(LightningCLI):
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         best = next(c for c in callbacks if isinstance(c, ModelCheckpoint))
-        callbacks.append(self.results)
+        callbacks += [self.results, DiskCheck(), StopOnSignal(self._folder / "checkpoints" / checkpoints.LAST)]
+        plugins = config["plugins"] or []
+        config["plugins"] = plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            plugins.append(SafeCheckpointIO())
         if config["enable_progress_bar"] is not False:
             callbacks.append(Progress())
         if config["enable_checkpointing"] is False:
@@ -197,13 +204,11 @@ class LitCLI(LightningCLI):
         self._sum_up()
         _say(f"see    tensorboard --logdir {self._folder.parent.parent}")
 
-    def after_validate(self) -> None:
-        """Sums up."""
-        self._sum_up()
-
     def after_test(self) -> None:
         """Sums up."""
         self._sum_up()
+
+    after_validate = after_test
 
     def after_predict(self) -> None:
         """Says where the predictions are."""
@@ -230,10 +235,18 @@ class LitCLI(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         try:
             super()._run_subcommand(subcommand)
-        except LitCNNError:
-            if self.trainer.global_step in (0, self._first_step):  # refused before a step was taken: nothing to keep
+        except (LitCNNError, SystemExit, KeyboardInterrupt) as end:
+            if self.trainer.global_step in (0, self._first_step):  # no step was taken: nothing to keep
                 self._give_folder_back()
+            elif not isinstance(end, LitCNNError):
+                self._say_how_to_go_on()
             raise
+
+    def _say_how_to_go_on(self) -> None:
+        verb = "fit" if self.trainer.state.fn == "fit" else "test"  # interrupted in the test after the training
+        if self.subcommand == "fit" and (self._folder / "checkpoints" / checkpoints.LAST).is_file():
+            _say(f"stopped after step {self.trainer.global_step}; to go on:")
+            _say(f"python -m lit_cnn {verb} --config {self._folder}/config.yaml --ckpt_path {self._folder}")
 
     @rank_zero_only
     def _give_folder_back(self) -> None:
@@ -245,7 +258,8 @@ def _refusal(error: BaseException) -> LitCNNError:
     """Returns what a class had to say; the parser wraps it once for each type that it tried."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return error if isinstance(error, LitCNNError) else ConfigError(" ".join(str(error).split()))
+    text = " ".join(str(error).split())
+    return error if isinstance(error, LitCNNError) else ConfigError(machine.explain_devices(text))
 
 
 @rank_zero_only
@@ -263,7 +277,7 @@ def run_verb(argv: list[str], cli: type[LitCLI] = LitCLI) -> None:
     settings = given_settings(argv)
     refuse_unknown_sections(settings)
     refuse_linked(settings)
-    _quiet()
+    quiet()
     machine.keep_memory()
     machine.forget_nvml()
     try:
@@ -283,21 +297,3 @@ def run_verb(argv: list[str], cli: type[LitCLI] = LitCLI) -> None:
         raise ConfigError(explain(str(error), settings)) from error
     except MisconfigurationException as error:
         raise ConfigError(" ".join(str(error).split())) from error
-
-
-def _quiet() -> None:
-    """Silences what Lightning says of things that are as they should be."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # devices it did not find, tips
-    for message in (
-        ".*LeafSpec.*",  # Lightning 2.6 with torch 2.15
-        "Experiment logs directory",  # TensorBoard's files lie where metrics.csv goes
-        "Total length of `list` across ranks is zero",  # no images held out for validation
-        "You requested to overfit but enabled",  # the loader keeps its order then
-        "Found .* in eval mode at the start of training",  # batch norms of a frozen body
-        "The dirpath has changed from",  # a test has a folder of its own
-        "The number of training batches .* is smaller than the logging interval",  # metrics come by the epoch
-        "You're using the WeightAveraging callback, but loading",  # for a test: its weights are the averages
-        "Grad strides do not match bucket view strides",  # DDP on greyscale images; no error, as it says
-    ):
-        warnings.filterwarnings("ignore", message=message)

@@ -29,10 +29,11 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lit_cnn.data.loader import ArrayLoader
+from lit_cnn.signals import StopOnSignal
 
 # Callbacks that go by the clock, by epochs, or by the steps that `_until_something_happens` knows.
 LOGGING = (LearningRateMonitor, DeviceStatsMonitor)
-PATIENT = (*LOGGING, ModelCheckpoint, EarlyStopping, ProgressBar, ModelSummary, Timer)
+PATIENT = (*LOGGING, ModelCheckpoint, EarlyStopping, ProgressBar, ModelSummary, Timer, StopOnSignal)
 
 TRANSFER_HOOKS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
 # What Lightning calls at each batch, of callbacks and module alike, and of the module alone.
@@ -100,7 +101,7 @@ class FewerCalls(Callback):
     def _start_evaluation(self, trainer: Trainer, module: LightningModule, stage: str, loader: Any) -> None:
         hooks = [hook.format(stage) for hook in EVALUATION_HOOKS]
         if (
-            not any(_overrides(c, Callback, hooks) for c in _others(trainer, ProgressBar))
+            not any(_overrides(c, Callback, hooks) for c in _others(trainer, (ProgressBar, StopOnSignal)))
             and not _overrides(module, self.base, (*hooks, f"{stage}_step"))
             and self._is_plain(trainer, module, loader)
         ):

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import sys
 from typing import Literal
 
@@ -35,3 +36,13 @@ def set_matmul_precision(precision: Matmul) -> None:
     """Sets how exact a GPU's float32 products are, those of convolutions too."""
     torch.set_float32_matmul_precision(precision)
     torch.backends.cudnn.allow_tf32 = precision != "highest"
+
+
+def explain_devices(message: str) -> str:
+    """Returns a message of Lightning's, with what this machine has and what to do where it misses devices."""
+    if not re.search(r"supported gpu backend|your machine only has|not available|devices with CPUAccelerator", message):
+        return message
+    gpus = torch.cuda.device_count()
+    found = f"{gpus} GPU{'s' * (gpus != 1)} that torch can use"
+    usable = f" or --trainer.devices {gpus}" if gpus > 1 else ""
+    return f"{message}\nThis machine has {found}. Take --trainer.accelerator auto --trainer.devices auto{usable}."

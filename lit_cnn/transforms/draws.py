@@ -71,6 +71,14 @@ def permutation(n: int, *parts: int | str) -> Int64[Tensor, "n"]:
     return bits.argsort(stable=True)
 
 
+def seed_generators(device: torch.device, *parts: int | str) -> None:
+    """Seeds torch's own generators by a key, for what networks draw themselves."""
+    key = key_of(*parts)
+    torch.default_generator.manual_seed(key)
+    if device.type == "cuda":
+        torch.cuda.default_generators[device.index or 0].manual_seed(key)
+
+
 @dataclass(frozen=True)
 class Draws:
     """The random draws of one batch, one for each image and purpose.

@@ -1,0 +1,286 @@
+"""How runs end that do not end by themselves: signals, full disks, losses that are not finite. Real processes."""
+
+import csv
+import json
+import math
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import lightning.pytorch as L
+import pytest
+import torch
+
+import lit_cnn as library
+from lit_cnn import checkpoint_io
+from lit_cnn.errors import DivergedError
+
+# Imports torch once, and for each line forks a process that runs a command, as `python -m lit_cnn` would.
+LAUNCHER = """
+import json, os, sys
+import lit_cnn.lightning_cli
+from lit_cnn import cli
+for line in sys.stdin:
+    order = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.chdir(order["folder"])
+        if order["user"]:
+            os.setgid(order["user"])
+            os.setuid(order["user"])
+        out = os.open("out.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        sys.argv = ["lit_cnn", *order["argv"]]
+        try:
+            cli.run()
+        except SystemExit as stop:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(stop.code)
+        os._exit(99)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+DATA = (
+    "--model", "LitLeNet", "--data", "SyntheticDataModule", "--data.image_size", "16", "--data.num_classes", "3",
+    "--data.test_images", "60", "--trainer.accelerator", "cpu", "--pictures.enabled", "false",
+)  # fmt: skip
+# Epochs of 16 steps, each with a validation that takes longer; and one epoch that is nearly all steps.
+MOSTLY_VALIDATION = (*DATA, "--data.train_images", "6000", "--data.val_size", "5000", "--data.eval_batch_size", "5",
+                     "--trainer.max_epochs", "8")  # fmt: skip
+MOSTLY_STEPS = (*DATA, "--data.train_images", "20000", "--data.batch_size", "8", "--trainer.max_epochs", "2")
+STEPS = {"validation": 8 * 16, "training": 2 * 18_000 // 8}
+
+
+class Processes:
+    def __init__(self, pipe):
+        self.pipe = pipe
+        self.pid = 0
+
+    def start(self, *argv, user=0, folder="."):
+        self.out = Path(folder) / "out.txt"
+        self.out.unlink(missing_ok=True)
+        order = {"argv": [str(a) for a in argv], "folder": str(Path(folder).absolute()), "user": user}
+        self.pipe.stdin.write(json.dumps(order) + "\n")
+        self.pipe.stdin.flush()
+        self.pid = int(self.pipe.stdout.readline())
+
+    def wait_for_file(self, path, seconds=60.0):
+        stop = time.monotonic() + seconds
+        while not Path(path).exists():
+            assert time.monotonic() < stop, f"no {path}: {self.out.read_text()}"
+            time.sleep(0.005)
+
+    def wait(self):
+        return int(self.pipe.stdout.readline()), self.out.read_text()
+
+    def run(self, *argv, **where):
+        self.start(*argv, **where)
+        return self.wait()
+
+
+@pytest.fixture(scope="module")
+def launcher():
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", LAUNCHER], **pipes) as pipe:
+        yield pipe
+        pipe.stdin.close()
+
+
+@pytest.fixture
+def processes(launcher):
+    return Processes(launcher)
+
+
+@pytest.mark.parametrize("where", ["validation", "training"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_says_how_to_go_on(processes, number, code, where):
+    rng = random.Random(f"{number} {where}")
+    settings = MOSTLY_VALIDATION if where == "validation" else MOSTLY_STEPS
+    for attempt in range(3):
+        folder = Path("logs") / f"run{attempt}" / "version_0"
+        processes.start("fit", *settings, "--name", f"run{attempt}")
+        processes.wait_for_file(folder / "metrics.csv")  # the first steps are taken
+        time.sleep(rng.uniform(0, 1))
+        os.kill(processes.pid, number)
+        start = time.monotonic()
+        found, out = processes.wait()
+        seconds = time.monotonic() - start
+        print(f"signal {int(number)}, exit {found} after {seconds:.2f} s\n{out}")
+        assert found == code
+        assert seconds < 5
+        assert "Traceback" not in out
+        command = out.splitlines()[-1]
+        assert command == f"python -m lit_cnn fit --config {folder}/config.yaml --ckpt_path {folder}"
+        stopped = int(re.search(r"stopped after step (\d+); to go on:", out)[1])
+        assert checkpoint_io.load(folder / "checkpoints" / "last.ckpt")["global_step"] == stopped
+    found, out = processes.run(*command.split()[3:])
+    assert found == 0, out
+    assert json.loads((folder.with_name("version_1") / "results.json").read_text())["steps"] == STEPS[where]
+
+
+def test_a_validation_that_broke_off_is_made_up_for(processes):
+    settings = (*MOSTLY_VALIDATION, "--trainer.max_epochs", "2", "--trainer.enable_progress_bar", "false")
+    assert processes.run("fit", *settings, "--name", "whole")[0] == 0
+    processes.start("fit", *settings, "--name", "broken")
+    checkpoints = Path("logs/broken/version_0/checkpoints")
+    processes.wait_for_file(checkpoints / "last.ckpt")  # the first epoch's; soon the second validation begins
+    time.sleep(0.15)
+    os.kill(processes.pid, signal.SIGTERM)
+    code, out = processes.wait()
+    assert code == 143
+    loops = checkpoint_io.load(checkpoints / "last.ckpt")["loops"]["fit_loop"]
+    assert loops["epoch_loop.batch_progress"]["current"]["completed"] == 16, "the signal came in the validation"
+    assert processes.run(*out.splitlines()[-1].split()[3:])[0] == 0
+    whole, broken = (
+        json.loads(Path("logs", name, "results.json").read_text()) for name in ("whole/version_0", "broken/version_1")
+    )
+    for name in ("val/acc", "val/nll", "test/nll", "steps", "epochs", "epoch"):
+        assert whole[name] == broken[name], name
+
+
+def test_a_signal_before_the_first_step_leaves_nothing(processes):
+    processes.start("fit", *MOSTLY_VALIDATION, "--data.train_images", "200000")
+    time.sleep(0.3)
+    os.kill(processes.pid, signal.SIGTERM)
+    code, out = processes.wait()
+    assert code == 143
+    assert "Traceback" not in out
+    assert not list(Path().glob("logs/*/*"))
+
+
+def test_two_signals_end_a_run_at_once(processes):
+    processes.start("fit", *MOSTLY_STEPS)
+    processes.wait_for_file("logs/LitLeNet/version_0/metrics.csv")
+    for _ in range(2):
+        os.kill(processes.pid, signal.SIGINT)
+    code, out = processes.wait()
+    assert code == 130, out
+    assert "Traceback" not in out
+
+
+DIVERGES = (*DATA, "--data.train_images", "300", "--data.batch_size", "8", "--trainer.max_epochs", "3",
+            "--model.optimizer", "SGD", "--model.optimizer_args", "{momentum: 0.999}")  # fmt: skip
+
+
+@pytest.mark.parametrize("lr", [30, 1e30])
+def test_the_first_loss_that_is_not_finite_is_named(lit_cnn, lr):
+    outcome = lit_cnn("fit", *DIVERGES, "--model.lr", lr, "--trainer.log_every_n_steps", 1)
+    print(outcome.err)
+    assert outcome.code == 5
+    (folder,) = Path("logs/LitLeNet").iterdir()
+    with (folder / "metrics.csv").open() as file:
+        losses = [(int(r["step"]), float(r["train/loss"])) for r in csv.DictReader(file) if r["train/loss"]]
+    step, loss = next((step, loss) for step, loss in losses if not math.isfinite(loss))
+    batches = math.ceil(270 / 8)
+    epoch, batch = step // batches + 1, step % batches + 1
+    named = (
+        f"error: The loss is {loss} at batch {batch} of epoch {epoch}, learning rate {lr:g}. Nothing of it was saved."
+    )
+    assert named in outcome.err
+    assert "Lower --model.lr" in outcome.err
+    for path in folder.rglob("*.ckpt"):
+        weights = checkpoint_io.load(path)["state_dict"].values()
+        assert all(weight.isfinite().all() for weight in weights if weight.is_floating_point())
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    module = library.LitLeNet(num_classes=3, image_size=16)
+    data = library.SyntheticDataModule(num_classes=3, image_size=16, train_images=100)
+    trainer = L.Trainer(max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+                        enable_progress_bar=False, enable_model_summary=False)  # fmt: skip
+    trainer.fit(module, data)
+    with torch.no_grad():
+        list(module.parameters())[-1][1] = float("inf")
+    with pytest.raises(DivergedError, match=r"The weights net\..*bias are not finite at batch 2 of epoch 2"):
+        trainer.save_checkpoint(tmp_path / "x.ckpt")
+    assert not (tmp_path / "x.ckpt").exists()
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of 3 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("mounting takes rights that this user has not")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(path):
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(1000)):
+            pass
+
+
+def test_a_disk_that_fills_up_keeps_the_checkpoint_before(processes, disk):
+    settings = (*MOSTLY_VALIDATION, "--trainer.default_root_dir", disk, "--name", "run")
+    processes.start("fit", *settings)
+    last = disk / "run" / "version_0" / "checkpoints" / "last.ckpt"
+    processes.wait_for_file(last)
+    fill(disk / "other")
+    code, out = processes.wait()
+    print(out)
+    assert code == 6, out
+    assert "No space left on device" in out
+    assert "Traceback" not in out
+    assert checkpoint_io.load(last)["global_step"] >= 16
+    (disk / "other").unlink()
+    folder = last.parents[1]
+    assert processes.run("fit", "--config", folder / "config.yaml", "--ckpt_path", folder)[0] == 0
+
+
+def test_a_full_disk_is_found_before_the_first_step(processes, disk):
+    (disk / "other").write_bytes(bytes(3 * 2**20 - 90_000))
+    code, out = processes.run("fit", *DATA, "--trainer.default_root_dir", disk, "--name", "run")
+    print(out)
+    assert code == 6, out
+    assert "No space left on device, but a checkpoint of this network takes up to 0.2 MB." in out
+    assert "epoch 1" not in out
+    assert "Traceback" not in out
+
+
+def test_a_read_only_disk_is_found_at_once(processes, disk):
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    code, out = processes.run("fit", *DATA, "--trainer.default_root_dir", disk)
+    print(out)
+    assert code == 6, out
+    assert "Read-only file system" in out
+    assert len(out.splitlines()) <= 3
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("flags", [["gpu"], ["cuda", "--trainer.devices", "2"]])
+def test_a_gpu_that_is_not_there_is_answered_with_what_is(lit_cnn, flags):
+    outcome = lit_cnn("fit", *DATA, "--trainer.accelerator", *flags)
+    assert outcome.code == 2, outcome.err
+    assert "This machine has 0 GPUs that torch can use. Take --trainer.accelerator auto" in outcome.err
+    assert len(outcome.err.splitlines()) <= 3
+
+
+def test_too_little_memory_is_answered_with_the_remedy(lit_cnn):
+    outcome = lit_cnn("fit", "--model", "LitMLP", "--model.hidden", "[10000000, 10000000]", *DATA[2:])
+    print(outcome.err)
+    assert outcome.code == 2
+    assert "The memory is too small for this run: " in outcome.err
+    assert "Take a smaller --data.batch_size" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_a_gpu_with_too_little_memory_is_named(lit_cnn, monkeypatch):
+    def too_large(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    monkeypatch.setattr(library.LitLeNet, "training_step", too_large)
+    outcome = lit_cnn("fit", *DATA)
+    assert outcome.code == 2
+    assert "The GPU's memory is too small for this run: CUDA out of memory." in outcome.err
