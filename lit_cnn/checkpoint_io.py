@@ -97,7 +97,7 @@ def save(content: Any, path: str | Path) -> None:
             _lock(file)
             summed = _Summed(file)
             try:
-                torch.save(content, summed)
+                torch.save(content, summed)  # type: ignore[arg-type]
             except Exception as error:
                 raise summed.error or error from None
             file.seek(-len(NO_COMMENT), os.SEEK_END)

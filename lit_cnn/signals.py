@@ -103,7 +103,7 @@ class StopOnSignal(Callback):
         if self._wanted(trainer):
             self._exit()
 
-    on_predict_batch_end = on_test_batch_end
+    on_predict_batch_end = on_test_batch_end  # type: ignore[assignment]
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Exits, if the training ended before it could be stopped."""

@@ -17,6 +17,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -53,12 +54,15 @@ def network_row(name: str) -> list[Cell | str]:
     return [*row, against_torchvision.compare_state_dicts(name), *(runs[k] for k in ("logits", "loss", "gradients"))]
 
 
-def _field(name: str, settings: dict[str, str]) -> Cell | str:
+def _field(name: str, settings: dict[str, Any]) -> Cell | str:
     seen = fields.look(name, fields.large_enough(name, **settings) or 32, **settings)
     if not seen:
         return NONE  # fully connected
     shown = next((s for s in seen if s.expected != s.found), seen[-1])
-    return Cell(*(" x ".join(str(last - first + 1) for first, last in ends) for ends in (shown.expected, shown.found)))
+    expected, found = (
+        " x ".join(str(last - first + 1) for first, last in ends) for ends in (shown.expected, shown.found)
+    )
+    return Cell(expected, found)
 
 
 def step_row(name: str) -> list[Cell | str]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_cnn import checkpoint_io
@@ -26,6 +27,8 @@ class DiskCheck(Callback):
         if trainer.ckpt_path:
             checkpoint_io.sweep(Path(trainer.ckpt_path).parent)
         size = STATES * sum(weight.nbytes for weight in pl_module.state_dict().values())
-        for folder in {Path(c.dirpath) for c in trainer.checkpoint_callbacks if getattr(c, "dirpath", None)}:
+        for folder in {
+            Path(c.dirpath) for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.dirpath
+        }:
             checkpoint_io.sweep(folder)
             checkpoint_io.probe(folder, size)

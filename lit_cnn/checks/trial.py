@@ -39,7 +39,8 @@ class Steps:
     def take(self, batch: Batch, optimizer: Optimizer | None = None) -> tuple[Tensor, Tensor]:
         """Takes one step, by default with the run's optimizer, and returns the logits and the loss before it."""
         chosen = optimizer or self.optimizer
-        strategy, result = self.trainer.strategy, []
+        strategy = self.trainer.strategy
+        result: list[Tensor] = []
 
         def closure() -> Tensor:
             with strategy.precision_plugin.train_step_context():

@@ -144,7 +144,8 @@ class Inspection(Callback):
         """
         trainer.should_stop = True
         module: Any = pl_module
-        data, loader = trainer.datamodule, trainer.train_dataloader  # type: ignore[attr-defined]
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        loader: Any = trainer.train_dataloader
         steps = Steps(trainer, module)
         try:
             first = take_first_steps(steps, tqdm(chain(loader, loader), "first steps", leave=False, disable=None))

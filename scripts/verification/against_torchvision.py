@@ -24,7 +24,8 @@ def compare_state_dicts(name: str) -> Cell:
     ours = on_meta(name, num_classes=1000, stem="imagenet")
     mine, others = ([(key, tuple(v.shape)) for key, v in net.state_dict().items()] for net in (ours, theirs))
     different = [pair for pair in zip(mine, others, strict=False) if pair[0] != pair[1]]
-    return Cell(*(different[0] if different else (len(mine), len(others))), shows_figure=False)
+    found, expected = different[0] if different else (len(mine), len(others))
+    return Cell(found, expected, shows_figure=False)
 
 
 def compare_runs(name: str) -> dict[str, Cell]:
