@@ -12,9 +12,11 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
+from lit_cnn.architectures import family_of
 from lit_cnn.classifiers import LitClassifier
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import ConfigError, nearest
+from lit_cnn.models import ARCHITECTURES
 from lit_cnn.registry import subclasses_of
 from lit_cnn.transforms import Augmentation
 
@@ -208,7 +210,19 @@ def _unknown(key: str, settings: list[Setting]) -> str:
     given = _find(settings, key.lstrip("-"))
     branch, _, leaf = given.key.rpartition(".")
     value = "" if given.value is None else f": {_short(given.value)}"
-    return f"Unknown key {given.key}{value} ({given.origin}).{nearest(leaf, _known_keys(branch))}"
+    remedy = nearest(leaf, _known_keys(branch)) or _where_to_look(branch, leaf, settings)
+    return f"Unknown key {given.key}{value} ({given.origin}).{remedy}"
+
+
+def _where_to_look(branch: str, leaf: str, settings: list[Setting]) -> str:
+    names = [s.value for s in settings if s.key in (branch, f"{branch}.class_path") and isinstance(s.value, str)]
+    if branch not in ("model", "data") or not names:
+        return ""
+    chosen = names[-1].rpartition(".")[2]
+    classes = [c for c in subclasses_of(ImageDataModule if branch == "data" else LitClassifier) if c.__name__ == chosen]
+    if any(leaf in inspect.signature(base).parameters for c in classes for base in c.__mro__ if base is not object):
+        return f" Give it behind --{branch} {names[-1]}."
+    return f" {chosen} does not take it; fit --{branch}.help {names[-1]} names what it takes."
 
 
 def _unknown_class(name: str, settings: list[Setting]) -> str:
@@ -218,6 +232,10 @@ def _unknown_class(name: str, settings: list[Setting]) -> str:
     classes = _classes_of(branch)
     if name in classes:
         return f"{branch}: {name} ({given.origin}) has to stand in a list: [{name}]."
+    if branch == "model" and name.lower() in ARCHITECTURES:
+        family, settings_of = family_of(name.lower())
+        flags = [f"--model {family}", *(f"--model.{key} {value}" for key, value in settings_of.items())]
+        return f"{branch}: there is no class {name} ({given.origin}). Say {' '.join(flags)}."
     known = f" There are {', '.join(classes)}." if classes else ""
     return f"{branch}: there is no class {name} ({given.origin}).{nearest(name, classes)}{known}"
 

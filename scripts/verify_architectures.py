@@ -41,7 +41,7 @@ def network_row(name: str) -> list[Cell | str]:
     stems = ARCHITECTURES[name].stems
     row: list[Cell | str] = [name, sizes.compare_parameters(name), sizes.reference_of(name).source]
     for stem, side in (("small" if stems else None, 32), ("imagenet", 224)):
-        settings = {"stem": stem} if stem else {}
+        settings: dict[str, Any] = {"stem": stem} if stem else {}
         fits = stem is None or stem in stems
         row += (
             [sizes.compare_multiply_adds(name, (3, side, side), **settings), _field(name, settings)]

@@ -26,7 +26,18 @@ def test_command_line_takes_name_and_stem(lit_cnn):
         (["LitResnet"], "Did you mean 'LitResNet'?"),
         (["LitAlexNet", "--model.stem", "imagenet"], "at least 63 pixels, but got 8 x 8. Set `stem: small`"),
         (["LitVGG", "--model.name", "vgg16_bn"], "vgg16_bn with the stem small needs images of at least 17 pixels"),
-        (["LitCIFARResNet", "--model.stem", "small"], "Unknown key model.stem"),
+        (
+            ["LitCIFARResNet", "--model.stem", "small"],
+            "Unknown key model.stem: small (command line). Lit",
+        ),
+        (["LitCIFARResNet", "--model.stem", "small"], "fit --model.help LitCIFARResNet names what it takes."),
+        (["LitResNet", "--model.stem", "cifar"], "is not what is expected here: one of imagenet, small, auto."),
+        (
+            ["resnet18"],
+            "there is no class resnet18 (command line). Say --model LitResNet --model.name resnet18.",
+        ),
+        (["AlexNet"], "model: there is no class AlexNet (command line). Say --model LitAlexNet."),
+        (["LitLeNet", "--data.in_channels", "3"], "Give it behind --data SyntheticDataModule."),
     ],
 )
 def test_wrong_networks_are_refused(lit_cnn, argv, match):

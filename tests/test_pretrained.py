@@ -129,7 +129,7 @@ def test_files_that_hold_no_weights_are_refused(weights, tmp_path):
     (tmp_path / "empty.pth").write_bytes(b"")
     torch.save({"epoch": 3}, tmp_path / "other.pth")
     for file, match in {
-        "cut.pth": "cut.pth cannot be read, it may be cut short",
+        "cut.pth": "cut.pth cannot be read, it may be cut short: .*\nDownload it again, or save",
         "empty.pth": "empty.pth cannot be read, it may be cut short",
         "other.pth": "other.pth holds no state dict",
         "none.pth": "none.pth: there is no such file. Give a file, or torchvision's name",
@@ -170,11 +170,20 @@ def test_command_line_fine_tunes_and_reads_back_without_the_file(lit_cnn, weight
     (tmp_path / "resnet18.pth").rename(tmp_path / "away.pth")
     module = package.load("logs/LitResNet/version_0")
     assert torch.equal(module.net.conv1.weight, weights[0].conv1.weight)
+    away = str(tmp_path / "away.pth")
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "away.pth").read_bytes()[:-5000])
     for settings, match in {
-        ("--model.weights", weights[1]): "there is no such file",
-        ("--model.weights", str(tmp_path / "away.pth"), "--model.name", "resnet34"): "not those of resnet34",
+        (weights[1],): "there is no such file. Give a file, or torchvision's name",
+        (away, "--model.name", "resnet34"): "not those of resnet34",
+        (away, "--model.stem", "small"): "another stem",
+        (
+            away,
+            "--data.in_channels",
+            "1",
+        ): "for images of 3 channels, but these have 1.\nBring images of 3",
+        (str(tmp_path / "cut.pth"),): "cannot be read, it may be cut short",
     }.items():
-        wrong = lit_cnn("fit", *model, *settings, *small)
+        wrong = lit_cnn("fit", *model, *small, "--model.weights", *settings)
         assert (wrong.code, "Traceback" in wrong.err) == (4, False), wrong.err
         assert match in wrong.err
         assert len(wrong.err.splitlines()) <= 3

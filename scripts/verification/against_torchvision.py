@@ -1,5 +1,6 @@
 """Our networks beside torchvision's of the same name: state dict, logits, loss and gradients."""
 
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -23,9 +24,10 @@ def compare_state_dicts(name: str) -> Cell:
         theirs = torchvision.models.get_model(name, **settings)
     ours = on_meta(name, num_classes=1000, stem="imagenet")
     mine, others = ([(key, tuple(v.shape)) for key, v in net.state_dict().items()] for net in (ours, theirs))
-    different = [pair for pair in zip(mine, others, strict=False) if pair[0] != pair[1]]
-    found, expected = different[0] if different else (len(mine), len(others))
-    return Cell(found, expected, shows_figure=False)
+    for one, other in zip_longest(mine, others, fillvalue="nothing"):
+        if one != other:
+            return Cell(one, other)
+    return Cell(len(mine), len(others), shows_figure=False)
 
 
 def compare_runs(name: str) -> dict[str, Cell]:

@@ -29,6 +29,7 @@ def of_tensors(ours: Tensor, theirs: Tensor) -> Cell:
     """Compares two tensors by the values that lie furthest apart; a value that is no number equals nothing."""
     if ours.shape != theirs.shape:
         return Cell(tuple(ours.shape), tuple(theirs.shape), shows_figure=False)
+    ours, theirs = ours.detach(), theirs.detach()
     place = int((ours - theirs).abs().argmax())
     return Cell(float(ours.flatten()[place]), float(theirs.flatten()[place]), shows_figure=False)
 

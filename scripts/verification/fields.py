@@ -88,8 +88,8 @@ class _OneMap(nn.Conv2d):
     """A convolution's window over the mean of all maps, with one map for its output."""
 
     def __init__(self, layer: nn.Conv2d):
-        window: Any = {key: getattr(layer, key) for key in ("kernel_size", "stride", "padding", "dilation")}
-        super().__init__(1, 1, **window, bias=False, dtype=torch.float64, device="cpu")
+        geometry: Any = {key: getattr(layer, key) for key in ("kernel_size", "stride", "padding", "dilation")}
+        super().__init__(1, 1, **geometry, bias=False, dtype=torch.float64, device="cpu")
         nn.init.constant_(self.weight, 1 / self.weight.numel())
 
     def forward(self, maps: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import lit_cnn
+from lit_cnn.architectures import family_of
 from lit_cnn.classifiers import LitClassifier
 from lit_cnn.models import ARCHITECTURES
 
@@ -27,10 +28,8 @@ def settings_for(name: str, shape: tuple[int, int, int]) -> dict[str, Any] | Non
 
 def lit_module(name: str, shape: tuple[int, int, int], **settings: Any) -> LitClassifier:
     """Returns a network in its Lit class."""
-    build: Any = ARCHITECTURES[name].build
-    network = getattr(build, "func", build)
-    named = {"name": name} if network is not build or name == "vgg8_bn" else {}
-    lit_class = getattr(lit_cnn, f"Lit{network.__name__}")
+    family, named = family_of(name)
+    lit_class = getattr(lit_cnn, family)
     return lit_class(in_channels=shape[0], image_size=list(shape[1:]), optimizer="SGD", lr=1e-3, **named, **settings)
 
 
