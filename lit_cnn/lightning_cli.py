@@ -256,7 +256,7 @@ class LitCLI(LightningCLI):
 
 def _refusal(error: BaseException) -> LitCNNError:
     """Returns what a class had to say; the parser wraps it once for each type that it tried."""
-    while error.__cause__ is not None:
+    while error.__cause__ is not None and not isinstance(error, LitCNNError):
         error = error.__cause__
     text = " ".join(str(error).split())
     return error if isinstance(error, LitCNNError) else ConfigError(machine.explain_devices(text))
