@@ -17,7 +17,7 @@ from lit_cnn.optimizers import parameters_to_train
 from lit_cnn.transforms.draws import permutation
 
 IMAGES = 16
-STEPS = 60  # for each optimizer
+STEPS, SUBSTITUTE_STEPS = 30, 60  # for the run's own optimizer, and for each that takes its place
 BY_HEART = 0.9  # share of the images that have to be right
 # Where the run's own optimizer does not manage in so few steps: tiny networks need larger rates than the first, deep
 # ones without batch norm smaller.
@@ -72,7 +72,8 @@ def memorise(steps: Steps, batch: Batch, advance: Callable[[], object]) -> list[
         else:
             optimizer = Adam(parameters_to_train(steps.module), lr=substitute)
         taken, right, loss = 0, 0, torch.tensor(0.0)
-        while taken < STEPS and right < BY_HEART * len(batch[1]) and loss.isfinite():
+        at_most = STEPS if substitute is None else SUBSTITUTE_STEPS
+        while taken < at_most and right < BY_HEART * len(batch[1]) and loss.isfinite():
             logits, loss = steps.take(batch, optimizer)
             right = int((logits.argmax(dim=1) == batch[1]).sum())
             taken += 1
