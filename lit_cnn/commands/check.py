@@ -17,7 +17,7 @@ from tqdm import tqdm
 from lit_cnn.checks import judgements, text
 from lit_cnn.checks.cost import length_of, memory_of
 from lit_cnn.checks.judgements import Finding
-from lit_cnn.checks.memorise import images_to_learn, memorise
+from lit_cnn.checks.memorise import images_to_learn, loss_of_one_answer, memorise
 from lit_cnn.checks.trial import Steps, take_first_steps
 from lit_cnn.errors import ConfigError
 from lit_cnn.lightning_cli import LitCLI, run_verb
@@ -163,9 +163,10 @@ class Inspection(Callback):
         self._note(judgements.judge_losses(first))
         trained = [p.requires_grad for p in module.parameters()]
         self._note(judgements.judge_gradients(first.lacking, sum(trained), len(trained) - sum(trained)))
+        batch = images_to_learn(data, module.device)
         with tqdm(desc="one batch, by heart", unit=" steps", leave=False, disable=None) as bar:
-            attempts = memorise(steps, images_to_learn(data, module.device), bar.update)
-        self._note(judgements.judge_attempts(attempts))
+            attempts = memorise(steps, batch, bar.update)
+        self._note(judgements.judge_attempts(attempts, loss_of_one_answer(module.loss, batch[1], data.num_classes)))
         steps.start_afresh()
         print(f"\n{text.memory_table(memory)}\n")
         print(text.time_table(length_of(trainer, module, data, first.seconds)), flush=True)
