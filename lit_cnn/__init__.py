@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         LitVGG,
         LitZFNet,
     )
+    from lit_cnn.checkpoint_io import SafeCheckpointIO
     from lit_cnn.checkpoints import load
     from lit_cnn.classifiers import LitClassifier
     from lit_cnn.data.base import ImageDataModule
@@ -75,6 +76,7 @@ _HOMES = {
         "LitVGG",
         "LitZFNet",
     ],
+    "lit_cnn.checkpoint_io": ["SafeCheckpointIO"],
     "lit_cnn.checkpoints": ["load"],
     "lit_cnn.classifiers": ["LitClassifier"],
     "lit_cnn.data.base": ["ImageDataModule"],
@@ -150,6 +152,7 @@ __all__ = [
     "RandomRotation",
     "RandomShift",
     "SVHNDataModule",
+    "SafeCheckpointIO",
     "SampleDataModule",
     "SyntheticDataModule",
     "TrivialAugment",

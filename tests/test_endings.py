@@ -1,6 +1,7 @@
 """How runs end that do not end by themselves: signals, full disks, losses that are not finite. Real processes."""
 
 import csv
+import itertools
 import json
 import math
 import os
@@ -52,6 +53,7 @@ for line in sys.stdin:
 DATA = (
     "--model", "LitLeNet", "--data", "SyntheticDataModule", "--data.image_size", "16", "--data.num_classes", "3",
     "--data.test_images", "60", "--trainer.accelerator", "cpu", "--pictures.enabled", "false",
+    "--trainer.max_epochs", "1",
 )  # fmt: skip
 # Epochs of 16 steps, each with a validation that takes longer; and one epoch that is nearly all steps.
 MOSTLY_VALIDATION = (*DATA, "--data.train_images", "6000", "--data.val_size", "5000", "--data.eval_batch_size", "5",
@@ -127,24 +129,28 @@ def test_a_signal_saves_and_says_how_to_go_on(processes, number, code, where):
     assert json.loads((folder.with_name("version_1") / "results.json").read_text())["steps"] == STEPS[where]
 
 
-def test_a_validation_that_broke_off_is_made_up_for(processes):
-    settings = (*MOSTLY_VALIDATION, "--trainer.max_epochs", "2", "--trainer.enable_progress_bar", "false")
-    assert processes.run("fit", *settings, "--name", "whole")[0] == 0
-    processes.start("fit", *settings, "--name", "broken")
-    checkpoints = Path("logs/broken/version_0/checkpoints")
-    processes.wait_for_file(checkpoints / "last.ckpt")  # the first epoch's; soon the second validation begins
-    time.sleep(0.15)
-    os.kill(processes.pid, signal.SIGTERM)
-    code, out = processes.wait()
-    assert code == 143
-    loops = checkpoint_io.load(checkpoints / "last.ckpt")["loops"]["fit_loop"]
-    assert loops["epoch_loop.batch_progress"]["current"]["completed"] == 16, "the signal came in the validation"
-    assert processes.run(*out.splitlines()[-1].split()[3:])[0] == 0
-    whole, broken = (
-        json.loads(Path("logs", name, "results.json").read_text()) for name in ("whole/version_0", "broken/version_1")
-    )
+@pytest.mark.parametrize("step", [30, 900])  # of the validation: 2 in the sanity check, 1000 in the first epoch
+def test_a_validation_that_broke_off_is_made_up_for(lit_cnn, monkeypatch, step):
+    settings = (*MOSTLY_VALIDATION, "--trainer.max_epochs", 2)
+    assert lit_cnn("fit", *settings, "--name", "whole").code == 0
+    steps = itertools.count()
+    count = library.LitClassifier.validation_step
+
+    def terminated(*args):
+        count(*args)
+        if next(steps) == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(library.LitClassifier, "validation_step", terminated)
+    broken = lit_cnn("fit", *settings, "--name", "broken")
+    assert broken.code == 143
+    assert step < next(steps) < 1000
+    command = broken.out.splitlines()[-1]
+    assert lit_cnn(*command.split()[3:]).code == 0
+    runs = ("whole/version_0", "broken/version_1")
+    results = [json.loads(Path("logs", run, "results.json").read_text()) for run in runs]
     for name in ("val/acc", "val/nll", "test/nll", "steps", "epochs", "epoch"):
-        assert whole[name] == broken[name], name
+        assert results[0][name] == results[1][name], name
 
 
 def test_a_signal_before_the_first_step_leaves_nothing(processes):
@@ -168,22 +174,27 @@ def test_two_signals_end_a_run_at_once(processes):
 
 
 DIVERGES = (*DATA, "--data.train_images", "300", "--data.batch_size", "8", "--trainer.max_epochs", "3",
-            "--model.optimizer", "SGD", "--model.optimizer_args", "{momentum: 0.999}")  # fmt: skip
+            "--model.optimizer", "SGD", "--model.scheduler", "ExponentialLR",
+            "--model.scheduler_interval", "step")  # fmt: skip
 
 
-@pytest.mark.parametrize("lr", [30, 1e30])
-def test_the_first_loss_that_is_not_finite_is_named(lit_cnn, lr):
-    outcome = lit_cnn("fit", *DIVERGES, "--model.lr", lr, "--trainer.log_every_n_steps", 1)
+@pytest.mark.parametrize(
+    ("lr", "gamma", "batches_before"), [(1e-3, 3.0, (4, 34)), (1e-6, 1.8, (34, 102)), (1e30, 1, (0, 4))]
+)
+def test_the_first_loss_that_is_not_finite_is_named(lit_cnn, lr, gamma, batches_before):
+    schedule = ("--model.lr", lr, "--model.scheduler_args", f"{{gamma: {gamma}}}")
+    outcome = lit_cnn("fit", *DIVERGES, *schedule, "--trainer.log_every_n_steps", 1)
     print(outcome.err)
     assert outcome.code == 5
     (folder,) = Path("logs/LitLeNet").iterdir()
     with (folder / "metrics.csv").open() as file:
-        losses = [(int(r["step"]), float(r["train/loss"])) for r in csv.DictReader(file) if r["train/loss"]]
-    step, loss = next((step, loss) for step, loss in losses if not math.isfinite(loss))
+        rows = [[float(r[name]) for name in ("step", "train/loss", "lr")] for r in csv.DictReader(file) if r["lr"]]
+    step, loss, rate = next(row for row in rows if not math.isfinite(row[1]))
+    assert batches_before[0] <= step < batches_before[1]
     batches = math.ceil(270 / 8)
-    epoch, batch = step // batches + 1, step % batches + 1
+    epoch, batch = (int(n) + 1 for n in divmod(step, batches))
     named = (
-        f"error: The loss is {loss} at batch {batch} of epoch {epoch}, learning rate {lr:g}. Nothing of it was saved."
+        f"error: The loss is {loss} at batch {batch} of epoch {epoch}, learning rate {rate:g}. Nothing of it was saved."
     )
     assert named in outcome.err
     assert "Lower --model.lr" in outcome.err
