@@ -280,11 +280,13 @@ class LitClassifier(LightningModule):
         self._counted_before = checkpoint.get("train_metrics", {})
 
     def on_train_start(self) -> None:
-        """Goes on with images and counts where the checkpoint was in the middle of an epoch."""
+        """Goes on with images and counts where the checkpoint was in the middle of an epoch, or of its validation."""
         # The Trainer has forgotten the loader's state if its length was asked for before, as schedulers do:
         # https://github.com/Lightning-AI/pytorch-lightning/issues/20550
         self.trainer.fit_loop._load_combined_loader_states()
-        if 0 < self.trainer.fit_loop.epoch_loop.batch_progress.current.ready < self.trainer.num_training_batches:
+        loop = self.trainer.fit_loop.epoch_loop
+        in_the_middle = 0 < loop.batch_progress.current.ready < self.trainer.num_training_batches
+        if in_the_middle or loop.val_loop.restarted_mid_evaluation:
             for name, states in self._counted_before.items():
                 metric = self.metrics["train_metrics"][name]  # type: ignore[index]
                 metric._update_count = 1  # it has been updated, and may compute
