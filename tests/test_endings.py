@@ -140,6 +140,7 @@ def test_a_validation_that_broke_off_is_made_up_for(lit_cnn, monkeypatch, step):
         count(*args)
         if next(steps) == step:
             os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.3)  # until it is looked for again
 
     monkeypatch.setattr(library.LitClassifier, "validation_step", terminated)
     broken = lit_cnn("fit", *settings, "--name", "broken")
