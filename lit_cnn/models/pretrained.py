@@ -110,7 +110,7 @@ def _read(name: str, weights: str) -> State:
     try:
         content = torch.load(weights, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen kinds here
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        reason = (str(error).strip() or repr(error)).splitlines()[0].split(". ")[0]
         raise CheckpointError(
             f"`weights` {weights} cannot be read, it may be cut short: {reason}\n"
             "Download it again, or save the network's `state_dict()` again."
