@@ -105,3 +105,42 @@ def test_statistics_equal_those_of_the_pixels():
 def test_arrays_refuse_labels_of_another_number():
     with pytest.raises(DataError, match="3 images, but 2 labels"):
         Arrays(torch.zeros(3, 1, 2, 2, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64))
+
+
+def evaluated(prepare, n=20, training=False):
+    arrays = Arrays(torch.arange(n, dtype=torch.uint8).reshape(n, 1, 1, 1), torch.arange(n))
+    return ArrayLoader(arrays, BatchOrder(n, 6, training), prepare, keep=True)
+
+
+def test_loader_prepares_the_batches_of_an_evaluation_once():
+    prepared = []
+
+    def prepare(raw, epoch):
+        prepared.append(len(raw.labels))
+        return raw.images.float().add_(0), raw.labels  # add_ counts as a change, which is before they are kept
+
+    loader_ = evaluated(prepare)
+    with torch.inference_mode():
+        first, second = (torch.cat([x for x, _ in loader_]) for _ in range(2))
+    assert first.equal(second)
+    assert sum(prepared) == 20
+    training = evaluated(prepare, training=True)
+    assert not torch.cat([x for x, _ in training]).equal(first)
+    assert len(list(training)) == 4
+    assert sum(prepared) == 60
+
+
+def test_loader_prepares_them_again_after_a_network_worked_in_place():
+    loader_ = evaluated(lambda raw, epoch: (raw.images.float(), raw.labels))
+    with torch.inference_mode():
+        for inputs, _ in loader_:
+            inputs.mul_(-1)
+        assert torch.cat([x for x, _ in loader_]).flatten().tolist() == list(range(20))
+
+
+def test_loader_keeps_nothing_that_is_large(monkeypatch):
+    monkeypatch.setattr(loader, "KEPT_BYTES", 4 * 20 - 1)
+    prepared = []
+    loader_ = evaluated(lambda raw, epoch: (prepared.append(0) or raw.images.float(), raw.labels))
+    assert len(list(loader_)) == len(list(loader_)) == 4
+    assert len(prepared) == 2

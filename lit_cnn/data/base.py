@@ -164,7 +164,8 @@ class ImageDataModule(LightningDataModule):
         frozen = bool(self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
         order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen)
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        return ArrayLoader(self._brought_to(device, split), order, self.transform, device)
+        keep = split == "val"  # the test images come once
+        return ArrayLoader(self._brought_to(device, split), order, self.transform, device, keep)
 
     def _brought_to(self, device: torch.device, split: str) -> Arrays:
         arrays = self._arrays[split]
