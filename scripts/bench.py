@@ -1,6 +1,6 @@
 """Benchmarks, each against what people use otherwise, measured in turn within one run.
 
-    python scripts/bench.py data|augmentations|step|fit|evaluation|memory|scale|startup [--json FILE]
+    python scripts/bench.py data|augmentations|step|fit|evaluation|memory|scale|startup [--only CASE] [--json FILE]
 
 data           images per second over torchvision's DataLoader
 augmentations  each augmentation over its per-image form
@@ -22,6 +22,7 @@ import os
 import platform
 import sys
 import warnings
+from inspect import signature
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("subject", choices=SUBJECTS)
     parser.add_argument("--json", type=Path, help="write the figures there too")
     parser.add_argument("--repetitions", type=int, default=5, help="measurements of each, 5 by default")
+    parser.add_argument("--only", help="only the cases whose names begin so, such as 'VGG'")
     args = parser.parse_args()
 
     import torch
@@ -47,10 +49,15 @@ def main() -> None:
         forget_nvml()
     print(f"{args.subject}: {os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}", flush=True)
     module = importlib.import_module(f"scripts.benchmarks.{args.subject}")
-    found = module.measure(args.repetitions)
-    for name, figures in found.items():
+    only = {"only": args.only} if args.only else {}
+    if only and "only" not in signature(module.measure).parameters:
+        parser.error(f"{args.subject} has no cases to choose among with --only")
+    measured = module.measure(args.repetitions, **only)
+    found = {}
+    for name, figures in measured.items() if isinstance(measured, dict) else measured:
+        found[name] = figures
         items = figures.items() if isinstance(figures, dict) else [("", figures)]
-        print(f"{name:44}", "  ".join(f"{key} {value}".strip() for key, value in items))
+        print(f"{name:44}", "  ".join(f"{key} {value}".strip() for key, value in items), flush=True)
     if args.json:
         args.json.write_text(json.dumps(found, indent=2) + "\n")
 

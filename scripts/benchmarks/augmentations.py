@@ -7,7 +7,7 @@ plain function of one tensor. Both are timed in turn, on images of MNIST's and C
 python -m scripts.benchmarks.augmentations
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from statistics import median
 from time import perf_counter
@@ -156,30 +156,34 @@ def comparisons() -> dict[str, tuple[Callable[[], object], Callable[[], object]]
     return pairs
 
 
-def measure(repetitions: int = 5) -> dict[str, dict[str, float]]:
-    """Returns for each augmentation the ratio of our speed to the per-image form's, and images per second.
+def measure(repetitions: int = 5, only: str = "") -> Iterator[tuple[str, dict[str, float]]]:
+    """Yields for each augmentation the ratio of our speed to the per-image form's, and images per second.
 
     Args:
         repetitions: How often both are timed in turn; `ratio` is the median of the ratios.
+        only: What the names of those to measure begin with.
     """
-    results = {}
     for name, (work, theirs) in comparisons().items():
+        if not name.startswith(only):
+            continue
         work()
         times = max(1, round(seconds(theirs, 1) / seconds(work, 1)))  # for about as long as theirs
         both = [(seconds(work, times), seconds(theirs, 1)) for _ in range(repetitions)]
         ratios = [their_time / our_time for our_time, their_time in both]
-        results[name] = {
-            **spread(ratios, 1),
-            "ours_per_s": round(BATCH / median(our_time for our_time, _ in both)),
-            "theirs_per_s": round(BATCH / median(their_time for _, their_time in both)),
-        }
-    return results
+        yield (
+            name,
+            {
+                **spread(ratios, 1),
+                "ours_per_s": round(BATCH / median(our_time for our_time, _ in both)),
+                "theirs_per_s": round(BATCH / median(their_time for _, their_time in both)),
+            },
+        )
 
 
 def main() -> None:
     """Prints the table."""
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, batches of {BATCH}")
-    for name, row in sorted(measure().items(), key=lambda item: item[1]["ratio"]):
+    for name, row in sorted(measure(), key=lambda item: item[1]["ratio"]):
         ends = f"({row['min']:.1f} to {row['max']:.1f})"
         speeds = f"{row['ours_per_s']:10,.0f}/s against {row['theirs_per_s']:7,.0f}/s"
         print(f"{name:32} {row['ratio']:6.1f} {ends:18} {speeds}")

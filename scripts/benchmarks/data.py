@@ -1,5 +1,6 @@
 """Images per second: lit_cnn's batches against torchvision's dataset and transforms in a DataLoader."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -41,10 +42,9 @@ def per_image_loader(data: Noise, name: str, workers: int, n: int, batch_size: i
     return DataLoader(dataset, batch_size, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
 
 
-def measure(repetitions: int = 5) -> dict[str, Any]:
-    """Returns for each dataset the ratio of the images per second, over the better number of workers."""
-    found: dict[str, Any] = {}
-    for name in ("mnist", "cifar10"):
+def measure(repetitions: int = 5, only: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields for each dataset the ratio of the images per second, over the better number of workers."""
+    for name in filter(lambda name: name.startswith(only), ("mnist", "cifar10")):
         data = Noise(name, batch_size=BATCH, augment=OUR_AUGMENTATIONS[name])
         data.setup("fit")
         theirs = {workers: per_image_loader(data, name, workers, THEIR_IMAGES) for workers in (0, 2)}
@@ -60,10 +60,11 @@ def measure(repetitions: int = 5) -> dict[str, Any]:
                 rates[f"DataLoader, {workers} workers"].append(THEIR_IMAGES / took)
         better = max(rates["DataLoader, 0 workers"], rates["DataLoader, 2 workers"], key=sum)
         ratios = [ours / usual for ours, usual in zip(rates["lit_cnn"], better, strict=True)]
-        found[name] = spread(ratios, 1) | {
-            f"images/s, {what}": round(sorted(each)[len(each) // 2]) for what, each in rates.items()
-        }
-    return found
+        yield (
+            name,
+            spread(ratios, 1)
+            | {f"images/s, {what}": round(sorted(each)[len(each) // 2]) for what, each in rates.items()},
+        )
 
 
 def run_through(loader: Any, passes: int = 1) -> None:

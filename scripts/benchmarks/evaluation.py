@@ -6,7 +6,7 @@ The bare loop has its images normalised in memory, as float32; lit_cnn has bytes
 import contextlib
 import io
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
 
@@ -51,10 +51,11 @@ class TimeValidation(Callback):
             self.others.append(seconds(self.other))
 
 
-def measure(repetitions: int = 5) -> dict[str, Any]:
-    """Returns for each network the ratio of images per second."""
-    found = {}
+def measure(repetitions: int = 5, only: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields for each network the ratio of images per second."""
     for name, (network, dataset) in CASES.items():
+        if not name.startswith(only):
+            continue
         data = Noise(dataset, val_size=10_000, batch_size=64, eval_batch_size=BATCH)
         data.setup("fit")
         settings: dict[str, Any] = {"in_channels": data.in_channels, "image_size": data.image_size}
@@ -76,10 +77,11 @@ def measure(repetitions: int = 5) -> dict[str, Any]:
                 enable_checkpointing=False,
             ).fit(module, data)
         pairs = list(zip(timer.others, timer.ours, strict=True))[1:]  # the first warms up
-        found[name] = spread([other / ours for other, ours in pairs]) | {
-            "images/s": round(10_000 * len(pairs) / sum(ours for _, ours in pairs))
-        }
-    return found
+        yield (
+            name,
+            spread([other / ours for other, ours in pairs])
+            | {"images/s": round(10_000 * len(pairs) / sum(ours for _, ours in pairs))},
+        )
 
 
 def _bare_loop(module: LitClassifier, data: Noise) -> Callable[[], None]:

@@ -9,7 +9,7 @@ settings that are compared with the usual script, `overlays/fast_cpu`: bfloat16.
 import contextlib
 import io
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -129,25 +129,25 @@ class UsualScript:
         return clock.ours[1]
 
 
-def measure(repetitions: int = 5) -> dict[str, Any]:
-    """Returns for each network the ratios of images per second."""
-    found = {}
+def measure(repetitions: int = 5, only: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields for each network the ratios of images per second."""
     for name, (network, dataset, share, precision) in CASES.items():
+        if not name.startswith(only):
+            continue
         data = Noise(dataset, share, batch_size=BATCH)
         data.setup("fit")
         settings: dict[str, Any] = {"in_channels": data.in_channels, "image_size": data.image_size} | SGD
         n = data.n["train"]
         bare = BareLoop(network(**settings), data)
         against_bare = _fit(network(**settings), data, partial(seconds, bare.train), repetitions)
-        found[f"{name}, over a bare loop"] = spread(against_bare.ratios()) | _rate(n, against_bare.ours)
+        yield f"{name}, over a bare loop", spread(against_bare.ratios()) | _rate(n, against_bare.ours)
         if precision:
             with tempfile.TemporaryDirectory() as folder:
                 usual = UsualScript(network(**settings), data, dataset, Path(folder))
                 against_usual = _fit(network(**settings), data, usual.train, repetitions, precision)
             ratios = [ratio / THEIR_SHARE for ratio in against_usual.ratios()]
             kind = "" if precision == "32-true" else f" in {precision}"
-            found[f"{name}{kind}, over the usual script"] = spread(ratios, 2) | _rate(n, against_usual.ours)
-    return found
+            yield f"{name}{kind}, over the usual script", spread(ratios, 2) | _rate(n, against_usual.ours)
 
 
 def _rate(n: int, took: list[float]) -> dict[str, int]:

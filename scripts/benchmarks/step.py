@@ -1,6 +1,6 @@
 """What the machine's switches bring to a training step, and what the keyed draws cost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
 
@@ -14,9 +14,8 @@ from scripts.benchmarks.timing import spread
 Step = Callable[[], None]
 
 
-def measure(repetitions: int = 5) -> dict[str, Any]:
-    """Returns for each network and switch how many times faster a step is with it."""
-    found: dict[str, Any] = {}
+def measure(repetitions: int = 5) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields for each network and switch how many times faster a step is with it."""
     for name, net, batch in (("small net, 128", LitLeNet().net, 128), ("VGG, 64", LitVGG().net, 64)):
         plain = _step(net, batch, channels_last=False, fused=False)
         switches = {
@@ -25,10 +24,9 @@ def measure(repetitions: int = 5) -> dict[str, Any]:
             "channels_last, fused, bfloat16": _step(net, batch, bfloat16=True),
         }
         for switch, step in switches.items():
-            found[f"{name}: {switch}"] = spread(_ratios(plain, step, repetitions, 128 // batch * 4))
+            yield f"{name}: {switch}", spread(_ratios(plain, step, repetitions, 128 // batch * 4))
     step = _step(LitLeNet().net, 128)
-    found["keyed draws: share of a step of the small net, 128"] = spread(_ratios(_draws(128), step, repetitions, 20), 4)
-    return found
+    yield "keyed draws: share of a step of the small net, 128", spread(_ratios(_draws(128), step, repetitions, 20), 4)
 
 
 def _step(
