@@ -27,6 +27,7 @@ from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from torch.optim import Optimizer
 
 from lit_cnn.data.loader import ArrayLoader
 from lit_cnn.signals import StopOnSignal
@@ -68,6 +69,7 @@ class FewerCalls(Callback):
             trainer.accumulate_grad_batches == 1
             and not trainer.gradient_clip_val
             and len(trainer.optimizers) == 1
+            and not _overrides(trainer.optimizers[0], Optimizer, ("zero_grad",))
             and not any(_overrides(c, Callback, TRAINING_HOOKS) for c in _others(trainer, PATIENT))
             and not _overrides(pl_module, self.base, (*TRAINING_HOOKS, *TRAINING_STEPS))
             and self._is_plain(trainer, pl_module, trainer.train_dataloader)
@@ -158,6 +160,7 @@ class _FewerCallsLoop(_TrainingEpochLoop):
         trainer, module, optimizer = self.trainer, self.trainer.lightning_module, self.trainer.optimizers[0]
         precision, optimization = trainer.precision_plugin, self.automatic_optimization.optim_progress.optimizer
         scheduled = any(config.interval == "step" for config in trainer.lr_scheduler_configs)
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         stop = time.perf_counter() + self.seconds
         for _ in range(steps):
             batch, _, _ = next(data_fetcher)
@@ -170,7 +173,8 @@ class _FewerCallsLoop(_TrainingEpochLoop):
             def closure(batch: Any = batch, batch_idx: int = batch_idx) -> Any:
                 with precision.train_step_context():
                     loss: Any = module.training_step(batch, batch_idx)
-                optimizer.zero_grad()
+                for parameter in parameters:  # as zero_grad does, which takes 8 us more, a fiftieth of the MLP's step
+                    parameter.grad = None
                 loss.backward()
                 return loss
 
