@@ -135,13 +135,22 @@ def load(path: str | Path, map_location: Any = "cpu") -> Any:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason}") from error
 
 
-def newest_valid(folder: Path, key: str) -> Path | None:
-    """Returns the checkpoint of a folder that was written last, of those that `load` takes and that have this key."""
-    for path in sorted(folder.glob("*.ckpt"), key=lambda p: p.stat().st_mtime_ns, reverse=True):
-        with suppress(CheckpointError):
-            if key in load(path):
-                return path
-    return None
+def newest_valid(folder: Path, key: str) -> tuple[Path | None, list[str]]:
+    """Returns the checkpoint of a folder that has come farthest, and what is wrong with each that cannot be read.
+
+    Only those with this key count. Of several at one step it is the one that was written last.
+    """
+    newest: tuple[int, int, Path | None] = (-1, -1, None)
+    broken = []
+    for path in sorted(folder.glob("*.ckpt")):
+        try:
+            content = load(path)
+        except CheckpointError as error:
+            broken.append(str(error))
+            continue
+        if isinstance(content, dict) and key in content:
+            newest = max(newest, (content.get("global_step", 0), path.stat().st_mtime_ns, path))
+    return newest[2], broken
 
 
 def sweep(folder: Path) -> None:

@@ -49,7 +49,7 @@ def read(path: str | Path) -> dict[str, Any]:
             kind = "it is a plain state dict" if plain else "it does not name its class"
             raise CheckpointError(f"{file} is not a checkpoint of lit_cnn: {kind}.")
     except CheckpointError as error:
-        newest = checkpoint_io.newest_valid(file.parent, "class_path")
+        newest, _ = checkpoint_io.newest_valid(file.parent, "class_path")
         remedy = f"The newest valid one beside it is {newest}: --ckpt_path {newest}" if newest else NO_OTHER
         raise CheckpointError(f"{error}\n{remedy}") from error
     return checkpoint

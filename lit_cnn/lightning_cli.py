@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningCLI
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_cnn import architectures, checkpoints, machine  # noqa: F401  (architectures and modules: known by short names)
+from lit_cnn import architectures, checkpoints, machine, resume  # noqa: F401  (architectures and modules: known by short names)
+from lit_cnn.arguments import add_arguments
 from lit_cnn.callbacks.averaging import forget_averages
 from lit_cnn.callbacks.disk import DiskCheck
-from lit_cnn.callbacks.pictures import Pictures
+from lit_cnn.callbacks.keeping import arrange_checkpoints
 from lit_cnn.callbacks.predictions import PredictionWriter
 from lit_cnn.callbacks.progress import Progress
 from lit_cnn.callbacks.results import Results
@@ -25,7 +25,6 @@ from lit_cnn.data import modules  # noqa: F401
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import CheckpointError, ConfigError, DataError, LitCNNError
 from lit_cnn.parser import (
-    LINKED,
     ParseError,
     Parser,
     config_paths,
@@ -34,48 +33,26 @@ from lit_cnn.parser import (
     given_settings,
     refuse_linked,
     refuse_unknown_sections,
+    root_and_name,
 )
 from lit_cnn.quiet import quiet
+from lit_cnn.resume import RunSettings, loggers
 from lit_cnn.runs import claim_folder
+from lit_cnn.settings import decisive, hyperparameters
 from lit_cnn.signals import StopOnSignal
-
-# Settings that change no figure, and would be in the way in a table of runs.
-WITHOUT_EFFECT = ("data_dir", "eval_batch_size")
 
 
 class LitCLI(LightningCLI):
     """LightningCLI with links from the data to the model, a run's folder, and a test at the end of `fit`."""
 
     _claimed: Path | None = None
+    _resumed: Path | None = None  # the folder of the run that goes on
+    _resumed_from = ""
     _first_step = 0
 
     def add_arguments_to_parser(self, parser: Any) -> None:
         """Adds what every verb takes beside model, data and trainer."""
-        for name in LINKED:
-            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
-        parser.add_argument(
-            "--name",
-            type=str | None,
-            default=None,
-            help="Name of the run's folder, by default that of the first config.",
-        )
-        parser.add_argument(
-            "--test_after_fit", type=bool, default=True, help="End `fit` by testing the best checkpoint once."
-        )
-        precisions = "Precision of float32 products on GPUs: high and medium use TF32 and bfloat16, faster, less exact."
-        parser.add_argument("--matmul_precision", type=machine.Matmul, default="highest", help=precisions)
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.set_defaults(
-            {
-                "trainer.enable_model_summary": False,  # one line at the start says it
-                "checkpoint.filename": Path(checkpoints.BEST).stem,
-                "checkpoint.monitor": "val/acc",
-                "checkpoint.mode": "max",
-                "checkpoint.auto_insert_metric_name": False,
-                "checkpoint.enable_version_counter": False,
-            }
-        )
-        parser.add_lightning_class_args(Pictures, "pictures")
+        add_arguments(parser)
 
     def before_instantiate_classes(self) -> None:
         """Settles the run's name and the checkpoint before anything is built."""
@@ -84,6 +61,14 @@ class LitCLI(LightningCLI):
         if config.name is None:
             paths = config_paths(self._argv)
             config.name = paths[0].stem if paths else config.model.class_path.rpartition(".")[2]
+        if config.resume:
+            self._resumed = Path(config.resume)
+            resume.refuse_finished(self._resumed, config)
+            config.name = self._resumed.parent.name
+            newest, broken = resume.newest_checkpoint(self._resumed)
+            for sentence in broken:
+                _say(f"skipped: {sentence}")
+            config.ckpt_path = self._resumed_from = str(newest)
         if config.ckpt_path:
             # A training goes on from its last checkpoint, everything else uses the best.
             first = checkpoints.LAST if self.subcommand == "fit" else checkpoints.BEST
@@ -115,23 +100,28 @@ class LitCLI(LightningCLI):
         config = self.config[self.subcommand]
         if config.ckpt_path:
             checkpoint = checkpoints.read(config.ckpt_path)
+            if self.subcommand == "fit" and not config.allow_changes and RunSettings.KEY in checkpoint:
+                resume.refuse_changes(config.ckpt_path, checkpoint[RunSettings.KEY], decisive(config))
             checkpoints.check_fits(config.ckpt_path, checkpoint, self.model)
             checkpoints.take_over_preprocessing(config.ckpt_path, checkpoint, self.datamodule)
             self._first_step = checkpoint["global_step"]
         if self.subcommand == "predict":  # one table, in the images' order
             kwargs |= {"devices": 1, "num_nodes": 1, "strategy": "auto"}
         root = Path(config.trainer.default_root_dir or "logs") / config.name
-        settings = self._flat_settings()
+        settings = hyperparameters(config)
         if config.trainer.fast_dev_run:
             self.results = Results(root, settings, config.seed_everything, config.test_after_fit)
             return super().instantiate_trainer(**kwargs)
-        folder = self._claimed = claim_folder(root, "version" if self.subcommand == "fit" else str(self.subcommand))
+        if self._resumed:
+            folder = self._resumed
+            self.save_config_kwargs["overwrite"] = True
+            config.resume = config.ckpt_path = None  # config.yaml repeats the run from its beginning
+        else:
+            kind = "version" if self.subcommand == "fit" else str(self.subcommand)
+            folder = self._claimed = claim_folder(root, kind)
         kwargs["default_root_dir"] = folder
         if config.trainer.logger in (None, True):
-            kwargs["logger"] = [
-                TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
-                CSVLogger(folder, name="", version=""),
-            ]
+            kwargs["logger"] = loggers(folder, self._first_step if self._resumed else None)
         self.results = Results(folder, settings, config.seed_everything, config.test_after_fit)
         try:
             return super().instantiate_trainer(**kwargs)
@@ -140,37 +130,19 @@ class LitCLI(LightningCLI):
             raise
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
-        best = next(c for c in callbacks if isinstance(c, ModelCheckpoint))
+        settings = self.config[self.subcommand]
         callbacks += [self.results, DiskCheck(), StopOnSignal(self._folder / "checkpoints" / checkpoints.LAST)]
+        callbacks.append(RunSettings(decisive(settings)))
         plugins = config["plugins"] or []
         config["plugins"] = plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins]
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             plugins.append(SafeCheckpointIO())
         if config["enable_progress_bar"] is not False:
             callbacks.append(Progress())
-        if config["enable_checkpointing"] is False:
-            callbacks.remove(best)
-        elif best.monitor is None:  # nothing to choose the best by: the last is all there is
-            best.filename = Path(checkpoints.LAST).stem
-        else:
-            callbacks.append(ModelCheckpoint(filename=Path(checkpoints.LAST).stem, enable_version_counter=False))
+        arrange_checkpoints(callbacks, config["enable_checkpointing"] is not False, settings.checkpoint_every)
         if self.subcommand == "predict":
             callbacks.append(PredictionWriter(self.results.folder))
         return super()._instantiate_trainer(config, callbacks)
-
-    def _flat_settings(self) -> dict[str, Any]:
-        """Returns the settings of model and data as columns of the hyperparameters tab."""
-        config = self.config[self.subcommand]
-        settings: dict[str, Any] = {
-            "epochs": config.trainer.max_epochs,
-            "precision": config.trainer.precision,
-        }
-        for part in ("model", "data"):
-            settings[part] = config[part].class_path.rpartition(".")[2]
-            for key, value in config[part].init_args.as_dict().items():
-                if key not in (*LINKED, *WITHOUT_EFFECT) and value is not None:
-                    settings[f"{part}/{key}"] = value if isinstance(value, (bool, int, float, str)) else str(value)
-        return settings
 
     def before_fit(self) -> None:
         """Refuses a run that would end without its test, and says what begins."""
@@ -178,6 +150,8 @@ class LitCLI(LightningCLI):
         parameters = sum(p.numel() for p in self.model.parameters())
         network = f"{type(self.model).__name__} ({parameters:,} parameters)"
         _say(f"{network} on {self.datamodule.dataset_name}, run {self._folder}")
+        if self._resumed:
+            _say(f"goes on from {self._resumed_from}, step {self._first_step}")
 
     def refuse_missing_test(self) -> None:
         """Refuses a training that would end without its test."""
@@ -192,7 +166,7 @@ class LitCLI(LightningCLI):
         if self.config.fit.trainer.fast_dev_run:
             _say("fast_dev_run: one batch each went through; nothing was kept.")
             return
-        if self.trainer.global_step == self._first_step:
+        if self.trainer.global_step == self._first_step and not self._resumed:  # else what is missing is the test
             raise ConfigError(
                 f"No step was taken beyond step {self._first_step}: "
                 "`limit_train_batches`, `max_epochs` or `max_steps` leaves no batch."
@@ -246,7 +220,10 @@ class LitCLI(LightningCLI):
         verb = "fit" if self.trainer.state.fn == "fit" else "test"  # interrupted in the test after the training
         if self.subcommand == "fit" and (self._folder / "checkpoints" / checkpoints.LAST).is_file():
             _say(f"stopped after step {self.trainer.global_step}; to go on:")
-            _say(f"python -m lit_cnn {verb} --config {self._folder}/config.yaml --ckpt_path {self._folder}")
+            way = f"--resume {self._folder}"
+            if verb == "test":
+                way = f"--config {self._folder}/config.yaml --ckpt_path {self._folder}"
+            _say(f"python -m lit_cnn {verb} {way}")
 
     @rank_zero_only
     def _give_folder_back(self) -> None:
@@ -274,6 +251,8 @@ def run_verb(argv: list[str], cli: type[LitCLI] = LitCLI) -> None:
         LitCNNError: If a person has to change something first.
     """
     argv = find_configs(argv)
+    if argv[0] == "fit":
+        argv = resume.expand(argv, *root_and_name(argv))
     settings = given_settings(argv)
     refuse_unknown_sections(settings)
     refuse_linked(settings)

@@ -27,6 +27,7 @@ LINKED = ("num_classes", "in_channels", "image_size")
 SECTIONS = [
     *("seed_everything", "trainer", "model", "data", "name", "test_after_fit", "checkpoint", "pictures"),
     *("matmul_precision", "ckpt_path", "weights_only", "verbose", "return_predictions"),
+    *("resume", "allow_changes", "checkpoint_every"),
 ]
 
 COMMAND_LINE = "command line"
@@ -118,6 +119,14 @@ def given_settings(argv: list[str]) -> list[Setting]:
             settings.append(Setting(key, content, COMMAND_LINE))
             settings += [Setting(inner, value, COMMAND_LINE) for inner, value in _flatten(content, key)]
     return settings
+
+
+def root_and_name(argv: list[str]) -> tuple[Path, str | None]:
+    """Returns the folder of all runs and the name of this one, as far as configs and flags tell them."""
+    given = {setting.key: setting.value for setting in given_settings(argv)}
+    paths = config_paths(argv)
+    name = given.get("name") or (paths[0].stem if paths else None)
+    return Path(given.get("trainer.default_root_dir") or "logs"), name
 
 
 def _structure(text: str | None) -> Any:

@@ -11,6 +11,7 @@ def quiet() -> None:
     for message in (
         ".*LeafSpec.*",  # Lightning 2.6 with torch 2.15
         "Experiment logs directory",  # TensorBoard's files lie where metrics.csv goes
+        "Checkpoint directory .* exists and is not empty",  # of a run that goes on
         "Total length of `list` across ranks is zero",  # no images held out for validation
         "You requested to overfit but enabled",  # the loader keeps its order then
         "Found .* in eval mode at the start of training",  # batch norms of a frozen body

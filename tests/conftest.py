@@ -1,5 +1,9 @@
 """What several tests share."""
 
+import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +16,34 @@ from PIL import Image
 from lit_cnn.cli import main
 from lit_cnn.transforms import Augmentation
 from lit_cnn.transforms.draws import Draws
+
+# Imports torch once, and for each line forks a process that runs a command, as `python -m lit_cnn` would.
+LAUNCHER = """
+import json, os, sys
+import lit_cnn.lightning_cli
+from lit_cnn import cli
+for line in sys.stdin:
+    order = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.chdir(order["folder"])
+        if order["user"]:
+            os.setgid(order["user"])
+            os.setuid(order["user"])
+        out = os.open("out.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        sys.argv = ["lit_cnn", *order["argv"]]
+        try:
+            cli.run()
+        except SystemExit as stop:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(stop.code)
+        os._exit(99)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
 
 
 class Outcome(NamedTuple):
@@ -40,6 +72,46 @@ def lit_cnn(capsys, monkeypatch):
         return Outcome(code, captured.out, captured.err)
 
     return run
+
+
+class Processes:
+    def __init__(self, pipe):
+        self.pipe = pipe
+        self.pid = 0
+
+    def start(self, *argv, user=0, folder="."):
+        self.out = Path(folder) / "out.txt"
+        self.out.unlink(missing_ok=True)
+        order = {"argv": [str(a) for a in argv], "folder": str(Path(folder).absolute()), "user": user}
+        self.pipe.stdin.write(json.dumps(order) + "\n")
+        self.pipe.stdin.flush()
+        self.pid = int(self.pipe.stdout.readline())
+
+    def wait_for_file(self, path, seconds=60.0):
+        stop = time.monotonic() + seconds
+        while not Path(path).exists():
+            assert time.monotonic() < stop, f"no {path}: {self.out.read_text()}"
+            time.sleep(0.005)
+
+    def wait(self):
+        return int(self.pipe.stdout.readline()), self.out.read_text()
+
+    def run(self, *argv, **where):
+        self.start(*argv, **where)
+        return self.wait()
+
+
+@pytest.fixture(scope="module")
+def launcher():
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", LAUNCHER], **pipes) as pipe:
+        yield pipe
+        pipe.stdin.close()
+
+
+@pytest.fixture
+def processes(launcher):
+    return Processes(launcher)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -22,34 +21,6 @@ import lit_cnn as library
 from lit_cnn import checkpoint_io
 from lit_cnn.errors import DivergedError
 
-# Imports torch once, and for each line forks a process that runs a command, as `python -m lit_cnn` would.
-LAUNCHER = """
-import json, os, sys
-import lit_cnn.lightning_cli
-from lit_cnn import cli
-for line in sys.stdin:
-    order = json.loads(line)
-    child = os.fork()
-    if not child:
-        os.chdir(order["folder"])
-        if order["user"]:
-            os.setgid(order["user"])
-            os.setuid(order["user"])
-        out = os.open("out.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-        os.dup2(out, 1)
-        os.dup2(out, 2)
-        sys.argv = ["lit_cnn", *order["argv"]]
-        try:
-            cli.run()
-        except SystemExit as stop:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(stop.code)
-        os._exit(99)
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
 DATA = (
     "--model", "LitLeNet", "--data", "SyntheticDataModule", "--data.image_size", "16", "--data.num_classes", "3",
     "--data.test_images", "60", "--trainer.accelerator", "cpu", "--pictures.enabled", "false",
@@ -60,46 +31,6 @@ MOSTLY_VALIDATION = (*DATA, "--data.train_images", "6000", "--data.val_size", "5
                      "--trainer.max_epochs", "8")  # fmt: skip
 MOSTLY_STEPS = (*DATA, "--data.train_images", "20000", "--data.batch_size", "8", "--trainer.max_epochs", "2")
 STEPS = {"validation": 8 * 16, "training": 2 * 18_000 // 8}
-
-
-class Processes:
-    def __init__(self, pipe):
-        self.pipe = pipe
-        self.pid = 0
-
-    def start(self, *argv, user=0, folder="."):
-        self.out = Path(folder) / "out.txt"
-        self.out.unlink(missing_ok=True)
-        order = {"argv": [str(a) for a in argv], "folder": str(Path(folder).absolute()), "user": user}
-        self.pipe.stdin.write(json.dumps(order) + "\n")
-        self.pipe.stdin.flush()
-        self.pid = int(self.pipe.stdout.readline())
-
-    def wait_for_file(self, path, seconds=60.0):
-        stop = time.monotonic() + seconds
-        while not Path(path).exists():
-            assert time.monotonic() < stop, f"no {path}: {self.out.read_text()}"
-            time.sleep(0.005)
-
-    def wait(self):
-        return int(self.pipe.stdout.readline()), self.out.read_text()
-
-    def run(self, *argv, **where):
-        self.start(*argv, **where)
-        return self.wait()
-
-
-@pytest.fixture(scope="module")
-def launcher():
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", LAUNCHER], **pipes) as pipe:
-        yield pipe
-        pipe.stdin.close()
-
-
-@pytest.fixture
-def processes(launcher):
-    return Processes(launcher)
 
 
 @pytest.mark.parametrize("where", ["validation", "training"])
@@ -121,12 +52,12 @@ def test_a_signal_saves_and_says_how_to_go_on(processes, number, code, where):
         assert seconds < 5
         assert "Traceback" not in out
         command = out.splitlines()[-1]
-        assert command == f"python -m lit_cnn fit --config {folder}/config.yaml --ckpt_path {folder}"
+        assert command == f"python -m lit_cnn fit --resume {folder}"
         stopped = int(re.search(r"stopped after step (\d+); to go on:", out)[1])
         assert checkpoint_io.load(folder / "checkpoints" / "last.ckpt")["global_step"] == stopped
     found, out = processes.run(*command.split()[3:])
     assert found == 0, out
-    assert json.loads((folder.with_name("version_1") / "results.json").read_text())["steps"] == STEPS[where]
+    assert json.loads((folder / "results.json").read_text())["steps"] == STEPS[where]
 
 
 @pytest.mark.parametrize("step", [30, 900])  # of the validation: 2 in the sanity check, 1000 in the first epoch
@@ -148,7 +79,7 @@ def test_a_validation_that_broke_off_is_made_up_for(lit_cnn, monkeypatch, step):
     assert step < next(steps) < 1000
     command = broken.out.splitlines()[-1]
     assert lit_cnn(*command.split()[3:]).code == 0
-    runs = ("whole/version_0", "broken/version_1")
+    runs = ("whole/version_0", "broken/version_0")
     results = [json.loads(Path("logs", run, "results.json").read_text()) for run in runs]
     for name in ("val/acc", "val/nll", "test/nll", "steps", "epochs", "epoch"):
         assert results[0][name] == results[1][name], name
@@ -248,7 +179,7 @@ def test_a_disk_that_fills_up_keeps_the_checkpoint_before(processes, disk):
     assert checkpoint_io.load(last)["global_step"] >= 16
     (disk / "other").unlink()
     folder = last.parents[1]
-    assert processes.run("fit", "--config", folder / "config.yaml", "--ckpt_path", folder)[0] == 0
+    assert processes.run("fit", "--resume", folder)[0] == 0
 
 
 def test_a_full_disk_is_found_before_the_first_step(processes, disk):

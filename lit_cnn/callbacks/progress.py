@@ -50,6 +50,11 @@ class Progress(ProgressBar):
             self._bar.close()
             self._bar = None
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts a bar where the training goes on in the middle of an epoch, whose start Lightning does not call."""
+        if trainer.fit_loop.restarted_mid_epoch:
+            self.on_train_epoch_start(trainer, pl_module)
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints the epoch before, of which all metrics are known by now, and starts a bar."""
         self._print_epoch(trainer)

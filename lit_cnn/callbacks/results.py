@@ -47,6 +47,27 @@ class Results(Callback):
         self._training: dict[int, dict[str, float]] = {}  # figures by epoch
         self._validations: list[tuple[int, dict[str, float]]] = []  # each with its epoch
         self._start = time.perf_counter()
+        self._seconds_before = 0.0
+        self._epoch_is_over = False
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Adds what a run that goes on from there has to know of the epochs before."""
+        if self._epoch_is_over:
+            self._end_epoch(trainer)
+        validations = [[epoch, figures] for epoch, figures in self._validations]
+        history = {"training": dict(self._training), "validations": validations, "seconds": self._seconds()}
+        checkpoint["results"] = history
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Goes on from there."""
+        if "results" in checkpoint and trainer.state.fn == "fit":
+            history = checkpoint["results"]
+            self._training = dict(history["training"])
+            self._validations = [(epoch, figures) for epoch, figures in history["validations"]]
+            self._seconds_before = history["seconds"]
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.perf_counter() - self._start
 
     @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -63,11 +84,21 @@ class Results(Callback):
             settings = {**self.settings, "seed": self.values["seed"]}
             logger.log_hyperparams(settings, {_hp(name): nan for name in names}, step=0)
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Goes on in the middle of an epoch, whose start Lightning does not call."""
+        if trainer.fit_loop.restarted_mid_epoch:
+            self._epoch = trainer.current_epoch
+
     @rank_zero_only
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes the epoch before, of which all metrics are known by now."""
         self._end_epoch(trainer)
         self._epoch = trainer.current_epoch
+        self._epoch_is_over = False
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes that the metrics are those of this epoch from now on."""
+        self._epoch_is_over = True
 
     def _end_epoch(self, trainer: Trainer) -> None:
         if self._epoch is not None:
@@ -88,7 +119,7 @@ class Results(Callback):
         self.values |= {
             "epochs": trainer.current_epoch,
             "steps": trainer.global_step,
-            "fit_seconds": round(time.perf_counter() - self._start, 2),
+            "fit_seconds": round(self._seconds(), 2),
         }
         epochs = [(e, self._training.get(e, {}) | val) for e, val in self._validations] or [*self._training.items()]
         if epochs:

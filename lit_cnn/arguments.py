@@ -1,0 +1,42 @@
+"""What every verb of the Trainer takes beside model, data and trainer."""
+
+from pathlib import Path
+from typing import Any
+
+from jsonargparse.typing import PositiveInt
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from lit_cnn import checkpoints, machine
+from lit_cnn.callbacks.keeping import Minutes
+from lit_cnn.callbacks.pictures import Pictures
+from lit_cnn.parser import LINKED
+
+
+def add_arguments(parser: Any) -> None:
+    """Adds the arguments, their defaults, and the links from the data to the model."""
+    for name in LINKED:
+        parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+    name = "Name of the run's folder, by default that of the first config."
+    parser.add_argument("--name", type=str | None, default=None, help=name)
+    test = "End `fit` by testing the best checkpoint once."
+    parser.add_argument("--test_after_fit", type=bool, default=True, help=test)
+    go_on = "Go on with the newest run of this name, or with the run of a folder, from its newest checkpoint."
+    parser.add_argument("--resume", type=str | None, default=None, help=go_on)
+    changes = "Go on from a checkpoint although it was trained with other settings."
+    parser.add_argument("--allow_changes", type=bool, default=False, help=changes)
+    every = "Write last.ckpt within epochs too: after so many steps, such as 500, or minutes, such as 10min."
+    parser.add_argument("--checkpoint_every", type=PositiveInt | Minutes | None, default=None, help=every)
+    precisions = "Precision of float32 products on GPUs: high and medium use TF32 and bfloat16, faster, less exact."
+    parser.add_argument("--matmul_precision", type=machine.Matmul, default="highest", help=precisions)
+    parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+    parser.set_defaults(
+        {
+            "trainer.enable_model_summary": False,  # one line at the start says it
+            "checkpoint.filename": Path(checkpoints.BEST).stem,
+            "checkpoint.monitor": "val/acc",
+            "checkpoint.mode": "max",
+            "checkpoint.auto_insert_metric_name": False,
+            "checkpoint.enable_version_counter": False,
+        }
+    )
+    parser.add_lightning_class_args(Pictures, "pictures")

@@ -1,0 +1,170 @@
+"""Going on with a run that was broken off: in its own folder, from its newest checkpoint, with its own settings."""
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+
+from lit_cnn import checkpoint_io
+from lit_cnn.errors import CheckpointError, ConfigError
+from lit_cnn.settings import LENGTH
+
+FLAG = "--resume"
+
+
+def expand(argv: list[str], root: Path, name: str | None) -> list[str]:
+    """Returns the arguments of `fit` with the run's folder behind `--resume`, and its config where none is given.
+
+    Args:
+        argv: The verb and its arguments; `--ckpt_path last` is another way to say `--resume`.
+        root: Where runs lie.
+        name: Name of the run, if the arguments tell it.
+
+    Raises:
+        CheckpointError: If there is no run to go on with.
+    """
+    if "--ckpt_path" in argv and argv[argv.index("--ckpt_path") + 1 :][:1] == ["last"]:
+        i = argv.index("--ckpt_path")
+        argv = [*argv[:i], FLAG, *argv[i + 2 :]]
+    if FLAG not in argv and not any(argument.startswith(f"{FLAG}=") for argument in argv):
+        return argv
+    i = next(i for i, argument in enumerate(argv) if argument.partition("=")[0] == FLAG)
+    _, equals, given = argv[i].partition("=")
+    rest = argv[i + 1 :]
+    if not equals and rest and not rest[0].startswith("-"):
+        given, *rest = rest
+    run = Path(given) if given and given != "true" else newest_run(root, name)
+    config = [] if {"--config", "-c"} & set(argv) else ["--config", str(run / "config.yaml")]
+    if not run.is_dir() or (config and not Path(config[1]).is_file()):
+        raise CheckpointError(f"There is no run {run} to go on with. Give the folder of a run that `fit` began.")
+    return [*argv[:1], *config, *argv[1:i], FLAG, str(run), *rest]
+
+
+def newest_run(root: Path, name: str | None) -> Path:
+    """Returns the newest run's folder of this name that holds a checkpoint.
+
+    Raises:
+        CheckpointError: If there is none.
+    """
+    if name is None:
+        raise CheckpointError(f"{FLAG} goes on with which run? Give its folder, or its --config or --name.")
+    runs = [folder for folder in (root / name).glob("version_*") if any((folder / "checkpoints").glob("*.ckpt"))]
+    if not runs:
+        raise CheckpointError(
+            f"There is no run in {root / name} with a checkpoint to go on from. Begin without {FLAG}."
+        )
+    return max(runs, key=lambda folder: int(re.sub(r"\D", "", folder.name) or 0))
+
+
+def newest_checkpoint(run: Path) -> tuple[Path, list[str]]:
+    """Returns the valid checkpoint of a run that has come farthest, and what is wrong with those that are broken.
+
+    Raises:
+        CheckpointError: If there is none.
+    """
+    newest, broken = checkpoint_io.newest_valid(run / "checkpoints", "class_path")
+    if newest is None:
+        raise CheckpointError("\n".join([*broken[-2:], f"There is no checkpoint in {run} to go on from. Begin anew."]))
+    return newest, broken
+
+
+def refuse_finished(run: Path, config: Any) -> None:
+    """Makes sure that there is something left to do for a run.
+
+    Raises:
+        ConfigError: If it has come to its end, and is not to be any longer.
+    """
+    try:
+        results = json.loads((run / "results.json").read_text())
+        before = yaml.safe_load((run / "config.yaml").read_text())["trainer"]
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return
+    done = "test/acc" in results or (not config.test_after_fit and "epochs" in results)
+    if done and all(before.get(name) == config.trainer.get(name) for name in LENGTH):
+        raise ConfigError(
+            f"The run {run} is finished: {results['epochs']} epochs, {results['steps']} steps.\n"
+            f"To train it for longer, say how long: {FLAG} {run} --trainer.max_epochs N."
+        )
+
+
+def refuse_changes(path: str | Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Makes sure that a training goes on as it began.
+
+    Args:
+        path: The checkpoint that it goes on from.
+        before: The settings that the checkpoint was trained with.
+        now: Those of the command line.
+
+    Raises:
+        CheckpointError: If they differ, with the first differences.
+    """
+    missing = "nothing"
+    changed = [key for key in [*before, *now] if before.get(key, missing) != now.get(key, missing)]
+    if changed:
+        each = [f"{key} was {before.get(key, missing)}, now {now.get(key, missing)}" for key in dict.fromkeys(changed)]
+        more = f"; and {len(each) - 3} more" if len(each) > 3 else ""
+        raise CheckpointError(
+            f"{path} was trained with other settings: {'; '.join(each[:3])}{more}.\n"
+            "Leave them as they were, or go on with the new ones by --allow_changes true."
+        )
+
+
+class RunSettings(Callback):
+    """Writes the settings of a run into its checkpoints, so that none is gone on from with others in silence.
+
+    Args:
+        settings: As `decisive` returns them.
+    """
+
+    KEY = "settings"
+
+    def __init__(self, settings: dict[str, Any]):
+        self.settings = settings
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Adds them."""
+        checkpoint[self.KEY] = self.settings
+
+
+class ContinuedCSVLogger(CSVLogger):
+    """Lightning's, which goes on with the metrics.csv of a run that was broken off where Lightning deletes it.
+
+    Args:
+        folder: The run's folder.
+        step: The step that the run goes on from; what was logged of later ones is taken anew.
+    """
+
+    def __init__(self, folder: Path, step: int):
+        super().__init__(folder, name="", version="")
+        self._before = list(_rows_before(folder / "metrics.csv", step))
+
+    @property
+    def experiment(self) -> Any:
+        """The writer, which has the rows from before as its first."""
+        writer = super().experiment
+        if self._before:
+            before, self._before = self._before, []
+            writer.metrics += before
+            writer.save()
+        return writer
+
+
+def _rows_before(path: Path, step: int) -> Iterator[dict[str, str]]:
+    if not path.is_file():
+        return
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if (row.get("step") or "").isdigit() and int(row["step"]) < step:
+                yield {key: value for key, value in row.items() if key and value}
+
+
+def loggers(folder: Path, step: int | None) -> list[Logger]:
+    """Returns the loggers of a run's folder; of one that goes on from a step, without what was logged of later ones."""
+    board = TensorBoardLogger(folder, name="", version="", default_hp_metric=False, purge_step=step)
+    return [board, CSVLogger(folder, name="", version="") if step is None else ContinuedCSVLogger(folder, step)]

@@ -1,0 +1,187 @@
+"""`fit --resume`: a run that was broken off goes on in its folder, and ends as if it had never stopped."""
+
+import csv
+import json
+import os
+import random
+import re
+import signal
+import time
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import torch
+
+from lit_cnn import checkpoint_io
+
+RUN = Path("logs/run/version_0")
+SETTINGS = (
+    "--model", "LitCNN", "--data", "SyntheticDataModule", "--data.image_size", "20", "--data.num_classes", "3",
+    "--data.train_images", "900", "--data.test_images", "60", "--data.augment", "[RandomCrop, Mixup]",
+    "--trainer.accelerator", "cpu", "--pictures.enabled", "false", "--trainer.max_epochs", "3",
+    "--checkpoint_every", "4",
+)  # fmt: skip
+
+
+def state_of(run):
+    """Hash of weights, optimizer and scheduler at the end of a run, its figures, and its log."""
+    last = checkpoint_io.load(run / "checkpoints" / "last.ckpt")
+    content = [last[part] for part in ("state_dict", "optimizer_states", "lr_schedulers")]
+    results = json.loads((run / "results.json").read_text())
+    with (run / "metrics.csv").open() as file:
+        rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
+    figures = {key: value for key, value in results.items() if not key.endswith("seconds") and key != "name"}
+    return _hash(content), figures, sorted(rows, key=lambda row: (int(row["step"]), sorted(row)))
+
+
+def _hash(content):
+    if torch.is_tensor(content):
+        return sha256(content.contiguous().numpy().tobytes()).hexdigest()
+    if isinstance(content, dict):
+        content = [(key, _hash(value)) for key, value in sorted(content.items(), key=str)]
+    if isinstance(content, (list, tuple)):
+        content = [_hash(item) for item in content]
+    return sha256(str(content).encode()).hexdigest()
+
+
+def test_five_runs_killed_at_any_moment_end_as_the_one_that_was_not(processes):
+    settings = [
+        *SETTINGS,
+        "--trainer.max_epochs",
+        "12",
+        "--model.scheduler",
+        "OneCycleLR",
+        "--trainer.log_every_n_steps",
+        "3",
+    ]
+    assert processes.run("fit", *settings, "--name", "whole")[0] == 0
+    whole = state_of(Path("logs/whole/version_0"))
+    seconds = json.loads(Path("logs/whole/version_0/results.json").read_text())["fit_seconds"]
+    rng = random.Random(0)
+    killed = attempts = 0
+    while killed < 5:
+        attempts += 1
+        name = f"run{attempts}"
+        run = Path("logs") / name / "version_0"
+        processes.start("fit", *settings, "--name", name)
+        processes.wait_for_file(run / "checkpoints" / "last.ckpt")
+        time.sleep(rng.uniform(0, 1) * seconds)
+        with suppress(ProcessLookupError):
+            os.kill(processes.pid, signal.SIGKILL)
+        if processes.wait()[0] != -signal.SIGKILL:  # it had come to its end
+            seconds *= 0.8
+            continue
+        code, out = processes.run("fit", *settings, "--name", name, "--resume")
+        assert code == 0, out
+        assert f"goes on from {run}/checkpoints/" in out
+        assert state_of(run) == whole, out
+        assert [path.name for path in run.parent.iterdir()] == ["version_0"]
+        killed += 1
+
+
+@pytest.fixture
+def interrupted(lit_cnn, monkeypatch):
+    """A run that was terminated in its second epoch."""
+    steps = iter(range(10_000))
+    from lit_cnn import LitClassifier
+
+    step = LitClassifier.training_step
+
+    def terminated(self, *args):
+        if next(steps) == 20:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LitClassifier, "training_step", terminated)
+        assert lit_cnn("fit", *SETTINGS, "--name", "run").code == 143
+    return RUN
+
+
+@pytest.mark.parametrize("way", [("--resume", RUN), ("--name", "run", "--ckpt_path", "last", *SETTINGS)])
+def test_it_goes_on_in_its_own_folder(lit_cnn, interrupted, way):
+    outcome = lit_cnn("fit", *way)
+    assert outcome.code == 0, outcome.err
+    assert re.search(r"goes on from logs/run/version_0/checkpoints/last.ckpt, step 2[0-4]\n", outcome.out)
+    assert lit_cnn("fit", *SETTINGS, "--name", "whole").code == 0
+    assert state_of(RUN) == state_of(Path("logs/whole/version_0"))
+
+
+def test_a_broken_checkpoint_is_named_and_the_one_before_taken(lit_cnn, interrupted):
+    last = interrupted / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:-1000])
+    outcome = lit_cnn("fit", "--resume", RUN)
+    assert outcome.code == 0
+    assert "skipped: logs/run/version_0/checkpoints/last.ckpt cannot be read as a checkpoint: it is cut" in outcome.out
+    assert "goes on from logs/run/version_0/checkpoints/best.ckpt, step 13" in outcome.out
+    assert lit_cnn("fit", *SETTINGS, "--name", "whole").code == 0
+    assert state_of(RUN)[0] == state_of(Path("logs/whole/version_0"))[0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "change"),
+    [
+        (("--model.lr", "0.5"), "model.lr was 0.001, now 0.5"),
+        (("--data.batch_size", "32"), "data.batch_size was 64, now 32"),
+        (("--data.permute", "true"), "data.permute was False, now True"),
+        (("--data.augment", "[RandomFlip]"), "data.augment was ["),
+        (("--seed_everything", "1"), "seed_everything was 0, now 1"),
+        (("--trainer.gradient_clip_val", "1"), "trainer.gradient_clip_val was None, now 1"),
+    ],
+)
+def test_other_settings_are_named_and_refused(lit_cnn, interrupted, flags, change):
+    outcome = lit_cnn("fit", "--resume", RUN, *flags)
+    assert outcome.code == 4
+    assert f"last.ckpt was trained with other settings: {change}" in outcome.err
+    assert "go on with the new ones by --allow_changes true" in outcome.err
+    assert len(outcome.err.splitlines()) <= 3
+
+
+def test_other_settings_are_taken_where_that_is_wanted(lit_cnn, interrupted):
+    assert lit_cnn("fit", "--resume", RUN, "--model.lr", "0.5", "--allow_changes", "true").code == 0
+
+
+def test_a_finished_run_is_not_trained_for_nothing_but_for_longer(lit_cnn, interrupted):
+    assert lit_cnn("fit", "--resume", RUN).code == 0
+    before = (RUN / "results.json").read_text()
+    outcome = lit_cnn("fit", "--resume", RUN)
+    assert outcome.code == 2
+    assert "The run logs/run/version_0 is finished: 3 epochs, 39 steps." in outcome.err
+    assert (RUN / "results.json").read_text() == before
+    assert lit_cnn("fit", "--resume", RUN, "--trainer.max_epochs", "4").code == 0
+    assert lit_cnn("fit", *SETTINGS, "--trainer.max_epochs", "4", "--name", "whole").code == 0
+    assert state_of(RUN) == state_of(Path("logs/whole/version_0"))
+
+
+def test_a_run_that_broke_off_before_its_test_is_tested(lit_cnn, interrupted):
+    assert lit_cnn("fit", "--resume", RUN, "--test_after_fit", "false").code == 0
+    results = json.loads((RUN / "results.json").read_text())
+    assert "test/acc" not in results
+    assert lit_cnn("fit", "--resume", RUN, "--test_after_fit", "true").code == 0
+    assert json.loads((RUN / "results.json").read_text())["test/acc"] > 0
+
+
+@pytest.mark.parametrize(
+    ("way", "message"),
+    [
+        (["--resume"], "--resume goes on with which run?"),
+        (["--resume", "logs/none"], "There is no run logs/none to go on with."),
+        (["--resume", "--name", "none", *SETTINGS], "There is no run in logs/none with a checkpoint to go on from."),
+    ],
+)
+def test_with_nothing_to_go_on_from_it_says_so(lit_cnn, way, message):
+    outcome = lit_cnn("fit", *way)
+    assert outcome.code == 4
+    assert message in outcome.err
+
+
+def test_a_run_whose_checkpoints_are_all_broken_says_so(lit_cnn, interrupted):
+    for path in interrupted.glob("checkpoints/*.ckpt"):
+        path.write_bytes(b"nothing")
+    outcome = lit_cnn("fit", "--resume", RUN)
+    assert outcome.code == 4
+    assert "There is no checkpoint in logs/run/version_0 to go on from. Begin anew." in outcome.err
+    assert len(outcome.err.splitlines()) == 3
+    assert list(RUN.glob("checkpoints/*.ckpt"))
