@@ -168,7 +168,10 @@ def save(path, array):
             lambda f: save(f / "train/red/05.png", np.zeros((9, 9, 3), np.uint8)),
             "05.png is 9 x 9 pixels, but the first",
         ),
-        (lambda f: save(f / "train/red/05.png", np.zeros((8, 6), np.uint16)), "mode I;16, not of 8 bits"),
+        (
+            lambda f: Image.fromarray(np.full((8, 6), 300, np.float32)).save(f / "train/red/05.tif"),
+            "05.tif cannot be read: its values go from 300.0 to 300.0, but in mode F they have to lie between 0 and 1",
+        ),
         (lambda f: (f / "test/violet").mkdir(), "has classes that .*train lacks: violet"),
     ],
 )
