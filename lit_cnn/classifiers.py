@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lit_cnn.data.images import Picture, as_batch
+from lit_cnn.devices import OneNetwork
 from lit_cnn.divergence import LossWatch
 from lit_cnn.errors import ConfigError
 from lit_cnn.loop import FewerCalls
@@ -104,6 +105,7 @@ class LitClassifier(LightningModule):
             waiting.clear()  # of a run that was interrupted
         self._step_log.clear()
         self._loss_watch.clear()
+        self._one_network = OneNetwork(self, self.trainer)
         if stage == "fit" and self.hparams["compile"]:
             self.net.compile(mode=self.hparams["compile"])
 
@@ -151,13 +153,14 @@ class LitClassifier(LightningModule):
         """Returns the loss of one batch, and notes it for the log."""
         trainer, seed = self._trainer, os.environ.get("PL_GLOBAL_SEED")
         if trainer and seed:  # what the network draws, as dropout does, is a function of seed, epoch and batch
-            seed_generators(self.device, int(seed), "network", trainer.current_epoch, batch_idx, trainer.global_rank)
+            seed_generators(self.device, int(seed), "network", trainer.current_epoch, batch_idx)
+        weight = self._one_network.take(batch_idx, len(batch[0])) if trainer else 1
         logits, loss = self.loss_of(*batch)
         self._count(logits, batch[1], "train")
         if trainer:
             self._step_log.note(trainer, loss)
             self._loss_watch.note(trainer, loss, batch_idx)
-        return loss
+        return loss if weight == 1 else loss * weight
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs what was noted."""

@@ -1,0 +1,160 @@
+"""Jobs for one process or several on the CPU: what they come to must not depend on how many there are.
+
+As a script, this is one of several processes, which torch's variables RANK, WORLD_SIZE, ... tell apart:
+`python tests/devices.py FOLDER JOB ...`.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import nn
+
+import lit_cnn
+from lit_cnn.quiet import quiet
+
+ROOT = Path(__file__).parents[1]
+GLOBAL_BATCH = 12  # of all devices together; 1, 2 and 3 divide it
+STEPS = 50
+TRAIN_IMAGES = 209  # 17 batches, and a last one of 5 that no number of devices divides
+
+
+class Record(L.Callback):
+    """Notes the images that this device saw, as hashes, and how many there were in each batch."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.sizes: list[int] = []
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, *_: Any) -> None:
+        self.seen += [sha256(image.contiguous().numpy().tobytes()).hexdigest() for image in batch[0]]
+        self.sizes.append(len(batch[0]))
+
+    on_test_batch_start = on_validation_batch_start = on_train_batch_start
+
+
+def devices() -> int:
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def trainer(folder: Path, **settings: Any) -> L.Trainer:
+    return L.Trainer(
+        accelerator="cpu", devices=devices(), strategy="ddp" if devices() > 1 else "auto", default_root_dir=folder,
+        enable_progress_bar=False, enable_model_summary=False, logger=False, num_sanity_val_steps=0,
+        **{"enable_checkpointing": False} | settings,
+    )  # fmt: skip
+
+
+def data(**settings: Any) -> lit_cnn.SyntheticDataModule:
+    shape = {"num_classes": 4, "in_channels": 3, "image_size": 12, "train_images": TRAIN_IMAGES, "val_size": 0}
+    return lit_cnn.SyntheticDataModule(**shape | {"batch_size": GLOBAL_BATCH // devices(), "seed": 3} | settings)
+
+
+def classifier(dropout: float = 0.0, norm: bool = False, **settings: Any) -> lit_cnn.LitClassifier:
+    L.seed_everything(0, verbose=False)
+    norms, drops = ([nn.BatchNorm2d(4)], [nn.Dropout2d(dropout), nn.Dropout(dropout)]) if norm or dropout else ([], [])
+    layers = [nn.Conv2d(3, 4, 3), *norms * norm, nn.ReLU(), *drops[:1], nn.Flatten(), *drops[1:]]
+    return lit_cnn.LitClassifier(nn.Sequential(*layers, nn.Linear(4 * 10 * 10, 4)), num_classes=4, **settings)
+
+
+def evaluated(folder: Path) -> dict[str, Any]:
+    """Test and validation of an untrained network on 10,007 images each, the same for all."""
+    result = {}
+    for verb, images in (("test", 10_007), ("validate", 10_007), ("test", 2)):
+        module, record, runner = classifier(), Record(), None
+        runner = trainer(folder, callbacks=[record])
+        split = {"test_images": images} if verb == "test" else {"train_images": images + 100, "val_size": images}
+        (metrics,) = getattr(runner, verb)(module, data(**split, eval_batch_size=500), verbose=False)
+        result[f"{verb} {images}"] = {"metrics": metrics, "seen": record.seen, "batches": len(record.sizes)}
+    return result
+
+
+def trained(folder: Path, augment: bool = True, dropout: float = 0.3, norm: bool = False, **settings: Any) -> dict:
+    """The weights after 50 steps in float64, so that only sums in another order tell them apart."""
+    changes = [lit_cnn.RandomCrop(2), lit_cnn.RandomFlip(), lit_cnn.Mixup(0.4), lit_cnn.CutMix(1.0)]
+    record, callbacks = Record(), settings.pop("callbacks", [])
+    module = classifier(dropout, norm, lr=0.01, optimizer="SGD", optimizer_args={"momentum": 0.9})
+    ckpt_path = settings.pop("ckpt_path", None)
+    given = {"max_steps": STEPS, "max_epochs": -1, "precision": "64-true"} | settings
+    fit = trainer(folder, callbacks=[record, *callbacks], **given)
+    fit.fit(module, data(augment=changes if augment else None), ckpt_path=ckpt_path, weights_only=True)
+    weights = {name: value.clone() for name, value in module.net.state_dict().items()}
+    metrics = {name: float(value) for name, value in fit.callback_metrics.items() if name.startswith("train/")}
+    return {
+        "weights": weights, "seen": record.seen, "sizes": record.sizes, "steps": fit.global_step, "metrics": metrics,
+    }  # fmt: skip
+
+
+def saved(folder: Path) -> dict:
+    """The same with checkpoints in the middle and at the end of epochs."""
+    keep = [
+        ModelCheckpoint(folder / f"by_{devices()}", "{step}", every_n_train_steps=13, save_top_k=-1),
+        ModelCheckpoint(folder / f"by_{devices()}", "end{epoch}", save_top_k=-1),
+    ]
+    return trained(folder, callbacks=keep, enable_checkpointing=True)
+
+
+def resumed(folder: Path) -> dict:
+    """From each checkpoint of another number of devices to the end."""
+    (other,) = [path for path in folder.glob("by_*") if path.name != f"by_{devices()}"]
+    return {path.name: trained(folder, ckpt_path=path) for path in sorted(other.glob("*.ckpt"))}
+
+
+JOBS = {
+    "evaluated": evaluated,
+    "plain": lambda folder: trained(folder, augment=False, dropout=0.0),
+    "augmented": trained,
+    "float32": lambda folder: trained(folder, precision="32-true"),
+    "accumulated": lambda folder: trained(folder, accumulate_grad_batches=2),
+    "clipped": lambda folder: trained(folder, gradient_clip_val=0.5),
+    "normed": lambda folder: trained(folder, norm=True),
+    "saved": saved,
+    "resumed": resumed,
+}
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def run_on(n: int, folder: Path, *jobs: str) -> list[dict[str, Any]]:
+    """Runs jobs on so many processes, and returns what each of them came to."""
+    if n == 1:
+        return [{job: JOBS[job](folder) for job in jobs}]
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(n), "OMP_NUM_THREADS": "1"}
+    shared |= {"PYTHONPATH": str(ROOT), "LOCAL_WORLD_SIZE": str(n), "TORCHELASTIC_RUN_ID": "test", "GROUP_RANK": "0"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, folder, *jobs], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
+        for rank in range(n)
+    ]  # fmt: skip
+    try:
+        outputs = [process.communicate(timeout=200)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [p.returncode for p in processes] == [0] * n, "\n".join(outputs)
+    return [torch.load(folder / f"{n}_{rank}.pt") for rank in range(n)]
+
+
+def main() -> None:
+    folder, jobs = Path(sys.argv[1]), sys.argv[2:]
+    quiet()
+    torch.save(
+        {job: JOBS[job](folder) for job in jobs}, folder / f"{os.environ['WORLD_SIZE']}_{os.environ['RANK']}.pt"
+    )
+
+
+if __name__ == "__main__":
+    main()
