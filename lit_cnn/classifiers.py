@@ -196,10 +196,10 @@ class LitClassifier(LightningModule):
 
     def _count_waiting(self, stage: str) -> None:
         waiting = self._uncounted[stage]
-        if not waiting:
-            return
-        logits, labels = (torch.cat(parts) for parts in zip(*waiting, strict=True))
+        logits, labels = (torch.cat(parts) for parts in zip(*waiting, strict=True)) if waiting else (None, ())
         waiting.clear()
+        if logits is None or not len(labels):  # of fewer images than devices
+            return
         if labels.is_floating_point():  # mixed images count by the class that makes up most of each
             labels = labels.argmax(dim=1)
         self.metrics[f"{stage}_metrics"].update(logits, labels)  # type: ignore[operator]
@@ -220,7 +220,8 @@ class LitClassifier(LightningModule):
         self._log_metrics("test")
         names = getattr(self._datamodule, "class_names", None) or range(len(self.test_acc_per_class.tp))
         per_class = self.test_acc_per_class.compute()
-        self.log_dict({f"test/acc_of/{name}": acc for name, acc in zip(names, per_class, strict=True)}, sync_dist=True)
+        same: Any = {"sync_dist": True, "reduce_fx": "max"}  # on all devices already, where a mean would round again
+        self.log_dict({f"test/acc_of/{name}": acc for name, acc in zip(names, per_class, strict=True)}, **same)
         self.test_acc_per_class.reset()
 
     def _log_metrics(self, stage: str) -> None:
@@ -269,11 +270,10 @@ class LitClassifier(LightningModule):
         self._loss_watch.check_weights(self.trainer, checkpoint["state_dict"])
         self.log_noted()
         self._count_waiting("train")
-        metrics = self.metrics["train_metrics"]
-        checkpoint["train_metrics"] = {
-            name: {state: value.clone() for state, value in metric.metric_state.items()}
-            for name, metric in metrics.items()  # type: ignore[operator]
-        }
+        checkpoint["train_metrics"] = states = {}
+        for name, metric in self.metrics["train_metrics"].items():  # type: ignore[operator]
+            with metric.sync_context():  # of all devices: another number of them may go on
+                states[name] = {state: value.clone() for state, value in metric.metric_state.items()}
         checkpoint["class_path"] = f"{type(self).__module__}.{type(self).__qualname__}"
         if hasattr(self._datamodule, "checkpoint_settings"):
             checkpoint["data"] = self._datamodule.checkpoint_settings()
@@ -293,6 +293,6 @@ class LitClassifier(LightningModule):
             for name, states in self._counted_before.items():
                 metric = self.metrics["train_metrics"][name]  # type: ignore[index]
                 metric._update_count = 1  # it has been updated, and may compute
-                for state, value in states.items():
+                for state, value in states.items() if self.global_rank == 0 else ():
                     setattr(metric, state, value.to(self.device))
         self._counted_before = {}
