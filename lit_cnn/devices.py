@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_cnn.data.loader import BatchOrder, Share
+from lit_cnn.errors import ConfigError
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
@@ -22,11 +23,20 @@ class OneNetwork:
     Args:
         net: The network.
         trainer: Its Trainer.
+
+    Raises:
+        ConfigError: If batch norm is to be synchronised between CPUs.
     """
 
     def __init__(self, net: nn.Module, trainer: Any):
         self.trainer = trainer
         self.share = Share(0, 1, 1)
+        strategy = trainer.strategy
+        if getattr(strategy, "_layer_sync", None) and strategy.root_device.type == "cpu":
+            raise ConfigError(
+                "trainer.sync_batchnorm: true works between GPUs alone, and this run is on CPUs.\n"
+                "Leave it out: each process then normalises by its own part of the batch."
+            )
         for layer in net.modules():
             if type(layer) in DROPOUTS:
                 layer.__dict__.pop("forward", None)  # of a training before

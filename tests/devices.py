@@ -15,7 +15,11 @@ from typing import Any
 import lightning.pytorch as L
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import nn
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.nn.functional import all_reduce
+from torch.distributed.tensor import DTensor
 
 import lit_cnn
 from lit_cnn.quiet import quiet
@@ -46,9 +50,9 @@ def devices() -> int:
 
 def trainer(folder: Path, **settings: Any) -> L.Trainer:
     return L.Trainer(
-        accelerator="cpu", devices=devices(), strategy="ddp" if devices() > 1 else "auto", default_root_dir=folder,
-        enable_progress_bar=False, enable_model_summary=False, logger=False, num_sanity_val_steps=0,
-        **{"enable_checkpointing": False} | settings,
+        **{"strategy": "ddp" if devices() > 1 else "auto", "enable_checkpointing": False} | settings,
+        accelerator="cpu", devices=devices(), default_root_dir=folder, num_sanity_val_steps=0,
+        enable_progress_bar=False, enable_model_summary=False, logger=False,
     )  # fmt: skip
 
 
@@ -57,11 +61,39 @@ def data(**settings: Any) -> lit_cnn.SyntheticDataModule:
     return lit_cnn.SyntheticDataModule(**shape | {"batch_size": GLOBAL_BATCH // devices(), "seed": 3} | settings)
 
 
-def classifier(dropout: float = 0.0, norm: bool = False, **settings: Any) -> lit_cnn.LitClassifier:
+class SyncedNorm(nn.BatchNorm2d):
+    """Stands in for torch's SyncBatchNorm, which refuses the CPU: sums over all devices, forward and backward."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return super().forward(x)
+        n = torch.full((x.shape[1],), x.numel() / x.shape[1], dtype=x.dtype)
+        sums = torch.stack([n, x.sum((0, 2, 3)), (x**2).sum((0, 2, 3))])
+        n, total, squares = all_reduce(sums) if devices() > 1 else sums
+        mean = total / n
+        variance = squares / n - mean**2
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * n / (n - 1), self.momentum)
+        scale = self.weight / (variance + self.eps).sqrt()
+        return x * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
+
+
+def classifier(
+    dropout: float = 0.0, norms: tuple[nn.Module, ...] = (), kind: type = lit_cnn.LitClassifier, **settings: Any
+) -> lit_cnn.LitClassifier:
     L.seed_everything(0, verbose=False)
-    norms, drops = ([nn.BatchNorm2d(4)], [nn.Dropout2d(dropout), nn.Dropout(dropout)]) if norm or dropout else ([], [])
-    layers = [nn.Conv2d(3, 4, 3), *norms * norm, nn.ReLU(), *drops[:1], nn.Flatten(), *drops[1:]]
-    return lit_cnn.LitClassifier(nn.Sequential(*layers, nn.Linear(4 * 10 * 10, 4)), num_classes=4, **settings)
+    drops = [nn.Dropout2d(dropout), nn.Dropout(dropout)] if dropout else []
+    layers = [nn.Conv2d(3, 4, 3), *norms, nn.ReLU(), *drops[:1], nn.Flatten(), *drops[1:]]
+    return kind(nn.Sequential(*layers, nn.Linear(4 * 10 * 10, 4)), num_classes=4, **settings)
+
+
+class Sharded(lit_cnn.LitClassifier):
+    """Splits its weights over the devices, as FSDP does."""
+
+    def configure_model(self) -> None:
+        if devices() > 1:
+            fully_shard(self.net, mesh=self.device_mesh["data_parallel"])
 
 
 def evaluated(folder: Path) -> dict[str, Any]:
@@ -76,20 +108,34 @@ def evaluated(folder: Path) -> dict[str, Any]:
     return result
 
 
-def trained(folder: Path, augment: bool = True, dropout: float = 0.3, norm: bool = False, **settings: Any) -> dict:
+def trained(
+    folder: Path,
+    augment: bool = True,
+    dropout: float = 0.3,
+    norms: Any = (),
+    kind: type = lit_cnn.LitClassifier,
+    **settings: Any,
+) -> dict[str, Any]:
     """The weights after 54 steps in float64, so that only sums in another order tell them apart."""
     changes = [lit_cnn.RandomCrop(2), lit_cnn.RandomFlip(), lit_cnn.Mixup(0.4), lit_cnn.CutMix(1.0)]
     record, callbacks = Record(), settings.pop("callbacks", [])
-    module = classifier(dropout, norm, lr=0.01, optimizer="SGD", optimizer_args={"momentum": 0.9})
+    module = classifier(dropout, norms, kind, lr=0.01, optimizer="SGD", optimizer_args={"momentum": 0.9})
     ckpt_path = settings.pop("ckpt_path", None)
     given = {"max_epochs": EPOCHS, "precision": "64-true"} | settings
     fit = trainer(folder, callbacks=[record, *callbacks], **given)
     fit.fit(module, data(augment=changes if augment else None), ckpt_path=ckpt_path, weights_only=True)
-    weights = {name: value.clone() for name, value in module.net.state_dict().items()}
+    state = module.net.state_dict().items()
+    weights = {name: value.full_tensor() if isinstance(value, DTensor) else value.clone() for name, value in state}
     metrics = {name: float(value) for name, value in fit.callback_metrics.items() if name.startswith("train/")}
     return {
         "weights": weights, "seen": record.seen, "sizes": record.sizes, "steps": fit.global_step, "metrics": metrics,
     }  # fmt: skip
+
+
+def sharded(folder: Path) -> dict[str, Any]:
+    """The same with the weights split over the devices."""
+    strategy = ModelParallelStrategy(data_parallel_size=devices()) if devices() > 1 else "auto"
+    return trained(folder, kind=Sharded, strategy=strategy, precision="32-true")
 
 
 def saved(folder: Path) -> dict:
@@ -114,7 +160,9 @@ JOBS = {
     "float32": lambda folder: trained(folder, precision="32-true"),
     "accumulated": lambda folder: trained(folder, accumulate_grad_batches=2),
     "clipped": lambda folder: trained(folder, gradient_clip_val=0.5),
-    "normed": lambda folder: trained(folder, norm=True),
+    "normed": lambda folder: trained(folder, norms=(nn.BatchNorm2d(4),)),
+    "synced": lambda folder: trained(folder, norms=(SyncedNorm(4),)),
+    "sharded": sharded,
     "saved": saved,
     "resumed": resumed,
 }
@@ -151,9 +199,7 @@ def run_on(n: int, folder: Path, *jobs: str) -> list[dict[str, Any]]:
 def main() -> None:
     folder, jobs = Path(sys.argv[1]), sys.argv[2:]
     quiet()
-    torch.save(
-        {job: JOBS[job](folder) for job in jobs}, folder / f"{os.environ['WORLD_SIZE']}_{os.environ['RANK']}.pt"
-    )
+    torch.save({job: JOBS[job](folder) for job in jobs}, folder / f"{os.environ['WORLD_SIZE']}_{os.environ['RANK']}.pt")
 
 
 if __name__ == "__main__":
