@@ -119,7 +119,10 @@ def trained(
     """The weights after 54 steps in float64, so that only sums in another order tell them apart."""
     changes = [lit_cnn.RandomCrop(2), lit_cnn.RandomFlip(), lit_cnn.Mixup(0.4), lit_cnn.CutMix(1.0)]
     record, callbacks = Record(), settings.pop("callbacks", [])
-    module = classifier(dropout, norms, kind, lr=0.01, optimizer="SGD", optimizer_args={"momentum": 0.9})
+    fused = kind is not Sharded  # torch's fused SGD does not take split weights
+    module = classifier(
+        dropout, norms, kind, lr=0.01, optimizer="SGD", optimizer_args={"momentum": 0.9, "fused": fused}
+    )
     ckpt_path = settings.pop("ckpt_path", None)
     given = {"max_epochs": EPOCHS, "precision": "64-true"} | settings
     fit = trainer(folder, callbacks=[record, *callbacks], **given)
@@ -134,7 +137,7 @@ def trained(
 
 def sharded(folder: Path) -> dict[str, Any]:
     """The same with the weights split over the devices."""
-    strategy = ModelParallelStrategy(data_parallel_size=devices()) if devices() > 1 else "auto"
+    strategy = ModelParallelStrategy(data_parallel_size=devices(), tensor_parallel_size=1) if devices() > 1 else "auto"
     return trained(folder, kind=Sharded, strategy=strategy, precision="32-true")
 
 
