@@ -15,14 +15,9 @@ from lit_cnn import runs
 from lit_cnn.devices import OneNetwork
 from lit_cnn.errors import ConfigError
 
-pytestmark = [
-    pytest.mark.slow,
-    # The runs of one process share this one; a training resumed at its very end has nothing to count.
-    pytest.mark.filterwarnings("ignore:The dirpath has changed|Be aware that when using `ckpt_path`"),
-    pytest.mark.filterwarnings("ignore:The ``compute`` method of metric|Checkpoint directory"),
-]
+pytestmark = pytest.mark.slow
 
-EXACT = ["plain", "augmented", "accumulated", "clipped", "synced"]  # in float64
+EXACT = ["plain", "augmented", "accumulated", "clipped", "synced"]  # in float64; a half of the float32 loss is exact
 JOBS = ["evaluated", *EXACT, "normed", "sharded", "saved"]
 
 
@@ -83,7 +78,7 @@ def test_devices_train_on_the_images_of_one_changed_alike(one, several):
 
 @pytest.mark.parametrize("job", EXACT)
 def test_two_processes_end_in_the_weights_of_one(one, two, job):
-    assert one[job]["steps"] == STEPS
+    assert one[job]["steps"] == (STEPS // 2 if job == "accumulated" else STEPS)
     for process in two:
         assert apart(one[job], process[job]) < 1e-13
     assert two[0][job]["metrics"]["train/acc"] == one[job]["metrics"]["train/acc"]
@@ -91,7 +86,7 @@ def test_two_processes_end_in_the_weights_of_one(one, two, job):
 
 
 def test_three_processes_end_in_the_weights_of_one(one, three):
-    assert apart(one["augmented"], three[0]["augmented"]) < 1e-13
+    assert apart(one["augmented"], three[0]["augmented"]) < 1e-6  # the loss is in float32, and a third rounds
 
 
 def test_batch_norm_over_a_part_of_the_batch_ends_in_other_weights(one, two):
