@@ -9,6 +9,8 @@ skips, and the trace of that machine is added.
 
 import csv
 import json
+import platform
+import re
 import tempfile
 from pathlib import Path
 
@@ -25,10 +27,13 @@ RUNS = {
 
 
 def key() -> str:
-    """Returns what the last bits depend on: torch's version, and the instructions that its kernels use."""
+    """Returns what the last bits depend on: torch's version, the CPU's maker, and the instructions of the kernels."""
     import torch
 
-    return f"torch {torch.__version__.partition('+')[0]}, {torch.backends.cpu.get_cpu_capability()}"
+    about = Path("/proc/cpuinfo")
+    found = re.search(r"vendor_id\s*:\s*(\S+)", about.read_text()) if about.exists() else None
+    maker = found[1] if found else platform.machine()  # MKL takes other ways on other makers' CPUs
+    return f"torch {torch.__version__.partition('+')[0]}, {maker} {torch.backends.cpu.get_cpu_capability()}"
 
 
 def trace(name: str, folder: Path) -> list[float]:
