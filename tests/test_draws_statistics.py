@@ -10,7 +10,7 @@ from scipy import stats
 from lit_cnn.transforms.draws import Draws, permutation, random_bits
 
 N = 20_000
-# The smallest p-value of some hundred tests of sound draws; the draws are fixed, so that nothing here is left to chance.
+# Below the smallest p-value of hundreds of tests of sound draws. The draws are fixed: nothing is left to chance.
 P = 1e-5
 KEYS = list(itertools.product((0, 1, 1234), ("RandomCrop 0", "Mixup 1"), ("y", "x"), (0, 1, 99)))
 
