@@ -188,6 +188,8 @@ class LitClassifier(LightningModule):
 
     def _count(self, logits: Tensor, labels: Targets, stage: str) -> None:
         # Kept where they are, and counted many batches at a time: the metrics' own calls take longer than a small net.
+        if not len(labels):  # a device without images, where there are fewer of them than devices
+            return
         waiting = self._uncounted[stage]
         logits = logits.detach()
         waiting.append((logits.clone() if self.hparams["compile"] == "reduce-overhead" else logits, labels))
@@ -196,10 +198,10 @@ class LitClassifier(LightningModule):
 
     def _count_waiting(self, stage: str) -> None:
         waiting = self._uncounted[stage]
-        logits, labels = (torch.cat(parts) for parts in zip(*waiting, strict=True)) if waiting else (None, ())
-        waiting.clear()
-        if logits is None or not len(labels):  # of fewer images than devices
+        if not waiting:
             return
+        logits, labels = (torch.cat(parts) for parts in zip(*waiting, strict=True))
+        waiting.clear()
         if labels.is_floating_point():  # mixed images count by the class that makes up most of each
             labels = labels.argmax(dim=1)
         self.metrics[f"{stage}_metrics"].update(logits, labels)  # type: ignore[operator]
