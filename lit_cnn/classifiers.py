@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lit_cnn.data.images import Picture, as_batch
+from lit_cnn.devices import OneNetwork
 from lit_cnn.divergence import LossWatch
 from lit_cnn.errors import ConfigError
 from lit_cnn.loop import FewerCalls
@@ -104,6 +105,7 @@ class LitClassifier(LightningModule):
             waiting.clear()  # of a run that was interrupted
         self._step_log.clear()
         self._loss_watch.clear()
+        self._one_network = OneNetwork(self, self.trainer)
         if stage == "fit" and self.hparams["compile"]:
             self.net.compile(mode=self.hparams["compile"])
 
@@ -151,13 +153,14 @@ class LitClassifier(LightningModule):
         """Returns the loss of one batch, and notes it for the log."""
         trainer, seed = self._trainer, os.environ.get("PL_GLOBAL_SEED")
         if trainer and seed:  # what the network draws, as dropout does, is a function of seed, epoch and batch
-            seed_generators(self.device, int(seed), "network", trainer.current_epoch, batch_idx, trainer.global_rank)
+            seed_generators(self.device, int(seed), "network", trainer.current_epoch, batch_idx)
+        weight = self._one_network.take(batch_idx, len(batch[0])) if trainer else 1
         logits, loss = self.loss_of(*batch)
         self._count(logits, batch[1], "train")
         if trainer:
             self._step_log.note(trainer, loss)
             self._loss_watch.note(trainer, loss, batch_idx)
-        return loss
+        return loss if weight == 1 else loss * weight
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs what was noted."""
@@ -185,6 +188,8 @@ class LitClassifier(LightningModule):
 
     def _count(self, logits: Tensor, labels: Targets, stage: str) -> None:
         # Kept where they are, and counted many batches at a time: the metrics' own calls take longer than a small net.
+        if not len(labels):  # a device without images, where there are fewer of them than devices
+            return
         waiting = self._uncounted[stage]
         logits = logits.detach()
         waiting.append((logits.clone() if self.hparams["compile"] == "reduce-overhead" else logits, labels))
@@ -217,7 +222,8 @@ class LitClassifier(LightningModule):
         self._log_metrics("test")
         names = getattr(self._datamodule, "class_names", None) or range(len(self.test_acc_per_class.tp))
         per_class = self.test_acc_per_class.compute()
-        self.log_dict({f"test/acc_of/{name}": acc for name, acc in zip(names, per_class, strict=True)}, sync_dist=True)
+        same: Any = {"sync_dist": True, "reduce_fx": "max"}  # on all devices already, where a mean would round again
+        self.log_dict({f"test/acc_of/{name}": acc for name, acc in zip(names, per_class, strict=True)}, **same)
         self.test_acc_per_class.reset()
 
     def _log_metrics(self, stage: str) -> None:
@@ -266,11 +272,10 @@ class LitClassifier(LightningModule):
         self._loss_watch.check_weights(self.trainer, checkpoint["state_dict"])
         self.log_noted()
         self._count_waiting("train")
-        metrics = self.metrics["train_metrics"]
-        checkpoint["train_metrics"] = {
-            name: {state: value.clone() for state, value in metric.metric_state.items()}
-            for name, metric in metrics.items()  # type: ignore[operator]
-        }
+        checkpoint["train_metrics"] = states = {}
+        for name, metric in self.metrics["train_metrics"].items():  # type: ignore[operator]
+            with metric.sync_context():  # of all devices: another number of them may go on
+                states[name] = {state: value.clone() for state, value in metric.metric_state.items()}
         checkpoint["class_path"] = f"{type(self).__module__}.{type(self).__qualname__}"
         if hasattr(self._datamodule, "checkpoint_settings"):
             checkpoint["data"] = self._datamodule.checkpoint_settings()
@@ -290,6 +295,6 @@ class LitClassifier(LightningModule):
             for name, states in self._counted_before.items():
                 metric = self.metrics["train_metrics"][name]  # type: ignore[index]
                 metric._update_count = 1  # it has been updated, and may compute
-                for state, value in states.items():
+                for state, value in states.items() if self.global_rank == 0 else ():
                     setattr(metric, state, value.to(self.device))
         self._counted_before = {}

@@ -37,7 +37,7 @@ from lit_cnn.parser import (
 )
 from lit_cnn.quiet import quiet
 from lit_cnn.resume import RunSettings, loggers
-from lit_cnn.runs import claim_folder
+from lit_cnn.runs import alone, claim_folder
 from lit_cnn.settings import decisive, hyperparameters
 from lit_cnn.signals import StopOnSignal
 
@@ -106,7 +106,7 @@ class LitCLI(LightningCLI):
             checkpoints.take_over_preprocessing(config.ckpt_path, checkpoint, self.datamodule)
             self._first_step = checkpoint["global_step"]
         if self.subcommand == "predict":  # one table, in the images' order
-            kwargs |= {"devices": 1, "num_nodes": 1, "strategy": "auto"}
+            kwargs |= alone()
         root = Path(config.trainer.default_root_dir or "logs") / config.name
         settings = hyperparameters(config)
         if config.trainer.fast_dev_run:

@@ -40,6 +40,10 @@ def set_matmul_precision(precision: Matmul) -> None:
 
 def explain_devices(message: str) -> str:
     """Returns a message of Lightning's, with what this machine has and what to do where it misses devices."""
+    if "`fsdp` requires a GPU" in message:
+        return (
+            "The strategy fsdp splits a network over GPUs, and there is none here to use. Take --trainer.strategy ddp."
+        )
     if not re.search(r"supported gpu backend|your machine only has|not available|devices with CPUAccelerator", message):
         return message
     gpus = torch.cuda.device_count()

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -9,6 +10,13 @@ from lit_cnn.errors import DiskError
 
 # How the processes that a distributed strategy starts learn which folder the first one claimed.
 _CLAIMED = "LIT_CNN_RUN_FOLDER"
+
+
+def alone() -> dict[str, Any]:
+    """Returns the Trainer's settings for what one process does; others that torchrun started beside it end here."""
+    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+        raise SystemExit(0)
+    return {"devices": 1, "num_nodes": 1, "strategy": "auto"}
 
 
 def claim_folder(parent: Path, kind: str) -> Path:

@@ -34,8 +34,10 @@ MAY_IMPORT = {
     "quiet": set(),
     "checkpoint_io": {"errors"},
     "loop": {"data", "signals"},
+    "devices": {"data", "errors"},
     "classifiers": {
         "data",
+        "devices",
         "divergence",
         "errors",
         "loop",

@@ -37,14 +37,20 @@ def test_evaluation_sees_each_image_once_on_any_number_of_devices(n, devices):
         assert all(b for share in shares for b in share)
 
 
-@pytest.mark.parametrize("n", [24, 25, 31, 100])
-def test_devices_share_the_global_batches_of_one(n):
+@pytest.mark.parametrize("n", [24, 25, 27, 28, 29, 31, 100])
+@pytest.mark.parametrize("devices", [2, 4])
+def test_devices_share_the_global_batches_of_one(n, devices):
     one = batches(n, 8, True)
-    shares = [batches(n, 4, True, rank, 2) for rank in range(2)]
+    shares = [batches(n, 8 // devices, True, rank, devices) for rank in range(devices)]
     joined = [sum(parts, []) for parts in zip(*shares, strict=True)]
-    full = n // 8
-    assert joined[:full] == one[:full]
-    assert all(len({len(p) for p in parts}) == 1 for parts in zip(*shares, strict=True))
+    left_out = 0 < n % 8 < 2 * devices  # one image of a batch is not enough for a device
+    assert joined == (one[: n // 8] if left_out else one)
+    for batch, parts in enumerate(zip(*shares, strict=True)):
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+        for rank, part in enumerate(parts):
+            first, images, total = BatchOrder(n, 8 // devices, True, 0, rank, devices).share(batch)
+            assert one[batch][first : first + images] == part
+            assert total == len(one[batch])
 
 
 @pytest.mark.parametrize(("n", "sizes"), [(130, [64, 64, 2]), (129, [64, 64]), (128, [64, 64]), (30, [30])])

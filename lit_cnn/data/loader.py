@@ -41,14 +41,21 @@ class RawBatch(NamedTuple):
         return put(self.images, place)
 
 
+class Share(NamedTuple):
+    """A device's part of a global batch: its images are those from `first` on, of `total`."""
+
+    first: int
+    images: int
+    total: int
+
+
 class BatchOrder:
     """Which images make up which batch of an epoch: a function of (seed, epoch) alone.
 
     Each global batch of `batch_size * devices` images is cut into one slice for each device. The last one
-    may be short. For training all slices are equal, so that gradients average rightly: up to
-    `devices - 1` images are left for another epoch, and a last batch of one image for each device too, since
-    batch norm cannot learn from it. For evaluation every image comes exactly once, and all devices take
-    the same number of batches.
+    may be short, and then some devices get one image more than others. For training it is left for another epoch
+    where a device would get less than two images, since batch norm cannot learn from one. For evaluation every
+    image comes exactly once, and all devices take the same number of batches.
 
     Args:
         n: Number of images.
@@ -85,9 +92,8 @@ class BatchOrder:
         full, rest = divmod(self.n, step)
         cuts = [(i * step, (i + 1) * step) for i in range(full)]
         if self.training:
-            rest -= rest % self.devices
-            if rest > self.devices or (rest and not cuts):
-                cuts.append((full * step, full * step + rest))
+            if rest >= 2 * self.devices or (rest >= self.devices and not cuts):
+                cuts.append((full * step, self.n))
         elif rest >= self.devices or not cuts:
             cuts.append((full * step, self.n))
         elif rest:  # too few for all devices to get one: they go with the batch before
@@ -99,10 +105,16 @@ class BatchOrder:
 
     def __iter__(self) -> Iterator[Int64[Tensor, "b"]]:
         order = permutation(self.n, self.seed, "order", self.epoch) if self.training else torch.arange(self.n)
-        for start, stop in self._cuts:
-            each, more = divmod(stop - start, self.devices)  # the first devices take one more where it does not divide
-            first = start + self.rank * each + min(self.rank, more)
-            yield order[first : first + each + (self.rank < more)]
+        for batch, (start, _) in enumerate(self._cuts):
+            share = self.share(batch)
+            yield order[start + share.first : start + share.first + share.images]
+
+    def share(self, batch: int) -> Share:
+        """Returns this device's part of a batch."""
+        start, stop = self._cuts[batch]
+        each, more = divmod(stop - start, self.devices)  # the first devices take one more where it does not divide
+        first = self.rank * each + min(self.rank, more)
+        return Share(first, each + (self.rank < more), stop - start)
 
 
 class ArrayLoader:
