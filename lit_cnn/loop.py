@@ -22,6 +22,7 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop
 from lightning.pytorch.loops.fetchers import _DataFetcher
+from lightning.pytorch.loops.fit_loop import _FitLoop
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.profilers import PassThroughProfiler
@@ -65,6 +66,7 @@ class FewerCalls(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts the faster loop in the place of Lightning's."""
+        _end_epoch_once(trainer.fit_loop)
         if (
             trainer.accumulate_grad_batches == 1
             and not trainer.gradient_clip_val
@@ -215,6 +217,19 @@ class _FewerCallsEvaluation(_EvaluationLoop):
             self._seen_batches_per_dataloader[dataloader_idx] += 1
         if self.trainer.received_sigterm:
             raise SIGTERMException
+
+
+def _end_epoch_once(loop: _FitLoop) -> None:
+    """Has a training that goes on from an epoch's end begin the next one.
+
+    With `max_steps`, Lightning 2.6 takes that epoch for unfinished, and ends it a second time.
+    """
+    if loop.restarted_on_epoch_end:
+        loop.epoch_progress.increment_completed()
+        loop.reset_restart_stage()
+        loop.epoch_loop.reset_restart_stage()
+        loop._restarting = False
+        loop.epoch_loop.restarting = False
 
 
 def _others(trainer: Any, kinds: Any) -> list[Callback]:
