@@ -1,0 +1,73 @@
+"""Faults of several processes and of any moment, each brought about for real."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SETTINGS = (
+    "--model", "LitMLP", "--data", "SyntheticDataModule", "--data.image_size", "12", "--data.num_classes", "3",
+    "--data.test_images", "60", "--trainer.accelerator", "cpu", "--pictures.enabled", "false",
+)  # fmt: skip
+
+# Imports torch once, and then has as many processes as asked for begin the same run at the same moment.
+TOGETHER = """
+import os, sys
+import lit_cnn.lightning_cli
+from lit_cnn import cli
+go, wait = os.pipe()[::-1]
+children = []
+for i in range(int(sys.argv[1])):
+    child = os.fork()
+    if not child:
+        os.close(go)
+        os.read(wait, 1)
+        os.dup2(os.open(f"out{i}.txt", os.O_WRONLY | os.O_CREAT), 1)
+        os.dup2(1, 2)
+        sys.argv = ["lit_cnn", *sys.argv[2:]]
+        os._exit(cli.main(sys.argv[1:]))
+    children.append(child)
+os.close(go)
+print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+"""
+
+
+def test_six_runs_of_one_config_started_together_finish_in_six_folders():
+    argv = ["fit", *SETTINGS, "--data.train_images", "600", "--trainer.max_epochs", "2", "--name", "run"]
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", TOGETHER, "6", *argv], capture_output=True, text=True)
+    outputs = [Path(f"out{i}.txt").read_text() for i in range(6)]
+    assert done.stdout.strip() == str([0] * 6), "\n".join([done.stderr, *outputs])
+    folders = [f"version_{i}" for i in range(6)]
+    assert sorted(path.name for path in Path("logs/run").iterdir()) == folders
+    results = [json.loads(Path("logs/run", folder, "results.json").read_text()) for folder in folders]
+    assert len({r["test/nll"] for r in results}) == 1
+    assert all(Path("logs/run", folder, "checkpoints/best.ckpt").is_file() for folder in folders)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_at_any_moment_ends_a_run_within_five_seconds(number, code):
+    """From the imports on, of which the first third of the time is."""
+    rng = random.Random(int(number))
+    environment = os.environ | {"PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
+    for attempt, share in enumerate((0.1, 0.4, 0.7, 1.0)):
+        settings = (*SETTINGS, "--data.train_images", "60000", "--trainer.max_epochs", "50", "--name", f"run{attempt}")
+        command = [sys.executable, "-m", "lit_cnn", "fit", *settings]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        ) as run:
+            time.sleep(0.5 + share * rng.uniform(4, 8))
+            run.send_signal(number)
+            start = time.monotonic()
+            out = run.communicate(timeout=60)[0]
+        assert run.returncode == code, out
+        assert time.monotonic() - start < 5, out
+        assert "Traceback" not in out
+        folder = Path("logs") / f"run{attempt}" / "version_0"
+        kept = (folder / "checkpoints" / "last.ckpt").exists()
+        assert kept == (f"fit --resume {folder}" in out) == folder.exists(), out
