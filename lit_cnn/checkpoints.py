@@ -10,6 +10,7 @@ from lit_cnn.classifiers import LitClassifier
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import CheckpointError
 from lit_cnn.registry import subclasses_of
+from lit_cnn.runs import find_run
 from lit_cnn.transforms import Preprocess
 
 BEST, LAST = "best.ckpt", "last.ckpt"
@@ -17,12 +18,13 @@ NO_OTHER = "There is no valid one beside it. Take a checkpoint of another run, o
 
 
 def find(path: str | Path, first: str = BEST) -> Path:
-    """Returns the checkpoint that a path means: a file, or of a run's folder `first`, else the other one.
+    """Returns the checkpoint that a path means: a file, or of a run (`runs.find_run`) `first`, else the other one.
 
     Raises:
         CheckpointError: If there is none.
+        ConfigError: If the path holds several runs.
     """
-    path = Path(path)
+    path = find_run(path)
     if path.is_file():
         return path
     names = [first, LAST if first == BEST else BEST]
@@ -30,9 +32,7 @@ def find(path: str | Path, first: str = BEST) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    if path.is_dir():
-        raise CheckpointError(f"There is no checkpoint in {path}: neither {candidates[0]} nor {names[1]} beside it.")
-    raise CheckpointError(f"There is no checkpoint {path}. Give the file, or the folder of a run.")
+    raise CheckpointError(f"There is no checkpoint in {path}: neither {candidates[0]} nor {names[1]} beside it.")
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -63,6 +63,7 @@ def load(path: str | Path) -> LitClassifier:
 
     Raises:
         CheckpointError: If there is no checkpoint, or it cannot be loaded.
+        ConfigError: If there are several runs in that folder.
     """
     checkpoint = read(path)
     if "data" not in checkpoint:

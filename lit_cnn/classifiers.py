@@ -137,11 +137,16 @@ class LitClassifier(LightningModule):
         Raises:
             ValueError: If the module was not made by `lit_cnn.load`, or the images have another type or shape.
         """
+        channels, *image_size = self.input_shape
+        batch = as_batch(images, channels, (image_size[0], image_size[1])).to(self.device)
+        return self.evaluate(self.preprocess(batch)).softmax(dim=1)  # type: ignore[misc]
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the images that `predict` brings all images to."""
         if self.preprocess is None:
             raise ValueError("Only a module from `lit_cnn.load` knows how to prepare images.")
-        height, width = self.preprocess.settings["image_size"]
-        batch = as_batch(images, len(self.preprocess.settings["mean"]), (height, width))
-        return self.evaluate(self.preprocess(batch.to(self.device))).softmax(dim=1)
+        return self.preprocess.image_shape
 
     def classify(self, images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"]) -> list[str]:
         """Returns the name of the likeliest class of each image; takes what `predict` takes."""
