@@ -34,7 +34,7 @@ def occlusion(
     stride: int = 1,
     at_once: int = 256,
 ) -> Float[Tensor, "b h w"]:
-    """Returns by how much the probability of a class falls when a square is hidden, for each pixel the mean over squares.
+    """Returns for each pixel by how much the probability of a class falls, on average over squares that hide the pixel.
 
     Zeiler & Fergus 2014, https://arxiv.org/abs/1311.2901, section 4.2. Hidden pixels are 0, the mean of the dataset.
 

@@ -20,8 +20,8 @@ The batch size stays free. A file's metadata hold the class names, the normalisa
 network's class and settings. With --preprocessing true its input is uint8 images [batch, channels, height, width], else
 what preprocessing makes of them; its output is logits.
 
-A file takes its name only after batches of {BATCH_SIZES[0]} and {BATCH_SIZES[1]} images came through it with the network's
-own logits, to {TOLERANCE:g}; else there is no file, and the exit code is 1.
+A file takes its name only after batches of {BATCH_SIZES[0]} and {BATCH_SIZES[1]} images came through it with the
+network's own logits, to {TOLERANCE:g}; else there is no file, and the exit code is 1.
 
 examples:
   python -m lit_cnn export logs/quickstart/version_0 --format onnx --preprocessing true
@@ -85,7 +85,8 @@ def export(run: str, form: str, output: Path | None, preprocessing: bool) -> tup
         difference = exporting.largest_difference(kind.read(written, module), module, preprocessing, BATCH_SIZES)
         if not difference <= TOLERANCE:
             raise LitCNNError(
-                f"{form}: the file's logits differ from the network's by up to {difference:.1e}, more than {TOLERANCE:g}.\n"
+                f"{form}: the file's logits differ from the network's by up to {difference:.1e}, "
+                f"more than {TOLERANCE:g}.\n"
                 "Nothing was written. Take another --format."
             )
         os.replace(written, output)
