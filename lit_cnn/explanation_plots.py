@@ -38,7 +38,7 @@ def explanation(title: str, image: UInt8[Tensor, "c h w"], views: list[View], si
         side: Side of the squares that occlusion hides, in pixels.
     """
     # A figure without pyplot: no global state, nothing to close, no display needed.
-    figure = Figure(figsize=(12.5, 2.9 * len(views) + 0.7), layout="constrained")
+    figure = Figure(figsize=(12.5, 2.5 * len(views) + 0.9), layout="constrained")
     axes = figure.subplots(len(views), 5, squeeze=False)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])

@@ -43,7 +43,7 @@ def occlusion(
         inputs: What the network sees, normalised.
         classes: The class to explain for each image.
         side: Side of the square, in pixels.
-        stride: Distance between squares, in pixels; the last ones always touch the edge.
+        stride: Distance between squares, in pixels; the last ones always touch the edge. Pixels that none hides are 0.
         at_once: Images in a batch of the network.
     """
     height, width = inputs.shape[2:]
@@ -57,7 +57,7 @@ def occlusion(
         for image, label, probability in zip(inputs, classes, before, strict=True):
             parts = (net(image.masked_fill(part[:, None], 0)) for part in hidden.split(at_once))
             falls = probability - torch.cat([logits.softmax(1)[:, label] for logits in parts])
-            maps.append((falls[:, None, None] * hidden).sum(0) / hidden.sum(0))
+            maps.append((falls[:, None, None] * hidden).sum(0) / hidden.sum(0).clamp(min=1))
     return torch.stack(maps)
 
 

@@ -66,7 +66,7 @@ def classify(run: str, paths: list[str], top_k: int, batch_size: int, form: str)
     known = right = broken = 0
     converted: list[str] = []
     resized: list[str] = []
-    with WRITERS[form](paths, min(top_k, len(names))) as writer:
+    with WRITERS[form](paths, names, min(top_k, len(names))) as writer:
         bar = tqdm(total=len(paths), desc="Classifying", unit=" images", leave=False, disable=None)
         for batch in stream(paths, shape[0], shape[1:], batch_size):
             found = module.predict(batch.images).cpu().topk(min(top_k, len(names)))
@@ -106,18 +106,19 @@ class TableWriter:
 
     Args:
         paths: All image files.
-        top_k: Classes for each.
+        class_names: All classes.
+        top_k: Classes for each image.
     """
 
-    def __init__(self, paths: list[str], top_k: int):
-        self.width = max(map(len, paths))
+    def __init__(self, paths: list[str], class_names: list[str], top_k: int):
+        self.width, self.class_width = (max(map(len, names)) for names in (paths, class_names))
 
     def __enter__(self) -> "TableWriter":
         return self
 
     def write(self, path: str, ranking: Ranking, fault: str | None) -> None:
         """Writes an image's row."""
-        cells = [f"{name} {probability:6.2%}" for name, probability in ranking]
+        cells = [f"{name:{self.class_width}} {probability:7.2%}" for name, probability in ranking]
         print(path.ljust(self.width), *(cells or [f"BROKEN: {_one_line(fault)}"]), sep="  ")
 
     def __exit__(self, *_: object) -> None:
@@ -130,7 +131,7 @@ class CSVWriter(TableWriter):
     def __enter__(self) -> "CSVWriter":
         return self
 
-    def __init__(self, paths: list[str], top_k: int):
+    def __init__(self, paths: list[str], class_names: list[str], top_k: int):
         self.top_k = top_k
         self.rows = csv.writer(sys.stdout, lineterminator="\n")
         ranks = ["", *(f"_{k}" for k in range(2, top_k + 1))]
@@ -145,7 +146,7 @@ class CSVWriter(TableWriter):
 class JSONWriter(TableWriter):
     """Writes a list of `{"image": ..., "classes": [{"class": ..., "probability": ...}], "fault": ...}`."""
 
-    def __init__(self, paths: list[str], top_k: int):
+    def __init__(self, paths: list[str], class_names: list[str], top_k: int):
         self.before = "[\n"
 
     def write(self, path: str, ranking: Ranking, fault: str | None) -> None:
@@ -163,7 +164,7 @@ def _one_line(fault: str | None) -> str:
     return " ".join((fault or "").split())
 
 
-WRITERS: dict[str, Callable[[list[str], int], TableWriter]] = {
+WRITERS: dict[str, Callable[[list[str], list[str], int], TableWriter]] = {
     "table": TableWriter,
     "csv": CSVWriter,
     "json": JSONWriter,

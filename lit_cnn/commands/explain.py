@@ -82,6 +82,8 @@ def targets_of(paths: list[str], folder: Path) -> dict[str, Path]:
     whole = [os.path.abspath(path) for path in paths]
     above = os.path.commonpath([os.path.dirname(path) for path in whole])
     names = [os.path.relpath(path, above).replace(os.sep, "_") for path in whole]
+    stems = [os.path.splitext(name)[0] for name in names]
+    names = stems if len(set(stems)) == len(stems) else names
     return {path: folder / f"{name}.png" for path, name in zip(paths, names, strict=True)}
 
 
