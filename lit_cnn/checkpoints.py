@@ -64,6 +64,19 @@ def load(path: str | Path) -> LitClassifier:
     Raises:
         CheckpointError: If there is no checkpoint, or it cannot be loaded.
         ConfigError: If there are several runs in that folder.
+
+    Example:
+        >>> import tempfile, torch
+        >>> import lightning.pytorch as L
+        >>> from lit_cnn import LitMLP, SyntheticDataModule
+        >>> data = SyntheticDataModule(in_channels=1, image_size=28, train_images=100)
+        >>> quiet = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
+        >>> trainer = L.Trainer(max_epochs=1, accelerator="cpu", enable_model_summary=False, **quiet)
+        >>> trainer.fit(LitMLP(), data)
+        >>> file = tempfile.mkdtemp() + "/mlp.ckpt"
+        >>> trainer.save_checkpoint(file)
+        >>> load(file).predict(torch.zeros(2, 1, 28, 28, dtype=torch.uint8)).shape
+        torch.Size([2, 10])
     """
     checkpoint = read(path)
     if "data" not in checkpoint:

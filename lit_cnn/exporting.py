@@ -50,6 +50,10 @@ class Normalise(nn.Module):
         preprocess: The original.
     """
 
+    scale: Tensor
+    bias: Tensor
+    order: Tensor | None
+
     def __init__(self, preprocess: Preprocess):
         super().__init__()
         for name in ("scale", "bias"):

@@ -104,11 +104,9 @@ def explain(module: "LitClassifier", images: "Tensor", paths: list[str], side: i
     probabilities, classes = module.predict(images).clone().max(1)
     inputs = preprocess(images)
     seen = preprocess.to_picture(inputs)
-    maps = {
-        "grad_cam": grad_cam(module, inputs, classes),
-        "occlusion": occlusion(module, inputs, classes, side, stride=max(side // 3, 1)),
-        "saliency": saliency(module, inputs, classes),
-    }
+    cams = grad_cam(module, inputs, classes)
+    falls = occlusion(module, inputs, classes, side, stride=max(side // 3, 1))
+    slopes = saliency(module, inputs, classes)
     permute = preprocess.permute
     kinds: list[tuple[str, Callable[[Tensor], Tensor]]] = [("as the network sees it", lambda pixels: pixels)]
     if permute is not None:
@@ -120,7 +118,7 @@ def explain(module: "LitClassifier", images: "Tensor", paths: list[str], side: i
         title = f"{path}\npredicted {name}, probability {probabilities[i]:.1%}"
         title += "" if truth is None else f", {'right' if truth == name else f'is {truth}'}"
         views = [
-            View(kind, placed(seen[i]), **{k: None if m is None else placed(m[i]) for k, m in maps.items()})
+            View(kind, placed(seen[i]), None if cams is None else placed(cams[i]), placed(falls[i]), placed(slopes[i]))
             for kind, placed in kinds
         ]
         figures.append(explanation(title, images[i], views, side))
