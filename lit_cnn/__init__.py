@@ -38,8 +38,8 @@ if TYPE_CHECKING:
         MNISTDataModule,
         SampleDataModule,
         SVHNDataModule,
-        SyntheticDataModule,
     )
+    from lit_cnn.data.synthetic_module import SyntheticDataModule
     from lit_cnn.transforms import (
         AlternatingFlip,
         ColorJitter,
@@ -89,8 +89,8 @@ _HOMES = {
         "MNISTDataModule",
         "SVHNDataModule",
         "SampleDataModule",
-        "SyntheticDataModule",
     ],
+    "lit_cnn.data.synthetic_module": ["SyntheticDataModule"],
     "lit_cnn.transforms": [
         "AlternatingFlip",
         "ColorJitter",

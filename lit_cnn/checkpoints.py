@@ -10,6 +10,7 @@ from lit_cnn.classifiers import LitClassifier
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import CheckpointError
 from lit_cnn.registry import subclasses_of
+from lit_cnn.runs import find_run
 from lit_cnn.transforms import Preprocess
 
 BEST, LAST = "best.ckpt", "last.ckpt"
@@ -17,12 +18,13 @@ NO_OTHER = "There is no valid one beside it. Take a checkpoint of another run, o
 
 
 def find(path: str | Path, first: str = BEST) -> Path:
-    """Returns the checkpoint that a path means: a file, or of a run's folder `first`, else the other one.
+    """Returns the checkpoint that a path means: a file, or of a run (`runs.find_run`) `first`, else the other one.
 
     Raises:
         CheckpointError: If there is none.
+        ConfigError: If the path holds several runs.
     """
-    path = Path(path)
+    path = find_run(path)
     if path.is_file():
         return path
     names = [first, LAST if first == BEST else BEST]
@@ -30,9 +32,7 @@ def find(path: str | Path, first: str = BEST) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    if path.is_dir():
-        raise CheckpointError(f"There is no checkpoint in {path}: neither {candidates[0]} nor {names[1]} beside it.")
-    raise CheckpointError(f"There is no checkpoint {path}. Give the file, or the folder of a run.")
+    raise CheckpointError(f"There is no checkpoint in {path}: neither {candidates[0]} nor {names[1]} beside it.")
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -63,6 +63,20 @@ def load(path: str | Path) -> LitClassifier:
 
     Raises:
         CheckpointError: If there is no checkpoint, or it cannot be loaded.
+        ConfigError: If there are several runs in that folder.
+
+    Example:
+        >>> import tempfile, torch
+        >>> import lightning.pytorch as L
+        >>> from lit_cnn import LitMLP, SyntheticDataModule
+        >>> data = SyntheticDataModule(in_channels=1, image_size=28, train_images=100)
+        >>> quiet = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
+        >>> trainer = L.Trainer(max_epochs=1, accelerator="cpu", enable_model_summary=False, **quiet)
+        >>> trainer.fit(LitMLP(), data)
+        >>> file = tempfile.mkdtemp() + "/mlp.ckpt"
+        >>> trainer.save_checkpoint(file)
+        >>> load(file).predict(torch.zeros(2, 1, 28, 28, dtype=torch.uint8)).shape
+        torch.Size([2, 10])
     """
     checkpoint = read(path)
     if "data" not in checkpoint:

@@ -17,7 +17,7 @@ from lit_cnn.divergence import LossWatch
 from lit_cnn.errors import ConfigError
 from lit_cnn.loop import FewerCalls
 from lit_cnn.losses import LossName, build_loss
-from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class
+from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class, counts_of, go_on_counting
 from lit_cnn.optimizers import build_optimizer, build_scheduler, parameters_to_train
 from lit_cnn.step_log import StepLog
 from lit_cnn.transforms import Preprocess
@@ -139,11 +139,16 @@ class LitClassifier(LightningModule):
         Raises:
             ValueError: If the module was not made by `lit_cnn.load`, or the images have another type or shape.
         """
+        channels, *image_size = self.input_shape
+        batch = as_batch(images, channels, (image_size[0], image_size[1])).to(self.device)
+        return self.evaluate(self.preprocess(batch)).softmax(dim=1)  # type: ignore[misc]
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the images that `predict` brings all images to."""
         if self.preprocess is None:
             raise ValueError("Only a module from `lit_cnn.load` knows how to prepare images.")
-        height, width = self.preprocess.settings["image_size"]
-        batch = as_batch(images, len(self.preprocess.settings["mean"]), (height, width))
-        return self.evaluate(self.preprocess(batch.to(self.device))).softmax(dim=1)
+        return self.preprocess.image_shape
 
     def classify(self, images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"]) -> list[str]:
         """Returns the name of the likeliest class of each image; takes what `predict` takes."""
@@ -272,10 +277,7 @@ class LitClassifier(LightningModule):
         self._loss_watch.check_weights(self.trainer, checkpoint["state_dict"])
         self.log_noted()
         self._count_waiting("train")
-        checkpoint["train_metrics"] = states = {}
-        for name, metric in self.metrics["train_metrics"].items():  # type: ignore[operator]
-            with metric.sync_context():  # of all devices: another number of them may go on
-                states[name] = {state: value.clone() for state, value in metric.metric_state.items()}
+        checkpoint["train_metrics"] = counts_of(self.metrics["train_metrics"])
         checkpoint["class_path"] = f"{type(self).__module__}.{type(self).__qualname__}"
         if hasattr(self._datamodule, "checkpoint_settings"):
             checkpoint["data"] = self._datamodule.checkpoint_settings()
@@ -292,9 +294,5 @@ class LitClassifier(LightningModule):
         loop = self.trainer.fit_loop.epoch_loop
         in_the_middle = 0 < loop.batch_progress.current.ready < self.trainer.num_training_batches
         if in_the_middle or loop.val_loop.restarted_mid_evaluation:
-            for name, states in self._counted_before.items():
-                metric = self.metrics["train_metrics"][name]  # type: ignore[index]
-                metric._update_count = 1  # it has been updated, and may compute
-                for state, value in states.items() if self.global_rank == 0 else ():
-                    setattr(metric, state, value.to(self.device))
+            go_on_counting(self.metrics["train_metrics"], self._counted_before, first=self.global_rank == 0)
         self._counted_before = {}

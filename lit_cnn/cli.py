@@ -18,6 +18,9 @@ VERBS = {
     "predict": "write a checkpoint's predictions on the test images as a table",
 }
 COMMANDS = {
+    "classify": "name the likeliest classes of image files, by a trained network",
+    "explain": "show where a trained network looks: Grad-CAM, occlusion, saliency, one picture for each image",
+    "export": "write a trained network as ONNX, pt2, TorchScript or safetensors, and compare what it computes",
     "check": "look at a run before it begins: layers, first loss, gradients, memory and time",
     "models": "tabulate all networks: paper, parameters, multiply-adds, smallest image",
 }

@@ -66,3 +66,26 @@ def accuracy_and_nll(num_classes: int, prefix: str = "") -> MetricCollection:
 def accuracy_per_class(num_classes: int) -> MulticlassAccuracy:
     """Returns the share of each class's images that are right; 0 for a class without images."""
     return MulticlassAccuracy(num_classes, average="none", validate_args=False)
+
+
+def counts_of(metrics: Any) -> dict[str, dict[str, Tensor]]:
+    """Returns what the metrics of a collection have counted on all devices, of which another number may go on."""
+    counts = {}
+    for name, metric in metrics.items():
+        with metric.sync_context():
+            counts[name] = {state: value.clone() for state, value in metric.metric_state.items()}
+    return counts
+
+
+def go_on_counting(metrics: Any, counts: dict[str, dict[str, Tensor]], first: bool) -> None:
+    """Has the metrics of a collection go on from what `counts_of` returned.
+
+    Args:
+        metrics: The collection.
+        counts: What was counted before.
+        first: Whether this is the first device, which alone takes over the counts of all.
+    """
+    for name, states in counts.items():
+        metrics[name]._update_count = 1  # it has been updated, and may compute
+        for state, value in states.items() if first else ():
+            setattr(metrics[name], state, value.to(metrics[name].device))

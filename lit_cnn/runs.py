@@ -1,12 +1,10 @@
-"""The folder of a run."""
+"""The folder of a run: claimed by a training, found again by everything after it."""
 
 import os
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.utilities import rank_zero_only
-
-from lit_cnn.errors import DiskError
+from lit_cnn.errors import CheckpointError, ConfigError, DiskError, nearest
 
 # How the processes that a distributed strategy starts learn which folder the first one claimed.
 _CLAIMED = "LIT_CNN_RUN_FOLDER"
@@ -14,6 +12,8 @@ _CLAIMED = "LIT_CNN_RUN_FOLDER"
 
 def alone() -> dict[str, Any]:
     """Returns the Trainer's settings for what one process does; others that torchrun started beside it end here."""
+    from lightning.pytorch.utilities import rank_zero_only
+
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         raise SystemExit(0)
     return {"devices": 1, "num_nodes": 1, "strategy": "auto"}
@@ -29,6 +29,8 @@ def claim_folder(parent: Path, kind: str) -> Path:
     Raises:
         DiskError: If the folder cannot be made.
     """
+    from lightning.pytorch.utilities import rank_zero_only
+
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         return Path(os.environ.get(_CLAIMED, parent))
     try:
@@ -45,3 +47,39 @@ def claim_folder(parent: Path, kind: str) -> Path:
             continue
         os.environ[_CLAIMED] = str(folder)
         return folder
+
+
+def find_run(path: str | Path) -> Path:
+    """Returns the run that a path means: a run's folder, the one run below a folder, or a checkpoint's file as it is.
+
+    Args:
+        path: What a person gave, such as logs/quickstart/version_0, logs/quickstart, or a checkpoint.
+
+    Raises:
+        CheckpointError: If there is nothing, or no run in it.
+        ConfigError: If there are several runs below it.
+    """
+    path = Path(path)
+    if path.is_file() or (path / "checkpoints").is_dir():
+        return path
+    if not path.is_dir():
+        known = [str(run) for run in _runs_below(path.parent)] + [str(run.parent) for run in _runs_below(path.parent)]
+        raise CheckpointError(
+            f"There is no checkpoint or run {path}.{nearest(str(path), known)} "
+            "Give a run's folder, such as logs/quickstart/version_0, or a checkpoint's file."
+        )
+    runs = _runs_below(path)
+    if not runs:
+        raise CheckpointError(
+            f"There is no checkpoint in {path}: neither checkpoints/best.ckpt nor last.ckpt, nor a run's folder."
+        )
+    if len(runs) > 1:
+        shown = ", ".join(map(str, runs[:5])) + (f" and {len(runs) - 5} more" if len(runs) > 5 else "")
+        raise ConfigError(f"There are {len(runs)} runs in {path}: {shown}.\nName one of them.")
+    return runs[0]
+
+
+def _runs_below(folder: Path) -> list[Path]:
+    # logs/NAME/version_N from either of the two folders above it, the newest first
+    found = {c.parent for depth in ("*/checkpoints", "*/*/checkpoints") for c in folder.glob(depth)}
+    return sorted(found, key=lambda run: (-(run / "checkpoints").stat().st_mtime, str(run)))

@@ -1,6 +1,6 @@
 """Benchmarks, each against what people use otherwise, measured in turn within one run.
 
-    python scripts/bench.py data|augmentations|step|fit|evaluation|memory|scale|startup [--only CASE] [--json FILE]
+    python scripts/bench.py data|augmentations|step|fit|evaluation|export|memory|scale|startup [--only CASE] [--json FILE]
 
 data           images per second over torchvision's DataLoader
 augmentations  each augmentation over its per-image form
@@ -8,6 +8,7 @@ step           what the machine's switches bring: channels_last, fused optimizer
                share of the keyed draws in a step
 fit            `fit` with everything on over a bare loop and over the usual Lightning script
 evaluation     the validation within `fit` over a bare loop
+export         onnxruntime over PyTorch, for exported networks
 memory         peak memory over that of data and network
 scale          the cost of an image out of 5 thousand and out of 5 million
 startup        imports and the help
@@ -27,7 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-SUBJECTS = ["data", "augmentations", "step", "fit", "evaluation", "memory", "scale", "startup"]
+SUBJECTS = ["data", "augmentations", "step", "fit", "evaluation", "export", "memory", "scale", "startup"]
 
 
 def main() -> None:

@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import lightning.pytorch as L
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from lit_cnn import LitLeNet, LitMLP, SyntheticDataModule
 from lit_cnn.cli import main
 from lit_cnn.transforms import Augmentation
 from lit_cnn.transforms.draws import Draws
@@ -121,6 +123,36 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real datasets in {folder}")
     return folder
+
+
+def trained_run(folder: Path, module, data, epochs: int = 1) -> Path:
+    """A run's folder, with the checkpoint of a module that was trained from Python."""
+    trainer = L.Trainer(
+        max_epochs=epochs, accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
+        enable_checkpointing=False,
+    )  # fmt: skip
+    trainer.fit(module, data)
+    (folder / "checkpoints").mkdir(parents=True)
+    trainer.save_checkpoint(folder / "checkpoints" / "best.ckpt")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def colour_run(tmp_path_factory) -> Path:
+    """A run of a LeNet on colour images of 16 x 16 pixels, three classes: 0, 1, 2."""
+    data = SyntheticDataModule(num_classes=3, image_size=16, train_images=200, test_images=20)
+    module = LitLeNet(num_classes=3, image_size=16, widths=[4, 8], lr=3e-3)
+    return trained_run(tmp_path_factory.mktemp("runs") / "lenet" / "version_0", module, data)
+
+
+@pytest.fixture(scope="session")
+def permuted_run(tmp_path_factory) -> Path:
+    """A run of an MLP on permuted greyscale images of 12 x 10 pixels."""
+    data = SyntheticDataModule(
+        num_classes=3, in_channels=1, image_size=(12, 10), train_images=200, test_images=20, permute=True
+    )
+    module = LitMLP(num_classes=3, image_size=(12, 10))
+    return trained_run(tmp_path_factory.mktemp("runs") / "mlp" / "version_0", module, data)
 
 
 @pytest.fixture

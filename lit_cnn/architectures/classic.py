@@ -25,6 +25,11 @@ class LitAlexNet(LitClassifier):
         weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
         freeze_body: Train the last layer alone.
         **kwargs: Arguments of LitClassifier.
+
+    Example:
+        >>> import torch
+        >>> LitAlexNet().eval()(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(
@@ -73,6 +78,11 @@ class LitZFNet(LitClassifier):
         weights: Where to start from: the path of a state dict or checkpoint.
         freeze_body: Train the last layer alone.
         **kwargs: Arguments of LitClassifier.
+
+    Example:
+        >>> import torch
+        >>> LitZFNet().eval()(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(
@@ -125,6 +135,11 @@ class LitVGG(LitClassifier):
         weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
         freeze_body: Train the last layer alone.
         **kwargs: Arguments of LitClassifier.
+
+    Example:
+        >>> import torch
+        >>> LitVGG().eval()(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(

@@ -47,6 +47,11 @@ class LitGoogLeNet(WithAuxiliaryHeads, LitClassifier):
         weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
         freeze_body: Train the last layer alone.
         **kwargs: Arguments of LitClassifier.
+
+    Example:
+        >>> import torch
+        >>> LitGoogLeNet().eval()(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(
@@ -97,6 +102,11 @@ class LitInceptionV2(LitClassifier):
         weights: Where to start from: the path of a state dict or checkpoint.
         freeze_body: Train the last layer alone.
         **kwargs: Arguments of LitClassifier.
+
+    Example:
+        >>> import torch
+        >>> LitInceptionV2().eval()(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(
@@ -133,6 +143,11 @@ class LitInceptionV3(WithAuxiliaryHeads, LitClassifier):
         weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
         freeze_body: Train the last layer alone.
         **kwargs: Arguments of LitClassifier.
+
+    Example:
+        >>> import torch
+        >>> LitInceptionV3().eval()(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(

@@ -25,6 +25,11 @@ class LitResNet(LitClassifier):
         weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
         freeze_body: Train the last layer alone.
         **kwargs: Arguments of LitClassifier.
+
+    Example:
+        >>> import torch
+        >>> LitResNet(name="resnet18").eval()(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(
@@ -64,6 +69,11 @@ class LitCIFARResNet(LitClassifier):
         weights: Where to start from: the path of a state dict or checkpoint.
         freeze_body: Train the last layer alone.
         **kwargs: Arguments of LitClassifier.
+
+    Example:
+        >>> import torch
+        >>> LitCIFARResNet().eval()(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(
@@ -102,6 +112,11 @@ class LitPreActResNet(LitClassifier):
         weights: Where to start from: the path of a state dict or checkpoint.
         freeze_body: Train the last layer alone.
         **kwargs: Arguments of LitClassifier.
+
+    Example:
+        >>> import torch
+        >>> LitPreActResNet().eval()(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(

@@ -16,6 +16,11 @@ class LitMLP(LitClassifier):
         image_size: Height and width of the images, in pixels.
         hidden: Units of each hidden layer.
         **kwargs: Arguments of LitClassifier.
+
+    Example:
+        >>> import torch
+        >>> LitMLP(hidden=[8, 8]).eval()(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(
@@ -40,6 +45,11 @@ class LitCNN(LitClassifier):
         hidden: Units of each hidden layer behind the convolutions.
         kernel_size: Height and width of the kernels, in pixels.
         **kwargs: Arguments of LitClassifier.
+
+    Example:
+        >>> import torch
+        >>> LitCNN().eval()(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 10])
     """
 
     network = CNN
@@ -68,6 +78,11 @@ class LitLeNet(LitCNN):
         widths: Output channels of each convolution.
         hidden: Units of each hidden layer behind the convolutions.
         **kwargs: Arguments of LitCNN and LitClassifier.
+
+    Example:
+        >>> import torch
+        >>> LitLeNet().eval()(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     network = LeNet
@@ -93,6 +108,11 @@ class LitPointwiseCNN(LitClassifier):
         image_size: Height and width of the images, in pixels; makes no difference.
         widths: Output channels of each convolution.
         **kwargs: Arguments of LitClassifier.
+
+    Example:
+        >>> import torch
+        >>> LitPointwiseCNN().eval()(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(
@@ -116,6 +136,11 @@ class LitDilatedCNN(LitClassifier):
         width: Output channels of each convolution.
         dilations: Distance in pixels between the taps of each convolution; 1 is an ordinary one.
         **kwargs: Arguments of LitClassifier.
+
+    Example:
+        >>> import torch
+        >>> LitDilatedCNN().eval()(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(

@@ -1,14 +1,14 @@
 """`python -m lit_cnn models`: a table of all networks, without training or even filling one."""
 
-import argparse
 import csv
 import fnmatch
 import json
 import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from lit_cnn.commands.arguments import Parser, positive
 from lit_cnn.errors import ConfigError, nearest
 
 # The rows for the default settings, by scripts/make_model_table.py: importing torch alone would take two seconds.
@@ -42,25 +42,17 @@ class Row:
     link: str
 
 
-class Parser(argparse.ArgumentParser):
-    """Refuses arguments as the other verbs do."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raises ConfigError."""
-        raise ConfigError(f"models: {message}. See python -m lit_cnn models --help.")
-
-
 def main(argv: list[str]) -> None:
     """Prints the table.
 
     Raises:
         ConfigError: If an argument is wrong, or no network has such a name.
     """
-    parser = Parser(prog="python -m lit_cnn models", description=__doc__, allow_abbrev=False)
+    parser = Parser("models", __doc__)
     parser.add_argument("pattern", nargs="?", default="*", help="names to show, such as 'vgg*_bn' or resnet")
-    parser.add_argument("--image_size", type=_pixels, help="height and width of the images, in pixels")
-    parser.add_argument("--in_channels", type=_pixels, help="channels of the images")
-    parser.add_argument("--num_classes", type=_pixels, help="number of classes")
+    parser.add_argument("--image_size", type=positive, help="height and width of the images, in pixels")
+    parser.add_argument("--in_channels", type=positive, help="channels of the images")
+    parser.add_argument("--num_classes", type=positive, help="number of classes")
     parser.add_argument("--stem", choices=["imagenet", "small", "auto"], help="where there is a choice")
     parser.add_argument("--format", choices=["text", "csv", "json"], default="text", help="how to print it")
     parser.set_defaults(**DEFAULTS)
@@ -73,13 +65,6 @@ def main(argv: list[str]) -> None:
         shape = (given.in_channels, given.image_size, given.image_size)
         rows = [row_of(name, shape, given.num_classes, given.stem) for name in names]
     {"text": _print_text, "csv": _print_csv, "json": _print_json}[given.format](rows)
-
-
-def _pixels(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not above 0")
-    return number
 
 
 def names_like(pattern: str, names: list[str]) -> list[str]:

@@ -38,6 +38,20 @@ class ImageDataModule(LightningDataModule):
     Raises:
         ConfigError: If a setting does not fit the dataset.
         DataError: If the dataset is missing or broken.
+
+    Example:
+        >>> import torch
+        >>> from lit_cnn.data.arrays import Arrays
+        >>> class Noise(ImageDataModule):  # a dataset of your own, in memory
+        ...     num_classes, in_channels, image_size, class_names = 2, 1, (8, 8), ["a", "b"]
+        ...     mean, std = [0.5], [0.3]
+        ...
+        ...     def read(self, split):
+        ...         return Arrays(torch.randint(0, 256, (100, 1, 8, 8), dtype=torch.uint8), torch.arange(100) % 2)
+        >>> data = Noise(batch_size=10)
+        >>> data.setup("fit")
+        >>> len(data.train_dataloader())
+        9
     """
 
     num_classes: int

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any, Protocol
 
-from lit_cnn.data import cifar, folder, mnist, sample, svhn, synthetic
+from lit_cnn.data import cifar, folder, mnist, sample, svhn
 from lit_cnn.data.arrays import Arrays, channel_statistics
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.data.cache import default_folder
+from lit_cnn.data.synthetic_module import SyntheticDataModule  # noqa: F401  (makes it known with the others)
 from lit_cnn.errors import ConfigError
 from lit_cnn.sizes import height_and_width
 
@@ -60,6 +61,11 @@ class MNISTDataModule(FromFiles, ImageDataModule):
     """MNIST: 60,000 and 10,000 handwritten digits, 28 x 28, greyscale; MNIST/raw/ below `data_dir`.
 
     LeCun et al. 1998, https://doi.org/10.1109/5.726791.
+
+    Example:
+        >>> data = MNISTDataModule(data_dir="data", batch_size=128)  # read by `setup`
+        >>> data.in_channels, data.image_size, data.num_classes
+        (1, (28, 28), 10)
     """
 
     source = mnist.MNIST
@@ -75,6 +81,11 @@ class FashionMNISTDataModule(FromFiles, ImageDataModule):
     """Fashion-MNIST: 60,000 and 10,000 pieces of clothing, 28 x 28, greyscale; FashionMNIST/raw/ below `data_dir`.
 
     Xiao, Rasul & Vollgraf 2017, https://arxiv.org/abs/1708.07747.
+
+    Example:
+        >>> data = FashionMNISTDataModule(data_dir="data", batch_size=128)  # read by `setup`
+        >>> data.in_channels, data.image_size, data.num_classes
+        (1, (28, 28), 10)
     """
 
     source = mnist.FASHION_MNIST
@@ -88,6 +99,11 @@ class KMNISTDataModule(FromFiles, ImageDataModule):
     """Kuzushiji-MNIST: 60,000 and 10,000 cursive Japanese letters, 28 x 28, greyscale; KMNIST/raw/ below `data_dir`.
 
     Clanuwat et al. 2018, https://arxiv.org/abs/1812.01718.
+
+    Example:
+        >>> data = KMNISTDataModule(data_dir="data", batch_size=128)  # read by `setup`
+        >>> data.in_channels, data.image_size, data.num_classes
+        (1, (28, 28), 10)
     """
 
     source = mnist.KMNIST
@@ -101,6 +117,11 @@ class CIFAR10DataModule(FromFiles, ImageDataModule):
     """CIFAR-10: 50,000 and 10,000 images in ten classes, 32 x 32, colour; cifar-10-batches-py/ below `data_dir`.
 
     Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf.
+
+    Example:
+        >>> data = CIFAR10DataModule(data_dir="data", batch_size=128)  # read by `setup`
+        >>> data.in_channels, data.image_size, data.num_classes
+        (3, (32, 32), 10)
     """
 
     source = cifar.CIFAR10
@@ -116,6 +137,11 @@ class CIFAR100DataModule(FromFiles, ImageDataModule):
     """CIFAR-100: 50,000 and 10,000 images in 100 fine classes, 32 x 32, colour; cifar-100-python/ below `data_dir`.
 
     Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf.
+
+    Example:
+        >>> data = CIFAR100DataModule(data_dir="data", batch_size=128)  # read by `setup`
+        >>> data.in_channels, data.image_size, data.num_classes
+        (3, (32, 32), 100)
     """
 
     source = cifar.CIFAR100
@@ -129,6 +155,11 @@ class SVHNDataModule(FromFiles, ImageDataModule):
     """SVHN: 73,257 and 26,032 digits of house numbers, 32 x 32, colour; train_32x32.mat in `data_dir`; needs SciPy.
 
     Netzer et al. 2011, http://ufldl.stanford.edu/housenumbers/nips2011_housenumbers.pdf.
+
+    Example:
+        >>> data = SVHNDataModule(data_dir="data", batch_size=128)  # read by `setup`
+        >>> data.in_channels, data.image_size, data.num_classes
+        (3, (32, 32), 10)
     """
 
     source = svhn
@@ -152,6 +183,18 @@ class ImageFolderDataModule(ImageDataModule):
         cache: Keep the decoded images in a memory-mapped file, else decode them into memory each time.
         cache_dir: Where that file lies or goes; by default `lit_cnn/` in $XDG_CACHE_HOME or ~/.cache.
         **kwargs: Arguments of ImageDataModule.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from PIL import Image
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("blue", "red"):
+        ...     (folder / "train" / name).mkdir(parents=True)
+        ...     Image.new("RGB", (16, 16), name).save(folder / "train" / name / "0.png")
+        >>> data = ImageFolderDataModule(data_dir=str(folder))
+        >>> data.class_names, data.image_size
+        (['blue', 'red'], (16, 16))
     """
 
     def __init__(
@@ -200,6 +243,14 @@ class SampleDataModule(ImageDataModule):
 
     Args:
         **kwargs: Arguments of ImageDataModule.
+
+    Example:
+        >>> data = SampleDataModule(batch_size=32, permute=True)
+        >>> data.setup("fit")
+        >>> for images, labels in data.train_dataloader():  # a plain loop, without Lightning
+        ...     break
+        >>> images.shape, labels.shape
+        (torch.Size([32, 1, 28, 28]), torch.Size([32]))
     """
 
     num_classes = 10
@@ -215,65 +266,3 @@ class SampleDataModule(ImageDataModule):
     def read(self, split: str) -> Arrays:
         """Reads the file in the package."""
         return sample.read(split)
-
-
-class SyntheticDataModule(ImageDataModule):
-    """Images made from nothing: each class a smooth pattern, shifted at random and covered with noise.
-
-    For tests, benchmarks, and trying a config without its dataset. The same images on every machine.
-
-    Args:
-        num_classes: Number of classes.
-        in_channels: Channels of the images.
-        image_size: Height and width of the images, in pixels; one number for both.
-        train_images: Number of training images.
-        test_images: Number of test images.
-        noise: Standard deviation of the noise, where the patterns' own is 1.
-        data_seed: Seed of the images, apart from the run's seed.
-        **kwargs: Arguments of ImageDataModule.
-    """
-
-    def __init__(
-        self,
-        num_classes: int = 10,
-        in_channels: int = 3,
-        image_size: int | tuple[int, int] = 32,
-        train_images: int = 5000,
-        test_images: int = 1000,
-        noise: float = 1.0,
-        data_seed: int = 0,
-        **kwargs: Any,
-    ):
-        super().__init__(**kwargs)
-        size = height_and_width(image_size)
-        for name, value in (
-            ("num_classes", num_classes),
-            ("in_channels", in_channels),
-            ("image_size", min(size)),
-            ("train_images", train_images),
-            ("test_images", test_images),
-        ):
-            if value < 1:
-                raise ConfigError(f"`{name}` is a number from 1 up, but got {value}.")
-        self.num_classes = num_classes
-        self.in_channels = in_channels
-        self.image_size = size
-        self.class_names = [f"pattern {c}" for c in range(num_classes)]
-        # Pixels are 128 + 40 * (pattern + noise).
-        self.mean = [128 / 255] * in_channels
-        self.std = [40 / 255 * (1 + noise**2) ** 0.5] * in_channels
-        self.images_of = {"train": train_images, "test": test_images}
-        self.noise = noise
-        self.data_seed = data_seed
-
-    def read(self, split: str) -> Arrays:
-        """Makes the images."""
-        return synthetic.make_images(
-            self.images_of[split],
-            self.num_classes,
-            self.in_channels,
-            self.image_size,
-            self.noise,
-            self.data_seed,
-            split,
-        )

@@ -1,4 +1,9 @@
-"""The networks: plain modules from images to logits, usable without Lightning."""
+"""The networks: plain modules from images to logits, usable without Lightning.
+
+Example:
+    >>> from lit_cnn import models
+    >>> net = models.create("resnet18", num_classes=10, in_channels=1)
+"""
 
 import inspect
 from typing import Any

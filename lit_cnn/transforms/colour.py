@@ -74,6 +74,13 @@ class ColorJitter(Augmentation):
         contrast: The same for the contrast; 0 is the image's mean grey.
         saturation: The same for the saturation; 0 is greyscale.
         hue: Largest turn to both sides, up to half a turn, or its range, in turns.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[ColorJitter(brightness=0.4)])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     stage = Stage.COLOUR
@@ -111,6 +118,13 @@ class RandomGrayscale(Augmentation):
 
     Args:
         p: Probability, from 0 to 1.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomGrayscale()])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     stage = Stage.COLOUR
@@ -143,6 +157,13 @@ class PCANoise(Augmentation):
 
     Args:
         std: Standard deviation of the normal draws; the covariance is that of pixels on a scale from 0 to 1.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[PCANoise()])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     stage = Stage.COLOUR

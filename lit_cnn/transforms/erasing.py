@@ -64,6 +64,13 @@ class Cutout(_Erasing):
         size: Side of the square, in pixels.
         fill: What the square shows: the training images' mean colour, black, or noise of its own for each
             pixel and channel.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[Cutout(size=8)])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     def __init__(self, size: int = 8, fill: Fill = "mean"):
@@ -100,6 +107,13 @@ class RandomErasing(_Erasing):
         aspect: Range of the box's height over its width, drawn evenly on a logarithmic scale.
         fill: What the box shows: noise of its own for each pixel and channel, the training images' mean colour,
             or black.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomErasing()])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     def __init__(self, p: float = 0.5, area: Range = (0.02, 0.33), aspect: Range = (0.3, 3.3), fill: Fill = "noise"):

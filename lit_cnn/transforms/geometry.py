@@ -49,6 +49,13 @@ class RandomRotation(Augmentation):
 
     Args:
         degrees: Largest angle to both sides, or a range of angles, in degrees, counter-clockwise.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomRotation()])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     def __init__(self, degrees: float | Range = 15.0):
@@ -71,6 +78,13 @@ class RandomAffine(Augmentation):
         translate: Largest move along each axis, to both sides, as a share of the image's width and height.
         scale: Range of factors; above 1 the content grows.
         shear: Largest angle of a shear along the x-axis to both sides, or a range of angles, in degrees.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomAffine()])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     def __init__(

@@ -40,6 +40,13 @@ class Mixup(Mixing):
     Args:
         alpha: Both parameters of the beta distribution: 1 draws the share evenly from 0 to 1, less makes one
             of the two images prevail. The paper takes 1 for CIFAR-10 and 0.2 for ImageNet.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[Mixup(alpha=0.2)])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     def __call__(  # type: ignore[override]
@@ -59,6 +66,13 @@ class CutMix(Mixing):
     Args:
         alpha: Both parameters of the beta distribution of the share that the box leaves, before the border cuts
             it. The paper takes 1, which draws it evenly from 0 to 1.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[CutMix()])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     def __call__(  # type: ignore[override]

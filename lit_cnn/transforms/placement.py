@@ -156,6 +156,13 @@ class RandomCrop(Placement):
 
     Args:
         padding: Pixels added on each side, and so the largest shift along each axis.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomCrop(4)])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     def __init__(self, padding: int = 4):
@@ -182,6 +189,13 @@ class RandomShift(Placement):
     Args:
         down: Largest shift down and up, in pixels.
         right: Largest shift to the right and to the left, in pixels.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomShift()])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     def __init__(self, down: int = 2, right: int = 2):
@@ -209,6 +223,13 @@ class RandomFlip(Placement):
 
     Args:
         p: Probability of the mirror image, from 0 to 1.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomFlip()])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     def __init__(self, p: float = 0.5):
@@ -226,6 +247,13 @@ class AlternatingFlip(Placement):
 
     So that two epochs show each image both ways, where coins would show a quarter of them twice the same.
     Jordan 2024, https://arxiv.org/abs/2404.00498, section 3.6.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[AlternatingFlip()])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     def draw(self, draws: Draws) -> Place:

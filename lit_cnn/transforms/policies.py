@@ -81,6 +81,13 @@ class RandAugment(_Policy):
     Args:
         num_ops: Operations on each image.
         magnitude: Strength of the operations, from 0 to 30.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandAugment()])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     ranges = Ranges(shear=0.3, translate=150 / 331, share=True, rotate=30, factor=0.9, posterize=4)
@@ -106,6 +113,13 @@ class TrivialAugment(_Policy):
 
     Müller & Hutter 2021, https://arxiv.org/abs/2103.10158: TrivialAugment (Wide), with torchvision's operations and
     ranges, which are wider than RandAugment's. On greyscale the colour operation changes nothing.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[TrivialAugment()])
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([8, 3, 32, 32])
     """
 
     ranges = Ranges(shear=0.99, translate=32, share=False, rotate=135, factor=0.99, posterize=6)

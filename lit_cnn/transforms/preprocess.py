@@ -46,6 +46,12 @@ class Preprocess(nn.Module):
             self.register_buffer(name, values.float().expand(height, width, -1).contiguous(), persistent=False)
         self.permute = None if permute_seed is None else PixelPermutation((height, width), permute_seed)
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the images."""
+        height, width = self.settings["image_size"]
+        return len(self.settings["mean"]), height, width
+
     def forward(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Returns what the network sees, in channels_last memory; the images' device decides where it is computed."""
         return self.permuted(self.normalised(images))

@@ -1,0 +1,42 @@
+"""What the verbs share that take a run and images: their parser, and from which run and which files they work."""
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from lit_cnn.errors import ConfigError
+
+RUN = "a run's folder, the folder above it if there is but one run in it, or a checkpoint"
+IMAGES = "image files, folders (taken with all folders below them), or patterns such as 'scans/*.png'"
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses arguments as the other verbs do."""
+
+    def __init__(self, verb: str, description: str | None, epilog: str | None = None):
+        super().__init__(
+            prog=f"python -m lit_cnn {verb}",
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self.verb = verb
+
+    def error(self, message: str) -> NoReturn:
+        """Raises ConfigError."""
+        raise ConfigError(f"{self.verb}: {message}. See python -m lit_cnn {self.verb} --help.")
+
+
+def positive(text: str) -> int:
+    """Reads a whole number above 0."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not above 0")
+    return number
+
+
+def true_class(path: str, class_names: list[str]) -> str | None:
+    """Returns the class that the name of an image's folder tells, or None where it is no class."""
+    folder = Path(path).resolve().parent.name
+    return folder if folder in class_names else None

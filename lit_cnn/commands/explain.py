@@ -1,0 +1,125 @@
+"""Shows where a trained network looks: one picture for each image file, of the class that it predicts."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lit_cnn.commands.arguments import IMAGES, RUN, Parser, positive, true_class
+from lit_cnn.errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+    from lit_cnn.classifiers import LitClassifier
+
+EPILOG = """Each picture holds the image, the image as the network sees it, and over it
+
+  Grad-CAM   where the last feature maps speak for the class (Selvaraju et al. 2017); a fully connected network has none
+  occlusion  by how much the class's probability falls when a grey square is put there (Zeiler & Fergus 2014)
+  saliency   how strongly the class's logit answers to each pixel (Simonyan et al. 2014)
+
+For a run on permuted images a second row has all of it with the pixels back in their places. An image that cannot be
+read is left out and named; the others are explained, and the exit code is 3.
+
+examples:
+  python -m lit_cnn explain logs/quickstart/version_0 digit.png
+  python -m lit_cnn explain logs/vgg_cifar 'pictures/test/cat/00*.jpg' --output cats
+"""
+
+BATCH_SIZE = 16  # images at a time
+
+
+def main(argv: list[str]) -> None:
+    """Writes the pictures.
+
+    Raises:
+        LitCNNError: If an argument is wrong, there is no such run, or an image could not be read.
+    """
+    parser = Parser("explain", __doc__, EPILOG)
+    parser.add_argument("run", help=RUN)
+    parser.add_argument("images", nargs="+", help=IMAGES)
+    parser.add_argument("--output", type=Path, default=Path("explained"), help="folder to write to (default explained)")
+    parser.add_argument("--occlude", type=positive, help="side of the hidden square, in pixels (default a fifth)")
+    given = parser.parse_args(argv)
+
+    from tqdm import tqdm
+
+    from lit_cnn.checkpoints import load
+    from lit_cnn.data.folder import find_images
+    from lit_cnn.data.stream import stream
+
+    paths = find_images(given.images)
+    module = load(given.run)
+    channels, height, width = module.input_shape
+    side = min(given.occlude or max(min(height, width) // 5, 1), height, width)
+    targets = targets_of(paths, given.output)
+    given.output.mkdir(parents=True, exist_ok=True)
+    broken: dict[str, str] = {}
+    with tqdm(total=len(paths), desc="Explaining", unit=" images", leave=False, disable=None) as bar:
+        for batch in stream(paths, channels, (height, width), BATCH_SIZE):
+            broken |= batch.broken
+            figures = explain(module, batch.images, batch.readable, side) if batch.readable else []
+            for path, figure in zip(batch.readable, figures, strict=True):
+                figure.savefig(targets[path], dpi=110)
+                bar.update()
+    print(f"wrote {len(paths) - len(broken)} pictures to {given.output}")
+    for path, reason in broken.items():
+        print(f"BROKEN {path}: {' '.join(reason.split())}", file=sys.stderr)
+    if broken:
+        raise DataError(f"{len(broken)} of {len(paths)} images could not be read, as named above.")
+
+
+def targets_of(paths: list[str], folder: Path) -> dict[str, Path]:
+    """Returns a picture's file for each image: its name, with as much of its folders as tells it from the others.
+
+    Args:
+        paths: The image files.
+        folder: Where the pictures go.
+    """
+    whole = [os.path.abspath(path) for path in paths]
+    above = os.path.commonpath([os.path.dirname(path) for path in whole])
+    names = [os.path.relpath(path, above).replace(os.sep, "_") for path in whole]
+    stems = [os.path.splitext(name)[0] for name in names]
+    names = stems if len(set(stems)) == len(stems) else names
+    return {path: folder / f"{name}.png" for path, name in zip(paths, names, strict=True)}
+
+
+def explain(module: "LitClassifier", images: "Tensor", paths: list[str], side: int) -> "list[Figure]":
+    """Returns a figure for each image.
+
+    Args:
+        module: From `lit_cnn.load`.
+        images: uint8 images of the network's shape.
+        paths: Their files, for the titles.
+        side: Side of the squares that occlusion hides, in pixels.
+    """
+    from lit_cnn.explanation_plots import View, explanation
+    from lit_cnn.explanations import grad_cam, occlusion, saliency
+
+    preprocess = module.preprocess
+    assert preprocess is not None
+    probabilities, classes = module.predict(images).clone().max(1)
+    inputs = preprocess(images)
+    seen = preprocess.to_picture(inputs)
+    cams = grad_cam(module, inputs, classes)
+    falls = occlusion(module, inputs, classes, side, stride=max(side // 3, 1))
+    slopes = saliency(module, inputs, classes)
+    permute = preprocess.permute
+    kinds: list[tuple[str, Callable[[Tensor], Tensor]]] = [("as the network sees it", lambda pixels: pixels)]
+    if permute is not None:
+        back = lambda pixels: permute.inverse(pixels.reshape(1, -1, *pixels.shape[-2:])).reshape(pixels.shape)  # noqa: E731
+        kinds.append(("the same, pixels put back", back))
+    figures = []
+    for i, path in enumerate(paths):
+        name, truth = module.class_names[int(classes[i])], true_class(path, module.class_names)
+        title = f"{path}\npredicted {name}, probability {probabilities[i]:.1%}"
+        title += "" if truth is None else f", {'right' if truth == name else f'is {truth}'}"
+        views = [
+            View(kind, placed(seen[i]), None if cams is None else placed(cams[i]), placed(falls[i]), placed(slopes[i]))
+            for kind, placed in kinds
+        ]
+        figures.append(explanation(title, images[i], views, side))
+    return figures

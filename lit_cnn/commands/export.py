@@ -1,0 +1,93 @@
+"""Writes a trained network for other programs, reads the file again and compares what it computes."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from lit_cnn.commands.arguments import RUN, Parser
+from lit_cnn.errors import ConfigError, LitCNNError
+
+TOLERANCE = 1e-4  # between logits
+BATCH_SIZES = (1, 5)
+
+EPILOG = f"""formats:
+  onnx         for onnxruntime and others; needs pip install -e '.[export]'
+  pt2          torch.export, for torch.export.load and AOTInductor
+  safetensors  the weights alone, which hold no code; needs pip install -e '.[export]'
+  torchscript  torch.jit.trace, for programs that load nothing else: torch has deprecated it
+
+The batch size stays free. A file's metadata hold the class names, the normalisation, the permutation's seed, and the
+network's class and settings. With --preprocessing true its input is uint8 images [batch, channels, height, width], else
+what preprocessing makes of them; its output is logits.
+
+A file takes its name only after batches of {BATCH_SIZES[0]} and {BATCH_SIZES[1]} images came through it with the
+network's own logits, to {TOLERANCE:g}; else there is no file, and the exit code is 1.
+
+examples:
+  python -m lit_cnn export logs/quickstart/version_0 --format onnx --preprocessing true
+  python -m lit_cnn export logs/quickstart/version_0 --format safetensors --output weights.safetensors
+"""
+
+
+def main(argv: list[str]) -> None:
+    """Writes the file and prints the largest difference.
+
+    Raises:
+        LitCNNError: If an argument is wrong, a package is missing, or the file computes something else.
+    """
+    formats = ["onnx", "pt2", "safetensors", "torchscript"]
+    parser = Parser("export", __doc__, EPILOG)
+    parser.add_argument("run", help=RUN)
+    parser.add_argument("--format", choices=formats, required=True, help="the kind of file")
+    parser.add_argument("--output", type=Path, help="the file to write; by default DATASET_CLASS.SUFFIX in this folder")
+    parser.add_argument(
+        "--preprocessing", choices=["true", "false"], default="false", help="take uint8 images (default false)"
+    )
+    given = parser.parse_args(argv)
+    if given.format == "safetensors" and given.preprocessing == "true":
+        raise ConfigError(
+            "safetensors holds weights alone: the preprocessing stands in its metadata, for you to apply.\n"
+            "Leave --preprocessing out, or take --format onnx or pt2."
+        )
+    path, difference = export(given.run, given.format, given.output, given.preprocessing == "true")
+    sizes = " and ".join(map(str, BATCH_SIZES))
+    print(f"wrote {path}, {path.stat().st_size / 1e6:.2f} MB")
+    print(f"largest difference of a logit, in batches of {sizes} images: {difference:.1e}")
+
+
+def export(run: str, form: str, output: Path | None, preprocessing: bool) -> tuple[Path, float]:
+    """Writes a run's network and returns the file, with the largest difference between its logits and the network's.
+
+    Args:
+        run: A run's folder or a checkpoint.
+        form: One of `exporting.FORMATS`.
+        output: The file; by default it is named for the network and lies in the current folder.
+        preprocessing: Take uint8 images.
+
+    Raises:
+        LitCNNError: If a package is missing, the network cannot be written so, or the file computes something else.
+    """
+    from lit_cnn import exporting
+    from lit_cnn.checkpoints import load
+
+    exporting.check_packages(form)
+    kind = exporting.FORMATS[form]
+    module = load(run)
+    output = output or Path(type(module).__name__.lower() + kind.suffix)
+    if output.suffix != kind.suffix:
+        raise ConfigError(f"--output {output}: the file of --format {form} ends in {kind.suffix}.")
+    deployed = exporting.Deployed(module, preprocessing).eval()
+    example = exporting.example(module, preprocessing)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
+        written = Path(folder) / output.name
+        kind.write(deployed, example, exporting.metadata_of(module, preprocessing), written)
+        difference = exporting.largest_difference(kind.read(written, module), module, preprocessing, BATCH_SIZES)
+        if not difference <= TOLERANCE:
+            raise LitCNNError(
+                f"{form}: the file's logits differ from the network's by up to {difference:.1e}, "
+                f"more than {TOLERANCE:g}.\n"
+                "Nothing was written. Take another --format."
+            )
+        os.replace(written, output)
+    return output, difference

@@ -1,0 +1,79 @@
+"""The picture of what an image's prediction hangs on: arrays in, a matplotlib figure out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class View:
+    """An image and the maps over it, all with their pixels in the same places.
+
+    Attributes:
+        name: What kind of view it is.
+        image: What the maps are laid over.
+        grad_cam: Where the last feature maps speak for the class; None for a network without feature maps.
+        occlusion: By how much the class's probability falls when a square over the pixel is hidden.
+        saliency: How strongly the class's logit answers to the pixel.
+    """
+
+    name: str
+    image: UInt8[Tensor, "c h w"]
+    grad_cam: Float[Tensor, "h w"] | None
+    occlusion: Float[Tensor, "h w"]
+    saliency: Float[Tensor, "h w"]
+
+
+def explanation(title: str, image: UInt8[Tensor, "c h w"], views: list[View], side: int) -> Figure:
+    """Returns a figure with the image, and for each view a row: the view, Grad-CAM, occlusion and saliency.
+
+    Args:
+        title: What to write above all.
+        image: The image as it is.
+        views: The network's view, and those with the pixels back in their places.
+        side: Side of the squares that occlusion hides, in pixels.
+    """
+    # A figure without pyplot: no global state, nothing to close, no display needed.
+    figure = Figure(figsize=(12.5, 2.5 * len(views) + 0.9), layout="constrained")
+    axes = figure.subplots(len(views), 5, squeeze=False)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    for row in axes[1:, :1].flat:
+        row.set_axis_off()
+    _show(axes[0, 0], image, "the image")
+    largest = max(float(view.occlusion.abs().max()) for view in views) or 1.0
+    for row, view in zip(axes, views, strict=True):
+        _show(row[1], view.image, view.name)
+        _heat(figure, row[2], view, view.grad_cam, "Grad-CAM: speaks for it")
+        drawn = row[3].imshow(view.occlusion.numpy(), cmap="RdBu_r", vmin=-largest, vmax=largest)
+        row[3].set_title(f"occlusion, {side} x {side} pixels:\nfall of its probability", fontsize=9)
+        figure.colorbar(drawn, ax=row[3], shrink=0.75).ax.tick_params(labelsize=7)
+        _heat(figure, row[4], view, view.saliency, "saliency: gradient of its logit")
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _heat(figure: Figure, axis: Axes, view: View, heat: Float[Tensor, "h w"] | None, title: str) -> None:
+    axis.set_title(title + ("" if heat is None else ",\n1 is its largest"), fontsize=9)
+    if heat is None:
+        text = "no feature maps:\neach unit of a fully\nconnected layer\nsees all pixels"
+        axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, fontsize=9)
+        axis.set_aspect("equal")
+        return
+    grey = view.image.float().mean(0).numpy() / 255
+    axis.imshow(grey, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    share = heat.numpy() / max(float(heat.max()), 1e-12)
+    drawn = axis.imshow(share, cmap="inferno", vmin=0, vmax=1, alpha=0.65, interpolation="nearest")
+    figure.colorbar(drawn, ax=axis, shrink=0.75).ax.tick_params(labelsize=7)
+
+
+def _show(axis: Axes, image: UInt8[Tensor, "c h w"], title: str) -> None:
+    pixels: np.ndarray = image.permute(1, 2, 0).numpy()
+    axis.imshow(
+        pixels if pixels.shape[2] == 3 else pixels.mean(2), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
+    )
+    axis.set_title(title, fontsize=9)

@@ -1,0 +1,122 @@
+"""Where a network looks: maps over its input that say what a class's score hangs on.
+
+Each function takes a network in evaluation mode, from images to logits, and a batch of what it sees. They are small
+enough to need no package, and take networks of any kind of layer.
+"""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+
+def saliency(net: nn.Module, inputs: Float[Tensor, "b c h w"], classes: Int64[Tensor, "b"]) -> Float[Tensor, "b h w"]:
+    """Returns how strongly the logit of a class answers to each pixel: its largest gradient over the channels.
+
+    Simonyan, Vedaldi & Zisserman 2014, https://arxiv.org/abs/1312.6034, section 3.1.
+
+    Args:
+        net: From images to logits, in evaluation mode.
+        inputs: What the network sees.
+        classes: The class to explain for each image.
+    """
+    inputs = inputs.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        (gradient,) = torch.autograd.grad(_scores(net(inputs), classes), inputs)
+    return gradient.abs().amax(1)
+
+
+def occlusion(
+    net: nn.Module,
+    inputs: Float[Tensor, "b c h w"],
+    classes: Int64[Tensor, "b"],
+    side: int,
+    stride: int = 1,
+    at_once: int = 256,
+) -> Float[Tensor, "b h w"]:
+    """Returns for each pixel by how much the probability of a class falls, on average over squares that hide the pixel.
+
+    Zeiler & Fergus 2014, https://arxiv.org/abs/1311.2901, section 4.2. Hidden pixels are 0, the mean of the dataset.
+
+    Args:
+        net: From images to logits, in evaluation mode.
+        inputs: What the network sees, normalised.
+        classes: The class to explain for each image.
+        side: Side of the square, in pixels.
+        stride: Distance between squares, in pixels; the last ones always touch the edge. Pixels that none hides are 0.
+        at_once: Images in a batch of the network.
+    """
+    height, width = inputs.shape[2:]
+    corners = [(y, x) for y in _starts(height, side, stride) for x in _starts(width, side, stride)]
+    hidden = torch.zeros(len(corners), height, width, dtype=torch.bool, device=inputs.device)
+    for k, (y, x) in enumerate(corners):
+        hidden[k, y : y + side, x : x + side] = True
+    maps = []
+    with torch.no_grad():
+        before = net(inputs).softmax(1).gather(1, classes[:, None])
+        for image, label, probability in zip(inputs, classes, before, strict=True):
+            parts = (net(image.masked_fill(part[:, None], 0)) for part in hidden.split(at_once))
+            falls = probability - torch.cat([logits.softmax(1)[:, label] for logits in parts])
+            maps.append((falls[:, None, None] * hidden).sum(0) / hidden.sum(0).clamp(min=1))
+    return torch.stack(maps)
+
+
+def _starts(length: int, side: int, stride: int) -> list[int]:
+    last = max(length - side, 0)
+    return [*range(0, last, stride), last]
+
+
+def grad_cam(
+    net: nn.Module, inputs: Float[Tensor, "b c h w"], classes: Int64[Tensor, "b"]
+) -> Float[Tensor, "b h w"] | None:
+    """Returns where the last feature maps speak for a class, or None for a network without feature maps.
+
+    Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391, equations 1 and 2: each map counts by the mean of the
+    logit's gradient over it, and what speaks against the class is cut off. Enlarged to the input by bilinear
+    interpolation. The last maps are those that have more than one pixel.
+
+    Args:
+        net: From images to logits, in evaluation mode.
+        inputs: What the network sees.
+        classes: The class to explain for each image.
+    """
+    layer = _last_with_maps(net, inputs[:1])
+    if layer is None:
+        return None
+    kept: list[Tensor] = []
+
+    def keep(module: nn.Module, arguments: object, maps: Tensor) -> Tensor:
+        kept.append(maps.detach().clone().requires_grad_())
+        return kept[-1].clone()  # a layer behind may change its input in place
+
+    handle = layer.register_forward_hook(keep)
+    try:
+        with torch.enable_grad():
+            scores = _scores(net(inputs), classes)
+            (gradient,) = torch.autograd.grad(scores, kept[-1])
+    finally:
+        handle.remove()
+    maps = (gradient.mean((2, 3), keepdim=True) * kept[-1].detach()).sum(1, keepdim=True).relu()
+    return interpolate(maps, inputs.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+
+
+def _last_with_maps(net: nn.Module, inputs: Float[Tensor, "b c h w"]) -> nn.Module | None:
+    found: list[nn.Module] = []
+
+    def look(module: nn.Module, arguments: object, output: object) -> None:
+        if isinstance(output, Tensor) and output.dim() == 4 and output.shape[2] * output.shape[3] > 1:
+            found.append(module)
+
+    handles = [module.register_forward_hook(look) for module in net.modules()]
+    try:
+        with torch.no_grad():
+            net(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found[-1] if found else None
+
+
+def _scores(logits: Float[Tensor, "b k"], classes: Int64[Tensor, "b"]) -> Float[Tensor, ""]:
+    # The sum over the batch: in evaluation mode no image touches another's logits.
+    return logits.gather(1, classes[:, None]).sum()
