@@ -1,6 +1,6 @@
 """Benchmarks, each against what people use otherwise, measured in turn within one run.
 
-    python scripts/bench.py data|augmentations|step|fit|evaluation|export|memory|scale|startup [--only CASE] [--json FILE]
+    python scripts/bench.py SUBJECT [--only CASE] [--repetitions N] [--json FILE]
 
 data           images per second over torchvision's DataLoader
 augmentations  each augmentation over its per-image form

@@ -27,7 +27,7 @@ QUIET: dict[str, Any] = {
 
 
 def measure(repetitions: int) -> dict[str, Any]:
-    """Returns onnxruntime's speed over PyTorch's for each network with its preprocessing, and the largest difference."""
+    """Returns onnxruntime's speed over PyTorch's for each network, preprocessing included, and the difference."""
     found: dict[str, Any] = {}
     for name, (cls, channels, side) in NETS.items():
         with tempfile.TemporaryDirectory() as folder:
