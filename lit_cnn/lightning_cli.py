@@ -11,7 +11,7 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_cnn import architectures, checkpoints, machine, resume  # noqa: F401  (architectures and modules: known by short names)
+from lit_cnn import architectures, checkpoints, machine, resume, safe_yaml  # noqa: F401  (architectures and modules: known by short names)
 from lit_cnn.arguments import add_arguments
 from lit_cnn.callbacks.averaging import forget_averages
 from lit_cnn.callbacks.disk import DiskCheck
@@ -24,6 +24,7 @@ from lit_cnn.classifiers import LitClassifier
 from lit_cnn.data import modules  # noqa: F401
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import CheckpointError, ConfigError, DataError, LitCNNError
+from lit_cnn.importable import allow_imports
 from lit_cnn.parser import (
     ParseError,
     Parser,
@@ -250,6 +251,8 @@ def run_verb(argv: list[str], cli: type[LitCLI] = LitCLI) -> None:
     Raises:
         LitCNNError: If a person has to change something first.
     """
+    allow_imports()
+    safe_yaml.use()
     argv = find_configs(argv)
     if argv[0] == "fit":
         argv = resume.expand(argv, *root_and_name(argv))
