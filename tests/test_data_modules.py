@@ -170,8 +170,9 @@ def save(path, array):
         ),
         (
             lambda f: Image.fromarray(np.full((8, 6), 300, np.float32)).save(f / "train/red/05.tif"),
-            "05.tif cannot be read: its values go from 300.0 to 300.0, but in mode F they have to lie between 0 and 1",
+            "05.tif has floats from 300 to 300, not from 0 to 1",
         ),
+        (lambda f: [p.unlink() for p in (f / "train/red").iterdir()], "There are no images of the class red"),
         (lambda f: (f / "test/violet").mkdir(), "has classes that .*train lacks: violet"),
     ],
 )
