@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchvision.datasets import CIFAR10, MNIST
+from torchvision.datasets import CIFAR10
 
 from lit_cnn import (
     CIFAR10DataModule,
@@ -248,14 +248,15 @@ def no_network(*_, **__):
 
 
 @pytest.mark.parametrize(
-    ("module", "dataset", "files", "offline"),
+    ("module", "files", "offline"),
     [
-        (MNISTDataModule, MNIST, "MNIST/raw/", "--config quickstart"),
-        (CIFAR10DataModule, CIFAR10, "cifar-10-batches-py", "--config vgg_cifar --data SyntheticDataModule"),
+        (MNISTDataModule, "MNIST/raw/", "--config quickstart"),
+        (CIFAR10DataModule, "cifar-10-batches-py", "--config vgg_cifar --data SyntheticDataModule"),
     ],
 )
-def test_no_dataset_and_no_network(module, dataset, files, offline, tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "download", no_network)
+def test_no_dataset_and_no_network(module, files, offline, tmp_path, monkeypatch):
+    monkeypatch.setattr("lit_cnn.data.download.open_url", no_network)
+    monkeypatch.setattr("lit_cnn.data.download.WAITS", ())
     with pytest.raises(DataError) as caught:
         module(data_dir=str(tmp_path / "nothing")).prepare_data()
     message = str(caught.value)
