@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -23,7 +24,7 @@ from lit_cnn.checkpoint_io import SafeCheckpointIO
 from lit_cnn.classifiers import LitClassifier
 from lit_cnn.data import modules  # noqa: F401
 from lit_cnn.data.base import ImageDataModule
-from lit_cnn.errors import CheckpointError, ConfigError, DataError, LitCNNError
+from lit_cnn.errors import CheckpointError, ConfigError, DataError, LitCNNError, printable
 from lit_cnn.importable import allow_imports
 from lit_cnn.parser import (
     ParseError,
@@ -38,7 +39,7 @@ from lit_cnn.parser import (
 )
 from lit_cnn.quiet import quiet
 from lit_cnn.resume import RunSettings, loggers
-from lit_cnn.runs import alone, claim_folder
+from lit_cnn.runs import alone, claim_folder, is_name
 from lit_cnn.settings import decisive, hyperparameters
 from lit_cnn.signals import StopOnSignal
 
@@ -62,6 +63,8 @@ class LitCLI(LightningCLI):
         if config.name is None:
             paths = config_paths(self._argv)
             config.name = paths[0].stem if paths else config.model.class_path.rpartition(".")[2]
+        elif not is_name(config.name):
+            raise ConfigError(f"name: {printable(config.name)[:80]!r} is no name of a folder. Use letters and digits.")
         if config.resume:
             self._resumed = Path(config.resume)
             resume.refuse_finished(self._resumed, config)
@@ -94,6 +97,10 @@ class LitCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
+            raise _refusal(error) from error
+        except (TypeError, OverflowError) as error:
+            if _is_ours(error):
+                raise
             raise _refusal(error) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -230,6 +237,12 @@ class LitCLI(LightningCLI):
     def _give_folder_back(self) -> None:
         if self._claimed is not None:
             shutil.rmtree(self._claimed, ignore_errors=True)
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether an error was raised in lit_cnn itself, and not by what it called."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return frames[-1].f_globals.get("__name__", "").startswith("lit_cnn")
 
 
 def _refusal(error: BaseException) -> LitCNNError:

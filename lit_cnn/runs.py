@@ -45,3 +45,10 @@ def claim_folder(parent: Path, kind: str) -> Path:
             continue
         os.environ[_CLAIMED] = str(folder)
         return folder
+
+
+def is_name(name: str) -> bool:
+    """Whether a run of this name has a folder below that of all runs."""
+    parts = Path(name).parts
+    plain = name.isprintable() and bool(name.strip()) and not Path(name).is_absolute() and ".." not in parts
+    return plain and all(len(part.encode()) <= 255 for part in parts)
