@@ -46,3 +46,8 @@ def nearest(name: str, known: list[str]) -> str:
         return ""
     matches = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
     return f" Did you mean {lowered[matches[0]]!r}?" if matches else ""
+
+
+def printable(path: object) -> str:
+    """Returns a path as one line that can be printed, with newlines and bytes that are no text written out."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -11,7 +12,7 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_cnn import architectures, checkpoints, machine, resume  # noqa: F401  (architectures and modules: known by short names)
+from lit_cnn import architectures, checkpoints, machine, resume, safe_yaml  # noqa: F401  (architectures and modules: known by short names)
 from lit_cnn.arguments import add_arguments
 from lit_cnn.callbacks.averaging import forget_averages
 from lit_cnn.callbacks.disk import DiskCheck
@@ -23,7 +24,8 @@ from lit_cnn.checkpoint_io import SafeCheckpointIO
 from lit_cnn.classifiers import LitClassifier
 from lit_cnn.data import modules  # noqa: F401
 from lit_cnn.data.base import ImageDataModule
-from lit_cnn.errors import CheckpointError, ConfigError, DataError, LitCNNError
+from lit_cnn.errors import CheckpointError, ConfigError, DataError, LitCNNError, printable
+from lit_cnn.importable import allow_imports
 from lit_cnn.parser import (
     ParseError,
     Parser,
@@ -37,7 +39,7 @@ from lit_cnn.parser import (
 )
 from lit_cnn.quiet import quiet
 from lit_cnn.resume import RunSettings, loggers
-from lit_cnn.runs import alone, claim_folder
+from lit_cnn.runs import alone, claim_folder, is_name
 from lit_cnn.settings import decisive, hyperparameters
 from lit_cnn.signals import StopOnSignal
 
@@ -61,6 +63,8 @@ class LitCLI(LightningCLI):
         if config.name is None:
             paths = config_paths(self._argv)
             config.name = paths[0].stem if paths else config.model.class_path.rpartition(".")[2]
+        elif not is_name(config.name):
+            raise ConfigError(f"name: {printable(config.name)[:80]!r} is no name of a folder. Use letters and digits.")
         if config.resume:
             self._resumed = Path(config.resume)
             resume.refuse_finished(self._resumed, config)
@@ -93,6 +97,10 @@ class LitCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
+            raise _refusal(error) from error
+        except (TypeError, OverflowError) as error:
+            if _is_ours(error):
+                raise
             raise _refusal(error) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -231,6 +239,12 @@ class LitCLI(LightningCLI):
             shutil.rmtree(self._claimed, ignore_errors=True)
 
 
+def _is_ours(error: BaseException) -> bool:
+    """Whether an error was raised in lit_cnn itself, and not by what it called."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return frames[-1].f_globals.get("__name__", "").startswith("lit_cnn")
+
+
 def _refusal(error: BaseException) -> LitCNNError:
     """Returns what a class had to say; the parser wraps it once for each type that it tried."""
     while error.__cause__ is not None and not isinstance(error, LitCNNError):
@@ -250,6 +264,8 @@ def run_verb(argv: list[str], cli: type[LitCLI] = LitCLI) -> None:
     Raises:
         LitCNNError: If a person has to change something first.
     """
+    allow_imports()
+    safe_yaml.use()
     argv = find_configs(argv)
     if argv[0] == "fit":
         argv = resume.expand(argv, *root_and_name(argv))

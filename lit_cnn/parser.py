@@ -12,10 +12,12 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
+from lit_cnn import safe_yaml
 from lit_cnn.architectures import family_of
 from lit_cnn.classifiers import LitClassifier
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import ConfigError, nearest
+from lit_cnn.importable import refusal
 from lit_cnn.models import ARCHITECTURES
 from lit_cnn.registry import subclasses_of
 from lit_cnn.transforms import Augmentation
@@ -101,15 +103,10 @@ def _config_positions(argv: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def given_settings(argv: list[str]) -> list[Setting]:
-    """Returns all settings of the configs and flags, as far as they can be read."""
+    """Returns all settings of the configs and flags; raises a ConfigError for a config that cannot be read."""
     settings = []
     for path in config_paths(argv):
-        try:
-            content = yaml.safe_load(path.read_text())
-        except (OSError, ValueError, yaml.YAMLError):
-            continue  # the parser will say so
-        if isinstance(content, dict):
-            settings += [Setting(key, value, str(path)) for key, value in _flatten(content)]
+        settings += [Setting(key, value, str(path)) for key, value in _flatten(safe_yaml.read(path))]
     for i, argument in enumerate(argv):
         if argument.startswith("--"):
             flag, equals, value = argument[2:].partition("=")
@@ -132,7 +129,7 @@ def root_and_name(argv: list[str]) -> tuple[Path, str | None]:
 def _structure(text: str | None) -> Any:
     """Returns the list or dict that a flag's text stands for, else the text."""
     try:
-        content = yaml.safe_load(text or "")
+        content = safe_yaml.load(text or "")
     except yaml.YAMLError:
         return text
     return content if isinstance(content, (dict, list)) else text
@@ -182,6 +179,9 @@ def explain(message: str, settings: list[Setting]) -> str:
 
     The parser nests its messages where it tried several types; what went wrong stands innermost.
     """
+    if match := re.search(r"Importing '([^']+)' is not allowed", message):
+        given = next((s for s in settings if _names_class(s, match[1])), Setting("A setting", None, COMMAND_LINE))
+        return refusal(match[1], f"{given.key} ({given.origin})")
     if "Problems parsing config" in message:
         return "A config is not valid YAML: " + " ".join(message.split())
     if match := re.search(r"ption '([^']+)' is not accepted|not accept (?:nested key|option) '([^']+)'", message):
@@ -262,8 +262,7 @@ def _wrong_value(key: str, message: str, settings: list[Setting]) -> str:
 
 
 def _names_class(setting: Setting, name: str) -> bool:
-    value = setting.value
-    return value == name or (isinstance(value, list) and name in value)
+    return name in (setting.value if isinstance(setting.value, list) else [setting.value])
 
 
 def _kind(expected: str) -> str:

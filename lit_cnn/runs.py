@@ -83,3 +83,10 @@ def _runs_below(folder: Path) -> list[Path]:
     # logs/NAME/version_N from either of the two folders above it, the newest first
     found = {c.parent for depth in ("*/checkpoints", "*/*/checkpoints") for c in folder.glob(depth)}
     return sorted(found, key=lambda run: (-(run / "checkpoints").stat().st_mtime, str(run)))
+
+
+def is_name(name: str) -> bool:
+    """Whether a run of this name has a folder below that of all runs."""
+    parts = Path(name).parts
+    plain = name.isprintable() and bool(name.strip()) and not Path(name).is_absolute() and ".." not in parts
+    return plain and all(len(part.encode()) <= 255 for part in parts)

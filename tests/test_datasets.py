@@ -199,16 +199,17 @@ def no_network(*_, **__):
 
 
 @pytest.mark.parametrize(
-    ("module", "fetched", "files", "offline"),
+    ("module", "files", "offline"),
     [
-        (FashionMNISTDataModule, "FashionMNIST.download", "FashionMNIST/raw/", "--data.image_size 28"),
-        (KMNISTDataModule, "KMNIST.download", "KMNIST/raw/", "--data.in_channels 1"),
-        (CIFAR100DataModule, "CIFAR100.download", "cifar-100-python", "--data.num_classes 100"),
-        (SVHNDataModule, "utils.download_url", "train_32x32.mat and ", "--data SyntheticDataModule"),
+        (FashionMNISTDataModule, "FashionMNIST/raw/", "--data.image_size 28"),
+        (KMNISTDataModule, "KMNIST/raw/", "--data.in_channels 1"),
+        (CIFAR100DataModule, "cifar-100-python", "--data.num_classes 100"),
+        (SVHNDataModule, "train_32x32.mat and ", "--data SyntheticDataModule"),
     ],
 )
-def test_no_dataset_and_no_network(module, fetched, files, offline, tmp_path, monkeypatch, lit_cnn):
-    monkeypatch.setattr(f"torchvision.datasets.{fetched}", no_network)
+def test_no_dataset_and_no_network(module, files, offline, tmp_path, monkeypatch, lit_cnn):
+    monkeypatch.setattr("lit_cnn.data.download.open_url", no_network)
+    monkeypatch.setattr("lit_cnn.data.download.WAITS", ())
     with pytest.raises(DataError) as caught:
         module(data_dir=str(tmp_path / "nothing")).prepare_data()
     message = str(caught.value)

@@ -5,6 +5,9 @@ Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf.
 """
 
 import pickle
+import shutil
+import tarfile
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,32 +16,14 @@ import numpy as np
 import torch
 
 from lit_cnn.data.arrays import Arrays
-from lit_cnn.data.download import download
+from lit_cnn.data.download import disk_error, download, get
 from lit_cnn.errors import DataError
 
-
-class _Unpickler(pickle.Unpickler):
-    """Takes arrays, and runs nothing else that a pickle may ask for."""
-
-    ARRAYS = {"_reconstruct", "ndarray", "dtype", "scalar", "_frombuffer"}
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module.partition(".")[0] == "numpy" and name in self.ARRAYS) or (module, name) == ("_codecs", "encode"):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no array")
-
-    @classmethod
-    def read(cls, path: Path) -> dict[str, Any]:
-        """Reads a batch.
-
-        Raises:
-            DataError: If it is no pickle of arrays, lists, numbers and texts.
-        """
-        try:
-            with path.open("rb") as file:
-                return cls(file, encoding="latin1").load()
-        except Exception as error:  # a broken pickle raises whatever its bytes happen to mean
-            raise DataError(f"{path} cannot be read: {' '.join(str(error).split())}. Replace it.") from error
+ARRAY_PARTS = {
+    *((f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")),
+    *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
+    *{("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")},
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +59,7 @@ class CifarDataset:
         dataset = self._dataset
         folder = data_dir / dataset.base_folder
         if not folder.exists():
-            fetch = lambda: dataset(str(data_dir), download=True)  # noqa: E731
+            fetch = lambda: self._fetch(dataset, data_dir, folder)  # noqa: E731
             download(self.torchvision_name, fetch, [dataset.url], data_dir, f"the folder {folder}", self.offline)
         meta = (dataset.meta["filename"], dataset.meta["md5"])
         for name, md5 in [*dataset.train_list, *dataset.test_list, meta]:
@@ -83,20 +68,73 @@ class CifarDataset:
                 what = what if (folder / name).exists() else "is missing"
                 raise DataError(f"{folder / name} {what}.\nReplace it, or remove {folder} to have it downloaded anew.")
 
+    def _fetch(self, dataset: Any, data_dir: Path, folder: Path) -> None:
+        """Downloads the archive and takes the known files out of it, and nothing else, into a folder all at once."""
+        archive = data_dir / dataset.filename
+        get([dataset.url], archive, dataset.tgz_md5)
+        names = [name for name, _ in [*dataset.train_list, *dataset.test_list]] + [dataset.meta["filename"]]
+        try:
+            with (
+                tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=data_dir) as place,
+                tarfile.open(archive) as tar,
+            ):
+                unpacked = Path(place) / folder.name
+                unpacked.mkdir()
+                for member in tar:
+                    content = tar.extractfile(member) if member.isreg() else None
+                    name = member.name.removeprefix(f"{dataset.base_folder}/")
+                    if content is not None and name in names:  # `find_or_download` verifies each
+                        with (unpacked / name).open("wb") as file:
+                            shutil.copyfileobj(content, file)
+                unpacked.rename(folder)
+        except OSError as error:
+            if not folder.is_dir():  # else another process was quicker
+                raise disk_error(folder, error) from error
+
     def read(self, data_dir: Path, split: str) -> Arrays:
-        """Reads the "train" or "test" images; `find_or_download` has verified the files."""
+        """Reads the "train" or "test" images; `find_or_download` has verified the files.
+
+        Raises:
+            DataError: If a file is no batch of images.
+        """
         dataset = self._dataset
         files = dataset.train_list if split == "train" else dataset.test_list
         pixels = np.empty(0)
         labels: list[int] = []
         for i, (name, _) in enumerate(files):
-            batch = _Unpickler.read(data_dir / dataset.base_folder / name)
-            size = len(batch["data"])
+            batch, batch_labels = self._read_batch(data_dir / dataset.base_folder / name)
+            size = len(batch)
             if not i:  # all batches are of one size, and a single one is used where it is
-                pixels = batch["data"] if len(files) == 1 else np.empty((len(files) * size, 3072), np.uint8)
-            pixels[i * size : (i + 1) * size] = batch["data"]
-            labels += batch[self.label_key]
+                pixels = batch if len(files) == 1 else np.empty((len(files) * size, 3072), np.uint8)
+            pixels[i * size : (i + 1) * size] = batch
+            labels += batch_labels
         return Arrays(channels_to_the_back(pixels.reshape(-1, 3, 32, 32), (0, 2, 3, 1)), torch.tensor(labels))
+
+    def _read_batch(self, path: Path) -> tuple[np.ndarray, list[int]]:
+        try:
+            with path.open("rb") as file:
+                batch = ArraysOnly(file, encoding="latin1").load()
+            pixels, labels = batch["data"], batch[self.label_key]
+            if pixels.dtype != np.uint8 or pixels.shape != (len(labels), 3072):
+                raise ValueError(f"its images are {pixels.dtype} {list(pixels.shape)}")
+            return pixels, [int(label) for label in labels]
+        except Exception as error:  # a broken pickle raises a dozen kinds
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            raise DataError(f"{path} is not a batch of {self.name}: {reason[:150]}. Replace it.") from error
+
+
+class ArraysOnly(pickle.Unpickler):
+    """Reads lists, dicts and arrays from a pickle, and calls nothing else that it names."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Returns what arrays are made by.
+
+        Raises:
+            pickle.UnpicklingError: For anything else.
+        """
+        if (module, name) not in ARRAY_PARTS:
+            raise pickle.UnpicklingError(f"it would run {module}.{name}")
+        return super().find_class(module, name)
 
 
 def channels_to_the_back(pixels: np.ndarray, axes: tuple[int, int, int, int]) -> torch.Tensor:

@@ -1,10 +1,40 @@
-"""Downloads through torchvision, with an answer for a machine without a network."""
+"""Downloads: by https alone, whole or not at all, verified, and with an answer for a machine without a network."""
 
+import fcntl
+import os
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from hashlib import file_digest
+from hashlib import md5 as new_md5
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from lit_cnn.errors import DataError
+from lit_cnn.errors import DataError, DiskError
+
+SCHEMES = {"https"}
+TIMEOUT = 30.0  # seconds without a byte
+WAITS = (1.0, 4.0)  # seconds before the second and the third attempt
+MOST_BYTES = 2**30  # the largest archive has a fifth of it
+MEGABYTE = 2**20
+
+
+class Corrupt(OSError):
+    """A file that came whole, but is not the one that is known."""
+
+
+class _Redirects(HTTPRedirectHandler):
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
+        try:
+            _refuse_unsafe(newurl)
+        except Corrupt:
+            fp.close()
+            raise
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def download(
@@ -14,7 +44,7 @@ def download(
 
     Args:
         name: What the dataset is called.
-        fetch: Downloads and verifies it.
+        fetch: Downloads and verifies it, by `get`.
         sources: Where from, for the message when it cannot be had.
         data_dir: Where the files go, in torchvision's layout.
         files: What has to lie where, for that message.
@@ -22,14 +52,136 @@ def download(
 
     Raises:
         DataError: If the files cannot be downloaded.
+        DiskError: If they cannot be written.
     """
     print(f"{name} is not in {data_dir.resolve()}: downloading it.", flush=True)
     try:
         fetch()
-    except (OSError, RuntimeError, HTTPException) as error:  # URLError is an OSError
-        reason = " ".join(str(error).split()).rpartition("got: ")[2]
+    except (OSError, HTTPException) as error:  # URLError is an OSError
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"{name} is not in {data_dir.resolve()}, and {' and '.join(sources)} did not give it: {reason}\n"
             f"Where there is no network, bring {files}; --data.data_dir says where to look.\n"
             f"Without either: python -m lit_cnn fit {offline}"
         ) from error
+
+
+def get(urls: Sequence[str], path: Path, md5: str) -> None:
+    """Downloads a file from the first source that gives it, with three attempts at each.
+
+    It is written beside its place, verified, brought to the disk and then renamed, so that the path holds all of it
+    or nothing. Of several processes that start together one downloads, and the others wait for it.
+
+    Args:
+        urls: Sources of the same file.
+        path: Where it goes.
+        md5: Its checksum.
+
+    Raises:
+        OSError: If no source gives it, or what it gives has another checksum.
+        DiskError: If it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = _open_alone(partial)
+    except OSError as error:
+        raise disk_error(path, error) from error
+    with file:
+        try:
+            if path.is_file() and _md5(path) == md5:  # another process was quicker
+                return
+            _fill(file, urls, path, md5)
+            os.replace(partial, path)
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, lambda: new_md5(usedforsecurity=False)).hexdigest()
+
+
+def _open_alone(partial: Path) -> BinaryIO:
+    """Opens a file that no other process has open in this way, waiting for those that have."""
+    while True:
+        file = partial.open("ab")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), partial.stat()):
+                return file
+        file.close()  # the other process has renamed or deleted it
+
+
+def _fill(file: BinaryIO, urls: Sequence[str], path: Path, md5: str) -> None:
+    last: Exception = URLError("there is no source")
+    for url in urls:
+        for wait in (*WAITS, None):
+            try:
+                return _fetch(file, url, path, md5)
+            except (OSError, HTTPException) as error:
+                last = error
+                if isinstance(error, HTTPError):
+                    error.close()
+                final = isinstance(error, Corrupt) or (isinstance(error, HTTPError) and error.code < 500)
+                if wait is None or final:
+                    break
+                time.sleep(wait)
+    raise last
+
+
+def _fetch(file: BinaryIO, url: str, path: Path, md5: str) -> None:
+    from tqdm.auto import tqdm
+
+    digest, size = new_md5(usedforsecurity=False), 0
+    with open_url(url) as response:
+        total = int(response.headers.get("Content-Length") or 0)
+        with tqdm(total=total or None, desc=path.name, unit="B", unit_scale=True, leave=False, disable=None) as bar:
+            _write(file, None, path)
+            while block := response.read(MEGABYTE):
+                size += len(block)
+                if size > MOST_BYTES:
+                    raise Corrupt(f"{url} gives more than {MOST_BYTES:,} bytes")
+                digest.update(block)
+                _write(file, block, path)
+                bar.update(len(block))
+    if size < total:
+        raise URLError(f"{url} broke off after {size:,} of {total:,} bytes")
+    if digest.hexdigest() != md5:
+        raise Corrupt(f"{url} has the checksum (MD5) {digest.hexdigest()}, not {md5}")
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _write(file: BinaryIO, block: bytes | None, path: Path) -> None:
+    """Writes a block, or begins anew where it is None."""
+    try:
+        if block is None:
+            file.truncate(0)
+        else:
+            file.write(block)
+    except OSError as error:
+        raise disk_error(path, error) from error
+
+
+def open_url(url: str) -> Any:
+    """Opens a URL that is safe, as are all that it is redirected to.
+
+    Raises:
+        OSError: If it is not, or cannot be opened.
+    """
+    _refuse_unsafe(url)
+    return build_opener(_Redirects).open(Request(url, headers={"User-Agent": "lit_cnn"}), timeout=TIMEOUT)
+
+
+def _refuse_unsafe(url: str) -> None:
+    if urlsplit(url).scheme not in SCHEMES:
+        raise Corrupt(f"{url} is not by https")
+
+
+def disk_error(path: Path, error: OSError) -> DiskError:
+    """Returns what a person reads where a dataset's file cannot be written."""
+    return DiskError(
+        f"{path} cannot be written: {error.strerror}.\nMake room, or choose another folder by --data.data_dir."
+    )

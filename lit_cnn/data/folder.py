@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 from lit_cnn.data import cache
 from lit_cnn.data.arrays import Arrays, channel_statistics
 from lit_cnn.data.images import GREYSCALE_MODES, open_image, to_pixels
-from lit_cnn.errors import DataError
+from lit_cnn.errors import DataError, printable
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".tif", ".tiff"}
 
@@ -70,6 +70,8 @@ def list_images(folder: Path, names: Sequence[str]) -> tuple[list[str], list[int
     labels: list[int] = []
     for label, name in enumerate(names):
         found = _images_in(folder / name)
+        if not found and folder.name == "train":
+            raise DataError(f"There are no images of the class {printable(name)} in {printable(folder / name)}.")
         paths += found
         labels += [label] * len(found)
     if not paths:
@@ -117,15 +119,22 @@ def _is_image(name: str) -> bool:
 
 
 def _folders_in(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and _counts(entry.name))
+    return _entries(folder, lambda e: e.name if _counts(e.name) and e.is_dir() else None)
 
 
 def _images_in(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
-    with os.scandir(folder) as entries:  # four times as fast as Path.iterdir
-        return sorted(entry.path for entry in entries if _is_image(entry.name))
+    return _entries(folder, lambda e: e.path if _is_image(e.name) else None)
+
+
+def _entries(folder: Path, path_of: Callable[[os.DirEntry[str]], str | None]) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:  # four times as fast as Path.iterdir
+            return sorted(path for entry in entries if (path := path_of(entry)) is not None)
+    except OSError as error:  # a folder that may not be read, or a link to itself
+        where = printable(error.filename or folder)
+        raise DataError(f"{where} cannot be read: {error.strerror}. Replace or remove it.") from error
 
 
 def shape_of(
@@ -186,7 +195,11 @@ def _key(folder: Path, paths: Sequence[str], names: Sequence[str]) -> str:
     start = len(str(folder)) + 1
     stats = ((path[start:], os.stat(path)) for path in paths)
     files = (f"{path}\0{s.st_size}\0{s.st_mtime_ns}\0{s.st_ctime_ns}" for path, s in stats)
-    return _digest([PIL.__version__, *names, *files])
+    try:
+        return _digest([PIL.__version__, *names, *files])
+    except OSError as error:  # a link to nothing or to itself
+        where = printable(error.filename)
+        raise DataError(f"{where} cannot be read: {error.strerror}. Replace or remove it.") from error
 
 
 def _digest(parts: Sequence[str]) -> str:
@@ -227,12 +240,12 @@ def _decode(path: str, shape: ImageShape) -> UInt8[np.ndarray, "h w c"]:
     image = open_image(path)
     if shape.in_channels == 1 and image.mode not in GREYSCALE_MODES and not shape.convert:
         raise DataError(
-            f"{path} is in colour, but the first training image is greyscale.\n"
+            f"{printable(path)} is in colour, but the first training image is greyscale.\n"
             "Set --data.in_channels to 3 to read all as colour, or to 1 to read all as greyscale."
         )
     if (image.height, image.width) != shape.image_size and not shape.resize:
         raise DataError(
-            f"{path} is {image.height} x {image.width} pixels, but the first training image is "
+            f"{printable(path)} is {image.height} x {image.width} pixels, but the first training image is "
             f"{shape.image_size[0]} x {shape.image_size[1]}.\nSet --data.image_size to resize all of them."
         )
     return to_pixels(image, shape.in_channels, shape.image_size)

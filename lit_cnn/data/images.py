@@ -1,5 +1,7 @@
 """From an image file to bytes: one way, for training and for predicting alike."""
 
+import stat
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,63 +11,80 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from lit_cnn.errors import DataError
+from lit_cnn.errors import DataError, printable
 
 GREYSCALE_MODES = {"1", "L", "LA", "La"}
-DEEP_MODES = {"I", "F", "I;16", "I;16L", "I;16B", "I;16N"}  # greyscale with more than 8 bits
+EIGHT_BIT_MODES = GREYSCALE_MODES | {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"}
 
-# Larger images are refused by their header, before memory is taken for their pixels: 150 MB as colour.
-MOST_PIXELS = 50_000_000
+# Other formats of Pillow's start programs (EPS) or read other files.
+FORMATS = ["PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM", "TIFF"]
+
+# Decoding, turning and converting one of this size takes 300 MB.
+MOST_PIXELS = 25_000_000
 
 Picture = str | Path | Image.Image | np.ndarray
 
+# What is too large is refused below; a broken EXIF field does not change pixels.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
 
 def open_image(path: str | Path) -> Image.Image:
-    """Opens an image file with 8 bits for each channel, turned upright as its EXIF orientation says.
+    """Opens an image file, brings it to 8 bits, and turns it upright, as its EXIF orientation says.
 
-    Of an animation it is the first picture. Transparency is left out: what lies below it shows.
+    Of an animation it takes the first picture; transparency is left out.
 
     Raises:
-        DataError: If it is missing, broken or too large, or its values are not on a scale that is known.
+        DataError: If it is missing, broken, larger than `MOST_PIXELS`, or its pixels have no known scale.
     """
+    name = printable(path)
     try:
-        with Image.open(path) as image:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise DataError(f"{name} is not a file. Replace or remove it.")
+        with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
-                raise ValueError(f"it has {image.width} x {image.height} pixels, more than {MOST_PIXELS:,}")
-            return ImageOps.exif_transpose(in_eight_bits(image))
-    except UnidentifiedImageError as error:
-        raise DataError(f"{path} is not an image that can be read. Replace or remove it.") from error
-    except MemoryError:
+                raise _too_large(name, f"{image.height:,} x {image.width:,} pixels")
+            return ImageOps.exif_transpose(eight_bits(image, name))
+    except (DataError, MemoryError):
         raise
-    except Exception as error:  # Pillow's decoders raise a dozen kinds
-        raise DataError(f"{path} cannot be read: {' '.join(str(error).split())}. Replace or remove it.") from error
+    except UnidentifiedImageError as error:
+        raise DataError(f"{name} is not an image that can be read. Replace or remove it.") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(name, "too many pixels") from error
+    except Exception as error:  # a broken file makes Pillow raise a dozen kinds
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{name} cannot be read: {reason[:150]}. Replace or remove it.") from error
 
 
-def in_eight_bits(image: Image.Image) -> Image.Image:
-    """Returns an image of more than 8 bits on the scale of 8: of 16 bits, 65,535 becomes 255; of floats, 1 does.
-
-    Pillow's own conversion would cut off what is above 255, so that most of the image becomes white.
+def eight_bits(image: Image.Image, name: str) -> Image.Image:
+    """Returns an image with 8 bits for each channel: of 16 bits divided by 257, of floats from 0 to 1 times 255.
 
     Raises:
-        ValueError: If the values are on neither of these scales.
+        DataError: If its pixels are on another scale.
     """
-    if image.mode not in DEEP_MODES:
+    if image.mode in EIGHT_BIT_MODES:
         return image
-    values = np.asarray(image)
-    scale = 1.0 if image.mode == "F" else 65535.0
-    if not (values.min() >= 0 and values.max() <= scale):  # neither holds for NaN
-        raise ValueError(
-            f"its values go from {values.min()} to {values.max()}, but in mode {image.mode} "
-            f"they have to lie between 0 and {scale:g}"
-        )
-    eight = Image.fromarray(np.round(values * (255 / scale)).astype(np.uint8))
-    eight.getexif().update(image.getexif())
-    return eight
+    upright = ImageOps.exif_transpose(image)
+    pixels = np.asarray(upright)
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PPM", "PNG")):  # Pillow's 16 bits
+        return Image.fromarray(((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))
+    if image.mode == "F":
+        low, high = float(pixels.min()), float(pixels.max())
+        if 0 <= low <= high <= 1:  # false for NaN
+            return Image.fromarray(np.rint(pixels * np.float32(255)).astype(np.uint8))
+        raise DataError(f"{name} has floats from {low:.4g} to {high:.4g}, not from 0 to 1. Convert it to 8 bits.")
+    raise DataError(f"{name} has pixels of mode {image.mode}, whose scale is not known. Convert it to 8 bits.")
+
+
+def _too_large(name: str, what: str) -> DataError:
+    return DataError(f"{name} has {what}, and images may have {MOST_PIXELS:,}. Make it smaller or remove it.")
 
 
 def to_pixels(image: Image.Image, in_channels: int, image_size: tuple[int, int]) -> UInt8[np.ndarray, "h w c"]:
     """Returns an image's bytes, as greyscale (1 channel) or colour (3), resized where its size is another."""
     height, width = image_size
+    if image.mode in ("P", "PA"):
+        image = image.convert("RGBA")  # Pillow warns of palettes with transparency otherwise
     image = image.convert("L" if in_channels == 1 else "RGB")
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
@@ -107,5 +126,7 @@ def _opened(image: Picture) -> Image.Image:
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8:
             raise ValueError(f"An array is an image of bytes (uint8), but got {image.dtype}.")
+        if image.size == 0 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3, 4))):
+            raise ValueError(f"An array is an image of [h, w] or [h, w, 1, 3 or 4], but got {list(image.shape)}.")
         return Image.fromarray(image.squeeze(2) if image.ndim == 3 and image.shape[2] == 1 else image)
-    return in_eight_bits(image) if isinstance(image, Image.Image) else open_image(image)
+    return eight_bits(image, "The image") if isinstance(image, Image.Image) else open_image(image)

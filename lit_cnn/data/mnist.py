@@ -8,7 +8,7 @@ layout, `NAME/raw/*-ubyte`, unpacked or as `.gz`.
 import gzip
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import md5, sha256
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from lit_cnn.data.arrays import Arrays
-from lit_cnn.data.download import download
+from lit_cnn.data.download import download, get
 from lit_cnn.errors import DataError
 
 PREFIXES = {"train": "train", "test": "t10k"}
@@ -34,12 +34,14 @@ class IdxDataset:
     Args:
         name: The class of torchvision that downloads it, and the name of its folder.
         offline: What to type in place of it where there is no network.
+        mirrors: Where the archives are; torchvision's mirrors are without https.
         digests: SHA-256 of the unpacked files.
         num_images: Number of images in each split.
     """
 
     name: str
     offline: str
+    mirrors: Sequence[str]
     digests: Mapping[str, str] = field(default_factory=dict)
     num_images: Mapping[str, int] = field(default_factory=lambda: {"train": 60_000, "test": 10_000})
 
@@ -57,8 +59,12 @@ class IdxDataset:
         if len(missing) == len(names):
             dataset = getattr(datasets, self.name)
             files = f"the four files {raw}/*-ubyte (or *-ubyte.gz)"
-            fetch = lambda: dataset(str(data_dir), download=True)  # noqa: E731
-            download(self.name, fetch, dataset.mirrors, data_dir, files, self.offline)
+
+            def fetch() -> None:
+                for archive, checksum in dataset.resources:
+                    get([f"{mirror}{archive}" for mirror in self.mirrors], raw / archive, checksum)
+
+            download(self.name, fetch, self.mirrors, data_dir, files, self.offline)
         elif missing:
             raise DataError(
                 f"{raw} is incomplete, it lacks {', '.join(missing)}.\n"
@@ -122,6 +128,7 @@ _SYNTHETIC = "--config cnn_mnist --data SyntheticDataModule --data.in_channels 1
 MNIST = IdxDataset(
     "MNIST",
     "--config quickstart",
+    ["https://ossci-datasets.s3.amazonaws.com/mnist/"],
     {
         "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
         "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -129,8 +136,10 @@ MNIST = IdxDataset(
         "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     },
 )
-FASHION_MNIST = IdxDataset("FashionMNIST", _SYNTHETIC)
-KMNIST = IdxDataset("KMNIST", _SYNTHETIC)
+FASHION_MNIST = IdxDataset(
+    "FashionMNIST", _SYNTHETIC, ["https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"]
+)
+KMNIST = IdxDataset("KMNIST", _SYNTHETIC, ["https://codh.rois.ac.jp/kmnist/dataset/kmnist/"])
 
 FASHION_CLASS_NAMES = [
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",

@@ -11,7 +11,7 @@ import torch
 
 from lit_cnn.data.arrays import Arrays
 from lit_cnn.data.cifar import channels_to_the_back
-from lit_cnn.data.download import download
+from lit_cnn.data.download import download, get
 from lit_cnn.errors import DataError
 
 
@@ -26,11 +26,12 @@ def find_or_download(data_dir: Path) -> None:
     from torchvision.datasets import SVHN, utils
 
     files = [SVHN.split_list[split] for split in ("train", "test")]
+    files = [(url.replace("http://", "https://"), *rest) for url, *rest in files]
     if not any((data_dir / name).exists() for _, name, _ in files):
 
         def fetch() -> None:
             for url, name, md5 in files:
-                utils.download_url(url, str(data_dir), name, md5)
+                get([url], data_dir / name, md5)
 
         wanted = " and ".join(str(data_dir / name) for _, name, _ in files)
         offline = "--config vgg_cifar --data SyntheticDataModule"
