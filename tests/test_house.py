@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 import lit_cnn
-from lit_cnn.parser import SECTIONS, shipped_configs
+from lit_cnn.parser import SECTIONS
 from lit_cnn.registry import subclasses_of
+from lit_cnn.shipped import shipped_configs
 from lit_cnn.transforms import Augmentation
 
 PACKAGE = Path(lit_cnn.__file__).parent
