@@ -18,6 +18,7 @@ VERBS = {
     "predict": "write a checkpoint's predictions on the test images as a table",
 }
 COMMANDS = {
+    "ablate": "run a grid of trainings over several seeds: skips what is finished, goes on with what was cut off",
     "check": "look at a run before it begins: layers, first loss, gradients, memory and time",
     "models": "tabulate all networks: paper, parameters, multiply-adds, smallest image",
 }
