@@ -8,7 +8,7 @@ import statistics
 import time
 from collections import deque
 from multiprocessing.process import BaseProcess
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from tqdm import tqdm
 

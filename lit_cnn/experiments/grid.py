@@ -1,13 +1,13 @@
 """The file of an experiment, and the cells that it stands for.
 
-    config: cnn_mnist                    # as for --config; of a list, the later ones go on top; may be left out
-    settings: {trainer.max_epochs: 1}    # dotted keys of all cells
-    axes:
-      network:                           # named variants: each with a `config` on top, dotted keys, or both
-        MLP: {config: mlp_mnist}
-        wide CNN: {model.n_feature: 12}
-      data.permute: [false, true]        # or one dotted key with its values
-    seeds: 10                            # 0 to 9; or a list of them
+config: cnn_mnist                    # as for --config; of a list, the later ones go on top; may be left out
+settings: {trainer.max_epochs: 1}    # dotted keys of all cells
+axes:
+  network:                           # named variants: each with a `config` on top, dotted keys, or both
+    MLP: {config: mlp_mnist}
+    wide CNN: {model.n_feature: 12}
+  data.permute: [false, true]        # or one dotted key with its values
+seeds: 10                            # 0 to 9; or a list of them
 """
 
 import json
@@ -72,7 +72,9 @@ def read_experiment(given: str) -> Experiment:
         raise ConfigError(f"{path} is no experiment: it has to have some of the keys {', '.join(KEYS)}.")
     for key in content:
         if key not in KEYS:
-            raise ConfigError(f"Unknown key {key} ({path}).{nearest(str(key), list(KEYS))} There are {', '.join(KEYS)}.")
+            raise ConfigError(
+                f"Unknown key {key} ({path}).{nearest(str(key), list(KEYS))} There are {', '.join(KEYS)}."
+            )
     common = {"config": content.get("config") or [], **_mapping(content.get("settings"), "settings", path)}
     axes = _mapping(content.get("axes"), "axes", path)
     points = product(*(_values(axis, values, path) for axis, values in axes.items()))
