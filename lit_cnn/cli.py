@@ -21,6 +21,7 @@ COMMANDS = {
     "ablate": "run a grid of trainings over several seeds: skips what is finished, goes on with what was cut off",
     "check": "look at a run before it begins: layers, first loss, gradients, memory and time",
     "models": "tabulate all networks: paper, parameters, multiply-adds, smallest image",
+    "verify": "train a shipped config, and say whether it comes to its expected result",
 }
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}

@@ -7,14 +7,17 @@ import signal
 import statistics
 import time
 from collections import deque
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import NoReturn
 
+import yaml
 from tqdm import tqdm
 
 from lit_cnn.errors import ConfigError, LitCNNError
-from lit_cnn.experiments.cells import Cell
-from lit_cnn.experiments.grid import read_experiment, seeds_of
+from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure
+from lit_cnn.experiments.grid import Experiment, read_experiment, seeds_of
 from lit_cnn.experiments.processes import BUSY, in_a_fork, last_line, start
 
 HELP = """usage: python -m lit_cnn ablate EXPERIMENT [--dry_run] [--jobs N] [--seeds N] [--KEY VALUE of fit ...]
@@ -63,44 +66,54 @@ def main(argv: list[str]) -> None:
         raise ConfigError(f"{error}. ablate --help shows what it takes.") from error
     if given.jobs < 1:
         raise ConfigError(f"--jobs {given.jobs}: at least one cell has to run at a time.")
-    cells = _planned(argv[0], given.seeds, overrides, given.dry_run)
+    experiment = read_experiment(argv[0])
+    if given.seeds is not None:
+        experiment = replace(experiment, seeds=seeds_of(yaml.safe_load(given.seeds), Path("--seeds")))
+    run_grid(experiment, overrides, given.jobs, ["ablate", *argv], given.dry_run)
+
+
+def run_grid(
+    experiment: Experiment, overrides: list[str], jobs: int, command: list[str], dry_run: bool = False
+) -> list[Cell]:
+    """Runs the cells of an experiment that are not finished, and prints what all came to.
+
+    Args:
+        experiment: What to run.
+        overrides: Arguments of `fit` for all cells.
+        jobs: How many run at a time.
+        command: The verb and its arguments, which go on with it when it is interrupted.
+        dry_run: Show the plan, and run nothing.
+
+    Raises:
+        LitCNNError: If a config is wrong, before any cell runs; or if cells failed, when all others are finished.
+    """
+    from lit_cnn.experiments.plan import plan, write_plan  # imports torch, once for all cells
+
+    cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))
     finished = [cell for cell in cells if cell.results() is not None]
-    print(f"{cells[0].root}: {len(cells)} cells, {len(finished)} finished; {time_left(cells, given.jobs)}", flush=True)
-    if given.dry_run:
+    print(f"{cells[0].root}: {len(cells)} cells, {len(finished)} finished; {time_left(cells, jobs)}", flush=True)
+    if dry_run:
         for cell in cells:
             print(f"  {'finished' if cell in finished else 'to run':8}  {cell.name}")
-        return
-    failed = run_cells([cell for cell in cells if cell not in finished], len(cells), given.jobs, argv)
+        return cells
+    write_plan(experiment, cells)
+    failed = run_cells([cell for cell in cells if cell not in finished], len(cells), jobs, command)
     print(f"\n{table(cells)}\n\nfull report: python -m lit_cnn report {cells[0].root}")
     if failed:
-        first = failed[0][0]
+        first, code = failed[0]
         message = f"{len(failed)} of {len(cells)} cells failed. {first.name}: {first.failure().splitlines()[0][:200]}"
-        raise CellsFailedError(f"{message}\nWhat it printed is in {first.folder}/output.txt.", failed[0][1])
-
-
-def _planned(given: str, seeds: str | None, overrides: list[str], dry_run: bool) -> list[Cell]:
-    import yaml
-
-    import lit_cnn.lightning_cli  # noqa: F401  (imported once, for all cells)
-    from lit_cnn.experiments.plan import plan, write_plan
-
-    experiment = read_experiment(given)
-    if seeds is not None:
-        experiment.seeds[:] = seeds_of(yaml.safe_load(seeds), experiment.path)
-    cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))
-    if not dry_run:
-        write_plan(experiment, cells)
+        raise CellsFailedError(f"{message}\nWhat it printed is in {first.folder / OUTPUT}.", code)
     return cells
 
 
-def run_cells(cells: list[Cell], of: int, jobs: int, argv: list[str]) -> list[tuple[Cell, int]]:
+def run_cells(cells: list[Cell], of: int, jobs: int, command: list[str]) -> list[tuple[Cell, int]]:
     """Runs cells until all are finished or failed, those of other invocations included; returns the failed ones.
 
     Args:
         cells: Those to run.
         of: How many there are with the finished ones.
         jobs: How many run at a time.
-        argv: The arguments of this command, which go on with it when it is interrupted.
+        command: The verb and its arguments, which go on with it when it is interrupted.
     """
     from lit_cnn.cli import main as run
 
@@ -129,7 +142,7 @@ def run_cells(cells: list[Cell], of: int, jobs: int, argv: list[str]) -> list[tu
                     bar.update()
                 bar.set_postfix_str("; ".join(f"{c.name}: {last_line(c)[:60]}" for c, _ in running.values())[:100])
         except (KeyboardInterrupt, SystemExit) as stop:
-            _stop(list(running), stop, f"python -m lit_cnn ablate {shlex.join(argv)}")
+            _stop(list(running), stop, f"python -m lit_cnn {shlex.join(command)}")
         finally:
             signal.signal(signal.SIGTERM, before)
     return failed
@@ -161,8 +174,6 @@ def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoRetu
 
 
 def _note_death(cell: Cell, code: int) -> None:
-    from lit_cnn.experiments.cells import note_failure
-
     if not cell.failure():
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         note_failure(cell.folder, code, f"the process ended with {name}")
