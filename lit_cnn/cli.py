@@ -18,11 +18,13 @@ VERBS = {
     "predict": "write a checkpoint's predictions on the test images as a table",
 }
 COMMANDS = {
+    "ablate": "run a grid of trainings over several seeds: skips what is finished, goes on with what was cut off",
+    "check": "look at a run before it begins: layers, first loss, gradients, memory and time",
     "classify": "name the likeliest classes of image files, by a trained network",
     "explain": "show where a trained network looks: Grad-CAM, occlusion, saliency, one picture for each image",
     "export": "write a trained network as ONNX, pt2, TorchScript or safetensors, and compare what it computes",
-    "check": "look at a run before it begins: layers, first loss, gradients, memory and time",
     "models": "tabulate all networks: paper, parameters, multiply-adds, smallest image",
+    "verify": "train a shipped config, and say whether it comes to its expected result",
 }
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}

@@ -258,8 +258,8 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def run_verb(argv: list[str], cli: type[LitCLI] = LitCLI) -> None:
-    """Runs one of the Trainer's verbs with its arguments, as this class does it.
+def run_verb(argv: list[str], cli: type[LitCLI] = LitCLI) -> LitCLI:
+    """Runs one of the Trainer's verbs with its arguments, as this class does it, and returns it.
 
     Raises:
         LitCNNError: If a person has to change something first.
@@ -276,7 +276,7 @@ def run_verb(argv: list[str], cli: type[LitCLI] = LitCLI) -> None:
     machine.keep_memory()
     machine.forget_nvml()
     try:
-        cli(
+        return cli(
             LitClassifier,
             ImageDataModule,
             subclass_mode_model=True,

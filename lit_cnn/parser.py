@@ -20,6 +20,7 @@ from lit_cnn.errors import ConfigError, nearest
 from lit_cnn.importable import refusal
 from lit_cnn.models import ARCHITECTURES
 from lit_cnn.registry import subclasses_of
+from lit_cnn.shipped import shipped_configs
 from lit_cnn.transforms import Augmentation
 
 # What the data decides about the model.
@@ -57,13 +58,6 @@ class Setting:
     key: str
     value: Any
     origin: str
-
-
-def shipped_configs() -> dict[str, Path]:
-    """Returns the configs that come with the package, by name."""
-    here = Path(__file__).parent
-    folder = next(f for f in (here / "configs", here.parent / "configs") if f.is_dir())
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.yaml"))}
 
 
 def find_configs(argv: list[str]) -> list[str]:

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 import lit_cnn
-from lit_cnn.parser import SECTIONS, shipped_configs
+from lit_cnn.parser import SECTIONS
 from lit_cnn.registry import subclasses_of
+from lit_cnn.shipped import shipped_configs
 from lit_cnn.transforms import Augmentation
 
 PACKAGE = Path(lit_cnn.__file__).parent
@@ -64,12 +65,16 @@ MAY_IMPORT = {
     "exporting": {"classifiers", "errors", "transforms"},
     "callbacks": {"checkpoint_io", "data", "plots", "transforms"},
     "checks": {"classifiers", "data", "models", "optimizers", "transforms"},
+    "shipped": set(),
+    "experiments": {"errors", "lightning_cli", "parser", "shipped"},
     "commands": {
         "checkpoints",
         "checks",
         "classifiers",
+        "cli",
         "data",
         "errors",
+        "experiments",
         "explanation_plots",
         "explanations",
         "exporting",

@@ -1,0 +1,219 @@
+"""`python -m lit_cnn ablate`: an experiment's cells, each once, and what they came to."""
+
+import argparse
+import os
+import shlex
+import signal
+import statistics
+import time
+from collections import deque
+from dataclasses import replace
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import NoReturn
+
+import yaml
+from tqdm import tqdm
+
+from lit_cnn.errors import ConfigError, LitCNNError
+from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure
+from lit_cnn.experiments.grid import Experiment, read_experiment, seeds_of
+from lit_cnn.experiments.processes import BUSY, in_a_fork, last_line, start
+
+HELP = """usage: python -m lit_cnn ablate EXPERIMENT [--dry_run] [--jobs N] [--seeds N] [--KEY VALUE of fit ...]
+
+Runs a grid of trainings over several seeds. EXPERIMENT is a file, or the name of one of configs/experiments.
+What is finished stays, what was interrupted goes on, and several invocations share the cells. All configs are
+checked before the first cell begins. Cells are runs in logs/EXPERIMENT/VARIANT-seedN/version_N.
+
+  --dry_run    show the plan and what is finished, and run nothing
+  --jobs N     cells side by side, which share threads and GPUs (1)
+  --seeds N    seeds 0 to N - 1, or a list such as [0,7], in place of the file's
+  --KEY VALUE  a setting of fit for all cells, such as --data.data_dir data
+
+examples:
+  python -m lit_cnn ablate exercise --data.data_dir data
+  python -m lit_cnn ablate my_experiment.yaml --dry_run
+
+exit codes: 0 all cells finished; that of fit for the first cell that failed; 2 a setting is wrong; 130 interrupted.
+"""
+
+
+class CellsFailedError(LitCNNError):
+    """Cells that did not come to their end; the exit code is that of the first."""
+
+    def __init__(self, message: str, code: int):
+        super().__init__(message)
+        self.exit_code = code
+
+
+def main(argv: list[str]) -> None:
+    """Runs an experiment.
+
+    Raises:
+        LitCNNError: If a setting is wrong, or a cell failed.
+    """
+    if not argv or "--help" in argv or "-h" in argv:
+        print(HELP)
+        return
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--dry_run", action="store_true")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seeds")
+    try:
+        given, overrides = parser.parse_known_args(argv[1:])
+    except argparse.ArgumentError as error:
+        raise ConfigError(f"{error}. ablate --help shows what it takes.") from error
+    if given.jobs < 1:
+        raise ConfigError(f"--jobs {given.jobs}: at least one cell has to run at a time.")
+    experiment = read_experiment(argv[0])
+    if given.seeds is not None:
+        experiment = replace(experiment, seeds=seeds_of(yaml.safe_load(given.seeds), Path("--seeds")))
+    run_grid(experiment, overrides, given.jobs, ["ablate", *argv], given.dry_run)
+
+
+def run_grid(
+    experiment: Experiment, overrides: list[str], jobs: int, command: list[str], dry_run: bool = False
+) -> list[Cell]:
+    """Runs the cells of an experiment that are not finished, and prints what all came to.
+
+    Args:
+        experiment: What to run.
+        overrides: Arguments of `fit` for all cells.
+        jobs: How many run at a time.
+        command: The verb and its arguments, which go on with it when it is interrupted.
+        dry_run: Show the plan, and run nothing.
+
+    Raises:
+        LitCNNError: If a config is wrong, before any cell runs; or if cells failed, when all others are finished.
+    """
+    from lit_cnn.experiments.plan import plan, write_plan  # imports torch, once for all cells
+
+    cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))
+    finished = [cell for cell in cells if cell.results() is not None]
+    print(f"{cells[0].root}: {len(cells)} cells, {len(finished)} finished; {time_left(cells, jobs)}", flush=True)
+    if dry_run:
+        for cell in cells:
+            print(f"  {'finished' if cell in finished else 'to run':8}  {cell.name}")
+        return cells
+    write_plan(experiment, cells)
+    failed = run_cells([cell for cell in cells if cell not in finished], len(cells), jobs, command)
+    print(f"\n{table(cells)}\n\nfull report: python -m lit_cnn report {cells[0].root}")
+    if failed:
+        first, code = failed[0]
+        message = f"{len(failed)} of {len(cells)} cells failed. {first.name}: {first.failure().splitlines()[0][:200]}"
+        raise CellsFailedError(f"{message}\nWhat it printed is in {first.folder / OUTPUT}.", code)
+    return cells
+
+
+def run_cells(cells: list[Cell], of: int, jobs: int, command: list[str]) -> list[tuple[Cell, int]]:
+    """Runs cells until all are finished or failed, those of other invocations included; returns the failed ones.
+
+    Args:
+        cells: Those to run.
+        of: How many there are with the finished ones.
+        jobs: How many run at a time.
+        command: The verb and its arguments, which go on with it when it is interrupted.
+    """
+    from lit_cnn.cli import main as run
+
+    waiting, running = deque((cell, 0.0) for cell in cells), dict[BaseProcess, tuple[Cell, int]]()
+    failed: list[tuple[Cell, int]] = []
+    share, gpus = _shares(jobs)
+    before = signal.getsignal(signal.SIGTERM)
+    with tqdm(total=of, initial=of - len(cells), desc="cells", disable=None) as bar:
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs and waiting[0][1] <= time.monotonic():
+                    cell = waiting.popleft()[0]
+                    slot = min(set(range(jobs)) - {slot for _, slot in running.values()})
+                    running[start(cell, run, share, slot % gpus if gpus else None)] = (cell, slot)
+                time.sleep(0.05)
+                for process in [p for p in running if p.exitcode is not None]:
+                    cell = running.pop(process)[0]
+                    code = process.exitcode or 0
+                    if code == BUSY:  # ask again: its owner may die
+                        waiting.append((cell, time.monotonic() + 1))
+                        continue
+                    if code:
+                        failed.append((cell, code if code > 0 else 128 - code))
+                        _note_death(cell, code)
+                    tqdm.write(f"{'failed  ' if code else 'finished'}  {cell.name}  {_figure(cell, bool(code))}")
+                    bar.update()
+                bar.set_postfix_str("; ".join(f"{c.name}: {last_line(c)[:60]}" for c, _ in running.values())[:100])
+        except (KeyboardInterrupt, SystemExit) as stop:
+            _stop(list(running), stop, f"python -m lit_cnn {shlex.join(command)}")
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    return failed
+
+
+def _shares(jobs: int) -> tuple[int, int]:
+    """Returns the threads of each of several cells, 0 for torch's own number, and how many GPUs they share."""
+    if jobs == 1:
+        return 0, 0
+    import torch
+
+    return max(1, torch.get_num_threads() // jobs), torch.cuda.device_count()  # asks NVML: no CUDA before the forks
+
+
+def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoReturn:
+    number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
+    print("\nstopping after this batch; once more stops at once", flush=True)
+    while any(process.is_alive() for process in processes):
+        for process in processes:
+            if process.is_alive() and process.pid:
+                os.kill(process.pid, number)
+        try:
+            for process in processes:
+                process.join()
+        except (KeyboardInterrupt, SystemExit):
+            continue
+    print(f"stopped; to go on:\n{way}", flush=True)
+    raise stop
+
+
+def _note_death(cell: Cell, code: int) -> None:
+    if not cell.failure():
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        note_failure(cell.folder, code, f"the process ended with {name}")
+
+
+def _figure(cell: Cell, failed: bool) -> str:
+    if failed:
+        return cell.failure().splitlines()[0][:120]
+    results = cell.results() or {}
+    return "  ".join(f"{name} {results[name]:.2%}" for name in ("val/acc", "test/acc") if name in results)
+
+
+def time_left(cells: list[Cell], jobs: int) -> str:
+    """Returns how long the rest will take, from the training time of finished cells."""
+    seconds: dict[str, list[float]] = {}
+    for cell in cells:
+        if results := cell.results():
+            seconds.setdefault(cell.variant, []).append(results["fit_seconds"])
+    todo = [cell for cell in cells if cell.results() is None]
+    if not todo:
+        return "nothing to run"
+    if not seconds:
+        return "time not known before the first is finished (check --config CONFIG estimates one)"
+    every = [value for values in seconds.values() for value in values]
+    left = sum(statistics.mean(seconds.get(cell.variant, every)) for cell in todo) / jobs
+    return f"about {left:.0f} s left by those finished, without start and test"
+
+
+def table(cells: list[Cell], name: str = "test/acc") -> str:
+    """Returns mean and standard deviation over seeds for each variant, in percent."""
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.variant, []).append(cell)
+    width = max(map(len, [*groups, "cell"]))
+    rows = [f"{'cell':{width}}  {name + ', %':>16}  seeds"]
+    for variant, group in groups.items():
+        results = [results for cell in group if (results := cell.results()) is not None]
+        values = [100 * r[name] for r in results if name in r]
+        spread = f" +- {statistics.stdev(values):5.2f}" if len(values) > 1 else ""
+        mean = f"{statistics.mean(values):.2f}{spread}" if values else "-"
+        missing = f" of {len(group)}" if len(values) < len(group) else ""
+        rows.append(f"{variant:{width}}  {mean:>16}  {len(values)}{missing}")
+    return "\n".join(rows)

@@ -1,0 +1,116 @@
+"""One cell of an experiment: a variant with a seed, which is an ordinary run of `fit` in a folder of its own."""
+
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+# Parts of a config that decide what a run comes to, and settings in them that do not.
+DECISIVE = ("seed_everything", "model", "data", "trainer", "test_after_fit", "matmul_precision")
+WITHOUT_EFFECT = {
+    "data": ("data_dir", "eval_batch_size", "resident"),
+    "trainer": ("default_root_dir", "enable_progress_bar", "enable_model_summary", "logger"),
+}
+LOCK, OUTPUT, FAILURE = "lock", "output.txt", "failure.json"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A variant with a seed.
+
+    Attributes:
+        name: Name of the run: the variant's, and the seed.
+        variant: The variant's name.
+        labels: The value's label for each axis.
+        seed: Value of `seed_everything`.
+        root: The experiment's folder.
+        argv: The arguments of `fit`.
+        overrides: Those of them that were typed for all cells.
+        config: What the parser made of them.
+    """
+
+    name: str
+    variant: str
+    labels: dict[str, str]
+    seed: int
+    root: Path
+    argv: list[str]
+    overrides: list[str]
+    config: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """Where its runs lie."""
+        return self.root / self.name
+
+    def runs(self) -> list[Path]:
+        """Returns the folders of its runs, newest first; those with another config are other cells'."""
+        runs = sorted(self.folder.glob("version_*"), key=lambda run: int(run.name.rpartition("_")[2]), reverse=True)
+        mine = decisive(self.config)
+        return [run for run in runs if decisive(_read(run / "config.yaml")) == mine]
+
+    def results(self) -> dict[str, Any] | None:
+        """Returns what its finished run came to, or None where there is none yet."""
+        for run in self.runs():
+            results = _read(run / "results.json")
+            if ("test/acc" if self.config["test_after_fit"] else "epochs") in results:
+                return results
+        return None
+
+    def failure(self) -> str:
+        """Returns the message that its last attempt ended with, or nothing."""
+        return str(_read(self.folder / FAILURE).get("message", ""))
+
+    def claim(self) -> IO[str] | None:
+        """Takes the cell for this process until it ends, however it ends; returns None where another one has it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = (self.folder / LOCK).open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            return None
+        return lock
+
+    def arguments(self) -> list[str]:
+        """Returns the arguments of `fit` that bring it to its end; runs that were cut off before a checkpoint go."""
+        for run in self.runs():
+            if any((run / "checkpoints").glob("*.ckpt")):
+                return ["--resume", str(run), *self.overrides]
+            shutil.rmtree(run)
+        return self.argv
+
+    def described(self) -> dict[str, Any]:
+        """Returns the cell for the plan's file."""
+        return asdict(self) | {"root": str(self.root), "folder": str(self.folder)}
+
+
+def decisive(config: dict[str, Any]) -> dict[str, Any]:
+    """Returns what of a run's config decides what it comes to."""
+    parts: dict[str, Any] = {part: config.get(part) for part in DECISIVE}
+    for part, names in WITHOUT_EFFECT.items():
+        settings = parts[part] or {}
+        inner = settings.get("init_args", settings)
+        kept = {key: value for key, value in inner.items() if key not in names}
+        parts[part] = {"class": settings.get("class_path"), **kept}
+    return parts
+
+
+def note_failure(folder: Path, code: int, message: str) -> None:
+    """Writes what a cell ended with into its folder."""
+    partial = folder / f"{FAILURE}.partial"
+    partial.write_text(json.dumps({"exit_code": code, "message": message}, indent=2) + "\n")
+    os.replace(partial, folder / FAILURE)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text()) if path.suffix == ".json" else yaml.safe_load(path.read_text())
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}

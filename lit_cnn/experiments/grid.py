@@ -1,0 +1,147 @@
+"""The file of an experiment, and the cells that it stands for.
+
+config: cnn_mnist                    # as for --config; of a list, the later ones go on top; may be left out
+settings: {trainer.max_epochs: 1}    # dotted keys of all cells
+axes:
+  network:                           # named variants: each with a `config` on top, dotted keys, or both
+    MLP: {config: mlp_mnist}
+    wide CNN: {model.n_feature: 12}
+  data.permute: [false, true]        # or one dotted key with its values
+seeds: 10                            # 0 to 9; or a list of them
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lit_cnn.errors import ConfigError, nearest
+from lit_cnn.shipped import shipped_experiments
+
+KEYS = ("config", "settings", "axes", "seeds")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One point of the grid, without its seed.
+
+    Attributes:
+        name: Its labels, as a name for folders.
+        labels: The value's label for each axis.
+        argv: The arguments of `fit` that the experiment gives it.
+    """
+
+    name: str
+    labels: dict[str, str]
+    argv: list[str]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What a file says.
+
+    Attributes:
+        name: The file's name.
+        path: Where it lies.
+        variants: All combinations of the axes' values.
+        seeds: Values of `seed_everything`.
+    """
+
+    name: str
+    path: Path
+    variants: list[Variant]
+    seeds: list[int]
+
+
+def read_experiment(given: str) -> Experiment:
+    """Reads an experiment, by its path or by the name of one that comes with the package.
+
+    Raises:
+        ConfigError: If there is none, or it is not of the form above.
+    """
+    path = _find(given)
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} is no experiment: it has to have some of the keys {', '.join(KEYS)}.")
+    for key in content:
+        if key not in KEYS:
+            raise ConfigError(
+                f"Unknown key {key} ({path}).{nearest(str(key), list(KEYS))} There are {', '.join(KEYS)}."
+            )
+    common = {"config": content.get("config") or [], **_mapping(content.get("settings"), "settings", path)}
+    axes = _mapping(content.get("axes"), "axes", path)
+    points = product(*(_values(axis, values, path) for axis, values in axes.items()))
+    variants = [_variant(common, dict(zip(axes, point, strict=True))) for point in points]
+    names = [variant.name for variant in variants]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConfigError(f"{path}: two cells would be called {twice}. Give the values names of their own.")
+    return Experiment(path.stem, path, variants, seeds_of(content.get("seeds", 1), path))
+
+
+def seeds_of(given: Any, path: Path) -> list[int]:
+    """Returns the seeds that a number of them or a list stands for.
+
+    Raises:
+        ConfigError: If there are none, or one is given twice.
+    """
+    seeds = list(range(given)) if isinstance(given, int) and not isinstance(given, bool) else given
+    whole = isinstance(seeds, list) and all(isinstance(s, int) and not isinstance(s, bool) and s >= 0 for s in seeds)
+    if not whole or not seeds or len(set(seeds)) < len(seeds):
+        raise ConfigError(f"seeds: {given} ({path}) has to be a number of seeds, or a list of different ones.")
+    return seeds
+
+
+def _find(given: str) -> Path:
+    if Path(given).is_file():
+        return Path(given)
+    shipped = shipped_experiments()
+    name = given.removeprefix("configs/").removeprefix("experiments/").removesuffix(".yaml")
+    if name not in shipped:
+        raise ConfigError(
+            f"{given}: there is no such experiment.{nearest(name, list(shipped))}\n"
+            f"Experiments that come with lit_cnn: {', '.join(shipped)}."
+        )
+    return shipped[name]
+
+
+def _mapping(content: Any, name: str, path: Path) -> dict[str, Any]:
+    if not isinstance(content, dict | None):
+        raise ConfigError(f"{name}: {content} ({path}) has to be a mapping from keys to values.")
+    return content or {}
+
+
+def _values(axis: str, values: Any, path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Returns each value's label, with the keys that it sets."""
+    if isinstance(values, list) and values:
+        leaf = axis.rpartition(".")[2]
+        return [(f"{leaf}={_text(value)}", {axis: value}) for value in values]
+    if isinstance(values, dict) and values:
+        return [(str(name), _mapping(keys, f"axes.{axis}.{name}", path)) for name, keys in values.items()]
+    raise ConfigError(f"axes.{axis}: {values} ({path}) has to be a list of values, or variants by their names.")
+
+
+def _variant(common: dict[str, Any], point: dict[str, tuple[str, dict[str, Any]]]) -> Variant:
+    configs: list[str] = []
+    flags: list[str] = []
+    for keys in (common, *(keys for _, keys in point.values())):
+        for key, value in keys.items():
+            if key == "config":
+                configs += value if isinstance(value, list) else [value]
+            else:
+                flags.append(f"--{key}={_text(value)}")
+    argv = [argument for config in configs for argument in ("--config", str(config))] + flags
+    labels = {axis: label for axis, (label, _) in point.items()}
+    name = "_".join(re.sub(r"[^\w.=+-]+", "-", label).strip("-") for label in labels.values())
+    return Variant(name or "cell", labels, argv)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

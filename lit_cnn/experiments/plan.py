@@ -1,0 +1,85 @@
+"""The cells of an experiment, each with its config checked by the parser of `fit`."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lit_cnn.errors import ConfigError, LitCNNError
+from lit_cnn.experiments.cells import Cell
+from lit_cnn.experiments.grid import Experiment, Variant
+from lit_cnn.lightning_cli import LitCLI, run_verb
+from lit_cnn.parser import given_settings, root_and_name
+
+PLAN = "plan.json"
+TAKEN = ("name", "seed_everything", "resume", "ckpt_path")  # what the experiment sets for each cell
+
+
+class PlanCLI(LitCLI):
+    """Parses and builds what `fit` would, and runs nothing."""
+
+    def instantiate_trainer(self, **kwargs: Any) -> Any:
+        """Builds none, and so claims no folder."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        pass
+
+
+def plan(experiment: Experiment, overrides: list[str]) -> list[Cell]:
+    """Returns all cells, those of one seed after the other, after a look at each variant's config.
+
+    Raises:
+        LitCNNError: What `fit` would say of the first config that is wrong.
+    """
+    typed = {setting.key for setting in given_settings(overrides)}
+    for key in (*TAKEN, "config"):
+        if key in typed:
+            raise ConfigError(f"--{key} is not yours to give here: the experiment decides it for each cell.")
+    for variant in experiment.variants:
+        if double := sorted(typed & set(variant.labels)):
+            raise ConfigError(f"--{double[0]} is an axis of {experiment.path}. Leave it out, or change the file.")
+    root = root_and_name(overrides)[0] / experiment.name
+    configs = [_config_of(variant, experiment.path, overrides) for variant in experiment.variants]
+    return [
+        _cell(variant, config, seed, root, overrides)
+        for seed in experiment.seeds
+        for variant, config in zip(experiment.variants, configs, strict=True)
+    ]
+
+
+def write_plan(experiment: Experiment, cells: list[Cell]) -> Path:
+    """Writes all expected cells to plan.json in the experiment's folder, and returns its path."""
+    target = cells[0].root / PLAN
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = {
+        "experiment": experiment.name,
+        "file": str(experiment.path),
+        "seeds": experiment.seeds,
+        "cells": [cell.described() for cell in cells],
+    }
+    partial = target.with_name(f"{PLAN}.{os.getpid()}.partial")
+    partial.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(partial, target)
+    return target
+
+
+def _config_of(variant: Variant, path: Path, overrides: list[str]) -> dict[str, Any]:
+    try:
+        cli = run_verb(["fit", *variant.argv, *overrides], PlanCLI)
+    except LitCNNError as error:
+        where = str(error).replace("(command line)", f"({path})")
+        fault = type(error)(f"cell {variant.name}: {where}")
+        raise fault from error
+    return yaml.safe_load(cli._parser("fit").dump(cli.config.fit, skip_none=False))  # as config.yaml is written
+
+
+def _cell(variant: Variant, config: dict[str, Any], seed: int, root: Path, overrides: list[str]) -> Cell:
+    name = f"{variant.name}-seed{seed}"
+    own = [f"--seed_everything={seed}", "--name", name, "--trainer.default_root_dir", str(root)]
+    argv = [*variant.argv, *overrides, *own]
+    return Cell(
+        **{"name": name, "variant": variant.name, "labels": variant.labels, "seed": seed, "root": root},
+        **{"argv": argv, "overrides": overrides, "config": config | {"seed_everything": seed}},
+    )

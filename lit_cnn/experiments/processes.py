@@ -1,0 +1,130 @@
+"""Cells in processes of their own, forked from one that has imported torch and computed nothing.
+
+So a cell finds the state that `fit` alone finds, whatever ran before it; a crash ends one cell; a lock ends with the
+process that holds it.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from lit_cnn.errors import LitCNNError
+from lit_cnn.experiments.cells import FAILURE, OUTPUT, Cell, note_failure
+
+BUSY = 75  # a cell that another invocation runs; sysexits.h calls it a temporary failure
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def fork(target: Callable[..., None], *args: Any) -> BaseProcess:
+    """Starts a function in a fork of this process."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    process = multiprocessing.get_context("fork").Process(target=target, args=args)
+    process.start()
+    return process
+
+
+def in_a_fork(function: Callable[[], Any]) -> Any:
+    """Returns what a function returns, computed in a fork, so that no state of this process changes.
+
+    Raises:
+        LitCNNError: As the function does.
+    """
+    receiver, sender = multiprocessing.get_context("fork").Pipe(duplex=False)
+    process = fork(_answer, function, sender)
+    sender.close()
+    try:
+        answer = receiver.recv()
+    except EOFError as error:
+        raise RuntimeError("the process that looked at the configs died") from error
+    process.join()
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _answer(function: Callable[[], Any], sender: Any) -> None:
+    try:
+        answer = function()
+    except LitCNNError as error:
+        answer = error
+    except Exception:
+        answer = RuntimeError(traceback.format_exc())
+    sender.send(answer)
+
+
+def start(cell: Cell, run: Callable[[list[str]], int], threads: int, device: int | None) -> BaseProcess:
+    """Begins or goes on with a cell in a fork; its exit code is that of `fit`, or BUSY.
+
+    Args:
+        cell: What to run.
+        run: Runs a command with its arguments and returns its exit code.
+        threads: Of torch; 0 leaves them alone.
+        device: The only GPU that the cell sees, or None for all.
+    """
+    return fork(_run_cell, cell, run, threads, device, os.getpid())
+
+
+def _run_cell(cell: Cell, run: Callable[[list[str]], int], threads: int, device: int | None, parent: int) -> None:
+    os.setpgrp()  # Ctrl-C reaches the parent, which passes it on once
+    _die_with(parent)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _terminated)
+    lock = cell.claim()
+    if lock is None:
+        os._exit(BUSY)
+    if cell.results() is not None:  # another invocation was faster
+        os._exit(0)
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    if device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(device)
+    output = cell.folder / OUTPUT
+    written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    os.dup2(written, 1)
+    os.dup2(written, 2)
+    (cell.folder / FAILURE).unlink(missing_ok=True)
+    argv = ["fit", *cell.arguments()]
+    sys.argv[1:] = argv  # a strategy of several devices starts the same command again
+    code = run(argv)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code not in (0, 128 + signal.SIGINT, 128 + signal.SIGTERM):
+        note_failure(cell.folder, code, _message(output))
+    os._exit(code)  # the lock goes with the process
+
+
+def _message(output: Path) -> str:
+    lines = output.read_text(errors="replace").rstrip().splitlines() or [""]
+    starts = [i for i, line in enumerate(lines) if line.startswith("error: ")]
+    return "\n".join(lines[starts[-1] :]).removeprefix("error: ") if starts else lines[-1]
+
+
+def last_line(cell: Cell) -> str:
+    """Returns what a cell printed last."""
+    try:
+        lines = (cell.folder / OUTPUT).read_text(errors="replace").rstrip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1] if lines else ""
+
+
+def _terminated(number: int, frame: Any) -> None:
+    raise SystemExit(128 + number)
+
+
+def _die_with(parent: int) -> None:
+    """Ends this process as soon as its parent ends, by kill -9 too, where the system can do that."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before
+            os._exit(1)
