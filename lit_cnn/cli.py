@@ -44,7 +44,7 @@ its cost, and whether it can learn at all      python -m lit_cnn check --config 
 a checkpoint's test                            python -m lit_cnn test --config RUN/config.yaml --ckpt_path RUN
 
 exit codes: 0 done, 1 a bug, 2 config (or too little memory for it), 3 data, 4 checkpoint, 5 diverged, 6 disk or
-permissions, 130 interrupted (Ctrl-C), 143 terminated. LIT_CNN_DEBUG=1 shows tracebacks.
+permissions, 7 not as expected (verify), 130 interrupted, 143 terminated. LIT_CNN_DEBUG=1 shows tracebacks.
 """
 
 

@@ -220,3 +220,17 @@ def test_shipped_experiment_has_sound_configs_and_a_head(name, processes):
     assert any(f"python -m lit_cnn ablate {name}" in line for line in head)
     code, out = processes.run("ablate", name, "--dry_run")
     assert code == 0, out
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_exercise_on_real_mnist(shared_data, processes):
+    """One seed: the CNN is better than the fully connected net, until the pixels are permuted."""
+    code, out = processes.run("ablate", "exercise", "--seeds", "1", "--data.data_dir", shared_data)
+    assert code == 0, out
+    found = figures("logs/exercise")
+    accuracy = {name.partition("-seed")[0]: 100 * values["test/acc"] for name, values in found.items()}
+    assert accuracy["CNN_permute=false"] > 93
+    assert 84 < accuracy["MLP_permute=false"] < 91
+    assert abs(accuracy["MLP_permute=false"] - accuracy["MLP_permute=true"]) < 4
+    assert accuracy["CNN_permute=false"] - accuracy["CNN_permute=true"] > 5

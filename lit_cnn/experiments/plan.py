@@ -80,6 +80,12 @@ def _cell(variant: Variant, config: dict[str, Any], seed: int, root: Path, overr
     own = [f"--seed_everything={seed}", "--name", name, "--trainer.default_root_dir", str(root)]
     argv = [*variant.argv, *overrides, *own]
     return Cell(
-        **{"name": name, "variant": variant.name, "labels": variant.labels, "seed": seed, "root": root},
-        **{"argv": argv, "overrides": overrides, "config": config | {"seed_everything": seed}},
+        name=name,
+        variant=variant.name,
+        labels=variant.labels,
+        seed=seed,
+        root=root,
+        argv=argv,
+        overrides=overrides,
+        config=config | {"seed_everything": seed},
     )
