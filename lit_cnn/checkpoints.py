@@ -129,17 +129,22 @@ def take_over_preprocessing(path: str | Path, checkpoint: dict[str, Any], data: 
     settings = checkpoint.get("data")
     if settings is None:
         return
-    permute_seed = data.permute_seed if data.permute else None
+    preprocess = settings["preprocess"]
+    permutation = (
+        preprocess["permute_seed"],
+        preprocess.get("permute_kind", "pixels"),
+        preprocess.get("permute_block", 1),
+    )
     for what, theirs, ours in (
         ("classes", list(settings["class_names"]), list(data.class_names)),
-        ("permute_seed (None without permutation)", settings["preprocess"]["permute_seed"], permute_seed),
+        ("permute_seed (None without permutation), permute_kind and permute_block", permutation, data.permutation),
     ):
         if theirs != ours:
             raise CheckpointError(
                 f"{path} was trained with other {what}: {theirs}, but the config has {ours}.\n"
                 "Take the config.yaml beside the checkpoint's folder."
             )
-    data.preprocess = Preprocess(**settings["preprocess"])
+    data.preprocess = Preprocess(**preprocess)
 
 
 def _path_of(cls: type) -> str:

@@ -16,6 +16,7 @@ from lit_cnn.errors import ConfigError, DataError
 from lit_cnn.transforms import Augmentation, Mixing, Preprocess
 from lit_cnn.transforms.chain import augment as augment_batch
 from lit_cnn.transforms.draws import Draws
+from lit_cnn.transforms.permutation import PermutationKind
 
 
 class ImageDataModule(LightningDataModule):
@@ -29,6 +30,10 @@ class ImageDataModule(LightningDataModule):
         split_seed: Seed of the choice of validation images, apart from the run's seed.
         permute: Move the pixels of all images by one fixed permutation.
         permute_seed: Seed of that permutation, apart from the run's seed.
+        permute_kind: What it moves: pixels, each on its own; blocks of pixels, each kept whole; pixels within_blocks;
+            rows; or columns.
+        permute_block: Height and width of such a block, in pixels: the dial from no locality, at 1, to all of it, at the
+            image's size.
         augment: Random changes of the training images, such as RandomCrop and RandomFlip. Whatever their order here,
             geometry comes first, then policies, colours, erasing and mixing (docs/augmentations.md has them all).
         seed: Seed of the order of the images and of the augmentations; by default the run's seed, as set by
@@ -70,6 +75,8 @@ class ImageDataModule(LightningDataModule):
         split_seed: int = 0,
         permute: bool = False,
         permute_seed: int = 0,
+        permute_kind: PermutationKind = "pixels",
+        permute_block: int = 1,
         augment: list[Augmentation] | None = None,
         seed: int | None = None,
         resident: bool = False,
@@ -86,6 +93,8 @@ class ImageDataModule(LightningDataModule):
         self.split_seed = split_seed
         self.permute = permute
         self.permute_seed = permute_seed
+        self.permute_kind = permute_kind
+        self.permute_block = permute_block
         self.augment = sorted(augment or [], key=lambda a: a.stage)
         self.seed = seed
         self.resident = resident
@@ -114,8 +123,15 @@ class ImageDataModule(LightningDataModule):
             self._arrays["test"] = self._checked("test")
         if self.preprocess is None:
             mean, std = self.statistics()
-            permute_seed = self.permute_seed if self.permute else None
-            self.preprocess = Preprocess(mean, std, self.image_size, permute_seed)
+            try:
+                self.preprocess = Preprocess(mean, std, self.image_size, *self.permutation)
+            except ValueError as error:
+                raise ConfigError(str(error)) from error
+
+    @property
+    def permutation(self) -> tuple[int | None, PermutationKind, int]:
+        """Seed, kind and block of the permutation of pixels; the seed is None without one."""
+        return self.permute_seed if self.permute else None, self.permute_kind, self.permute_block
 
     def statistics(self) -> tuple[list[float], list[float]]:
         """Returns mean and standard deviation of each channel, on a scale from 0 to 1."""

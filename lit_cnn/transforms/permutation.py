@@ -1,9 +1,14 @@
-"""The permutation of pixels that takes locality away."""
+"""The permutations of pixels that take locality away, at once or by degrees."""
 
-from jaxtyping import Shaped
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Int64, Shaped
 from torch import Tensor, nn
 
 from lit_cnn.transforms.draws import permutation
+
+PermutationKind = Literal["pixels", "blocks", "within_blocks", "rows", "columns"]
 
 
 class PixelPermutation(nn.Module):
@@ -15,6 +20,13 @@ class PixelPermutation(nn.Module):
     Args:
         image_size: Height and width of the images, in pixels.
         seed: Seed of the permutation, apart from the run's seed, so that all runs face the same task.
+        kind: What is moved: pixels, each on its own; blocks of pixels, each kept whole, which turns the locality that
+            is left from none at a block of 1 to all at one of the image's size; pixels within_blocks, in each block in
+            the same way, which keeps what is far apart; rows; or columns.
+        block: Height and width of a block, in pixels; it has to divide the image's.
+
+    Raises:
+        ValueError: If the blocks do not fit the image.
 
     Example:
         >>> import torch
@@ -27,10 +39,15 @@ class PixelPermutation(nn.Module):
     order: Tensor
     inverse_order: Tensor
 
-    def __init__(self, image_size: tuple[int, int] = (28, 28), seed: int = 0):
+    def __init__(
+        self,
+        image_size: tuple[int, int] = (28, 28),
+        seed: int = 0,
+        kind: PermutationKind = "pixels",
+        block: int = 1,
+    ):
         super().__init__()
-        height, width = image_size
-        order = permutation(height * width, seed, "pixel permutation")
+        order = _order(*image_size, seed, kind, block)
         self.register_buffer("order", order, persistent=False)
         self.register_buffer("inverse_order", order.argsort(), persistent=False)
 
@@ -47,3 +64,30 @@ class PixelPermutation(nn.Module):
         b, c, h, w = images.shape
         pixels = images.permute(0, 2, 3, 1).reshape(b, h * w, c)  # whole pixels, in channels_last memory
         return pixels.index_select(1, order).view(b, h, w, c).permute(0, 3, 1, 2)
+
+
+def _order(height: int, width: int, seed: int, kind: str, block: int) -> Int64[Tensor, "p"]:
+    """Returns for each new position, row by row, the old one that it takes its pixel from."""
+    if kind == "pixels":
+        return permutation(height * width, seed, "pixel permutation")
+    places = torch.arange(height * width).view(height, width)
+    if kind == "rows":
+        return places[permutation(height, seed, "row permutation")].flatten()
+    if kind == "columns":
+        return places[:, permutation(width, seed, "column permutation")].flatten()
+    if kind not in get_args(PermutationKind):
+        raise ValueError(f"`permute_kind` is one of {', '.join(get_args(PermutationKind))}, but got {kind!r}.")
+    fitting = [size for size in range(1, min(height, width) + 1) if height % size == width % size == 0]
+    if block not in fitting:
+        raise ValueError(
+            f"`permute_block` of {block} pixels does not divide images of {height} x {width} pixels. "
+            f"Take one of {', '.join(map(str, fitting))}."
+        )
+    # Axes: down and right among the blocks, then among the pixels of each.
+    down, right = height // block, width // block
+    blocks = places.view(down, block, right, block).transpose(1, 2).reshape(down * right, block * block)
+    if kind == "blocks":
+        blocks = blocks[permutation(down * right, seed, "block permutation")]
+    else:
+        blocks = blocks[:, permutation(block * block, seed, "permutation within blocks")]
+    return blocks.view(down, right, block, block).transpose(1, 2).flatten()

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from lit_cnn.transforms.permutation import PixelPermutation
+from lit_cnn.transforms.permutation import PermutationKind, PixelPermutation
 
 
 class Preprocess(nn.Module):
@@ -18,6 +18,8 @@ class Preprocess(nn.Module):
         std: Standard deviation of each channel, on a scale from 0 to 1.
         image_size: Height and width of the images, in pixels.
         permute_seed: Seed of the pixel permutation; None leaves the pixels where they are.
+        permute_kind: What it moves, as PixelPermutation has it.
+        permute_block: Size of its blocks, in pixels.
     """
 
     scale: Tensor
@@ -29,6 +31,8 @@ class Preprocess(nn.Module):
         std: Sequence[float],
         image_size: Sequence[int],
         permute_seed: int | None = None,
+        permute_kind: PermutationKind = "pixels",
+        permute_block: int = 1,
     ):
         super().__init__()
         height, width = image_size
@@ -37,6 +41,8 @@ class Preprocess(nn.Module):
             "std": list(std),
             "image_size": [height, width],
             "permute_seed": permute_seed,
+            "permute_kind": permute_kind,
+            "permute_block": permute_block,
         }
         std_255 = torch.tensor(std, dtype=torch.float64) * 255
         mean_255 = torch.tensor(mean, dtype=torch.float64) * 255
@@ -44,7 +50,9 @@ class Preprocess(nn.Module):
         # slow on the CPU.
         for name, values in (("scale", 1 / std_255), ("bias", -mean_255 / std_255)):
             self.register_buffer(name, values.float().expand(height, width, -1).contiguous(), persistent=False)
-        self.permute = None if permute_seed is None else PixelPermutation((height, width), permute_seed)
+        self.permute = None
+        if permute_seed is not None:
+            self.permute = PixelPermutation((height, width), permute_seed, permute_kind, permute_block)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
