@@ -79,7 +79,5 @@ def _cell(variant: Variant, config: dict[str, Any], seed: int, root: Path, overr
     name = f"{variant.name}-seed{seed}"
     own = [f"--seed_everything={seed}", "--name", name, "--trainer.default_root_dir", str(root)]
     argv = [*variant.argv, *overrides, *own]
-    return Cell(
-        **{"name": name, "variant": variant.name, "labels": variant.labels, "seed": seed, "root": root},
-        **{"argv": argv, "overrides": overrides, "config": config | {"seed_everything": seed}},
-    )
+    config = config | {"seed_everything": seed}
+    return Cell(name, variant.name, variant.labels, seed, root, argv, overrides, config)
