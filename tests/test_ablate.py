@@ -155,7 +155,7 @@ def test_two_invocations_run_every_cell_once(tiny, tmp_path):
 
 
 def test_killed_grid_goes_on_and_ends_as_one_that_was_not(tiny, processes):
-    longer = {**TINY["settings"], "trainer.max_epochs": 40}
+    longer = {**TINY["settings"], "trainer.max_epochs": 6}
     file = tiny(settings=longer, seeds=1)
     code, whole = processes.run("ablate", file, "--trainer.default_root_dir", "whole")
     assert code == 0, whole
