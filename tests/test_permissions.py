@@ -1,0 +1,100 @@
+"""What may not be read or written, as a person without root's rights meets it."""
+
+import os
+import shutil
+import sys
+
+import pytest
+
+from lit_cnn.cli import main
+
+NOBODY = 65534
+
+
+def as_nobody(*argv):
+    """Runs a command in a child without rights, and returns its exit code and the lines of its error.
+
+    The child is forked, so that it has all modules already: it may not read where they lie.
+    """
+    if os.name != "posix":
+        pytest.skip("needs POSIX's users")
+    sys.stdout.flush()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            os.close(reader)
+            os.dup2(writer, 2)
+            sys.stderr = os.fdopen(2, "w", buffering=1)
+            if os.getuid() == 0:
+                os.setgroups([])
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+            code = main([str(a) for a in argv])
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        text = file.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), [
+        line for line in text.splitlines() if not line.startswith("Seed set to")
+    ]
+
+
+@pytest.fixture
+def open_to_all(tmp_path, image_folder, monkeypatch):
+    """The test's folder with the image folder in it, which everybody may enter and write to."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and len(folder.parts) > 2:
+            folder.chmod(folder.stat().st_mode | 0o755)
+    monkeypatch.setattr("sys.argv", ["lit_cnn"])
+    assert main(list(FIT)) == 0  # whatever is imported late is imported by root, for the child
+    shutil.rmtree("logs")
+    shutil.rmtree("caches")
+    tmp_path.chmod(0o777)
+    (tmp_path / "caches").mkdir(mode=0o777)
+    (tmp_path / "caches").chmod(0o777)
+    yield tmp_path
+    for path in tmp_path.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755)
+
+
+FIT = ("fit", "--model", "LitMLP", "--data", "ImageFolderDataModule", "--data.data_dir", "images", "--data.batch_size",
+       "8", "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "more", "code", "message"),
+    [
+        ("images/train/blue/03.png", 0o000, (), 3, "train/blue/03.png cannot be read: Permission denied"),
+        ("images/train/blue", 0o000, (), 3, "train/blue"),
+        ("images/train", 0o000, (), 3, "images/train"),
+        ("images/test/red/00.png", 0o000, (), 3, "test/red/00.png cannot be read: Permission denied"),
+        ("logs", 0o555, (), 6, "logs"),
+        ("caches", 0o555, (), 6, "caches"),
+        ("mine.yaml", 0o000, ("--config", "mine.yaml"), 2, "mine.yaml cannot be read: Permission denied"),
+        ("mine.ckpt", 0o000, ("--ckpt_path", "mine.ckpt"), 4, "mine.ckpt cannot be read"),
+        ("data", 0o555, ("--data", "MNISTDataModule", "--data.data_dir", "data"), 6, "data"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, str) and "/" in value else None,
+)
+def test_what_may_not_be_read_or_written_is_named(open_to_all, path, mode, more, code, message):
+    for folder in ("logs", "data"):
+        (open_to_all / folder).mkdir()
+        (open_to_all / folder).chmod(0o777)
+    (open_to_all / "mine.yaml").write_text("name: mine\n")
+    (open_to_all / "mine.ckpt").write_bytes(b"PK")
+    (open_to_all / path).chmod(mode)
+    ended, lines = as_nobody(*FIT, *more)
+    assert ended == code, lines[-3:]
+    assert message in " ".join(lines)
+    assert 1 <= len(lines) <= 3
+    assert "Traceback" not in " ".join(lines)
+
+
+def test_the_same_run_goes_through_where_all_may_be_read(open_to_all):
+    ended, lines = as_nobody(*FIT)
+    assert ended == 0, lines[-3:]
