@@ -130,11 +130,8 @@ def take_over_preprocessing(path: str | Path, checkpoint: dict[str, Any], data: 
     if settings is None:
         return
     preprocess = settings["preprocess"]
-    permutation = (
-        preprocess["permute_seed"],
-        preprocess.get("permute_kind", "pixels"),
-        preprocess.get("permute_block", 1),
-    )
+    kind = preprocess.get("permute_kind", "pixels"), preprocess.get("permute_block", 1)  # earlier checkpoints lack them
+    permutation = (preprocess["permute_seed"], *kind)
     for what, theirs, ours in (
         ("classes", list(settings["class_names"]), list(data.class_names)),
         ("permute_seed (None without permutation), permute_kind and permute_block", permutation, data.permutation),

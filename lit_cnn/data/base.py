@@ -32,8 +32,8 @@ class ImageDataModule(LightningDataModule):
         permute_seed: Seed of that permutation, apart from the run's seed.
         permute_kind: What it moves: pixels, each on its own; blocks of pixels, each kept whole; pixels within_blocks;
             rows; or columns.
-        permute_block: Height and width of such a block, in pixels: the dial from no locality, at 1, to all of it, at the
-            image's size.
+        permute_block: Height and width of such a block, in pixels: a dial from no locality, at 1, to all of it, at
+            the image's size.
         augment: Random changes of the training images, such as RandomCrop and RandomFlip. Whatever their order here,
             geometry comes first, then policies, colours, erasing and mixing (docs/augmentations.md has them all).
         seed: Seed of the order of the images and of the augmentations; by default the run's seed, as set by
