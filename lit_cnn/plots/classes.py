@@ -30,14 +30,13 @@ def confusion_matrix(
     side = min(max(4.0, 0.55 * k + 1.5), 9.0)
     listed = k > NUMBERED
     figure = Figure(figsize=(side + (3.5 if listed else 0.8), side), layout="constrained")
-    axis, *beside = figure.subplots(1, 2, width_ratios=[side, 3])[:] if listed else [figure.subplots()]
+    axis, *beside = figure.subplots(1, 2, width_ratios=[side, 3]) if listed else [figure.subplots()]
     picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     axis.set(xlabel="predicted class", ylabel="true class")
     if k <= NAMED:
         names = [shortened(name) for name in class_names]
-        axis.set_xticks(range(k), names, rotation=90 if listed else 45, ha="center" if listed else "right", fontsize=8)
+        axis.set_xticks(range(k), names, rotation=90, fontsize=8)
         axis.set_yticks(range(k), names, fontsize=8)
-        axis.set_xticks(axis.get_xticks(), axis.get_xticklabels(), rotation_mode="anchor" if not listed else "default")
     else:
         axis.set(xlabel="predicted class, by its number", ylabel="true class, by its number")
     if not listed:
@@ -58,9 +57,8 @@ def _confusions(counts: np.ndarray, class_names: Sequence[str]) -> str:
     wrong = counts - np.diag(np.diag(counts))
     worst = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
     pairs = [divmod(int(cell), len(counts)) for cell in worst if wrong.flat[cell]]
-    lines = [
-        f"{wrong[i, j]} x {shortened(class_names[i])}\n     taken for {shortened(class_names[j])}" for i, j in pairs
-    ]
+    names = [shortened(name) for name in class_names]
+    lines = [f"{wrong[i, j]} x {names[i]}\n     taken for {names[j]}" for i, j in pairs]
     return "\n".join(lines) or "none"
 
 
@@ -87,7 +85,9 @@ def class_accuracy(
     axis.barh(places, shares[order], color="#4c78a8")
     axis.set_yticks(places, [shortened(class_names[c], 24) for c in order], fontsize=8)
     for place, c in zip(places, order, strict=True):
-        axis.text(min(shares[c], 0.86) + 0.01, place, f"{shares[c]:.1%}", va="center", fontsize=8)
+        axis.text(
+            0.01, place, f"{shares[c]:.1%}", va="center", fontsize=8, color="white" if shares[c] > 0.15 else "black"
+        )
     axis.invert_yaxis()
     mean = np.trace(counts) / max(counts.sum(), 1)
     axis.axvline(mean, color="black", linestyle="--", linewidth=1, label=f"all images {mean:.1%}")
