@@ -28,7 +28,6 @@ class Health(Callback):
     def __init__(self, enabled: bool = True, images: int = 64):
         self.enabled = enabled
         self.images = images
-        self._step = 0
         self._hooks: list[Any] = []
         self._before: dict[str, Tensor] = {}
         self._scalars: dict[str, Any] = {}
@@ -40,12 +39,10 @@ class Health(Callback):
         if not self.enabled or not tensorboards(trainer) or len(trainer.optimizers) != 1:
             return
         layers, last = _layers(pl_module, (nn.Conv2d, nn.Linear)), trainer.num_training_batches
-        self._step = trainer.fit_loop.epoch_loop.batch_progress.current.ready
-        steps_at = trainer.accumulate_grad_batches
+        progress = trainer.fit_loop.epoch_loop.batch_progress
 
         def before(*_: Any) -> None:
-            self._step += steps_at
-            if self._step >= last:
+            if progress.current.ready >= last:
                 self._before = {name: layer.weight.detach().clone() for name, layer in layers.items()}
 
         def after(*_: Any) -> None:

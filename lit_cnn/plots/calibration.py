@@ -5,6 +5,7 @@ Guo et al. 2017, "On Calibration of Modern Neural Networks", https://arxiv.org/a
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 from matplotlib.figure import Figure
@@ -60,17 +61,15 @@ def reliability_diagram(
     figure = Figure(figsize=(5, 5.6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     width = 1 / bins
-    middles = (torch.arange(bins) + 0.5) / bins
-    filled = found.images > 0
-    upper.bar(middles[filled], found.accuracy[filled], width, color=RIGHT, edgecolor="white", label="accuracy")
-    gap = (found.confidence - found.accuracy)[filled]
-    upper.bar(
-        middles[filled], gap, 0.5 * width, found.accuracy[filled], color=WRONG, alpha=0.5, label="gap to the confidence"
-    )
+    images, confidence, accuracy = (values.numpy() for values in found)
+    middles, filled = (np.arange(bins) + 0.5) / bins, images > 0
+    upper.bar(middles, accuracy, width, color=RIGHT, edgecolor="white", label="accuracy")
+    gap = (confidence - accuracy)[filled]
+    upper.bar(middles[filled], gap, width / 2, accuracy[filled], color=WRONG, alpha=0.5, label="gap to the confidence")
     upper.plot([0, 1], [0, 1], "--", color="black", linewidth=1, label="calibrated")
     upper.set(ylim=(0, 1), ylabel="share that is right")
     upper.legend(loc="upper left", fontsize=8)
-    lower.bar(middles, found.images, width, color="#57606a", edgecolor="white")
+    lower.bar(middles, images, width, color="#57606a", edgecolor="white")
     lower.set(xlim=(0, 1), xlabel="probability of the predicted class", ylabel="images")
     figure.suptitle(f"{title}: ECE {found.ece:.2%} of {len(confidences):,} images", fontsize=11)
     return figure
