@@ -24,7 +24,7 @@ def confusion_matrix(
         class_names: Names of the classes.
         title: What to write above; the accuracy is added.
     """
-    counts = np.asarray(counts)
+    counts = counts.numpy() if isinstance(counts, Tensor) else counts
     k = len(counts)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(max(4.0, 0.55 * k + 1.5), 9.0)
@@ -72,7 +72,7 @@ def class_accuracy(
         class_names: Names of the classes.
         title: What to write above.
     """
-    counts = np.asarray(counts)
+    counts = counts.numpy() if isinstance(counts, Tensor) else counts
     met = counts.sum(axis=1)
     shares = np.diag(counts) / np.maximum(met, 1)
     order = [int(c) for c in np.argsort(shares, kind="stable") if met[c]]

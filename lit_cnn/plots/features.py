@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lit_cnn.plots.grids import grid, shortened, show
+from lit_cnn.plots.grids import Grid, shortened
 
 FILTERS = 64  # filters and
 MAPS = 8  # maps of a layer that are shown
@@ -38,10 +38,10 @@ def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters
     axis = figure.subplots()
     axis.axis("off")
     if shown.shape[1] == 3:
-        axis.imshow((mosaic / 2 + 0.5).nan_to_num(1.0), interpolation="nearest")
+        axis.imshow((mosaic / 2 + 0.5).nan_to_num(1.0).numpy(), interpolation="nearest")
         scale = "grey is 0"
     else:
-        axis.imshow(mosaic[:, :, 0], cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+        axis.imshow(mosaic[:, :, 0].numpy(), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
         scale = "blue below 0, red above"
     figure.suptitle(f"{title}\n{number} of {height} x {width}, up to ±{largest:.2g}; {scale}", fontsize=9)
     return figure
@@ -61,18 +61,15 @@ def feature_maps(
         title: What to write above all.
         columns: Maps of a layer.
     """
-    figure, axes = grid(len(maps), columns + 1, title)
-    figure.set_size_inches(1.05 * (columns + 1) + 0.4, 1.1 * len(maps) + 0.8)
-    show(axes[0, 0], image)
-    axes[0, 0].set_title("input", fontsize=8)
+    grid = Grid(len(maps), columns + 2, 1.0, title, inches=0.95)
+    grid.show(image, (0, 0), "input")
     for row, (name, found) in enumerate(maps.items()):
         found = found.detach().float().cpu()
-        strength = found.abs().mean(dim=(1, 2))
-        strongest = torch.argsort(strength, descending=True, stable=True)[:columns].tolist()
-        text = f"{shortened(name, 20)}\n{len(found)} maps\n{found.shape[1]} x {found.shape[2]}"
-        axes[row, 1].set_ylabel(text, fontsize=8, rotation=0, ha="right", va="center")
+        strongest = found.abs().mean(dim=(1, 2)).argsort(descending=True, stable=True)[:columns].tolist()
         largest = float(found.abs().max()) or 1.0
-        for axis, channel in zip(axes[row, 1:], strongest, strict=False):
-            axis.imshow(found[channel], cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
-            axis.set_title(f"{channel}", fontsize=7)
-    return figure
+        for column, channel in enumerate(strongest, start=2):
+            grid.show(found[channel], (row, column), f"{channel}", cmap="RdBu_r", vmin=-largest, vmax=largest)
+        text = f"{shortened(name, 18)}\n{len(found)} maps\n{found.shape[1]} x {found.shape[2]}"
+        middle = (grid.axis.images[-1].get_extent()[2] + grid.axis.images[-1].get_extent()[3]) / 2
+        grid.axis.text(2.15, middle, text, fontsize=8, ha="right", va="center")
+    return grid.figure
