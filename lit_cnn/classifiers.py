@@ -213,8 +213,7 @@ class LitClassifier(LightningModule):
         self.metrics[f"{stage}_metrics"].update(logits, labels)  # type: ignore[operator]
         if stage == "test":
             self.test_acc_per_class.update(logits, labels)
-        if stage in self.listeners:
-            self.listeners[stage](logits, labels)
+        self.listeners.get(stage, lambda *_: None)(logits, labels)
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's accuracy and NLL over the training images, as they were met."""

@@ -67,7 +67,7 @@ class Features(Callback):
         step = max(1, (len(chosen) - 1) / (LAYERS - 1))
         chosen = [chosen[round(i * step)] for i in range(min(LAYERS, len(chosen)))]
         for i, picture in enumerate(data.preprocess.to_picture(inputs.cpu())):
-            title = f"{data.class_names[int(labels[i])]}: the strongest maps of the convolutions"
+            title = f"an image of class {data.class_names[int(labels[i])]}: the strongest maps of the convolutions"
             figure = feature_maps(picture, {name: outputs[name][i] for name in chosen}, title)
             add(trainer, f"feature maps/{i}", figure)
 
