@@ -37,7 +37,7 @@ def test_health_and_graph_are_there(on):
     events = EventAccumulator(str(on), size_guidance={"scalars": 0}).Reload()
     scalars = set(events.Tags()["scalars"])
     for kind in ("weight norm", "update ratio", "activation size", "dead ReLUs"):
-        found = [name for name in scalars if name.startswith(f"{kind}/01 ")]
+        found = [name for name in scalars if name.startswith(f"layers/{kind} 01 ")]
         assert len(found) == 1, kind
         assert len(events.Scalars(found[0])) == 2  # epochs
     assert {"val/ece", "test/ece"} <= scalars
@@ -51,8 +51,8 @@ def test_dead_relus_and_sizes_are_those_of_the_layers():
         module[0].weight.zero_()
         module[0].bias.copy_(torch.tensor([1.0, -1.0, -2.0, 3.0]))
     found = activations(module, torch.randn(6, 2))
-    assert found["dead ReLUs/01 1"] == 0.5
-    assert found["activation size/01 0"] == pytest.approx((15 / 4) ** 0.5)
+    assert found["layers/dead ReLUs 01 1"] == 0.5
+    assert found["layers/activation size 01 0"] == pytest.approx((15 / 4) ** 0.5)
     assert module.training
     assert all(not m._forward_hooks for m in module.modules())
 

@@ -49,8 +49,8 @@ class Health(Callback):
             for name, weight in self._before.items():
                 norm = layers[name].weight.detach().float().norm()
                 update = (layers[name].weight.detach() - weight).float().norm()
-                self._scalars[f"weight norm/{name}"] = norm
-                self._scalars[f"update ratio/{name}"] = update / weight.float().norm().clamp(min=1e-12)
+                self._scalars[f"layers/weight norm {name}"] = norm
+                self._scalars[f"layers/update ratio {name}"] = update / weight.float().norm().clamp(min=1e-12)
             self._before = {}
 
         optimizer: Any = getattr(trainer.optimizers[0], "optimizer", trainer.optimizers[0])
@@ -104,8 +104,8 @@ def activations(module: LightningModule, inputs: Tensor) -> dict[str, float]:
     finally:
         for hook in hooks:
             hook.remove()
-    found = {f"activation size/{name}": float(square.sqrt()) for name, square in squares.items()}
-    return found | {f"dead ReLUs/{name}": 1 - float(units.float().mean()) for name, units in alive.items()}
+    found = {f"layers/activation size {name}": float(square.sqrt()) for name, square in squares.items()}
+    return found | {f"layers/dead ReLUs {name}": 1 - float(units.float().mean()) for name, units in alive.items()}
 
 
 def _layers(module: nn.Module, kind: Any) -> dict[str, Any]:

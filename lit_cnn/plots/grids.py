@@ -65,8 +65,7 @@ class Grid:
         self.axis.imshow(pixels, extent=box, interpolation="nearest", aspect="auto", **how)
         self.axis.set(**self._limits)
         if text:
-            place_of_text = {"ha": "center", "va": "bottom", "fontsize": 8}
-            self.axis.text(left + 0.5, top - 0.03, text, color=colour or "black", **place_of_text)
+            self.axis.text(left + 0.5, top - 0.03, text, color=colour or "black", ha="center", va="bottom", fontsize=8)
         if colour:
             self.axis.add_patch(Rectangle((left, top), 1, self.aspect, fill=False, color=colour, linewidth=2))
 
