@@ -1,14 +1,16 @@
 """What the callbacks for TensorBoard cost: `fit` with and without them, in turn, and the ratio of the times.
 
 Each run is whole: from the start of `fit` to its end, with the figures that are drawn at the end. These take the same
-few seconds in a run of any length, so that the ratio of a longer run is nearer to 1.
+few seconds in a run of any length, so that the ratio of a longer run is nearer to 1. In seconds of the CPU, since such
+long turns meet different neighbours on a shared machine.
 """
 
 import contextlib
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from time import process_time
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer
@@ -21,7 +23,7 @@ from lit_cnn.callbacks.graph import Graph
 from lit_cnn.callbacks.health import Health
 from lit_cnn.callbacks.pictures import Pictures
 from scripts.benchmarks.noise import Noise
-from scripts.benchmarks.timing import seconds, spread
+from scripts.benchmarks.timing import spread
 
 KINDS: tuple[type[Callback], ...] = (Pictures, Evaluation, Features, Health, Graph)
 # Network, dataset, share of its training images, epochs.
@@ -41,10 +43,16 @@ def measure(repetitions: int = 3, only: str = "") -> Iterator[tuple[str, dict[st
         settings: dict[str, Any] = {"in_channels": data.in_channels, "image_size": data.image_size}
         fit = partial(_fit, network, settings, data, epochs)
         fit([])  # warms up
-        turns = [(seconds(fit, [kind() for kind in KINDS]), seconds(fit, [])) for _ in range(repetitions)]
+        turns = [(_cpu_seconds(fit, [kind() for kind in KINDS]), _cpu_seconds(fit, [])) for _ in range(repetitions)]
         more = sorted(on - off for on, off in turns)[len(turns) // 2]
         took = sorted(off for _, off in turns)[len(turns) // 2]
-        yield name, spread([on / off for on, off in turns]) | {"seconds": round(took, 1), "more": round(more, 1)}
+        yield name, spread([on / off for on, off in turns]) | {"CPU seconds": round(took, 1), "more": round(more, 1)}
+
+
+def _cpu_seconds(work: Callable[[list[Callback]], None], callbacks: list[Callback]) -> float:
+    start = process_time()
+    work(callbacks)
+    return process_time() - start
 
 
 def _fit(
