@@ -7,6 +7,10 @@ from jsonargparse.typing import PositiveInt
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lit_cnn import checkpoints, machine
+from lit_cnn.callbacks.evaluation import Evaluation
+from lit_cnn.callbacks.features import Features
+from lit_cnn.callbacks.graph import Graph
+from lit_cnn.callbacks.health import Health
 from lit_cnn.callbacks.keeping import Minutes
 from lit_cnn.callbacks.pictures import Pictures
 from lit_cnn.parser import LINKED
@@ -39,4 +43,5 @@ def add_arguments(parser: Any) -> None:
             "checkpoint.enable_version_counter": False,
         }
     )
-    parser.add_lightning_class_args(Pictures, "pictures")
+    for callback in (Pictures, Evaluation, Features, Health, Graph):
+        parser.add_lightning_class_args(callback, callback.__name__.lower())

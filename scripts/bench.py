@@ -12,6 +12,7 @@ export         onnxruntime over PyTorch, for exported networks
 memory         peak memory over that of data and network
 scale          the cost of an image out of 5 thousand and out of 5 million
 startup        imports and the help
+board          a run with figures, health and graph over one without (above 1: that they take time)
 
 Ratios above 1 say that lit_cnn is faster. All data is made up, of the true size.
 """
@@ -28,7 +29,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-SUBJECTS = ["data", "augmentations", "step", "fit", "evaluation", "export", "memory", "scale", "startup"]
+SUBJECTS = ["data", "augmentations", "step", "fit", "evaluation", "export", "memory", "scale", "startup", "board"]
 
 
 def main() -> None:

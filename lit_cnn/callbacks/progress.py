@@ -7,6 +7,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from tqdm.auto import tqdm
 
+IN_NOTEBOOK = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
+
 
 class Progress(ProgressBar):
     """A bar for the batches, and a line for each epoch that stays.
@@ -33,17 +35,19 @@ class Progress(ProgressBar):
     def _open(self, description: str, batches: float) -> None:
         if self._enabled:
             total = int(batches) if batches != float("inf") else None
-            self._bar = tqdm(total=total, desc=description, unit=" batches", leave=False, disable=None)
+            disable = False if IN_NOTEBOOK else None  # a notebook is no terminal, but shows bars; a pipe does not
+            self._bar = tqdm(total=total, desc=description, unit=" batches", leave=False, disable=disable)
             self._start = time.perf_counter()
 
-    def _advance(self, batch: Any, batch_idx: int) -> None:
+    def _advance(self, batch: Any, batch_idx: int, training: Any = None) -> None:
         """Moves the bar to a batch; those before it may have gone by unseen (loop.py)."""
         if self._bar is None:
             return
         redrawn = self._bar.update(batch_idx + 1 - self._bar.n)  # true when it was time to
         if redrawn and isinstance(batch, (list, tuple)):
             images = self._bar.n * len(batch[0])
-            self._bar.set_postfix_str(f"{images / (time.perf_counter() - self._start):,.0f} images/s", False)
+            so_far = _so_far(training)
+            self._bar.set_postfix_str(f"{so_far}{images / (time.perf_counter() - self._start):,.0f} images/s", False)
 
     def _close(self) -> None:
         if self._bar is not None:
@@ -65,8 +69,8 @@ class Progress(ProgressBar):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Moves the bar."""
-        self._advance(batch, batch_idx)
+        """Moves the bar, with what the epoch has come to so far."""
+        self._advance(batch, batch_idx, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Ends the bar."""
@@ -141,3 +145,16 @@ class Progress(ProgressBar):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Ends the bar, so that the message starts on a line of its own."""
         self._close()
+
+
+def _so_far(module: Any) -> str:
+    """Returns accuracy and NLL of this device's training images that are counted by now.
+
+    From the counts alone: to compute a metric is something that all devices do together.
+    """
+    metrics = getattr(module, "metrics", {})
+    if "train_metrics" not in metrics:
+        return ""
+    accuracy, nll = metrics["train_metrics"]["acc"], metrics["train_metrics"]["nll"]
+    images = int(nll.images)
+    return f"acc {int(accuracy.tp.sum()) / images:.1%} nll {float(nll.total) / images:.3f} " if images else ""

@@ -1,0 +1,121 @@
+"""What the network gets wrong, and how sure it is of it."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+
+from lit_cnn.callbacks.figures import Budget, add, boards, data_of
+from lit_cnn.plots import class_accuracy, confusion_matrix, reliability_diagram, worst_mistakes
+from lit_cnn.plots.calibration import calibration_bins
+
+NAMES = {"val": "validation", "test": "test"}
+
+
+class Evaluation(Callback):
+    """Draws confusion matrix, accuracy of each class, worst mistakes and reliability, and logs the calibration error.
+
+    The figures are of the last validation and of the test, and of validations before as often as there is time for
+    it. They come from the predictions that are counted anyway. On several devices they are of the first one's images.
+
+    Args:
+        enabled: Draw these figures, and log `val/ece` and `test/ece`.
+        mistakes: How many of the worst mistakes to show.
+    """
+
+    def __init__(self, enabled: bool = True, mistakes: int = 18):
+        self.enabled = enabled
+        self.mistakes = mistakes
+        self._budget = Budget()
+        self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._undrawn: tuple[Tensor, Tensor, Tensor] | None = None
+
+    @rank_zero_only
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts the clock."""
+        self._budget = Budget()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listens."""
+        self._listen(trainer, pl_module, "val")
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listens."""
+        self._listen(trainer, pl_module, "test")
+
+    def _listen(self, trainer: Trainer, module: Any, split: str) -> None:
+        self._waiting.clear()
+        if self.enabled and trainer.is_global_zero and boards(trainer) and hasattr(module, "listeners"):
+            module.listeners[split] = self._note
+
+    def _note(self, logits: Tensor, labels: Tensor) -> None:
+        confidences, preds = logits.float().softmax(dim=1).max(dim=1)
+        self._waiting.append((preds, confidences, labels))
+
+    @rank_zero_only
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Logs the calibration error, and draws if there is time for it."""
+        self._undrawn = self._heard(trainer, pl_module, "val")
+        if self._undrawn and (trainer.state.fn != "fit" or self._budget.allows()):
+            self._draw(trainer, "val")
+
+    @rank_zero_only
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws the last validation, if it was not."""
+        self._draw(trainer, "val")
+
+    @rank_zero_only
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Logs the calibration error and draws."""
+        self._undrawn = self._heard(trainer, pl_module, "test")
+        self._draw(trainer, "test")
+
+    def _heard(self, trainer: Trainer, module: Any, split: str) -> tuple[Tensor, Tensor, Tensor] | None:
+        getattr(module, "listeners", {}).pop(split, None)
+        if trainer.sanity_checking or not self._waiting:
+            return None
+        preds, confidences, labels = (torch.cat(parts).cpu() for parts in zip(*self._waiting, strict=True))
+        self._waiting.clear()
+        ece = calibration_bins(confidences, preds == labels).ece
+        trainer.callback_metrics[f"{split}/ece"] = torch.tensor(ece)
+        for logger in trainer.loggers:
+            logger.log_metrics({f"{split}/ece": ece}, trainer.global_step)
+        return preds, confidences, labels
+
+    def _draw(self, trainer: Trainer, split: str) -> None:
+        data, outcome, self._undrawn = data_of(trainer), self._undrawn, None
+        if data is None or outcome is None:
+            return
+        with self._budget.spending():
+            preds, confidences, labels = outcome
+            k, names = data.num_classes, data.class_names
+            about = f"{data.dataset_name}, {NAMES[split]} images"
+            counts = torch.bincount(labels * k + preds, minlength=k * k).view(k, k)
+            add(trainer, f"confusion/{split}", confusion_matrix(counts, names, about))
+            add(trainer, f"accuracy of classes/{split}", class_accuracy(counts, names, f"{about}: accuracy by class"))
+            add(trainer, f"reliability/{split}", reliability_diagram(confidences, preds == labels, about))
+            indices = _indices(trainer, split)
+            if len(indices) == len(labels):
+                wrong = (preds != labels).nonzero().flatten()
+                worst = wrong[confidences[wrong].argsort(descending=True, stable=True)][: self.mistakes]
+                images, _ = data.arrays(split).gather(indices[worst].to(data.arrays(split).device))
+                figure = worst_mistakes(
+                    images.cpu(),
+                    labels[worst].tolist(),
+                    preds[worst].tolist(),
+                    confidences[worst].tolist(),
+                    names,
+                    f"{about}: the surest of {len(wrong):,} mistakes",
+                )
+                add(trainer, f"worst mistakes/{split}", figure)
+
+
+def _indices(trainer: Trainer, split: str) -> Tensor:
+    """Returns which images the batches of an evaluation hold, in their order."""
+    loader: Any = trainer.val_dataloaders if split == "val" else trainer.test_dataloaders
+    if not hasattr(loader, "sampler"):
+        return torch.empty(0, dtype=torch.int64)
+    batches = trainer.num_val_batches if split == "val" else trainer.num_test_batches
+    return torch.cat(list(loader.sampler)[: int(batches[0])])

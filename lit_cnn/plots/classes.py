@@ -1,0 +1,97 @@
+"""What becomes of the images of each class."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int64
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lit_cnn.plots.grids import shortened
+
+# More classes than these have no room for a number in each cell, and for a name at each row.
+NUMBERED, NAMED = 20, 40
+CONFUSIONS = 12  # pairs that are listed where the cells cannot be read
+
+
+def confusion_matrix(
+    counts: Int64[Tensor, "k k"] | np.ndarray, class_names: Sequence[str], title: str = "confusion matrix"
+) -> Figure:
+    """Returns the confusion matrix, coloured by the share of each true class; of many classes with the worst pairs.
+
+    Args:
+        counts: Images of true class i (row) that were taken for class j (column).
+        class_names: Names of the classes.
+        title: What to write above; the accuracy is added.
+    """
+    counts = counts.numpy() if isinstance(counts, Tensor) else counts
+    k = len(counts)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = min(max(4.0, 0.55 * k + 1.5), 9.0)
+    listed = k > NUMBERED
+    figure = Figure(figsize=(side + (3.5 if listed else 0.8), side), layout="constrained")
+    axis, *beside = figure.subplots(1, 2, width_ratios=[side, 3]) if listed else [figure.subplots()]
+    picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+    axis.set(xlabel="predicted class", ylabel="true class")
+    if k <= NAMED:
+        names = [shortened(name) for name in class_names]
+        axis.set_xticks(range(k), names, rotation=90, fontsize=8)
+        axis.set_yticks(range(k), names, fontsize=8)
+    else:
+        axis.set(xlabel="predicted class, by its number", ylabel="true class, by its number")
+    if not listed:
+        for i, j in zip(*counts.nonzero(), strict=True):
+            colour = "white" if shares[i, j] > 0.5 else "black"
+            axis.text(j, i, f"{counts[i, j]}", ha="center", va="center", fontsize=7, color=colour)
+    figure.colorbar(picture, ax=axis, label="share of the true class", shrink=0.7)
+    for side_axis in beside:
+        side_axis.axis("off")
+        side_axis.set_title("most frequent mistakes", fontsize=9, loc="left")
+        side_axis.text(0, 1, _confusions(counts, class_names), fontsize=8, va="top", transform=side_axis.transAxes)
+    right = np.trace(counts)
+    figure.suptitle(f"{title}: {right:,} of {counts.sum():,} right", fontsize=11)
+    return figure
+
+
+def _confusions(counts: np.ndarray, class_names: Sequence[str]) -> str:
+    wrong = counts - np.diag(np.diag(counts))
+    worst = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
+    pairs = [divmod(int(cell), len(counts)) for cell in worst if wrong.flat[cell]]
+    names = [shortened(name) for name in class_names]
+    lines = [f"{wrong[i, j]} x {names[i]}\n     taken for {names[j]}" for i, j in pairs]
+    return "\n".join(lines) or "none"
+
+
+def class_accuracy(
+    counts: Int64[Tensor, "k k"] | np.ndarray, class_names: Sequence[str], title: str = "accuracy of each class"
+) -> Figure:
+    """Returns bars of the share of each class's images that are right, the hardest on top; of many classes the ends.
+
+    Args:
+        counts: Images of true class i (row) that were taken for class j (column).
+        class_names: Names of the classes.
+        title: What to write above.
+    """
+    counts = counts.numpy() if isinstance(counts, Tensor) else counts
+    met = counts.sum(axis=1)
+    shares = np.diag(counts) / np.maximum(met, 1)
+    order = [int(c) for c in np.argsort(shares, kind="stable") if met[c]]
+    if len(order) > NAMED:
+        title += f"\nthe {NAMED // 2} hardest and the {NAMED // 2} easiest of {len(order)}"
+        order = order[: NAMED // 2] + order[-(NAMED // 2) :]
+    figure = Figure(figsize=(6, 0.24 * len(order) + 1.2), layout="constrained")
+    axis = figure.subplots()
+    places = range(len(order))
+    axis.barh(places, shares[order], color="#4c78a8")
+    axis.set_yticks(places, [shortened(class_names[c], 24) for c in order], fontsize=8)
+    for place, c in zip(places, order, strict=True):
+        axis.text(
+            0.01, place, f"{shares[c]:.1%}", va="center", fontsize=8, color="white" if shares[c] > 0.15 else "black"
+        )
+    axis.invert_yaxis()
+    mean = np.trace(counts) / max(counts.sum(), 1)
+    axis.axvline(mean, color="black", linestyle="--", linewidth=1, label=f"all images {mean:.1%}")
+    axis.set(xlim=(0, 1), xlabel="share of the class's images that are right", title=title)
+    axis.title.set_fontsize(11)
+    figure.legend(loc="outside lower right", fontsize=8)
+    return figure

@@ -1,0 +1,75 @@
+"""What a network's layers look for, and what they find in an image."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float, UInt8
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lit_cnn.plots.grids import Grid, shortened
+
+FILTERS = 64  # filters and
+MAPS = 8  # maps of a layer that are shown
+
+
+def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters", columns: int = 8) -> Figure:
+    """Returns the filters of a convolution as images: in colour for 3 input channels, else the mean over them.
+
+    Args:
+        weights: The convolution's weights.
+        title: What to write above; number, size and scale are added.
+        columns: Filters in a row.
+    """
+    weights = weights.detach().float().cpu()
+    shown = weights[:FILTERS]
+    if shown.shape[1] != 3:
+        shown = shown.mean(dim=1, keepdim=True)
+    largest = float(shown.abs().max()) or 1.0
+    n, _, height, width = weights.shape
+    number = f"{n}" if n <= FILTERS else f"the first {FILTERS} of {n}"
+    rows, columns = -(-len(shown) // columns), min(columns, len(shown))
+    # One picture and not one axis for each filter, which takes matplotlib ten times as long.
+    mosaic = torch.full((rows * (height + 1) - 1, columns * (width + 1) - 1, shown.shape[1]), torch.nan)
+    for i, one in enumerate(shown.permute(0, 2, 3, 1) / largest):
+        top, left = i // columns * (height + 1), i % columns * (width + 1)
+        mosaic[top : top + height, left : left + width] = one
+    figure = Figure(figsize=(max(0.6 * columns, 3.4) + 0.4, 0.6 * rows * height / width + 0.9), layout="constrained")
+    axis = figure.subplots()
+    axis.axis("off")
+    if shown.shape[1] == 3:
+        axis.imshow((mosaic / 2 + 0.5).nan_to_num(1.0).numpy(), interpolation="nearest")
+        scale = "grey is 0"
+    else:
+        axis.imshow(mosaic[:, :, 0].numpy(), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+        scale = "blue below 0, red above"
+    figure.suptitle(f"{title}\n{number} of {height} x {width}, up to ±{largest:.2g}; {scale}", fontsize=9)
+    return figure
+
+
+def feature_maps(
+    image: UInt8[Tensor, "c h w"],
+    maps: Mapping[str, Float[Tensor, "c h w"]],
+    title: str = "feature maps",
+    columns: int = MAPS,
+) -> Figure:
+    """Returns the strongest maps of each layer for one image, from the first layer on top to the last.
+
+    Args:
+        image: The image as the network sees it.
+        maps: Outputs by the layer's name, in the order of the layers.
+        title: What to write above all.
+        columns: Maps of a layer.
+    """
+    grid = Grid(len(maps), columns + 2, 1.0, title, inches=0.95)
+    grid.show(image, (0, 0), "input")
+    for row, (name, found) in enumerate(maps.items()):
+        found = found.detach().float().cpu()
+        strongest = found.abs().mean(dim=(1, 2)).argsort(descending=True, stable=True)[:columns].tolist()
+        largest = float(found.abs().max()) or 1.0
+        for column, channel in enumerate(strongest, start=2):
+            grid.show(found[channel], (row, column), f"{channel}", cmap="RdBu_r", vmin=-largest, vmax=largest)
+        text = f"{shortened(name, 18)}\n{len(found)} maps\n{found.shape[1]} x {found.shape[2]}"
+        middle = (grid.axis.images[-1].get_extent()[2] + grid.axis.images[-1].get_extent()[3]) / 2
+        grid.axis.text(2.15, middle, text, fontsize=8, ha="right", va="center")
+    return grid.figure

@@ -1,0 +1,168 @@
+"""Grids of images with their labels and predictions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jaxtyping import Float, UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+RIGHT, WRONG = "#1a7f37", "#c0262d"
+TEXT, HEAD = 0.36, 0.4  # inches above an image, and above all
+GAP = 0.12  # between images, in widths of an image
+
+
+class Grid:
+    """A figure of images in rows and columns, each with a text above.
+
+    All lie on one pair of axes: with one for each, matplotlib takes several times as long.
+
+    Args:
+        rows: Images in a column.
+        columns: Images in a row.
+        aspect: Height of the images over their width.
+        title: What to write above all, in one line or two.
+        inches: Width of an image.
+        margin: Room to the left of the first column, in widths of an image.
+    """
+
+    def __init__(self, rows: int, columns: int, aspect: float, title: str, inches: float = 1.2, margin: float = GAP):
+        self.aspect, self.text, self.columns = aspect, TEXT / inches, columns
+        width, height = margin + columns * (1 + GAP), rows * (aspect + self.text) + GAP
+        # A figure without pyplot: no global state, nothing to close, no display needed.
+        self.figure = Figure(figsize=(width * inches, height * inches + HEAD))
+        share = height * inches / (height * inches + HEAD)
+        self.axis: Axes = self.figure.add_axes((0, 0, 1, share))
+        self.axis.axis("off")
+        self.figure.suptitle(title, fontsize=11 if width * inches > 5 else 9, y=0.99, va="top")
+        self._limits = {"xlim": (-margin, width - margin), "ylim": (height, 0)}
+
+    def show(
+        self,
+        image: UInt8[Tensor, "c h w"] | Float[Tensor, "h w"],
+        place: int | tuple[float, float],
+        text: str = "",
+        colour: str | None = None,
+        **how: Any,
+    ) -> None:
+        """Shows an image: in its colours, or the mean of its channels in grey; or one of numbers in false colours.
+
+        Args:
+            image: The image.
+            place: Its row and column, or its number in the order of reading.
+            text: What to write above it.
+            colour: Colour of the text and of a frame.
+            how: What `imshow` takes for numbers.
+        """
+        row, column = divmod(place, self.columns) if isinstance(place, int) else place
+        left, top = column * (1 + GAP), row * (self.aspect + self.text) + self.text
+        pixels = image.numpy() if image.ndim == 2 else image.permute(1, 2, 0).numpy()
+        if image.ndim == 3 and len(image) not in (3, 4):  # greyscale, or more channels than a screen has
+            pixels, how = pixels.mean(axis=2), {"cmap": "gray", "vmin": 0, "vmax": 255}
+        box = (left, left + 1, top + self.aspect, top)
+        self.axis.imshow(pixels, extent=box, interpolation="nearest", aspect="auto", **how)
+        self.axis.set(**self._limits)
+        if text:
+            self.axis.text(left + 0.5, top - 0.03, text, color=colour or "black", ha="center", va="bottom", fontsize=8)
+        if colour:
+            self.axis.add_patch(Rectangle((left, top), 1, self.aspect, fill=False, color=colour, linewidth=2))
+
+
+def sample_grid(
+    images: UInt8[Tensor, "b c h w"],
+    seen: UInt8[Tensor, "b c h w"],
+    titles: Sequence[str],
+    title: str,
+    seen_as: str,
+    columns: int = 8,
+) -> Figure:
+    """Returns a grid of images, each with the network's view of it below.
+
+    Args:
+        images: The images as they are.
+        seen: The same images as the network sees them.
+        titles: What to write above each pair.
+        title: What to write above all.
+        seen_as: What was done to the images in the network's view, such as "augmented, permuted".
+        columns: Pairs in a row.
+    """
+    title += f"\nbelow each: as the network sees it ({seen_as})"
+    grid = _grid_for(images, title, columns, height=2)
+    for i in range(len(images)):
+        row, column = divmod(i, grid.columns)
+        grid.show(images[i], (2 * row, column), shortened(titles[i]))
+        grid.show(seen[i], (2 * row + 1, column))
+    return grid.figure
+
+
+def prediction_grid(
+    images: UInt8[Tensor, "b c h w"],
+    labels: Sequence[int],
+    preds: Sequence[int],
+    probabilities: Sequence[float],
+    class_names: Sequence[str],
+    title: str,
+    columns: int = 8,
+) -> Figure:
+    """Returns a grid of images with what the network took them for, right in green and wrong in red.
+
+    Args:
+        images: The images as they are.
+        labels: The true class of each.
+        preds: The class that the network predicts.
+        probabilities: The probability that it gives to that class.
+        class_names: Names of the classes.
+        title: What to write above all; the count of right ones is added.
+        columns: Images in a row.
+    """
+    right = sum(label == pred for label, pred in zip(labels, preds, strict=True))
+    grid = _grid_for(images, f"{title}: {right} of {len(images)} right", columns)
+    for i, (label, pred, probability) in enumerate(zip(labels, preds, probabilities, strict=True)):
+        text = f"{shortened(class_names[pred])} {probability:.0%}"
+        if label != pred:
+            text += f"\nis {shortened(class_names[label])}"
+        grid.show(images[i], i, text, RIGHT if label == pred else WRONG)
+    return grid.figure
+
+
+def worst_mistakes(
+    images: UInt8[Tensor, "b c h w"],
+    labels: Sequence[int],
+    preds: Sequence[int],
+    probabilities: Sequence[float],
+    class_names: Sequence[str],
+    title: str = "worst mistakes",
+    columns: int = 6,
+) -> Figure:
+    """Returns a grid of misclassified images, each with its true class, the predicted one and how sure of it.
+
+    Args:
+        images: The images as they are, the worst first.
+        labels: The true class of each.
+        preds: The class that the network predicts.
+        probabilities: The probability that it gives to that class.
+        class_names: Names of the classes.
+        title: What to write above all.
+        columns: Images in a row.
+    """
+    if not len(images):
+        figure = Figure(figsize=(5, 1))
+        figure.text(0.5, 0.5, f"{title}: none", ha="center", va="center")
+        return figure
+    grid = _grid_for(images, title, columns, inches=1.6)
+    for i, (label, pred, probability) in enumerate(zip(labels, preds, probabilities, strict=True)):
+        text = f"said {shortened(class_names[pred])} {probability:.1%}\nis {shortened(class_names[label])}"
+        grid.show(images[i], i, text, WRONG)
+    return grid.figure
+
+
+def _grid_for(images: Tensor, title: str, columns: int, height: int = 1, inches: float = 1.2) -> Grid:
+    rows, (h, w) = -(-len(images) // columns) * height, images.shape[-2:]
+    return Grid(rows, min(columns, len(images)), h / w, title, inches)
+
+
+def shortened(name: str, length: int = 16) -> str:
+    """Returns a class name that fits beside a picture."""
+    return name if len(name) <= length else name[: length - 1] + "…"

@@ -1,0 +1,75 @@
+"""The callbacks that reach TensorBoard: what they find, and that they change nothing."""
+
+import copy
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from test_cli import SMALL, run_folder
+from torch import nn
+
+from lit_cnn.callbacks.figures import Budget
+from lit_cnn.callbacks.health import activations
+from lit_cnn.plots.calibration import calibration_bins
+
+OFF = [f"--{name}.enabled=false" for name in ("pictures", "evaluation", "features", "health", "graph")]
+
+
+def _weights(folder):
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+@pytest.fixture
+def on(lit_cnn):
+    outcome = lit_cnn("fit", "--model", "LitVGG", "--model.widths", "[4, M, 8]", *SMALL)
+    assert outcome.code == 0, outcome.err
+    return run_folder(outcome.out)
+
+
+def test_weights_are_the_same_with_everything_off(on, lit_cnn):
+    off = run_folder(lit_cnn("fit", "--model", "LitVGG", "--model.widths", "[4, M, 8]", *SMALL, *OFF).out)
+    mine, theirs = _weights(on), _weights(off)
+    assert list(mine) == list(theirs)
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def test_health_and_graph_are_there(on):
+    events = EventAccumulator(str(on), size_guidance={"scalars": 0}).Reload()
+    scalars = set(events.Tags()["scalars"])
+    for kind in ("weight norm", "update ratio", "activation size", "dead ReLUs"):
+        found = [name for name in scalars if name.startswith(f"layers/{kind} 01 ")]
+        assert len(found) == 1, kind
+        assert len(events.Scalars(found[0])) == 2  # epochs
+    assert {"val/ece", "test/ece"} <= scalars
+    assert events.Tags()["graph"]
+
+
+def test_dead_relus_and_sizes_are_those_of_the_layers():
+    net = nn.Sequential(nn.Linear(2, 4), nn.ReLU(inplace=True), nn.Linear(4, 1))
+    module = copy.deepcopy(net).train()
+    with torch.no_grad():
+        module[0].weight.zero_()
+        module[0].bias.copy_(torch.tensor([1.0, -1.0, -2.0, 3.0]))
+    found = activations(module, torch.randn(6, 2))
+    assert found["layers/dead ReLUs 01 1"] == 0.5
+    assert found["layers/activation size 01 0"] == pytest.approx((15 / 4) ** 0.5)
+    assert module.training
+    assert all(not m._forward_hooks for m in module.modules())
+
+
+def test_calibration_of_a_sure_and_right_network_is_perfect():
+    assert calibration_bins(torch.ones(5), torch.ones(5, dtype=torch.bool)).ece == 0
+
+
+def test_budget_waits_until_the_figures_cost_their_share(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("lit_cnn.callbacks.figures.time.monotonic", lambda: now[0])
+    budget = Budget(share=0.01)
+    assert not budget.allows()  # nothing is drawn in the first seconds
+    now[0] = 101.0
+    assert budget.allows()
+    with budget.spending():
+        now[0] += 2
+    assert not budget.allows()
+    now[0] = 401.0
+    assert budget.allows()
