@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from devices import GLOBAL_BATCH, ROOT, STEPS, TRAIN_IMAGES, free_port, run_on
+from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
 from lit_cnn import runs
@@ -184,7 +185,7 @@ def test_the_command_line_on_two_processes_leaves_one_run_with_the_figures_of_on
 
 def test_one_of_several_processes_predicts(monkeypatch):
     assert runs.alone()["devices"] == 1
-    monkeypatch.setattr(runs.rank_zero_only, "rank", 1)
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
     with pytest.raises(SystemExit, match="0"):
         runs.alone()
 
