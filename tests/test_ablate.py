@@ -50,7 +50,7 @@ def figures(folder):
 
 
 def table_of(out):
-    return out[out.index("\ncell") : out.index("full report")]
+    return out[out.index("\ncell") : out.index("\nruns in")]
 
 
 def test_grid_is_every_combination_in_the_order_of_the_file(tiny):

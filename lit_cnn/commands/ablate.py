@@ -98,7 +98,7 @@ def run_grid(
         return cells
     write_plan(experiment, cells)
     failed = run_cells([cell for cell in cells if cell not in finished], len(cells), jobs, command)
-    print(f"\n{table(cells)}\n\nfull report: python -m lit_cnn report {cells[0].root}")
+    print(f"\n{table(cells)}\n\nruns in {cells[0].root}")
     if failed:
         first, code = failed[0]
         message = f"{len(failed)} of {len(cells)} cells failed. {first.name}: {first.failure().splitlines()[0][:200]}"
