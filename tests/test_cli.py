@@ -200,7 +200,7 @@ BAD_INPUT = [
     ),
     (["--data", "MNISTDataModule", "--data.data_dir", "half"], 3, "half/MNIST/raw is incomplete"),
     (["--data", "ImageFolderDataModule", "--data.data_dir", "nowhere"], 3, "There is no folder"),
-    (["--ckpt_path", "nowhere"], 4, "There is no checkpoint nowhere"),
+    (["--ckpt_path", "nowhere"], 4, "There is no checkpoint or run nowhere"),
     (["--ckpt_path", "text.ckpt"], 4, "text.ckpt cannot be read as a checkpoint"),
     (["test", "--config", "quickstart"], 4, "`test` needs a trained network"),
 ]
