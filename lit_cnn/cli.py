@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 import traceback
 from importlib import import_module
 from typing import Any
@@ -116,7 +117,14 @@ def _terminated(number: int, frame: Any) -> None:
     raise SystemExit(128 + number)
 
 
+def _thread_failed(args: threading.ExceptHookArgs) -> None:
+    # TensorBoard's writing thread hands its error to the main thread, which says what it stands for
+    if not (isinstance(args.exc_value, Exception) and _fault_of(args.exc_value)):
+        threading.__excepthook__(args)
+
+
 def run() -> None:
     """Runs the process's command and exits with its code."""
     signal.signal(signal.SIGTERM, _terminated)
+    threading.excepthook = _thread_failed
     sys.exit(main())

@@ -1,58 +1,40 @@
 """What may not be read or written, as a person without root's rights meets it."""
 
+import json
 import os
-import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from lit_cnn.cli import main
 
-NOBODY = 65534
-
-
-def as_nobody(*argv):
-    """Runs a command in a child without rights, and returns its exit code and the lines of its error.
-
-    The child is forked, so that it has all modules already: it may not read where they lie.
-    """
+@pytest.fixture(scope="module")
+def as_nobody():
+    """Runs a command in the current folder without rights; returns its exit code and the lines of its error."""
     if os.name != "posix":
         pytest.skip("needs POSIX's users")
-    sys.stdout.flush()
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        code = 99
-        try:
-            os.close(reader)
-            os.dup2(writer, 2)
-            sys.stderr = os.fdopen(2, "w", buffering=1)
-            if os.getuid() == 0:
-                os.setgroups([])
-                os.setgid(NOBODY)
-                os.setuid(NOBODY)
-            code = main([str(a) for a in argv])
-            sys.stderr.flush()
-        finally:
-            os._exit(code)
-    os.close(writer)
-    with os.fdopen(reader) as file:
-        text = file.read()
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), [
-        line for line in text.splitlines() if not line.startswith("Seed set to")
-    ]
+    with subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("nobody.py")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    ) as server:  # fmt: skip
+
+        def run(*argv):
+            print(json.dumps([os.getcwd(), *map(str, argv)]), file=server.stdin, flush=True)
+            code, error = json.loads(server.stdout.readline())
+            return code, error.splitlines()
+
+        yield run
+        server.stdin.close()
 
 
 @pytest.fixture
-def open_to_all(tmp_path, image_folder, monkeypatch):
+def open_to_all(tmp_path, image_folder):
     """The test's folder with the image folder in it, which everybody may enter and write to."""
     for folder in (tmp_path, *tmp_path.parents):
         if folder.stat().st_uid == os.getuid() and len(folder.parts) > 2:
             folder.chmod(folder.stat().st_mode | 0o755)
-    monkeypatch.setattr("sys.argv", ["lit_cnn"])
-    assert main(list(FIT)) == 0  # whatever is imported late is imported by root, for the child
-    shutil.rmtree("logs")
-    shutil.rmtree("caches")
     tmp_path.chmod(0o777)
     (tmp_path / "caches").mkdir(mode=0o777)
     (tmp_path / "caches").chmod(0o777)
@@ -81,7 +63,7 @@ FIT = ("fit", "--model", "LitMLP", "--data", "ImageFolderDataModule", "--data.da
     ],
     ids=lambda value: str(value) if isinstance(value, str) and "/" in value else None,
 )
-def test_what_may_not_be_read_or_written_is_named(open_to_all, path, mode, more, code, message):
+def test_what_may_not_be_read_or_written_is_named(as_nobody, open_to_all, path, mode, more, code, message):
     for folder in ("logs", "data"):
         (open_to_all / folder).mkdir()
         (open_to_all / folder).chmod(0o777)
@@ -95,6 +77,6 @@ def test_what_may_not_be_read_or_written_is_named(open_to_all, path, mode, more,
     assert "Traceback" not in " ".join(lines)
 
 
-def test_the_same_run_goes_through_where_all_may_be_read(open_to_all):
+def test_the_same_run_goes_through_where_all_may_be_read(as_nobody, open_to_all):
     ended, lines = as_nobody(*FIT)
     assert ended == 0, lines[-3:]

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import time
+from functools import cache
 from importlib.metadata import version
 from math import nan
 from pathlib import Path
@@ -18,6 +19,11 @@ from lit_cnn.callbacks import tensorboards
 PER_CLASS = "test/acc_of/"
 HARDEST = 3  # classes that the summary names
 METRICS = ("val/acc", "val/nll", "test/acc", "test/nll")
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {package: version(package) for package in ("torch", "lightning", "lit-cnn")}
 
 
 class Results(Callback):
@@ -40,7 +46,7 @@ class Results(Callback):
             "name": folder.parent.name,
             "seed": seed,
             "versions/python": platform.python_version(),
-            **{f"versions/{package}": version(package) for package in ("torch", "lightning", "lit-cnn")},
+            **{f"versions/{package}": version for package, version in _versions().items()},
         }
         self.tested = tested
         self._epoch: int | None = None
