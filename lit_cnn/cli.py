@@ -22,9 +22,11 @@ COMMANDS = {
     "ablate": "run a grid of trainings over several seeds: skips what is finished, goes on with what was cut off",
     "check": "look at a run before it begins: layers, first loss, gradients, memory and time",
     "classify": "name the likeliest classes of image files, by a trained network",
+    "compare": "compare two runs: McNemar's test, classes, the test images on which they disagree",
     "explain": "show where a trained network looks: Grad-CAM, occlusion, saliency, one picture for each image",
     "export": "write a trained network as ONNX, pt2, TorchScript or safetensors, and compare what it computes",
     "models": "tabulate all networks: paper, parameters, multiply-adds, smallest image",
+    "report": "write the report of a run, or of many with intervals, tests and curves: HTML, Markdown, LaTeX, CSV",
     "verify": "train a shipped config, and say whether it comes to its expected result",
 }
 

@@ -10,6 +10,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
+from scipy.io import savemat
 from torchvision import datasets
 
 from lit_cnn import CIFAR100DataModule, FashionMNISTDataModule, KMNISTDataModule, MNISTDataModule, SVHNDataModule
@@ -154,14 +155,13 @@ def test_cifar100_names_a_broken_file(small_cifar100):
 
 @pytest.fixture
 def small_svhn(tmp_path, monkeypatch):
-    io = pytest.importorskip("scipy.io")
     rng = np.random.default_rng(0)
     content, files = {}, {}
     for split, n in COUNTS.items():
         images, labels = rng.integers(0, 256, (n, 32, 32, 3), np.uint8), np.arange(n) % 10
         path = tmp_path / f"{split}_32x32.mat"
         in_file = np.where(labels == 0, 10, labels).astype(np.uint8)[:, None]
-        io.savemat(path, {"X": images.transpose(1, 2, 3, 0), "y": in_file}, do_compression=split == "train")
+        savemat(path, {"X": images.transpose(1, 2, 3, 0), "y": in_file}, do_compression=split == "train")
         content[split] = images, labels
         files[split] = [f"http://nowhere/{path.name}", path.name, checksum(path)]
     monkeypatch.setattr(datasets.SVHN, "split_list", files)
@@ -186,12 +186,6 @@ def test_svhn_names_a_broken_and_a_missing_file(small_svhn):
     (small_svhn[0] / "train_32x32.mat").unlink()
     with pytest.raises(DataError, match="train_32x32.mat is missing"):
         SVHNDataModule(data_dir=str(small_svhn[0])).prepare_data()
-
-
-def test_svhn_says_that_it_needs_scipy(monkeypatch):
-    monkeypatch.setattr("lit_cnn.data.svhn.find_spec", lambda name: None)
-    with pytest.raises(DataError, match=r"SciPy reads, but it is not installed.\npip install"):
-        SVHNDataModule().prepare_data()
 
 
 def no_network(*_, **__):

@@ -67,6 +67,17 @@ MAY_IMPORT = {
     "checks": {"classifiers", "data", "models", "optimizers", "transforms"},
     "shipped": set(),
     "experiments": {"errors", "lightning_cli", "parser", "shipped"},
+    "reports": {
+        "callbacks",
+        "checkpoints",
+        "classifiers",
+        "data",
+        "errors",
+        "experiments",
+        "models",
+        "plots",
+        "registry",
+    },
     "commands": {
         "checkpoints",
         "checks",
@@ -80,6 +91,9 @@ MAY_IMPORT = {
         "exporting",
         "lightning_cli",
         "models",
+        "reports",
+        "runs",
+        "shipped",
     },
 }
 

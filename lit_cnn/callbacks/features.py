@@ -51,8 +51,7 @@ class Features(Callback):
         if not self.enabled or data is None or data.preprocess is None:
             return
         with self._budget.spending():
-            first = next((m for m in module.modules() if isinstance(m, (nn.Conv2d, nn.Linear))), None)
-            if first is not None and (weights := _as_images(first, data)) is not None:
+            if (weights := first_filters(module, data)) is not None:
                 add(trainer, "filters/first layer", filters(weights))
             self._follow(trainer, module, data)
 
@@ -70,6 +69,12 @@ class Features(Callback):
             title = f"an image of class {data.class_names[int(labels[i])]}: the strongest maps of the convolutions"
             figure = feature_maps(picture, {name: outputs[name][i] for name in chosen}, title)
             add(trainer, f"feature maps/{i}", figure)
+
+
+def first_filters(module: nn.Module, data: ImageDataModule) -> Tensor | None:
+    """Returns the weights of the first layer as images, or None where they are none."""
+    first = next((m for m in module.modules() if isinstance(m, (nn.Conv2d, nn.Linear))), None)
+    return None if first is None else _as_images(first, data)
 
 
 def _as_images(layer: nn.Conv2d | nn.Linear, data: ImageDataModule) -> Tensor | None:

@@ -103,8 +103,11 @@ class Results(Callback):
         self._epoch_is_over = False
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Notes that the metrics are those of this epoch from now on."""
+        """Notes that the metrics are those of this epoch from now on, and logs how long the training has taken."""
         self._epoch_is_over = True
+        for logger in trainer.loggers:
+            figures = {"seconds": self._seconds(), "epoch": trainer.current_epoch}
+            logger.log_metrics(figures, trainer.global_step - 1)
 
     def _end_epoch(self, trainer: Trainer) -> None:
         if self._epoch is not None:

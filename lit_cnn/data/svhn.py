@@ -4,7 +4,6 @@ Netzer et al. 2011, http://ufldl.stanford.edu/housenumbers/nips2011_housenumbers
 layout, `train_32x32.mat` and `test_32x32.mat`. Its 531,131 easier extra images are not used.
 """
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -16,13 +15,11 @@ from lit_cnn.errors import DataError
 
 
 def find_or_download(data_dir: Path) -> None:
-    """Makes sure that the files are there and whole, and that they can be read.
+    """Makes sure that the files are there and whole.
 
     Raises:
-        DataError: If a file is missing or broken, cannot be downloaded, or SciPy is missing.
+        DataError: If a file is missing or broken, cannot be downloaded.
     """
-    if find_spec("scipy") is None:
-        raise DataError("SVHN's files are MATLAB's, which SciPy reads, but it is not installed.\npip install scipy")
     from torchvision.datasets import SVHN, utils
 
     files = [SVHN.split_list[split] for split in ("train", "test")]

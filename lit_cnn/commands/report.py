@@ -1,0 +1,69 @@
+"""Writes the report of a run, or of many: figures with intervals, statistics, curves, cost, what was got wrong."""
+
+from pathlib import Path
+
+from lit_cnn.commands.arguments import Parser
+from lit_cnn.errors import ConfigError
+from lit_cnn.shipped import shipped_experiments
+
+FORMATS = ("html", "md", "tex", "csv")
+EPILOG = """Of one run: result with intervals, curves, classes, worst mistakes, filters, cost, config. Its best
+checkpoint goes over the test images once more for that. Of several runs, whether `ablate` made them or not: runs that
+differ in their seed alone are one variant; mean, spread and interval of each, paired tests between them, curves,
+accuracy against cost, what differs between the configs. Runs of different datasets are shown apart.
+
+report.html needs no network and no other file. report.md and report.tex have their pictures in report_files.
+
+examples:
+  python -m lit_cnn report logs/quickstart/version_0
+  python -m lit_cnn report exercise                        # logs/exercise, as `ablate exercise` left it
+  python -m lit_cnn report logs/vgg_cifar logs/resnet18_cifar --output comparison --format html tex
+"""
+
+
+def main(argv: list[str]) -> None:
+    """Writes the report.
+
+    Raises:
+        LitCNNError: If an argument is wrong, or there are no runs.
+    """
+    parser = Parser("report", __doc__, EPILOG)
+    parser.add_argument("runs", nargs="+", help="runs' folders, folders above them, or the name of an experiment")
+    parser.add_argument("--output", type=Path, help="folder to write to (default the first one given)")
+    parser.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, help="(default all)")
+    parser.add_argument("--baseline", help="variant that all others are compared with (default: pairs in one axis)")
+    parser.add_argument("--data_dir", type=Path, help="where the data lie now, if not where the config says")
+    given = parser.parse_args(argv)
+    paths = [_folder(name) for name in given.runs]
+
+    from lit_cnn.checks.text import table
+    from lit_cnn.reports.document import Table
+    from lit_cnn.reports.many_runs import report_of_many
+    from lit_cnn.reports.one_run import report_of_one
+    from lit_cnn.reports.records import runs_in
+    from lit_cnn.reports.writers import write
+
+    runs = runs_in(paths)
+    if len(runs) == 1 and not runs[0].labels:
+        document = report_of_one(runs[0], given.data_dir)
+        folder = runs[0].folder
+    else:
+        document = report_of_many(", ".join(path.name for path in paths), runs, given.baseline)
+        folder = paths[0]
+    main_table = next((block for block in document.blocks if isinstance(block, Table) and len(block.head) > 2), None)
+    if main_table:
+        print(table([main_table.head, *main_table.rows], range(1, len(main_table.head))))
+    for path in write(document, given.output or folder, "report", list(given.format)):
+        print(path)
+
+
+def _folder(name: str) -> Path:
+    path = Path(name)
+    experiment = Path("logs") / path.stem
+    if not path.is_dir() and path.stem in {known.rpartition("/")[2] for known in shipped_experiments()}:
+        if not experiment.is_dir():
+            raise ConfigError(f"{experiment}: there are no runs yet. python -m lit_cnn ablate {path.stem} makes them.")
+        return experiment
+    if path.is_file() and path.suffix in (".yaml", ".yml") and experiment.is_dir():
+        return experiment
+    return path

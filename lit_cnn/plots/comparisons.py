@@ -1,0 +1,80 @@
+"""Variants beside each other: how good they are, and at what cost."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from lit_cnn.plots.curves import colours
+from lit_cnn.plots.grids import shortened
+
+LONGEST = 40  # letters of a variant's name
+
+
+def interval_chart(
+    values: Mapping[str, Sequence[float]],
+    intervals: Mapping[str, tuple[float, float] | None],
+    xlabel: str,
+    title: str,
+) -> Figure:
+    """Returns a row for each variant: all its runs as dots, and the interval for their mean as a bar.
+
+    Args:
+        values: The figure of each run of each variant.
+        intervals: The interval for the mean of each, or None where there is none.
+        xlabel: What the figure is.
+        title: What to write above.
+    """
+    names = list(values)
+    figure = Figure(figsize=(8, 0.32 * len(names) + 1.4), layout="constrained")
+    axis = figure.subplots()
+    colour = colours(names)
+    for row, name in enumerate(names):
+        axis.plot(values[name], [row] * len(values[name]), "o", color=colour[name], alpha=0.5, markersize=4)
+        interval = intervals[name]
+        if interval is not None:
+            middle = sum(interval) / 2
+            axis.errorbar(middle, row, xerr=middle - interval[0], color="black", capsize=4, marker="|", linewidth=1.5)
+    axis.set_yticks(range(len(names)), [shortened(name, LONGEST) for name in names], fontsize=8)
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.set(xlabel=xlabel)
+    axis.grid(alpha=0.3, axis="x")
+    axis.set_title(title, fontsize=11)
+    return figure
+
+
+def cost_chart(
+    costs: Mapping[str, Mapping[str, float]],
+    values: Mapping[str, float],
+    spreads: Mapping[str, float],
+    fronts: Mapping[str, Sequence[str]],
+    ylabel: str,
+    title: str,
+) -> Figure:
+    """Returns a panel for each cost, with a dot for each variant and a line through those that none beats.
+
+    Args:
+        costs: The cost of each variant, for each kind of cost; its name is written at the x-axis.
+        values: How good each variant is.
+        spreads: The standard deviation of that, where there is one.
+        fronts: The variants that none beats, for each kind of cost.
+        ylabel: What the values are.
+        title: What to write above.
+    """
+    colour = colours(list(values))
+    figure = Figure(figsize=(4.4 * len(costs) + 1.5, 4), layout="constrained")
+    axes = figure.subplots(1, len(costs), squeeze=False, sharey=True)[0]
+    for axis, (kind, of) in zip(axes, costs.items(), strict=True):
+        for name, cost in of.items():
+            axis.errorbar(cost, values[name], yerr=spreads.get(name), fmt="o", color=colour[name], markersize=5,
+                          capsize=2, label=shortened(name, LONGEST))  # fmt: skip
+        front = sorted(fronts[kind], key=lambda name: (of[name], values[name]))
+        axis.plot([of[n] for n in front], [values[n] for n in front], color="black", linewidth=1, zorder=0)
+        if min(of.values()) > 0 and max(of.values()) > 3 * min(of.values()):
+            axis.set_xscale("log")
+        axis.set(xlabel=kind)
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel(ylabel)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", fontsize=8)
+    figure.suptitle(f"{title}; the line joins those that none beats", fontsize=11)
+    return figure

@@ -1,0 +1,70 @@
+"""Figures over the course of a training, with what seeds change as a band."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A figure of some runs of one variant, at the points that all of them have.
+
+    Attributes:
+        x: Where: epochs, steps or seconds.
+        values: The figure of each run there, `[runs, points]`.
+        dashed: Draw it dashed, as what belongs to another curve of the same colour.
+    """
+
+    x: Sequence[float]
+    values: np.ndarray
+    dashed: bool = False
+
+
+def colours(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    """Returns a colour for each name."""
+    palette = colormaps["tab10" if len(names) <= 10 else "tab20"]
+    return {name: palette(i % palette.N) for i, name in enumerate(dict.fromkeys(names))}
+
+
+def curves(panels: Mapping[str, Mapping[str, Sequence[Curve]]], xlabel: str, title: str) -> Figure:
+    """Returns a panel for each figure: the mean over the runs as a line, a standard deviation up and down as a band.
+
+    Args:
+        panels: The curves of each variant, for each name of a figure; names are written at the y-axis.
+        xlabel: What is along the x-axis.
+        title: What to write above all.
+    """
+    names = [name for lines in panels.values() for name in lines]
+    colour = colours(names)
+    figure = Figure(figsize=(5.2 * len(panels), 3.8), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (ylabel, lines) in zip(axes, panels.items(), strict=True):
+        for name, group in lines.items():
+            for curve in group:
+                _draw(axis, curve, colour[name], name)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+        axis.grid(alpha=0.3)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    handles: dict[str, Artist] = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend([*handles.values()], [*handles], loc="outside right upper", fontsize=8)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _draw(axis: Axes, curve: Curve, colour: tuple[float, ...], name: str) -> None:
+    mean = curve.values.mean(axis=0)
+    style, marker = "--" if curve.dashed else "-", "o" if len(curve.x) < 15 else None
+    label = f"{name}, train" if curve.dashed else name
+    axis.plot(curve.x, mean, label=label, color=colour, linestyle=style, marker=marker, markersize=3)
+    if len(curve.values) > 1:
+        spread = curve.values.std(axis=0, ddof=1)
+        axis.fill_between(curve.x, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)

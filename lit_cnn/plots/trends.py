@@ -1,0 +1,36 @@
+"""How a figure follows a setting that was turned step by step."""
+
+from collections.abc import Mapping, Sequence
+from statistics import mean, stdev
+
+from matplotlib.figure import Figure
+
+from lit_cnn.plots.curves import colours
+
+
+def trends(
+    lines: Mapping[str, Mapping[str, Sequence[float]]], steps: Sequence[str], xlabel: str, ylabel: str, title: str
+) -> Figure:
+    """Returns a line for each variant, through the means over its runs, with one standard deviation as bars.
+
+    Args:
+        lines: The figure of each run, for each step of each variant.
+        steps: The values of the setting, in their order; they are drawn at equal distances.
+        xlabel: Name of the setting.
+        ylabel: What the figure is.
+        title: What to write above.
+    """
+    figure = Figure(figsize=(7.5, 4), layout="constrained")
+    axis = figure.subplots()
+    colour = colours(list(lines))
+    for name, line in lines.items():
+        at = [place for place, step in enumerate(steps) if line.get(step)]
+        values = [line[steps[place]] for place in at]
+        spread = [stdev(v) if len(v) > 1 else 0 for v in values]
+        axis.errorbar(at, [mean(v) for v in values], spread, marker="o", capsize=3, label=name, color=colour[name])
+    axis.set_xticks(range(len(steps)), steps)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.grid(alpha=0.3)
+    figure.legend(loc="outside right upper", fontsize=8)
+    axis.set_title(title, fontsize=11)
+    return figure

@@ -1,0 +1,112 @@
+"""Runs brought together that differ in their seed alone."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import mean
+from typing import Any
+
+from lit_cnn.experiments.cells import decisive
+from lit_cnn.reports.records import Run
+
+SEEDS = ("seed_everything", "data.seed")
+
+
+@dataclass
+class Group:
+    """A variant: the runs of one config with several seeds.
+
+    Attributes:
+        label: What it is called.
+        runs: Its finished runs, one of each seed.
+        unfinished: Those without a result.
+        repeated: Finished runs of a seed that it has already; of each seed the newest counts.
+    """
+
+    label: str
+    runs: list[Run] = field(default_factory=list)
+    unfinished: list[Run] = field(default_factory=list)
+    repeated: list[Run] = field(default_factory=list)
+
+    @property
+    def any_run(self) -> Run:
+        """One of its runs, for what all share."""
+        return (self.runs or self.unfinished)[0]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The value's label for each axis of its experiment."""
+        return self.any_run.labels
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What of its config decides what it comes to, but for the seed, by dotted keys."""
+        return settings_of(self.any_run)
+
+    def values(self, figure: str) -> dict[int, float]:
+        """Returns a figure of results.json for each seed."""
+        return {run.seed: run.results[figure] for run in self.runs if figure in run.results}
+
+    def mean(self, figure: str) -> float | None:
+        """Returns the mean of a figure over the seeds, or None where no run has it."""
+        values = self.values(figure)
+        return mean(values.values()) if values else None
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """Returns what of a run's config decides what it comes to, but for the seed, by dotted keys."""
+    flat: dict[str, Any] = {}
+    _flatten(decisive(run.config), "", flat)
+    return {key: value for key, value in flat.items() if key not in SEEDS}
+
+
+def group_runs(runs: Sequence[Run]) -> list[Group]:
+    """Brings runs together that differ in their seed alone, and gives each group a name of its own."""
+    groups: dict[str, Group] = {}
+    for run in runs:
+        key = json.dumps([run.dataset, run.labels, settings_of(run)], sort_keys=True, default=str)
+        group = groups.setdefault(key, Group(run.label))
+        if run.fault:
+            group.unfinished.append(run)
+            continue
+        same = next((other for other in group.runs if other.seed == run.seed), None)
+        if same is not None:
+            older = min(same, run, key=lambda r: (r.folder / "results.json").stat().st_mtime)
+            group.repeated.append(older)
+            group.runs.remove(same)
+            run = run if older is same else same
+        group.runs.append(run)
+    _name(list(groups.values()))
+    return list(groups.values())
+
+
+def differences(groups: Sequence[Group]) -> dict[str, list[str]]:
+    """Returns the settings that are not the same in all groups, each with every group's value."""
+    keys = sorted({key for group in groups for key in group.settings})
+    table = {key: [text(group.settings.get(key)) for group in groups] for key in keys}
+    return {key: values for key, values in table.items() if len(set(values)) > 1}
+
+
+def text(value: Any, length: int = 40) -> str:
+    """Returns a setting's value as one writes it in a config."""
+    written = value if isinstance(value, str) else json.dumps(value)
+    return written if len(written) <= length else written[: length - 3] + "..."
+
+
+def _flatten(value: Any, prefix: str, into: dict[str, Any]) -> None:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            _flatten(inner, f"{prefix}.{key}" if prefix else str(key), into)
+    elif value is not None:
+        into[prefix] = value
+
+
+def _name(groups: list[Group]) -> None:
+    for label in {group.label for group in groups}:
+        alike = [group for group in groups if group.label == label]
+        if len(alike) > 1:
+            own = differences(alike)
+            for i, group in enumerate(alike):
+                parts = [f"{key.rpartition('.')[2]}={values[i]}" for key, values in own.items()]
+                group.label = " ".join([label, *parts]) if parts else f"{label} ({group.any_run.dataset})"

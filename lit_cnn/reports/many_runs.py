@@ -1,0 +1,253 @@
+"""The report of many runs: variants over seeds, their differences, their course and their cost."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from math import isnan
+from statistics import mean, stdev
+
+from lit_cnn.checkpoints import load
+from lit_cnn.errors import ConfigError, LitCNNError, nearest
+from lit_cnn.plots.comparisons import cost_chart, interval_chart
+from lit_cnn.reports.axes import along_axes
+from lit_cnn.reports.course import course
+from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
+from lit_cnn.reports.groups import Group, differences, group_runs
+from lit_cnn.reports.predictions import cost_of
+from lit_cnn.reports.records import Run
+from lit_cnn.reports.statistics import PairedTest, holm, mean_interval, paired_test, pareto_front
+
+ACC, NLL = "test/acc", "test/nll"
+CURVES = 12  # variants that can be told apart in one panel
+CHARTED = 60  # rows of the chart of intervals
+
+
+def report_of_many(title: str, runs: list[Run], baseline: str | None = None) -> Document:
+    """Returns the report of some runs; those of different datasets have sections of their own.
+
+    Args:
+        title: What to write above.
+        runs: The runs.
+        baseline: The variant that all others are compared with; by default all pairs that differ in one axis.
+
+    Raises:
+        ConfigError: If there is no such variant.
+    """
+    document = Document(title)
+    groups = group_runs(runs)
+    if baseline is not None and baseline not in [group.label for group in groups]:
+        labels = [group.label for group in groups]
+        raise ConfigError(
+            f"--baseline {baseline}: no such variant.{nearest(baseline, labels)} There are {', '.join(labels)}."
+        )
+    datasets = list(dict.fromkeys(group.any_run.dataset for group in groups))
+    finished = sum(len(group.runs) for group in groups)
+    about = f"{finished} finished runs of {len(groups)} variants on {' and '.join(datasets)}."
+    document.add(Paragraph(about))
+    document.add(*_left_out(groups))
+    for dataset in datasets:
+        these = [group for group in groups if group.any_run.dataset == dataset]
+        if len(datasets) > 1:
+            document.add(Heading(dataset))
+        with_runs = [group for group in these if group.runs]
+        document.add(*_section(these, with_runs, [g for g in with_runs if g.label == baseline], len(datasets) > 1))
+    document.add(Heading("To repeat"), *_to_repeat(groups))
+    return document
+
+
+def _section(these: list[Group], groups: list[Group], baseline: list[Group], several: bool) -> list[Block]:
+    tag = f"_{these[0].any_run.dataset}".replace("/", "-").replace(" ", "-") if several else ""
+    if not groups:
+        return [Paragraph("No run is finished yet.")]
+    blocks: list[Block] = [Heading("Accuracy"), results_table(these)]
+    values = {g.label: [100 * v for v in g.values(ACC).values()] for g in groups[:CHARTED]}
+    values = {label: numbers for label, numbers in values.items() if numbers}
+    if values:
+        intervals = {label: mean_interval(numbers) for label, numbers in values.items()}
+        chart = interval_chart(values, intervals, "test accuracy, %", "test accuracy: runs, and 95 % interval of mean")
+        caption = "Test accuracy: a dot for each run, and the 95 % interval for the mean over seeds."
+        blocks.append(Picture(f"accuracy{tag}", caption, chart))
+    blocks += along_axes(groups, tag)
+    blocks += [Heading("Differences"), *_tests(groups, baseline), *_what_differs(groups)]
+    if drawn := course(groups[:CURVES]):
+        blocks.append(Heading("Course"))
+        if len(groups) > CURVES:
+            blocks.append(Paragraph(f"The first {CURVES} of {len(groups)} variants."))
+        blocks += [Picture(f"{b.name}{tag}", b.caption, b.figure) if isinstance(b, Picture) else b for b in drawn]
+    blocks += [*_costs(groups, tag), *_selection(groups)]
+    return blocks
+
+
+def results_table(groups: list[Group]) -> Table:
+    """Returns mean, standard deviation and interval of each group's test accuracy, with its NLL and cost."""
+    rows = []
+    for group in groups:
+        accuracies = [100 * v for v in group.values(ACC).values()]
+        interval = mean_interval(accuracies)
+        expected = len(group.runs) + len(group.unfinished)
+        rows.append([
+            group.label,
+            f"{mean(accuracies):.2f}" if accuracies else "-",
+            f"{stdev(accuracies):.2f}" if len(accuracies) > 1 else "-",
+            f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "-",
+            f"{len(accuracies)}" if len(accuracies) == expected else f"{len(accuracies)} of {expected}",
+            spread([*group.values(NLL).values()], 4),
+            spread([*group.values("fit_seconds").values()], 1),
+        ])  # fmt: skip
+    head = ["variant", "test accuracy, %", "sd", "95 % interval", "seeds", "test NLL, nats", "training, s"]
+    return Table("Mean, standard deviation and 95 % interval (Student's t) over the seeds.", head, rows)
+
+
+def spread(values: list[float], digits: int) -> str:
+    """Returns mean and standard deviation in print."""
+    if not values:
+        return "-"
+    return f"{mean(values):.{digits}f}" + (f" ± {stdev(values):.{digits}f}" if len(values) > 1 else "")
+
+
+def _left_out(groups: list[Group]) -> list[Block]:
+    unfinished = [(run, run.fault) for group in groups for run in group.unfinished]
+    repeated = [(run, f"seed {run.seed} again; the newest counts") for group in groups for run in group.repeated]
+    if not unfinished and not repeated:
+        return []
+    rows = [[str(run.folder), why] for run, why in unfinished + repeated]
+    return [Table(f"{len(rows)} runs are missing or left out.", ["run", "why"], rows)]
+
+
+def _pairs(groups: list[Group], baseline: list[Group]) -> list[tuple[Group, Group]]:
+    if baseline:
+        return [(baseline[0], group) for group in groups if group is not baseline[0]]
+    pairs = list(combinations(groups, 2))
+    if all(group.labels for group in groups):
+        pairs = [(a, b) for a, b in pairs if sum(a.labels[axis] != b.labels.get(axis) for axis in a.labels) == 1]
+    return pairs
+
+
+def _tests(groups: list[Group], baseline: list[Group]) -> list[Block]:
+    tests: list[tuple[Group, Group, PairedTest]] = []
+    for first, second in _pairs(groups, baseline):
+        test = paired_test(first.values(ACC), second.values(ACC))
+        if test is not None:
+            tests.append((first, second, test))
+    if not tests:
+        return [Paragraph("No two variants share two seeds or more, which a paired test needs.")]
+    corrected = holm([test.p for _, _, test in tests])
+    rows = [
+        [
+            f"{first.label} → {second.label}",
+            f"{100 * test.difference:+.2f}",
+            f"{100 * test.interval[0]:+.2f} to {100 * test.interval[1]:+.2f}",
+            f"{test.n}",
+            p_value(test.p),
+            p_value(p),
+        ]
+        for (first, second, test), p in zip(tests, corrected, strict=True)
+    ]
+    caption = (
+        "Test accuracy of the second less the first, in points: the t-test over equal seeds. The last column is "
+        f"corrected for {len(rows)} comparisons (Holm 1979). A large p-value does not show that two are equal: "
+        "the interval says how far apart they may still be."
+    )
+    head = ["first → second", "difference", "95 % interval", "seeds", "p", "p, corrected"]
+    return [Table(caption, head, rows)]
+
+
+def p_value(p: float) -> str:
+    """Returns a p-value in print."""
+    if isnan(p):
+        return "not defined"
+    return f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
+
+
+def _what_differs(groups: list[Group]) -> list[Block]:
+    found = differences(groups)
+    if not found:
+        return []
+    rows = [[group.label, *(values[i] for values in found.values())] for i, group in enumerate(groups)]
+    return [Table("What differs between the configs, and nothing else.", ["variant", *found], rows)]
+
+
+def _costs(groups: list[Group], tag: str) -> list[Block]:
+    kinds: dict[str, dict[str, float]] = {"parameters": {}, "multiply-adds per image": {}, "seconds of training": {}}
+    values, spreads = {}, {}
+    for group in groups:
+        accuracies = [100 * v for v in group.values(ACC).values()]
+        if not accuracies:
+            continue
+        values[group.label] = mean(accuracies)
+        if len(accuracies) > 1:
+            spreads[group.label] = stdev(accuracies)
+        for kind, figure in (("parameters", "parameters"), ("seconds of training", "fit_seconds")):
+            if (cost := group.mean(figure)) is not None:
+                kinds[kind][group.label] = cost
+        if (cost := _multiply_adds(group)) is not None:
+            kinds["multiply-adds per image"][group.label] = cost
+    kinds = {kind: of for kind, of in kinds.items() if len(of) > 1}
+    if not kinds:
+        return []
+    fronts = {}
+    for kind, of in kinds.items():
+        names = list(of)
+        fronts[kind] = [names[i] for i in pareto_front([*of.values()], [values[name] for name in names])]
+    chart = cost_chart(kinds, values, spreads, fronts, "test accuracy, %", "test accuracy against cost")
+    head = ["variant", "test accuracy, %", *kinds]
+    rows = [
+        [name, f"{value:.2f}", *(_cost(of, name, fronts[kind]) for kind, of in kinds.items())]
+        for name, value in values.items()
+    ]
+    caption = "Costs; * marks the Pareto front: no other variant is at most as dear and at least as good."
+    picture = Picture(f"costs{tag}", "Test accuracy against cost; bars are one standard deviation.", chart)
+    return [Heading("Cost"), Table(caption, head, rows), picture]
+
+
+def _cost(of: dict[str, float], name: str, front: Sequence[str]) -> str:
+    if name not in of:
+        return "-"
+    return f"{of[name]:,.1f}".removesuffix(".0") + ("*" if name in front else "")
+
+
+def _multiply_adds(group: Group) -> int | None:
+    try:
+        module = load(group.any_run.folder)
+    except LitCNNError:
+        return None
+    return cost_of(module.net, module.input_shape)
+
+
+def _selection(groups: list[Group]) -> list[Block]:
+    rows = []
+    for group in groups:
+        claimed = {}
+        for run in group.runs:
+            tested = [row["each_epoch/test_acc"] for row in run.epochs() if "each_epoch/test_acc" in row]
+            if tested and ACC in run.results:
+                claimed[run.seed] = max(tested)
+        honest = {seed: value for seed, value in group.values(ACC).items() if seed in claimed}
+        test = paired_test(honest, claimed)
+        if claimed:
+            rows.append([
+                group.label,
+                spread([100 * v for v in honest.values()], 2),
+                spread([100 * v for v in claimed.values()], 2),
+                f"{100 * (mean(claimed.values()) - mean(honest.values())):+.2f}",
+                f"{100 * test.interval[0]:+.2f} to {100 * test.interval[1]:+.2f}" if test else "-",
+            ])  # fmt: skip
+    if not rows:
+        return []
+    caption = (
+        "What a choice of the epoch by its test accuracy would have claimed, beside the figure of the epoch that "
+        "the validation images chose. The gain is not real: it is what one takes from the test images by looking."
+    )
+    head = ["variant", "honest, %", "best on the test, %", "claimed too much", "95 % interval"]
+    return [Heading("Selection"), Table(caption, head, rows)]
+
+
+def _to_repeat(groups: list[Group]) -> list[Block]:
+    versions = sorted({
+        f"torch {r.results.get('versions/torch')}, lightning {r.results.get('versions/lightning')}, "
+        f"lit_cnn {r.results.get('versions/lit-cnn')}, on {r.results.get('device')}"
+        for group in groups
+        for r in group.runs
+    })  # fmt: skip
+    commands = [f"python -m lit_cnn fit --config {group.any_run.folder / 'config.yaml'}" for group in groups]
+    how = f"Each config.yaml repeats its run; --seed_everything gives another seed. Made with: {'; '.join(versions)}."
+    return [Paragraph(how), Code("\n".join(commands), "one run of each variant")]

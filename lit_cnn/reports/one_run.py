@@ -1,0 +1,173 @@
+"""The report of one run."""
+
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from lit_cnn.callbacks.features import first_filters
+from lit_cnn.errors import LitCNNError
+from lit_cnn.plots import class_accuracy, confusion_matrix, filters, reliability_diagram, worst_mistakes
+from lit_cnn.reports.course import course
+from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
+from lit_cnn.reports.groups import Group
+from lit_cnn.reports.predictions import Predictions, cost_of, predict
+from lit_cnn.reports.records import Run
+from lit_cnn.reports.statistics import share_interval
+
+MISTAKES = 18
+
+
+def report_of_one(run: Run, data_dir: Path | None = None) -> Document:
+    """Returns the report of a run; without its test images it holds what the folder tells.
+
+    Args:
+        run: The run.
+        data_dir: Where the data lie now, if not where its config says.
+    """
+    v = run.results
+    model = str((run.config.get("model") or {}).get("class_path", "")).rpartition(".")[2]
+    document = Document(f"{run.folder.parent.name}/{run.folder.name}")
+    document.add(Paragraph(f"{model} on {run.dataset}, seed {run.seed}."))
+    if run.fault:
+        document.add(
+            Paragraph(f"This run has no result: {run.fault}. To go on: python -m lit_cnn fit --resume {run.folder}")
+        )
+    predictions: Predictions | None = None
+    missing = ""
+    try:
+        predictions = predict(run, data_dir)
+    except LitCNNError as error:
+        missing = " ".join(str(error).split())
+    document.add(Heading("Result"), *_result(run, predictions))
+    if missing:
+        document.add(Paragraph(f"What needs the test images is not here: {missing} (--data_dir says where data lie.)"))
+    if drawn := course([Group(run.label or run.name, [run])]):
+        document.add(Heading("Course"), *drawn)
+    if predictions is not None:
+        document.add(Heading("Classes"), *_classes(predictions))
+        document.add(Heading("Mistakes"), *_mistakes(predictions))
+        document.add(*_filters(predictions))
+    document.add(Heading("Cost"), _cost(v, predictions))
+    document.add(Heading("To repeat"), *_to_repeat(run, v))
+    return document
+
+
+def _result(run: Run, predictions: Predictions | None) -> list[Block]:
+    v = run.results
+    rows = []
+    for split, name in (("train", "training"), ("val", "validation"), ("test", "test")):
+        if f"{split}/acc" not in v:
+            continue
+        n = v.get(f"{split}_images")
+        low_high = "-"
+        if n and split != "train":
+            low, high = share_interval(round(v[f"{split}/acc"] * n), n)
+            low_high = f"{low:.2%} to {high:.2%}"
+        nll = f"{v[f'{split}/nll']:.4f}"
+        rows.append([name, f"{n:,}" if n else "-", f"{v[f'{split}/acc']:.2%}", low_high, nll])
+    blocks: list[Block] = []
+    if rows:
+        caption = (
+            f"Epoch {v.get('epoch')} of {v.get('epochs')}" + (f", the best by {v['monitor']}" if "monitor" in v else "")
+            + ". Intervals (95 %, Wilson) say how far the number of images determines the figure, not what another "
+            "seed would change; validation chose the epoch, so that its figure is too good. Training figures are "
+            "those of the augmented images, met before the epoch's end."
+        )  # fmt: skip
+        blocks.append(Table(caption, ["images of", "n", "accuracy", "95 % interval", "NLL, nats"], rows))
+    if predictions is not None:
+        blocks.append(Paragraph(_agreement(v, predictions)))
+    return blocks
+
+
+def _agreement(v: dict[str, Any], predictions: Predictions) -> str:
+    right, n = int(predictions.right.sum()), len(predictions.labels)
+    nll = predictions.nll.tolist()
+    half = 1.96 * stdev(nll) / n**0.5 if n > 1 else 0.0
+    text = (
+        f"The best checkpoint has {right:,} of {n:,} test images right, and an NLL of {mean(nll):.4f} "
+        f"(95 % interval {mean(nll) - half:.4f} to {mean(nll) + half:.4f})"
+    )
+    if "test/acc" not in v:
+        return f"{text}."
+    if abs(right / n - v["test/acc"]) < 0.5 / n:
+        return f"{text}, which is what the run recorded."
+    return f"{text}, but the run recorded {v['test/acc']:.2%}: data, checkpoint or settings have changed since."
+
+
+def _classes(p: Predictions) -> list[Block]:
+    counts, names, about = p.counts, p.data.class_names, f"{p.data.dataset_name}, test images"
+    rows = []
+    for c, name in enumerate(names):
+        n, right, taken = int(counts[c].sum()), int(counts[c, c]), int(counts[:, c].sum())
+        if not n:
+            continue
+        low, high = share_interval(right, n)
+        wrong = counts[c].clone()
+        wrong[c] = 0
+        most = f"{names[int(wrong.argmax())]} ({int(wrong.max())})" if wrong.any() else "-"
+        precision = f"{right / taken:.2%}" if taken else "-"
+        rows.append([name, f"{n:,}", f"{right / n:.2%}", f"{low:.2%} to {high:.2%}", precision, most])
+    head = ["class", "images", "right (recall)", "95 % interval", "precision", "most often taken for"]
+    return [
+        Table("The test images of each class.", head, rows),
+        Picture("confusion", "Confusion matrix: true classes in rows.", confusion_matrix(counts, names, about)),
+        Picture("classes", "Accuracy of each class.", class_accuracy(counts, names, f"{about}: accuracy by class")),
+    ]
+
+
+def _mistakes(p: Predictions) -> list[Block]:
+    about = f"{p.data.dataset_name}, test images"
+    wrong = (~p.right).nonzero().flatten()
+    blocks: list[Block] = []
+    if len(wrong):
+        worst = wrong[p.confidences[wrong].argsort(descending=True, stable=True)][:MISTAKES]
+        figure = worst_mistakes(
+            p.images(worst),
+            p.labels[worst].tolist(),
+            p.preds[worst].tolist(),
+            p.confidences[worst].tolist(),
+            p.data.class_names,
+            f"{about}: the surest of {len(wrong):,} mistakes",
+        )
+        blocks.append(Picture("mistakes", "The mistakes of which the network is surest.", figure))
+    else:
+        blocks.append(Paragraph("There are none."))
+    reliability = reliability_diagram(p.confidences, p.right, about)
+    return [*blocks, Picture("reliability", "Whether it is as often right as it is sure.", reliability)]
+
+
+def _filters(p: Predictions) -> list[Block]:
+    weights = first_filters(p.module, p.data)
+    if weights is None:
+        return []
+    return [Heading("Filters"), Picture("filters", "What the first layer looks for.", filters(weights))]
+
+
+def _cost(v: dict[str, Any], predictions: Predictions | None) -> Table:
+    rows = []
+    if "parameters" in v:
+        rows.append(["parameters", f"{v['parameters']:,}"])
+    if predictions is not None:
+        adds = cost_of(predictions.module.net, predictions.module.input_shape)
+        rows.append(["multiply-adds per image", "-" if adds is None else f"{adds:,}"])
+    if v.get("fit_seconds"):
+        rows.append(["seconds of training", f"{v['fit_seconds']:.1f}"])
+        rows.append(["optimizer steps", f"{v['steps']:,}"])
+        if v.get("train_images"):
+            speed = v["train_images"] * v["epochs"] / v["fit_seconds"]
+            rows.append(["training images per second, with validation", f"{speed:,.0f}"])
+    if "device" in v:
+        rows.append(["device", f"{v['devices']} x {v['device']}"])
+    return Table("What it cost.", ["", ""], rows)
+
+
+def _to_repeat(run: Run, v: dict[str, Any]) -> list[Block]:
+    versions = [[key.removeprefix("versions/"), str(value)] for key, value in v.items() if key.startswith("versions/")]
+    blocks: list[Block] = [Code(f"python -m lit_cnn fit --config {run.folder / 'config.yaml'}")]
+    if versions:
+        blocks.append(Table("Made with.", ["", "version"], versions))
+    try:
+        config = (run.folder / "config.yaml").read_text()
+    except OSError:
+        return blocks
+    return [*blocks, Code(config, "config.yaml")]

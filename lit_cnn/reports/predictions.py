@@ -1,0 +1,115 @@
+"""What a run's best network says of its test images."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int64, UInt8
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from tqdm import tqdm
+
+import lit_cnn
+from lit_cnn.checkpoints import load
+from lit_cnn.classifiers import LitClassifier
+from lit_cnn.data.base import ImageDataModule
+from lit_cnn.errors import ConfigError
+from lit_cnn.models.arithmetic import multiply_adds
+from lit_cnn.registry import subclasses_of
+from lit_cnn.reports.records import Run
+
+
+@dataclass
+class Predictions:
+    """A network's answers to the test images, in their order.
+
+    Attributes:
+        module: The network.
+        data: The images and their classes.
+        preds: The predicted class of each image.
+        confidences: Its probability.
+        nll: The NLL of the true class, in nats.
+        labels: The true class.
+    """
+
+    module: LitClassifier
+    data: ImageDataModule
+    preds: Int64[Tensor, "n"]
+    confidences: Float[Tensor, "n"]
+    nll: Float[Tensor, "n"]
+    labels: Int64[Tensor, "n"]
+
+    @cached_property
+    def right(self) -> Bool[Tensor, "n"]:
+        """Whether each image is right."""
+        return self.preds == self.labels
+
+    @property
+    def counts(self) -> Int64[Tensor, "k k"]:
+        """Images of true class i (row) that were taken for class j (column)."""
+        k = self.data.num_classes
+        return torch.bincount(self.labels * k + self.preds, minlength=k * k).view(k, k)
+
+    def images(self, indices: Int64[Tensor, "m"]) -> UInt8[Tensor, "m c h w"]:
+        """Returns test images, as they are."""
+        return self.data.arrays("test").gather(indices)[0]
+
+
+@torch.inference_mode()
+def predict(run: Run, data_dir: Path | None = None) -> Predictions:
+    """Sends the test images through the best checkpoint of a run.
+
+    Args:
+        run: The run.
+        data_dir: Where the data lie now, if not where its config says.
+
+    Raises:
+        LitCNNError: If checkpoint or data are not there.
+    """
+    module = load(run.folder)
+    data = data_of(run, data_dir)
+    data.preprocess = module.preprocess
+    data.setup("test")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    module.to(device)
+    parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+    for images, labels in _shown(data.test_dataloader(), run.folder):
+        logits = module.evaluate(images.to(device)).float().cpu()
+        confidences, preds = logits.softmax(dim=1).max(dim=1)
+        parts.append((preds, confidences, cross_entropy(logits, labels.cpu(), reduction="none"), labels.cpu()))
+    return Predictions(module.cpu(), data, *(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+def data_of(run: Run, data_dir: Path | None = None) -> ImageDataModule:
+    """Builds the data module of a run as its config says, without augmentations.
+
+    Raises:
+        ConfigError: If its class is not known here.
+    """
+    settings = run.config.get("data") or {}
+    path = str(settings.get("class_path", ""))
+    name = path.rpartition(".")[2]
+    classes = {f"{c.__module__}.{c.__qualname__}": c for c in subclasses_of(ImageDataModule)}
+    cls: Any = getattr(lit_cnn, name, None) if path == f"lit_cnn.{name}" else classes.get(path)
+    if cls is None:
+        raise ConfigError(f"{run.folder} was trained on {path or 'unknown data'}, which is not known here.")
+    given = dict(settings.get("init_args") or {}) | {"augment": None}
+    if data_dir is not None and "data_dir" in given:
+        given["data_dir"] = str(data_dir)
+    return cls(**given)
+
+
+def cost_of(net: nn.Module, shape: tuple[int, int, int]) -> int | None:
+    """Returns the multiply-adds of a network for an image, or None where they cannot be counted."""
+    try:
+        return multiply_adds(copy.deepcopy(net).to("meta"), shape)
+    except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError):
+        return None
+
+
+def _shown(loader: Any, folder: Path) -> Iterator[Any]:
+    yield from tqdm(loader, desc=f"{folder}: test images", unit=" batches", leave=False, disable=None)

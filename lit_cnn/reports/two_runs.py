@@ -1,0 +1,133 @@
+"""The comparison of two runs: settings, figures, and the test images on which they disagree."""
+
+from pathlib import Path
+from statistics import mean
+
+import torch
+
+from lit_cnn.errors import ConfigError
+from lit_cnn.plots.grids import worst_mistakes
+from lit_cnn.reports.course import course
+from lit_cnn.reports.document import Block, Document, Heading, Paragraph, Picture, Table
+from lit_cnn.reports.groups import Group, differences
+from lit_cnn.reports.many_runs import p_value
+from lit_cnn.reports.predictions import Predictions, predict
+from lit_cnn.reports.records import Run
+from lit_cnn.reports.statistics import holm, mcnemar, share_interval
+
+SHOWN = 18  # images in a gallery
+FIGURES = (
+    ("test/acc", "test accuracy", "{:.2%}"),
+    ("test/nll", "test NLL, nats per image", "{:.4f}"),
+    ("test/ece", "test ECE", "{:.4f}"),
+    ("val/acc", "validation accuracy", "{:.2%}"),
+    ("train/acc", "training accuracy", "{:.2%}"),
+    ("parameters", "parameters", "{:,}"),
+    ("epochs", "epochs", "{}"),
+    ("steps", "optimizer steps", "{:,}"),
+    ("fit_seconds", "seconds of training", "{:.1f}"),
+)
+
+
+def comparison(runs: list[Run], data_dir: Path | None = None) -> Document:
+    """Returns the comparison of two runs.
+
+    Raises:
+        ConfigError: If they were trained on different data, or one is not finished.
+        LitCNNError: If checkpoint or data of one are not there.
+    """
+    for run in runs:
+        if run.fault:
+            raise ConfigError(f"{run.folder} cannot be compared: {run.fault}.")
+    if runs[0].dataset != runs[1].dataset:
+        raise ConfigError(
+            f"{runs[0].folder} is of {runs[0].dataset}, but {runs[1].folder} of {runs[1].dataset}: their figures "
+            "do not compare.\n`report` shows runs of different datasets apart."
+        )
+    first, second = groups = [Group(label, [run]) for label, run in zip("AB", runs, strict=True)]
+    document = Document(f"{_name(first)} and {_name(second)}")
+    document.add(Paragraph(f"A is {runs[0].folder}, B is {runs[1].folder}, both on {runs[0].dataset}."))
+    document.add(_figures(groups))
+    differing = differences(groups)
+    if differing:
+        rows = [[key, *values] for key, values in differing.items()]
+        document.add(Table("What differs between the configs, but for the seed.", ["setting", "A", "B"], rows))
+    else:
+        document.add(Paragraph("Their configs differ in the seed alone, if at all."))
+    a, b = (predict(run, data_dir) for run in runs)
+    if not torch.equal(a.labels, b.labels):
+        raise ConfigError(f"{runs[0].folder} and {runs[1].folder} were tested on different images.")
+    document.add(Heading("The same images"), *_same_images(a, b), *_classes(a, b))
+    document.add(Heading("Where they disagree"), *_gallery(a, b, "A", "B"), *_gallery(b, a, "B", "A"))
+    if drawn := course(groups):
+        document.add(Heading("Course"), *drawn)
+    return document
+
+
+def _name(group: Group) -> str:
+    folder = group.runs[0].folder
+    return f"{group.label} {folder.parent.name}/{folder.name}"
+
+
+def _figures(groups: list[Group]) -> Table:
+    rows = []
+    for key, name, form in FIGURES:
+        values = [group.runs[0].results.get(key) for group in groups]
+        if any(value is not None for value in values):
+            rows.append([name, *("-" if value is None else form.format(value) for value in values)])
+    rows.append(["seed", *(str(group.runs[0].seed) for group in groups)])
+    return Table("What they came to.", ["figure", "A", "B"], rows)
+
+
+def _same_images(a: Predictions, b: Predictions) -> list[Block]:
+    n, test = len(a.labels), mcnemar(a.right, b.right)
+    both, neither = int((a.right & b.right).sum()), int((~a.right & ~b.right).sum())
+    rows = [["A right", f"{both:,}", f"{test.only_first:,}"], ["A wrong", f"{test.only_second:,}", f"{neither:,}"]]
+    shares = [share_interval(int(p.right.sum()), n) for p in (a, b)]
+    low_high = [f"{low:.2%} to {high:.2%}" for low, high in shares]
+    return [
+        Table(f"The {n:,} test images.", ["", "B right", "B wrong"], rows),
+        Paragraph(
+            f"A has {int(a.right.sum()):,} right (95 % interval {low_high[0]}), B {int(b.right.sum()):,} "
+            f"({low_high[1]}). Of the {test.only_first + test.only_second:,} images that only one has right, A has "
+            f"{test.only_first:,}: McNemar's exact test, p = {p_value(test.p)}. It judges these two networks; other "
+            "seeds would give others, which `report` over several seeds judges."
+        ),
+    ]
+
+
+def _classes(a: Predictions, b: Predictions) -> list[Block]:
+    names = a.data.class_names
+    tests, rows = [], []
+    for c, name in enumerate(names):
+        of = a.labels == c
+        if of.any():
+            tests.append(mcnemar(a.right[of], b.right[of]))
+            shares = [float(p.right[of].float().mean()) for p in (a, b)]
+            rows.append([name, f"{int(of.sum()):,}", *(f"{s:.2%}" for s in shares), f"{shares[1] - shares[0]:+.2%}"])
+    for row, p in zip(rows, holm([test.p for test in tests]), strict=True):
+        row.append(p_value(p))
+    caption = f"Accuracy of each class; p by McNemar's exact test, corrected for {len(rows)} classes (Holm 1979)."
+    return [Table(caption, ["class", "images", "A", "B", "B less A", "p, corrected"], rows)]
+
+
+def _gallery(right: Predictions, wrong: Predictions, name: str, other: str) -> list[Block]:
+    split = (right.right & ~wrong.right).nonzero().flatten()
+    if not len(split):
+        return [Paragraph(f"There is no image that {name} has right and {other} wrong.")]
+    surest = split[wrong.confidences[split].argsort(descending=True, stable=True)][:SHOWN]
+    title = f"{name} right, {other} wrong: the surest of {other}'s {len(split):,}"
+    figure = worst_mistakes(
+        right.images(surest),
+        wrong.labels[surest].tolist(),
+        wrong.preds[surest].tolist(),
+        wrong.confidences[surest].tolist(),
+        right.data.class_names,
+        title,
+    )
+    sure = mean(right.confidences[split].tolist())
+    caption = (
+        f"Images that {name} has right and {other} wrong, with what {other} takes them for; {name} gives the true "
+        f"class of these {len(split):,} a probability of {sure:.0%} on average."
+    )
+    return [Picture(f"only_{name}_right", caption, figure)]

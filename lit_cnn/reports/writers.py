@@ -1,0 +1,176 @@
+"""A document as a file: HTML that needs no other file, Markdown and LaTeX with pictures beside, CSV of its tables."""
+
+import base64
+import csv
+import html
+import io
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
+
+STYLE = """
+:root { color-scheme: light }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1f2328; background: #fff; max-width: 62rem;
+  margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.2rem; border-bottom: 1px solid #d0d7de }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; margin: .6rem 0; font-variant-numeric: tabular-nums }
+.about { color: #57606a; margin: 1rem 0 0 }
+th, td { padding: .2rem .7rem; border-bottom: 1px solid #d8dee4; text-align: right; vertical-align: top }
+th { border-bottom: 2px solid #8c959f }
+th:first-child, td:first-child { text-align: left }
+figure { margin: 1rem 0 } figure img { max-width: 100%; height: auto } figcaption { color: #57606a }
+pre { background: #f6f8fa; padding: .7rem; overflow-x: auto; font-size: 13px }
+"""
+
+
+def to_html(document: Document) -> str:
+    """Returns the document as one HTML file that opens without a network."""
+    body = "\n".join(_html(block) for block in document.blocks)
+    title = html.escape(document.title)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _html(block: Block) -> str:
+    match block:
+        case Heading(text):
+            return f"<h2>{html.escape(text)}</h2>"
+        case Paragraph(text):
+            return f"<p>{html.escape(text)}</p>"
+        case Code(text, name):
+            code = f"<pre><code>{html.escape(text)}</code></pre>"
+            return f"<details><summary>{html.escape(name)}</summary>{code}</details>" if name else code
+        case Table(caption, head, rows):
+            lines = [_html_row("th", head), *(_html_row("td", row) for row in rows)]
+            return (
+                f'<p class="about">{html.escape(caption)}</p>\n<div class="wide"><table>{"".join(lines)}</table></div>'
+            )
+        case Picture(_, caption, figure):
+            data, caption = base64.b64encode(_png(figure)).decode(), html.escape(caption)
+            return (
+                f'<figure><img alt="{caption}" src="data:image/png;base64,{data}" width="{_width(figure):.0f}">'
+                f"<figcaption>{caption}</figcaption></figure>"
+            )
+
+
+def _html_row(tag: str, cells: object) -> str:
+    return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>\n"  # type: ignore
+
+
+def to_markdown(document: Document) -> str:
+    """Returns the document as Markdown; its pictures lie in report_files."""
+    return "\n\n".join([f"# {document.title}", *(_markdown(block) for block in document.blocks)]) + "\n"
+
+
+def _markdown(block: Block) -> str:
+    match block:
+        case Heading(text):
+            return f"## {text}"
+        case Paragraph(text):
+            return text
+        case Code(text, name):
+            return (f"{name}:\n\n" if name else "") + f"```\n{text.rstrip()}\n```"
+        case Table(caption, head, rows):
+            lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+            return "\n".join([f"{caption}\n", *("| " + " | ".join(map(_cell, line)) + " |" for line in lines)])
+        case Picture(name, caption, _):
+            return f"![{caption}]({FILES}/{name}.png)"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def to_latex(document: Document) -> str:
+    """Returns the tables and pictures as LaTeX to `\\input` (needs booktabs and graphicx)."""
+    return "\n\n".join(part for block in document.blocks if (part := _latex(block))) + "\n"
+
+
+def _latex(block: Block) -> str:
+    match block:
+        case Heading(text):
+            return f"% {text}"
+        case Table(caption, head, rows):
+            lines = [" & ".join(map(_tex, line)) + r" \\" for line in (head, *rows)]
+            middle = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
+            columns = "l" + "r" * (len(head) - 1)
+            return (
+                "\\begin{table}\n\\centering\n"
+                f"\\caption{{{_tex(caption)}}}\n\\begin{{tabular}}{{{columns}}}\n{middle}\n\\end{{tabular}}\n\\end{{table}}"
+            )
+        case Picture(name, caption, _):
+            return (
+                "\\begin{figure}\n\\centering\n"
+                f"\\includegraphics[width=\\linewidth]{{{FILES}/{name}.png}}\n\\caption{{{_tex(caption)}}}\n\\end{{figure}}"
+            )
+        case _:
+            return ""
+
+
+def _tex(text: str) -> str:
+    escaped = re.sub(r"([&%$#_{}])", r"\\\1", text.replace("\\", r"\textbackslash "))
+    return escaped.replace("±", r"$\pm$").replace("<", r"$<$").replace("~", r"\textasciitilde ").replace("^", r"\^{}")
+
+
+def to_csv(document: Document) -> str:
+    """Returns all tables as CSV, one below the other, each below its caption."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for table in (block for block in document.blocks if isinstance(block, Table)):
+        writer.writerows([[f"# {table.caption}"], table.head, *table.rows, []])
+    return text.getvalue()
+
+
+FILES = "report_files"
+WRITERS: dict[str, Callable[[Document], str]] = {
+    "html": to_html,
+    "md": to_markdown,
+    "tex": to_latex,
+    "csv": to_csv,
+}
+
+
+def write(document: Document, folder: Path, name: str, formats: list[str]) -> list[Path]:
+    """Writes a document in some of the formats, and returns the files.
+
+    Args:
+        document: What to write.
+        folder: Where it goes.
+        name: Name of the files, without an ending.
+        formats: Some of html, md, tex, csv.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if {"md", "tex"} & set(formats):
+        for picture in (block for block in document.blocks if isinstance(block, Picture)):
+            (folder / FILES).mkdir(exist_ok=True)
+            (folder / FILES / f"{picture.name}.png").write_bytes(_png(picture.figure))
+    paths = []
+    for form in formats:
+        path = folder / f"{name}.{form}"
+        partial = path.with_name(f"{path.name}.partial")
+        partial.write_text(WRITERS[form](document))
+        os.replace(partial, path)
+        paths.append(path)
+    return paths
+
+
+DPI = 150
+
+
+def _png(figure: Figure) -> bytes:
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=DPI)
+    return picture.getvalue()
+
+
+def _width(figure: Figure) -> float:
+    return figure.get_figwidth() * 96
