@@ -138,11 +138,15 @@ class ContinuedCSVLogger(CSVLogger):
     Args:
         folder: The run's folder.
         step: The step that the run goes on from; what was logged of later ones is taken anew.
+
+    Attributes:
+        known_epochs: Those whose training figures the file has, counted from 0.
     """
 
     def __init__(self, folder: Path, step: int):
         super().__init__(folder, name="", version="")
         self._before = list(_rows_before(folder / "metrics.csv", step))
+        self.known_epochs = {int(row["epoch"]) for row in self._before if "train/acc" in row}
 
     @property
     def experiment(self) -> Any:

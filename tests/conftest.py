@@ -21,7 +21,8 @@ from lit_cnn.transforms.draws import Draws
 
 # Imports torch once, and for each line forks a process that runs a command, as `python -m lit_cnn` would.
 LAUNCHER = """
-import json, os, sys
+import json, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 import lit_cnn.lightning_cli
 from lit_cnn import cli
 for line in sys.stdin:

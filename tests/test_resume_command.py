@@ -31,7 +31,8 @@ def state_of(run):
     content = [last[part] for part in ("state_dict", "optimizer_states", "lr_schedulers")]
     results = json.loads((run / "results.json").read_text())
     with (run / "metrics.csv").open() as file:
-        rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
+        rows = [{key: row[key] for key in row if row[key] and key != "seconds"} for row in csv.DictReader(file)]
+    rows = [row for row in rows if row.keys() - {"epoch", "step"}]
     figures = {key: value for key, value in results.items() if not key.endswith("seconds") and key != "name"}
     return _hash(content), figures, sorted(rows, key=lambda row: (int(row["step"]), sorted(row)))
 
@@ -118,6 +119,18 @@ def test_a_broken_checkpoint_is_named_and_the_one_before_taken(lit_cnn, interrup
     assert "goes on from logs/run/version_0/checkpoints/best.ckpt, step 13" in outcome.out
     assert lit_cnn("fit", *SETTINGS, "--name", "whole").code == 0
     assert state_of(RUN)[0] == state_of(Path("logs/whole/version_0"))[0]
+
+
+def test_an_epoch_whose_checkpoint_was_written_just_before_a_kill_is_in_the_log(lit_cnn, interrupted):
+    (interrupted / "checkpoints" / "last.ckpt").unlink()
+    log = interrupted / "metrics.csv"
+    rows = log.read_text().splitlines(keepends=True)
+    column = rows[0].strip().split(",").index("train/acc")
+    log.write_text("".join([rows[0], *(row for row in rows[1:] if not row.strip().split(",")[column])]))
+    assert len(log.read_text().splitlines()) < len(rows)
+    assert lit_cnn("fit", "--resume", RUN).code == 0
+    assert lit_cnn("fit", *SETTINGS, "--name", "whole").code == 0
+    assert state_of(RUN) == state_of(Path("logs/whole/version_0"))
 
 
 @pytest.mark.parametrize(

@@ -91,9 +91,14 @@ class Results(Callback):
             logger.log_hyperparams(settings, {_hp(name): nan for name in names}, step=0)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Goes on in the middle of an epoch, whose start Lightning does not call."""
+        """Goes on in the middle of an epoch, whose start Lightning does not call; logs what a killed run could not."""
         if trainer.fit_loop.restarted_mid_epoch:
             self._epoch = trainer.current_epoch
+        known = [logger.known_epochs for logger in trainer.loggers if hasattr(logger, "known_epochs")]
+        for epoch in self._training.keys() - known[0] if known else ():  # the checkpoint came before its log
+            figures = self._training[epoch] | {"epoch": epoch, "seconds": self._seconds_before}
+            for logger in trainer.loggers:
+                logger.log_metrics(figures, trainer.global_step - 1)
 
     @rank_zero_only
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
