@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from lit_cnn.plots.curves import colours
 from lit_cnn.plots.grids import shortened
@@ -71,6 +72,11 @@ def cost_chart(
         axis.plot([of[n] for n in front], [values[n] for n in front], color="black", linewidth=1, zorder=0)
         if min(of.values()) > 0 and max(of.values()) > 3 * min(of.values()):
             axis.set_xscale("log")
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
+            axis.xaxis.set_minor_formatter(NullFormatter())
+        else:
+            axis.xaxis.set_major_locator(MaxNLocator(4))
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.set(xlabel=kind)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel(ylabel)

@@ -42,7 +42,7 @@ def curves(panels: Mapping[str, Mapping[str, Sequence[Curve]]], xlabel: str, tit
     """
     names = [name for lines in panels.values() for name in lines]
     colour = colours(names)
-    figure = Figure(figsize=(5.2 * len(panels), 3.8), layout="constrained")
+    figure = Figure(figsize=(4.6 * len(panels) + 2, 3.8), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (ylabel, lines) in zip(axes, panels.items(), strict=True):
         for name, group in lines.items():

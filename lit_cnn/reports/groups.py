@@ -89,7 +89,9 @@ def differences(groups: Sequence[Group]) -> dict[str, list[str]]:
 
 
 def text(value: Any, length: int = 40) -> str:
-    """Returns a setting's value as one writes it in a config."""
+    """Returns a setting's value as one writes it in a config, and - for none."""
+    if value is None:
+        return "-"
     written = value if isinstance(value, str) else json.dumps(value)
     return written if len(written) <= length else written[: length - 3] + "..."
 
@@ -97,7 +99,8 @@ def text(value: Any, length: int = 40) -> str:
 def _flatten(value: Any, prefix: str, into: dict[str, Any]) -> None:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            _flatten(inner, f"{prefix}.{key}" if prefix else str(key), into)
+            part = prefix if key == "init_args" else f"{prefix}.{key}" if prefix else str(key)
+            _flatten(inner, part, into)
     elif value is not None:
         into[prefix] = value
 
