@@ -24,6 +24,10 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--name", type=str | None, default=None, help=name)
     test = "End `fit` by testing the best checkpoint once."
     parser.add_argument("--test_after_fit", type=bool, default=True, help=test)
+    each = (
+        "Test after each epoch too, so that `report` shows what the best epoch by the test images would have claimed."
+    )
+    parser.add_argument("--test_each_epoch", type=bool, default=False, help=each)
     go_on = "Go on with the newest run of this name, or with the run of a folder, from its newest checkpoint."
     parser.add_argument("--resume", type=str | None, default=None, help=go_on)
     changes = "Go on from a checkpoint although it was trained with other settings."

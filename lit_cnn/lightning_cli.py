@@ -20,6 +20,7 @@ from lit_cnn.callbacks.keeping import arrange_checkpoints
 from lit_cnn.callbacks.predictions import PredictionWriter
 from lit_cnn.callbacks.progress import Progress
 from lit_cnn.callbacks.results import Results
+from lit_cnn.callbacks.selection import TestEachEpoch
 from lit_cnn.checkpoint_io import SafeCheckpointIO
 from lit_cnn.classifiers import LitClassifier
 from lit_cnn.data import modules  # noqa: F401
@@ -147,6 +148,8 @@ class LitCLI(LightningCLI):
             plugins.append(SafeCheckpointIO())
         if config["enable_progress_bar"] is not False:
             callbacks.append(Progress())
+        if self.subcommand == "fit" and settings.test_each_epoch:
+            callbacks.append(TestEachEpoch())
         arrange_checkpoints(callbacks, config["enable_checkpointing"] is not False, settings.checkpoint_every)
         if self.subcommand == "predict":
             callbacks.append(PredictionWriter(self.results.folder))

@@ -28,7 +28,7 @@ LINKED = ("num_classes", "in_channels", "image_size")
 
 # What a config of any verb may hold at its top.
 SECTIONS = [
-    *("seed_everything", "trainer", "model", "data", "name", "test_after_fit", "checkpoint"),
+    *("seed_everything", "trainer", "model", "data", "name", "test_after_fit", "test_each_epoch", "checkpoint"),
     *("pictures", "evaluation", "features", "health", "graph"),
     *("matmul_precision", "ckpt_path", "weights_only", "verbose", "return_predictions"),
     *("resume", "allow_changes", "checkpoint_every"),

@@ -35,7 +35,14 @@ def written(folder, name, seed=0, accuracy=0.5, data="lit_cnn.MNISTDataModule", 
     config["data"] = {"class_path": data, "init_args": {"data_dir": "data"}}
     (run / "config.yaml").write_text(yaml.safe_dump(config))
     if accuracy is not None:
-        results = {"test/acc": accuracy, "test/nll": 1 - accuracy, "fit_seconds": 3.0, "parameters": 100, "steps": 9, "epochs": 2}
+        results = {
+            "test/acc": accuracy,
+            "test/nll": 1 - accuracy,
+            "fit_seconds": 3.0,
+            "parameters": 100,
+            "steps": 9,
+            "epochs": 2,
+        }
         (run / "results.json").write_text(json.dumps(results))
     return run
 
