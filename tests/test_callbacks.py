@@ -7,6 +7,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from test_cli import SMALL, run_folder
 
+from lit_cnn.classifiers import LitClassifier
 from lit_cnn.plots import prediction_grid, sample_grid
 
 
@@ -51,6 +52,43 @@ def test_pictures_are_there_and_not_empty(events):
 def test_pictures_can_be_turned_off(lit_cnn):
     outcome = lit_cnn("fit", "--model", "LitLeNet", *SMALL, "--pictures.enabled", "false")
     assert EventAccumulator(str(run_folder(outcome.out))).Reload().Tags()["images"] == []
+
+
+def test_epochs_can_be_the_x_axis(lit_cnn, events):
+    settings = ["--data.permute", "true", "--trainer.log_every_n_steps", 5, "--tensorboard_axis", "epoch"]
+    outcome = lit_cnn("fit", "--model", "LitLeNet", *SMALL, *settings)
+    assert outcome.code == 0, outcome.err
+    run = run_folder(outcome.out)
+    by_epoch = EventAccumulator(str(run), size_guidance={"scalars": 0, "images": 0}).Reload()
+    of_steps = {"lr", "train/loss", "epoch"}
+    for name in events.Tags()["scalars"]:
+        before, now = events.Scalars(name), by_epoch.Scalars(name)
+        assert [e.value for e in now] == pytest.approx([e.value for e in before], nan_ok=True), name
+        assert now[-1].step == (before[-1].step if name in of_steps else 2), name
+    for name in ("train/acc", "train/nll", "val/acc", "val/ece", "layers/weight norm 01 features.0"):
+        assert [e.step for e in by_epoch.Scalars(name)] == [1, 2], name
+        assert [e.step for e in events.Scalars(name)] != [1, 2], name
+    assert {e.step for name in by_epoch.Tags()["images"] for e in by_epoch.Images(name)} == {0, 2}
+    tested = lit_cnn("test", "--config", run / "config.yaml", "--ckpt_path", run)
+    assert tested.code == 0, tested.err
+
+
+def test_an_epoch_that_goes_on_has_the_number_it_had(lit_cnn, monkeypatch):
+    step = LitClassifier.training_step
+
+    def interrupted(module, batch, batch_idx):
+        if module.trainer.global_step == 13:  # of 9 an epoch
+            raise KeyboardInterrupt
+        return step(module, batch, batch_idx)
+
+    settings = [*SMALL, "--tensorboard_axis", "epoch", "--name", "run", "--checkpoint_every", 4]
+    with monkeypatch.context() as patch:
+        patch.setattr(LitClassifier, "training_step", interrupted)
+        assert lit_cnn("fit", "--model", "LitLeNet", *settings).code == 130
+    gone_on = lit_cnn("fit", "--resume", "logs/run/version_0")
+    assert "step 12" in gone_on.out, gone_on.err
+    accumulator = EventAccumulator("logs/run/version_0", size_guidance={"scalars": 0}).Reload()
+    assert [e.step for e in accumulator.Scalars("train/acc")] == [1, 2]
 
 
 def test_epochs_are_printed_as_lines(lit_cnn):

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_cnn.callbacks import tensorboards
+from lit_cnn.callbacks.axis import place
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.data.loader import RawBatch
 from lit_cnn.transforms.draws import permutation
@@ -79,4 +80,4 @@ def for_network(module: LightningModule, inputs: Tensor) -> Tensor:
 def add(trainer: Trainer, tag: str, figure: Figure) -> None:
     """Adds a figure to the boards."""
     for logger in boards(trainer):
-        logger.experiment.add_figure(tag, figure, global_step=trainer.global_step, close=False)
+        logger.experiment.add_figure(tag, figure, global_step=place(logger, trainer), close=False)
