@@ -7,6 +7,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from test_cli import SMALL, run_folder
 
+from lit_cnn.callbacks.results import Results
 from lit_cnn.classifiers import LitClassifier
 from lit_cnn.plots import prediction_grid, sample_grid
 
@@ -98,6 +99,13 @@ def test_epochs_are_printed_as_lines(lit_cnn):
     assert all("train acc" in line and "val acc" in line for line in lines)
     silent = lit_cnn("fit", "--model", "LitLeNet", *SMALL, "--trainer.enable_progress_bar", "false").out
     assert "epoch 1/2" not in silent
+
+
+def test_summary_counts_epochs_as_people_do(tmp_path):
+    results = Results(tmp_path / "run" / "version_0", {}, seed=0)
+    for epochs, text in ((1, "time   2.0 s for 1 epoch"), (2, "time   2.0 s for 2 epochs")):
+        results.values |= {"fit_seconds": 2.0, "epochs": epochs}
+        assert results.summary().splitlines()[0] == text
 
 
 def test_sample_grid_shows_both_views():

@@ -16,7 +16,7 @@ from lit_cnn.data.base import ImageDataModule
 from lit_cnn.data.loader import RawBatch
 from lit_cnn.transforms.draws import permutation
 
-SHARE = 0.005  # of a run's time that each callback may draw for in the middle of it: together 2 %
+SHARE = 0.005  # of a run's time that each of three callbacks may draw for in the middle of it
 UNKNOWN = 1.0  # seconds that the first figure is taken to cost
 
 
