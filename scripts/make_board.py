@@ -17,11 +17,10 @@ def main(run: str, picture: str, *tags: str) -> None:
     """Takes the last figure of each tag."""
     events = EventAccumulator(run, size_guidance={"images": 0}).Reload()
     figures = [Image.open(io.BytesIO(events.Images(tag)[-1].encoded_image_string)).convert("RGB") for tag in tags]
-    figures = [
-        figure.resize((figure.width * HEIGHT // figure.height, HEIGHT), Image.Resampling.LANCZOS) for figure in figures
-    ]
+    for figure in figures:
+        figure.thumbnail((figure.width, HEIGHT), Image.Resampling.LANCZOS)
     width = sum(figure.width + GAP for figure in figures) - GAP
-    board, left = Image.new("RGB", (width, HEIGHT), "white"), 0
+    board, left = Image.new("RGB", (width, max(figure.height for figure in figures)), "white"), 0
     for figure in figures:
         board.paste(figure, (left, 0))
         left += figure.width + GAP

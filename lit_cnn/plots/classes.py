@@ -101,7 +101,7 @@ def class_accuracy(
         axis.text(
             0.01, place, f"{shares[c]:.1%}", va="center", fontsize=8, color="white" if shares[c] > 0.15 else "black"
         )
-    axis.invert_yaxis()
+    axis.set_ylim(len(order) - 0.4, -0.6)
     mean = np.trace(counts) / max(counts.sum(), 1)
     axis.axvline(mean, color="black", linestyle="--", linewidth=1, label=f"all images {mean:.1%}")
     axis.set(xlim=(0, 1), xlabel="share of the class's images that are right", ylabel="true class", title=title)
