@@ -1,7 +1,7 @@
 """What every verb of the Trainer takes beside model, data and trainer."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -36,6 +36,8 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--checkpoint_every", type=PositiveInt | Minutes | None, default=None, help=every)
     precisions = "Precision of float32 products on GPUs: high and medium use TF32 and bfloat16, faster, less exact."
     parser.add_argument("--matmul_precision", type=machine.Matmul, default="highest", help=precisions)
+    axis = "TensorBoard's x-axis for all that comes once an epoch: the optimizer's steps, or epochs from 1 on."
+    parser.add_argument("--tensorboard_axis", type=Literal["step", "epoch"], default="step", help=axis)
     parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
     parser.set_defaults(
         {

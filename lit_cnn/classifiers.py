@@ -200,11 +200,11 @@ class LitClassifier(LightningModule):
         logits = logits.detach()
         waiting.append((logits.clone() if self.hparams["compile"] == "reduce-overhead" else logits, labels))
         if len(waiting) == UNCOUNTED:
-            self._count_waiting(stage)
+            self.count_waiting(stage)
 
-    def _count_waiting(self, stage: str) -> None:
-        waiting = self._uncounted[stage]
-        if not waiting:
+    def count_waiting(self, stage: str) -> None:
+        """Counts the batches that wait for it, so that the metrics are up to date."""
+        if not (waiting := self._uncounted[stage]):
             return
         logits, labels = (torch.cat(parts) for parts in zip(*waiting, strict=True))
         waiting.clear()
@@ -234,7 +234,7 @@ class LitClassifier(LightningModule):
         self.test_acc_per_class.reset()
 
     def _log_metrics(self, stage: str) -> None:
-        self._count_waiting(stage)
+        self.count_waiting(stage)
         # Logged as metrics and not as values, so that Lightning computes them once, over all devices.
         self.log_dict(self.metrics[f"{stage}_metrics"])  # type: ignore[arg-type]
 
@@ -278,7 +278,7 @@ class LitClassifier(LightningModule):
         self._loss_watch.check(self.trainer)
         self._loss_watch.check_weights(self.trainer, checkpoint["state_dict"])
         self.log_noted()
-        self._count_waiting("train")
+        self.count_waiting("train")
         checkpoint["train_metrics"] = counts_of(self.metrics["train_metrics"])
         checkpoint["class_path"] = f"{type(self).__module__}.{type(self).__qualname__}"
         if hasattr(self._datamodule, "checkpoint_settings"):

@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lit_cnn import architectures, checkpoints, machine, resume, safe_yaml  # noqa: F401  (architectures and modules: known by short names)
 from lit_cnn.arguments import add_arguments
 from lit_cnn.callbacks.averaging import forget_averages
+from lit_cnn.callbacks.axis import EpochAxis
 from lit_cnn.callbacks.disk import DiskCheck
 from lit_cnn.callbacks.keeping import arrange_checkpoints
 from lit_cnn.callbacks.predictions import PredictionWriter
@@ -130,7 +131,7 @@ class LitCLI(LightningCLI):
             folder = self._claimed = claim_folder(root, kind)
         kwargs["default_root_dir"] = folder
         if config.trainer.logger in (None, True):
-            kwargs["logger"] = loggers(folder, self._first_step if self._resumed else None)
+            kwargs["logger"] = loggers(folder, self._first_step if self._resumed else None, config.tensorboard_axis)
         self.results = Results(folder, settings, config.seed_everything, config.test_after_fit)
         try:
             return super().instantiate_trainer(**kwargs)
@@ -141,7 +142,7 @@ class LitCLI(LightningCLI):
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         settings = self.config[self.subcommand]
         callbacks += [self.results, DiskCheck(), StopOnSignal(self._folder / "checkpoints" / checkpoints.LAST)]
-        callbacks.append(RunSettings(decisive(settings)))
+        callbacks += [RunSettings(decisive(settings)), EpochAxis()]
         plugins = config["plugins"] or []
         config["plugins"] = plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins]
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):

@@ -12,6 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from lit_cnn import checkpoint_io
+from lit_cnn.callbacks.axis import EpochBoard
 from lit_cnn.errors import CheckpointError, ConfigError
 from lit_cnn.settings import LENGTH
 
@@ -168,7 +169,14 @@ def _rows_before(path: Path, step: int) -> Iterator[dict[str, str]]:
                 yield {key: value for key, value in row.items() if key and value}
 
 
-def loggers(folder: Path, step: int | None) -> list[Logger]:
-    """Returns the loggers of a run's folder; of one that goes on from a step, without what was logged of later ones."""
-    board = TensorBoardLogger(folder, name="", version="", default_hp_metric=False, purge_step=step)
+def loggers(folder: Path, step: int | None, axis: str = "step") -> list[Logger]:
+    """Returns the loggers of a run's folder; of one that goes on from a step, without what was logged of later ones.
+
+    Args:
+        folder: The run's folder.
+        step: The step that it goes on from, if it does.
+        axis: What TensorBoard's x-axis is, for all that comes once an epoch: step or epoch.
+    """
+    kind = EpochBoard if axis == "epoch" else TensorBoardLogger
+    board = kind(folder, name="", version="", default_hp_metric=False, purge_step=step)
     return [board, CSVLogger(folder, name="", version="") if step is None else ContinuedCSVLogger(folder, step)]

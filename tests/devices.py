@@ -16,13 +16,16 @@ from typing import Any
 import lightning.pytorch as L
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import ModelParallelStrategy
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.nn.functional import all_reduce
 from torch.distributed.tensor import DTensor
 
 import lit_cnn
+from lit_cnn.callbacks.evaluation import Evaluation
 from lit_cnn.quiet import quiet
 
 ROOT = Path(__file__).parents[1]
@@ -51,9 +54,9 @@ def devices() -> int:
 
 def trainer(folder: Path, **settings: Any) -> L.Trainer:
     return L.Trainer(
-        **{"strategy": "ddp" if devices() > 1 else "auto", "enable_checkpointing": False} | settings,
+        **{"strategy": "ddp" if devices() > 1 else "auto", "enable_checkpointing": False, "logger": False} | settings,
         accelerator="cpu", devices=devices(), default_root_dir=folder, num_sanity_val_steps=0,
-        enable_progress_bar=False, enable_model_summary=False, logger=False,
+        enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
 
 
@@ -109,6 +112,29 @@ def evaluated(folder: Path) -> dict[str, Any]:
     return result
 
 
+class Told(Evaluation):
+    """Keeps what the figures are drawn of."""
+
+    outcome: Any = None
+
+    def _heard(self, *args: Any) -> Any:
+        self.outcome = super()._heard(*args)
+        return self.outcome
+
+
+def drawn(folder: Path) -> dict[str, Any]:
+    """What the figures show of 1,003 and of 2 images, and which figures there are."""
+    result = {}
+    for images in (1003, 2):
+        told, board = Told(), TensorBoardLogger(folder, name=f"drawn_by_{devices()}", version=str(images))
+        runner = trainer(folder, callbacks=[told], logger=board)
+        runner.test(classifier(), data(test_images=images, eval_batch_size=100), verbose=False)
+        board.finalize("success")
+        tags = EventAccumulator(board.log_dir).Reload().Tags()["images"] if runner.is_global_zero else []
+        result[str(images)] = {**told.outcome._asdict(), "ece": runner.callback_metrics["test/ece"], "figures": tags}
+    return result
+
+
 def trained(
     folder: Path,
     augment: bool = True,
@@ -159,6 +185,7 @@ def resumed(folder: Path) -> dict:
 
 JOBS = {
     "evaluated": evaluated,
+    "drawn": drawn,
     "plain": lambda folder: trained(folder, augment=False, dropout=0.0),
     "augmented": trained,
     "float32": lambda folder: trained(folder, precision="32-true"),

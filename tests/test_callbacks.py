@@ -7,6 +7,8 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from test_cli import SMALL, run_folder
 
+from lit_cnn.callbacks.results import Results
+from lit_cnn.classifiers import LitClassifier
 from lit_cnn.plots import prediction_grid, sample_grid
 
 
@@ -53,6 +55,43 @@ def test_pictures_can_be_turned_off(lit_cnn):
     assert EventAccumulator(str(run_folder(outcome.out))).Reload().Tags()["images"] == []
 
 
+def test_epochs_can_be_the_x_axis(lit_cnn, events):
+    settings = ["--data.permute", "true", "--trainer.log_every_n_steps", 5, "--tensorboard_axis", "epoch"]
+    outcome = lit_cnn("fit", "--model", "LitLeNet", *SMALL, *settings)
+    assert outcome.code == 0, outcome.err
+    run = run_folder(outcome.out)
+    by_epoch = EventAccumulator(str(run), size_guidance={"scalars": 0, "images": 0}).Reload()
+    of_steps = {"lr", "train/loss", "epoch"}
+    for name in events.Tags()["scalars"]:
+        before, now = events.Scalars(name), by_epoch.Scalars(name)
+        assert [e.value for e in now] == pytest.approx([e.value for e in before], nan_ok=True), name
+        assert now[-1].step == (before[-1].step if name in of_steps else 2), name
+    for name in ("train/acc", "train/nll", "val/acc", "val/ece", "layers/weight norm 01 features.0"):
+        assert [e.step for e in by_epoch.Scalars(name)] == [1, 2], name
+        assert [e.step for e in events.Scalars(name)] != [1, 2], name
+    assert {e.step for name in by_epoch.Tags()["images"] for e in by_epoch.Images(name)} == {0, 2}
+    tested = lit_cnn("test", "--config", run / "config.yaml", "--ckpt_path", run)
+    assert tested.code == 0, tested.err
+
+
+def test_an_epoch_that_goes_on_has_the_number_it_had(lit_cnn, monkeypatch):
+    step = LitClassifier.training_step
+
+    def interrupted(module, batch, batch_idx):
+        if module.trainer.global_step == 13:  # of 9 an epoch
+            raise KeyboardInterrupt
+        return step(module, batch, batch_idx)
+
+    settings = [*SMALL, "--tensorboard_axis", "epoch", "--name", "run", "--checkpoint_every", 4]
+    with monkeypatch.context() as patch:
+        patch.setattr(LitClassifier, "training_step", interrupted)
+        assert lit_cnn("fit", "--model", "LitLeNet", *settings).code == 130
+    gone_on = lit_cnn("fit", "--resume", "logs/run/version_0")
+    assert "step 12" in gone_on.out, gone_on.err
+    accumulator = EventAccumulator("logs/run/version_0", size_guidance={"scalars": 0}).Reload()
+    assert [e.step for e in accumulator.Scalars("train/acc")] == [1, 2]
+
+
 def test_epochs_are_printed_as_lines(lit_cnn):
     out = lit_cnn("fit", "--model", "LitLeNet", *SMALL).out
     lines = [line for line in out.splitlines() if line.startswith("epoch ")]
@@ -60,6 +99,13 @@ def test_epochs_are_printed_as_lines(lit_cnn):
     assert all("train acc" in line and "val acc" in line for line in lines)
     silent = lit_cnn("fit", "--model", "LitLeNet", *SMALL, "--trainer.enable_progress_bar", "false").out
     assert "epoch 1/2" not in silent
+
+
+def test_summary_counts_epochs_as_people_do(tmp_path):
+    results = Results(tmp_path / "run" / "version_0", {}, seed=0)
+    for epochs, text in ((1, "time   2.0 s for 1 epoch"), (2, "time   2.0 s for 2 epochs")):
+        results.values |= {"fit_seconds": 2.0, "epochs": epochs}
+        assert results.summary().splitlines()[0] == text
 
 
 def test_sample_grid_shows_both_views():

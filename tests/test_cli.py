@@ -1,6 +1,8 @@
 import csv
 import errno
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,6 +140,19 @@ def test_fast_dev_run_keeps_nothing(lit_cnn):
     assert outcome.code == 0
     assert "nothing was kept" in outcome.out
     assert not Path("logs").exists()
+
+
+def test_what_a_verb_imports_is_no_garbage():
+    code = """
+import gc
+from lit_cnn.cli import _import_once
+first, frozen = _import_once("colorsys"), gc.get_freeze_count()
+more = [[] for _ in range(10)]
+again = _import_once("colorsys")
+print(frozen > 1000, gc.get_freeze_count() == frozen, again is first, gc.isenabled())
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out == "True True True True\n"
 
 
 def test_help_names_the_verbs(lit_cnn):

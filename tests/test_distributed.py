@@ -19,7 +19,7 @@ from lit_cnn.errors import ConfigError
 pytestmark = pytest.mark.slow
 
 EXACT = ["plain", "augmented", "accumulated", "clipped", "synced"]  # in float64; a half of the float32 loss is exact
-JOBS = ["evaluated", *EXACT, "normed", "sharded", "saved"]
+JOBS = ["evaluated", "drawn", *EXACT, "normed", "sharded", "saved"]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def two(folder, one):
 
 @pytest.fixture(scope="module")
 def three(folder):
-    return run_on(3, folder, "evaluated", "augmented")
+    return run_on(3, folder, "evaluated", "drawn", "augmented")
 
 
 @pytest.fixture(params=["two", "three"])
@@ -64,6 +64,23 @@ def test_every_image_is_evaluated_once_and_the_figures_are_those_of_one_process(
             assert value == (
                 pytest.approx(expected["metrics"][name], rel=1e-6) if "nll" in name else expected["metrics"][name]
             )
+
+
+@pytest.mark.parametrize("images", ["1003", "2"])
+def test_figures_are_of_the_images_of_all_devices(one, several, images):
+    expected = one["drawn"][images]
+    assert expected["indices"].tolist() == list(range(int(images)))
+    for process in several:
+        found = process["drawn"][images]
+        for name in ("preds", "labels", "indices"):
+            assert torch.equal(found[name], expected[name]), name
+        assert torch.allclose(found["confidences"], expected["confidences"], atol=1e-6)  # of batches of another size
+        assert found["ece"] == pytest.approx(float(expected["ece"]), abs=1e-6)
+    assert "confusion/test" in expected["figures"]
+    assert [process["drawn"][images]["figures"] for process in several] == [
+        expected["figures"],
+        *[[]] * (len(several) - 1),
+    ]
 
 
 def test_devices_train_on_the_images_of_one_changed_alike(one, several):

@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_cnn.callbacks import tensorboards
+from lit_cnn.callbacks.axis import place
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.data.loader import RawBatch
 from lit_cnn.transforms.draws import permutation
 
-SHARE = 0.005  # of a run's time that each callback may draw for in the middle of it: together 2 %
+SHARE = 0.005  # of a run's time that each of three callbacks may draw for in the middle of it
 UNKNOWN = 1.0  # seconds that the first figure is taken to cost
 
 
@@ -79,4 +80,4 @@ def for_network(module: LightningModule, inputs: Tensor) -> Tensor:
 def add(trainer: Trainer, tag: str, figure: Figure) -> None:
     """Adds a figure to the boards."""
     for logger in boards(trainer):
-        logger.experiment.add_figure(tag, figure, global_step=trainer.global_step, close=False)
+        logger.experiment.add_figure(tag, figure, global_step=place(logger, trainer), close=False)

@@ -10,18 +10,72 @@ from tqdm.auto import tqdm
 IN_NOTEBOOK = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
 
 
+LINES = 30.0  # seconds at least between the lines where no bar can be shown
+DELAY = 1.0  # seconds before the bar of a validation within `fit` appears: most are over by then
+
+
+class Count:
+    """Counts batches by a bar in a terminal or a notebook, and elsewhere by a line now and then.
+
+    Args:
+        name: What goes on.
+        batches: How many there are; may be infinite.
+        first: Batches that were taken before.
+        delay: Seconds before the bar appears.
+    """
+
+    def __init__(self, name: str, batches: float, first: int = 0, delay: float = 0.0):
+        total = int(batches) if batches != float("inf") else None
+        disable = False if IN_NOTEBOOK else None  # a notebook is no terminal, but shows bars; a pipe does not
+        self._bar = tqdm(
+            total=total, desc=name, initial=first, unit=" batches", leave=False, disable=disable, delay=delay
+        )
+        self._name, self._total, self._first, self._done = name, total, first, first
+        self.start = self._last_line = time.perf_counter()
+
+    def advance(self, done: int, batch: Any, module: Any, stage: str) -> None:
+        """Moves to a batch; those before it may have gone by unseen (loop.py).
+
+        Args:
+            done: Batches that are done.
+            batch: The last of them.
+            module: The module that counts what is right.
+            stage: Which of its metrics to show.
+        """
+        new, self._done, now = done - self._done, done, time.perf_counter()
+        due = now - self._last_line >= LINES if self._bar.disable else self._bar.update(new)
+        if not due or not isinstance(batch, (list, tuple)):
+            return
+        taken, seconds = done - self._first, now - self.start
+        figures = f"{_so_far(module, stage)}{taken * len(batch[0]) / seconds:,.0f} images/s"
+        if not self._bar.disable:
+            self._bar.set_postfix_str(figures, False)
+            return
+        self._last_line = now
+        of, left = "", ""
+        if self._total:
+            of = f"/{self._total:,}"
+            left = f"  {tqdm.format_interval(seconds / taken * (self._total - done))} left"
+        print(f"{self._name}  batch {done:,}{of}  {figures}{left}", flush=True)
+
+    def close(self) -> None:
+        """Takes the bar away."""
+        self._bar.close()
+
+
 class Progress(ProgressBar):
     """A bar for the batches, and a line for each epoch that stays.
 
-    The bar is redrawn by the clock, ten times a second at the most, and left out where the output is no
-    terminal; the lines are printed everywhere.
+    The bar is redrawn by the clock, ten times a second at the most. Where the output is no terminal, a line every half
+    minute takes its place; the lines of epochs are printed everywhere.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._enabled = True
-        self._bar: tqdm | None = None
-        self._start = self._seconds = 0.0
+        self._training: Count | None = None
+        self._evaluation: Count | None = None
+        self._seconds = 0.0
         self._epoch_line: str | None = None
 
     def disable(self) -> None:
@@ -32,49 +86,39 @@ class Progress(ProgressBar):
         """Turns bar and lines on."""
         self._enabled = True
 
-    def _open(self, description: str, batches: float) -> None:
-        if self._enabled:
-            total = int(batches) if batches != float("inf") else None
-            disable = False if IN_NOTEBOOK else None  # a notebook is no terminal, but shows bars; a pipe does not
-            self._bar = tqdm(total=total, desc=description, unit=" batches", leave=False, disable=disable)
-            self._start = time.perf_counter()
-
-    def _advance(self, batch: Any, batch_idx: int, training: Any = None) -> None:
-        """Moves the bar to a batch; those before it may have gone by unseen (loop.py)."""
-        if self._bar is None:
-            return
-        redrawn = self._bar.update(batch_idx + 1 - self._bar.n)  # true when it was time to
-        if redrawn and isinstance(batch, (list, tuple)):
-            images = self._bar.n * len(batch[0])
-            so_far = _so_far(training)
-            self._bar.set_postfix_str(f"{so_far}{images / (time.perf_counter() - self._start):,.0f} images/s", False)
-
     def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        for count in (self._evaluation, self._training):
+            if count is not None:
+                count.close()
+        self._evaluation = self._training = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts a bar where the training goes on in the middle of an epoch, whose start Lightning does not call."""
         if trainer.fit_loop.restarted_mid_epoch:
-            self.on_train_epoch_start(trainer, pl_module)
+            self._start_epoch(trainer, trainer.fit_loop.epoch_loop.batch_progress.current.ready)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints the epoch before, of which all metrics are known by now, and starts a bar."""
         self._print_epoch(trainer)
+        self._start_epoch(trainer)
+
+    def _start_epoch(self, trainer: Trainer, first: int = 0) -> None:
         of = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
         self._epoch_line = f"epoch {trainer.current_epoch + 1}{of}"
-        self._open(self._epoch_line, trainer.num_training_batches)
+        if self._enabled:
+            self._training = Count(self._epoch_line, trainer.num_training_batches, first)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Moves the bar, with what the epoch has come to so far."""
-        self._advance(batch, batch_idx, pl_module)
+        if self._training is not None:
+            self._training.advance(batch_idx + 1, batch, pl_module, "train")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Ends the bar."""
-        self._seconds = time.perf_counter() - self._start
+        if self._training is not None:
+            self._seconds = time.perf_counter() - self._training.start
         self._close()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -95,11 +139,21 @@ class Progress(ProgressBar):
         self._epoch_line = None
 
     def _start_evaluation(self, trainer: Trainer, verb: str, batches: list[int | float] | int | float) -> None:
-        if not trainer.sanity_checking and trainer.state.fn != "fit":
-            self._open(verb, sum(batches) if isinstance(batches, list) else batches)
+        if self._enabled and not trainer.sanity_checking:
+            delay = DELAY if trainer.state.fn == "fit" else 0.0
+            self._evaluation = Count(verb, sum(batches) if isinstance(batches, list) else batches, delay=delay)
+
+    def _advance_evaluation(self, module: Any, batch: Any, batch_idx: int, stage: str) -> None:
+        if self._evaluation is not None:
+            self._evaluation.advance(batch_idx + 1, batch, module, stage)
+
+    def _end_evaluation(self) -> None:
+        if self._evaluation is not None:
+            self._evaluation.close()
+            self._evaluation = None
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts a bar where validation is all there is to do."""
+        """Starts a bar."""
         self._start_evaluation(trainer, "validate", trainer.num_val_batches)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -114,47 +168,46 @@ class Progress(ProgressBar):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Moves the bar."""
-        if trainer.state.fn != "fit":
-            self._advance(batch, batch_idx)
+        self._advance_evaluation(pl_module, batch, batch_idx, "val")
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Moves the bar."""
-        self._advance(batch, batch_idx)
+        self._advance_evaluation(pl_module, batch, batch_idx, "test")
 
     def on_predict_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Moves the bar."""
-        self._advance(batch, batch_idx)
+        self._advance_evaluation(pl_module, batch, batch_idx, "predict")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Ends the bar."""
-        if trainer.state.fn != "fit":
-            self._close()
+        self._end_evaluation()
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Ends the bar."""
-        self._close()
+        self._end_evaluation()
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Ends the bar."""
-        self._close()
+        self._end_evaluation()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Ends the bar, so that the message starts on a line of its own."""
         self._close()
 
 
-def _so_far(module: Any) -> str:
-    """Returns accuracy and NLL of this device's training images that are counted by now.
+def _so_far(module: Any, stage: str) -> str:
+    """Returns accuracy and NLL of this device's images of a stage that are taken by now.
 
     From the counts alone: to compute a metric is something that all devices do together.
     """
     metrics = getattr(module, "metrics", {})
-    if "train_metrics" not in metrics:
+    if f"{stage}_metrics" not in metrics or not hasattr(module, "count_waiting"):
         return ""
-    accuracy, nll = metrics["train_metrics"]["acc"], metrics["train_metrics"]["nll"]
+    module.count_waiting(stage)
+    accuracy, nll = metrics[f"{stage}_metrics"]["acc"], metrics[f"{stage}_metrics"]["nll"]
     images = int(nll.images)
     return f"acc {int(accuracy.tp.sum()) / images:.1%} nll {float(nll.total) / images:.3f} " if images else ""

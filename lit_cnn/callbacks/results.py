@@ -194,7 +194,8 @@ class Results(Callback):
             lines.append("hardest to tell: " + ", ".join(f"{name} {per_class[name]:.1%}" for name in hardest))
         if "fit_seconds" in v:
             best = f"; the best by {v['monitor']} is {v['epoch']}" if "monitor" in v else ""
-            lines.append(f"time   {v['fit_seconds']:.1f} s for {v['epochs']} epochs{best}")
+            epochs = "1 epoch" if v["epochs"] == 1 else f"{v['epochs']} epochs"
+            lines.append(f"time   {v['fit_seconds']:.1f} s for {epochs}{best}")
         lines.append(f"run    {self.folder}")
         return "\n".join(lines)
 

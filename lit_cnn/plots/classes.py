@@ -12,6 +12,7 @@ from lit_cnn.plots.grids import shortened
 # More classes than these have no room for a number in each cell, and for a name at each row.
 NUMBERED, NAMED = 20, 40
 CONFUSIONS = 12  # pairs that are listed where the cells cannot be read
+LETTER = 0.075  # inches of a class name's letter, on average of wide ones
 
 
 def confusion_matrix(
@@ -29,13 +30,20 @@ def confusion_matrix(
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(max(4.0, 0.55 * k + 1.5), 9.0)
     listed = k > NUMBERED
-    figure = Figure(figsize=(side + (3.5 if listed else 0.8), side), layout="constrained")
-    axis, *beside = figure.subplots(1, 2, width_ratios=[side, 3]) if listed else [figure.subplots()]
+    names = [shortened(name) for name in class_names]
+    if listed:
+        figure = Figure(figsize=(side + 3.5, side), layout="constrained")
+        axis, *beside = figure.subplots(1, 2, width_ratios=[side, 3])
+    else:  # by hand, since "constrained" takes matplotlib longer than to draw the numbers
+        room = 0.5 + LETTER * max(map(len, names))
+        width, height = side - 1.0 + room + 1.0, side - 1.0 + room
+        figure, beside = Figure(figsize=(width, height)), []
+        axis = figure.subplots()
+        figure.subplots_adjust(left=room / width, right=1 - 0.1 / width, bottom=room / height, top=1 - 0.4 / height)
     picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     axis.set(xlabel="predicted class", ylabel="true class")
     if k <= NAMED:
-        names = [shortened(name) for name in class_names]
-        axis.set_xticks(range(k), names, rotation=90, fontsize=8)
+        axis.set_xticks(range(k), names, rotation=90 if max(map(len, names)) > 2 else 0, fontsize=8)
         axis.set_yticks(range(k), names, fontsize=8)
     else:
         axis.set(xlabel="predicted class, by its number", ylabel="true class, by its number")
@@ -79,19 +87,24 @@ def class_accuracy(
     if len(order) > NAMED:
         title += f"\nthe {NAMED // 2} hardest and the {NAMED // 2} easiest of {len(order)}"
         order = order[: NAMED // 2] + order[-(NAMED // 2) :]
-    figure = Figure(figsize=(6, 0.24 * len(order) + 1.2), layout="constrained")
+    names = [shortened(class_names[c], 24) for c in order]
+    height = 0.24 * len(order) + 1.3 + 0.2 * title.count("\n")
+    room = 0.5 + LETTER * max(map(len, names), default=0)
+    figure = Figure(figsize=(5.5 + room, height))
     axis = figure.subplots()
+    top = 1 - (0.4 + 0.2 * title.count("\n")) / height
+    figure.subplots_adjust(left=room / (5.5 + room), right=0.97, bottom=0.85 / height, top=top)
     places = range(len(order))
     axis.barh(places, shares[order], color="#4c78a8")
-    axis.set_yticks(places, [shortened(class_names[c], 24) for c in order], fontsize=8)
+    axis.set_yticks(places, names, fontsize=8)
     for place, c in zip(places, order, strict=True):
         axis.text(
             0.01, place, f"{shares[c]:.1%}", va="center", fontsize=8, color="white" if shares[c] > 0.15 else "black"
         )
-    axis.invert_yaxis()
+    axis.set_ylim(len(order) - 0.4, -0.6)
     mean = np.trace(counts) / max(counts.sum(), 1)
     axis.axvline(mean, color="black", linestyle="--", linewidth=1, label=f"all images {mean:.1%}")
-    axis.set(xlim=(0, 1), xlabel="share of the class's images that are right", title=title)
+    axis.set(xlim=(0, 1), xlabel="share of the class's images that are right", ylabel="true class", title=title)
     axis.title.set_fontsize(11)
-    figure.legend(loc="outside lower right", fontsize=8)
+    figure.legend(loc="lower right", fontsize=8)
     return figure

@@ -61,6 +61,7 @@ def feature_maps(
         title: What to write above all.
         columns: Maps of a layer.
     """
+    columns = min(columns, max(map(len, maps.values())))
     grid = Grid(len(maps), columns + 2, 1.0, title, inches=0.95)
     grid.show(image, (0, 0), "input")
     for row, (name, found) in enumerate(maps.items()):

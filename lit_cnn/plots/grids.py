@@ -90,10 +90,11 @@ def sample_grid(
     """
     title += f"\nbelow each: as the network sees it ({seen_as})"
     grid = _grid_for(images, title, columns, height=2)
+    nearer = 0.8 * grid.text / (grid.aspect + grid.text)  # there is no text above
     for i in range(len(images)):
         row, column = divmod(i, grid.columns)
         grid.show(images[i], (2 * row, column), shortened(titles[i]))
-        grid.show(seen[i], (2 * row + 1, column))
+        grid.show(seen[i], (2 * row + 1 - nearer, column))
     return grid.figure
 
 
