@@ -135,6 +135,7 @@ def take_over_preprocessing(path: str | Path, checkpoint: dict[str, Any], data: 
     for what, theirs, ours in (
         ("classes", list(settings["class_names"]), list(data.class_names)),
         ("permute_seed (None without permutation), permute_kind and permute_block", permutation, data.permutation),
+        ("views", preprocess.get("views", []), data.view_settings),
     ):
         if theirs != ours:
             raise CheckpointError(

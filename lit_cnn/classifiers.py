@@ -138,11 +138,11 @@ class LitClassifier(LightningModule):
                 to the network's size and channels; or a uint8 tensor `[b, c, h, w]` of the right shape.
 
         Raises:
-            ValueError: If the module was not made by `lit_cnn.load`, or the images have another type or shape.
+            ValueError: If the module is not from `load`, or the images are not as they have to be for it.
         """
         channels, *image_size = self.input_shape
         batch = as_batch(images, channels, (image_size[0], image_size[1])).to(self.device)
-        return self.evaluate(self.preprocess(batch)).softmax(dim=1)  # type: ignore[misc]
+        return self.evaluate(self.preprocess.prepared(batch)).softmax(dim=1)  # type: ignore[union-attr]
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

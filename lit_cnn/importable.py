@@ -9,7 +9,7 @@ from lit_cnn.classifiers import LitClassifier
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import ConfigError
 from lit_cnn.registry import subclasses_of
-from lit_cnn.transforms import Augmentation
+from lit_cnn.transforms import Augmentation, View
 
 ALLOW = "LIT_CNN_ALLOW"
 
@@ -69,6 +69,6 @@ def refusal(name: str, place: str) -> str:
 
 def _known_classes() -> list[str]:
     """Returns the paths of classes that a program of the user's has imported, and that so need no import."""
-    bases: list[type] = [LitClassifier, ImageDataModule, Augmentation]
+    bases: list[type] = [LitClassifier, ImageDataModule, Augmentation, View]
     paths = [f"{c.__module__}.{c.__qualname__}" for base in bases for c in subclasses_of(base)]
     return [path for path in paths if all(part.isidentifier() for part in path.split("."))]

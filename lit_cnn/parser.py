@@ -21,7 +21,7 @@ from lit_cnn.importable import refusal
 from lit_cnn.models import ARCHITECTURES
 from lit_cnn.registry import subclasses_of
 from lit_cnn.shipped import shipped_configs
-from lit_cnn.transforms import Augmentation
+from lit_cnn.transforms import Augmentation, View
 
 # What the data decides about the model.
 LINKED = ("num_classes", "in_channels", "image_size")
@@ -274,7 +274,12 @@ def _short(value: Any, limit: int = 80) -> str:
 
 
 def _classes_of(branch: str) -> list[str]:
-    bases: dict[str, type] = {"model": LitClassifier, "data": ImageDataModule, "data.augment": Augmentation}
+    bases: dict[str, type] = {
+        "model": LitClassifier,
+        "data": ImageDataModule,
+        "data.augment": Augmentation,
+        "data.views": View,
+    }
     return [c.__name__ for c in subclasses_of(bases[branch])] if branch in bases else []
 
 
@@ -285,6 +290,7 @@ def _known_keys(branch: str) -> list[str]:
         "model": [LitClassifier, *subclasses_of(LitClassifier)],
         "data": [ImageDataModule, *subclasses_of(ImageDataModule)],
         "data.augment": subclasses_of(Augmentation),
+        "data.views": subclasses_of(View),
     }
     if not branch:
         return SECTIONS

@@ -77,6 +77,7 @@ MAY_IMPORT = {
         "models",
         "plots",
         "registry",
+        "transforms",
     },
     "commands": {
         "checkpoints",

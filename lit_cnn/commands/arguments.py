@@ -2,9 +2,12 @@
 
 import argparse
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from lit_cnn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lit_cnn.classifiers import LitClassifier
 
 RUN = "a run's folder, the folder above it if there is but one run in it, or a checkpoint"
 IMAGES = "image files, folders (taken with all folders below them), or patterns such as 'scans/*.png'"
@@ -26,6 +29,20 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raises ConfigError."""
         raise ConfigError(f"{self.verb}: {message}. See python -m lit_cnn {self.verb} --help.")
+
+
+def for_other_images(module: "LitClassifier") -> "LitClassifier":
+    """Returns a network that can be used on other images than its dataset's.
+
+    Raises:
+        ConfigError: If it was trained on images that were seen as no others can be.
+    """
+    assert module.preprocess is not None
+    try:
+        module.preprocess.check_others()
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return module
 
 
 def positive(text: str) -> int:

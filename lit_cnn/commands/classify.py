@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from lit_cnn.commands.arguments import IMAGES, RUN, Parser, positive, true_class
+from lit_cnn.commands.arguments import IMAGES, RUN, Parser, for_other_images, positive, true_class
 from lit_cnn.errors import DataError
 
 EPILOG = """Images are prepared as those of the training were, by what the checkpoint remembers: turned upright as EXIF
@@ -61,7 +61,7 @@ def classify(run: str, paths: list[str], top_k: int, batch_size: int, form: str)
     from lit_cnn.checkpoints import load
     from lit_cnn.data.stream import stream
 
-    module = load(run).to("cuda" if torch.cuda.is_available() else "cpu")
+    module = for_other_images(load(run)).to("cuda" if torch.cuda.is_available() else "cpu")
     names, shape = module.class_names, module.input_shape
     known = right = broken = 0
     converted: list[str] = []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lit_cnn.commands.arguments import IMAGES, RUN, Parser, positive, true_class
+from lit_cnn.commands.arguments import IMAGES, RUN, Parser, for_other_images, positive, true_class
 from lit_cnn.errors import DataError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> None:
     from lit_cnn.data.stream import stream
 
     paths = find_images(given.images)
-    module = load(given.run)
+    module = for_other_images(load(given.run))
     channels, height, width = module.input_shape
     side = min(given.occlude or max(min(height, width) // 5, 1), height, width)
     targets = targets_of(paths, given.output)
@@ -102,7 +102,7 @@ def explain(module: "LitClassifier", images: "Tensor", paths: list[str], side: i
     preprocess = module.preprocess
     assert preprocess is not None
     probabilities, classes = module.predict(images).clone().max(1)
-    inputs = preprocess(images)
+    inputs = preprocess.prepared(images)
     seen = preprocess.to_picture(inputs)
     cams = grad_cam(module, inputs, classes)
     falls = occlusion(module, inputs, classes, side, stride=max(side // 3, 1))

@@ -73,6 +73,12 @@ def export(run: str, form: str, output: Path | None, preprocessing: bool) -> tup
     exporting.check_packages(form)
     kind = exporting.FORMATS[form]
     module = load(run)
+    if preprocessing and module.preprocess is not None and module.preprocess.views:
+        names = ", ".join(type(view).__name__ for view in module.preprocess.views)
+        raise ConfigError(
+            f"{run} was trained on images seen through {names}, which files cannot hold.\n"
+            "Leave --preprocessing out, and prepare images by lit_cnn.load(...).preprocess.prepared."
+        )
     output = output or Path(type(module).__name__.lower() + kind.suffix)
     if output.suffix != kind.suffix:
         raise ConfigError(f"--output {output}: the file of --format {form} ends in {kind.suffix}.")

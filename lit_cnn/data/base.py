@@ -17,6 +17,7 @@ from lit_cnn.transforms import Augmentation, Mixing, Preprocess
 from lit_cnn.transforms.chain import augment as augment_batch
 from lit_cnn.transforms.draws import Draws
 from lit_cnn.transforms.permutation import PermutationKind
+from lit_cnn.transforms.views import View, seen, settings_of
 
 
 class ImageDataModule(LightningDataModule):
@@ -34,6 +35,8 @@ class ImageDataModule(LightningDataModule):
             rows; or columns.
         permute_block: Height and width of such a block, in pixels: a dial from no locality, at 1, to all of it, at
             the image's size.
+        views: Fixed changes of all images when they are read, before everything else: LowPass, HighPass,
+            PhaseScramble, ShuffleChannels, ShufflePixels, Translate (docs/locality.md).
         augment: Random changes of the training images, such as RandomCrop and RandomFlip. Whatever their order here,
             geometry comes first, then policies, colours, erasing and mixing (docs/augmentations.md has them all).
         seed: Seed of the order of the images and of the augmentations; by default the run's seed, as set by
@@ -77,6 +80,7 @@ class ImageDataModule(LightningDataModule):
         permute_seed: int = 0,
         permute_kind: PermutationKind = "pixels",
         permute_block: int = 1,
+        views: list[View] | None = None,
         augment: list[Augmentation] | None = None,
         seed: int | None = None,
         resident: bool = False,
@@ -95,6 +99,7 @@ class ImageDataModule(LightningDataModule):
         self.permute_seed = permute_seed
         self.permute_kind = permute_kind
         self.permute_block = permute_block
+        self.views = views or []
         self.augment = sorted(augment or [], key=lambda a: a.stage)
         self.seed = seed
         self.resident = resident
@@ -107,9 +112,10 @@ class ImageDataModule(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Reads the images that the stage needs, and checks that the settings fit them."""
-        for augmentation in self.augment:
+        changes: list[View | Augmentation] = [*self.views, *self.augment]
+        for change in changes:
             try:
-                augmentation.check(self.image_size, self.in_channels)
+                change.check(self.image_size, self.in_channels)
             except ValueError as error:
                 raise ConfigError(str(error)) from error
         if stage in ("fit", "validate"):
@@ -124,7 +130,7 @@ class ImageDataModule(LightningDataModule):
         if self.preprocess is None:
             mean, std = self.statistics()
             try:
-                self.preprocess = Preprocess(mean, std, self.image_size, *self.permutation)
+                self.preprocess = Preprocess(mean, std, self.image_size, *self.permutation, self.view_settings)
             except ValueError as error:
                 raise ConfigError(str(error)) from error
 
@@ -132,6 +138,11 @@ class ImageDataModule(LightningDataModule):
     def permutation(self) -> tuple[int | None, PermutationKind, int]:
         """Seed, kind and block of the permutation of pixels; the seed is None without one."""
         return self.permute_seed if self.permute else None, self.permute_kind, self.permute_block
+
+    @property
+    def view_settings(self) -> list[dict[str, Any]]:
+        """What the images are read through, as a checkpoint keeps it."""
+        return [settings_of(view) for view in self.views]
 
     def statistics(self) -> tuple[list[float], list[float]]:
         """Returns mean and standard deviation of each channel, on a scale from 0 to 1."""
@@ -161,7 +172,7 @@ class ImageDataModule(LightningDataModule):
                 f"{self.dataset_name} has the label {int(outside[0])} among its {split} images, "
                 f"but with {self.num_classes} classes labels go from 0 to {self.num_classes - 1}."
             )
-        return arrays
+        return Arrays(seen(arrays.images, self.views, split), labels) if self.views else arrays
 
     @property
     def dataset_name(self) -> str:

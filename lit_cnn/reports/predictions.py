@@ -21,6 +21,7 @@ from lit_cnn.errors import ConfigError
 from lit_cnn.models.arithmetic import multiply_adds
 from lit_cnn.registry import subclasses_of
 from lit_cnn.reports.records import Run
+from lit_cnn.transforms.views import View, view_of
 
 
 @dataclass
@@ -98,9 +99,18 @@ def data_of(run: Run, data_dir: Path | None = None) -> ImageDataModule:
     if cls is None:
         raise ConfigError(f"{run.folder} was trained on {path or 'unknown data'}, which is not known here.")
     given = dict(settings.get("init_args") or {}) | {"augment": None}
+    given["views"] = [_view(view) for view in given.get("views") or []]
     if data_dir is not None and "data_dir" in given:
         given["data_dir"] = str(data_dir)
     return cls(**given)
+
+
+def _view(settings: dict[str, Any]) -> View:
+    name = settings["class_path"].rpartition(".")[2]
+    try:
+        return view_of({"view": name, **(settings.get("init_args") or {})})
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def cost_of(net: nn.Module, shape: tuple[int, int, int]) -> int | None:

@@ -3,12 +3,14 @@
 from lit_cnn.transforms.augment import Augmentation, Stage
 from lit_cnn.transforms.colour import ColorJitter, PCANoise, RandomGrayscale
 from lit_cnn.transforms.erasing import Cutout, RandomErasing
+from lit_cnn.transforms.frequencies import HighPass, LowPass, PhaseScramble
 from lit_cnn.transforms.geometry import RandomAffine, RandomRotation
 from lit_cnn.transforms.mixing import CutMix, Mixing, Mixup
 from lit_cnn.transforms.permutation import PixelPermutation
 from lit_cnn.transforms.placement import AlternatingFlip, RandomCrop, RandomFlip, RandomShift
 from lit_cnn.transforms.policies import RandAugment, TrivialAugment
 from lit_cnn.transforms.preprocess import Preprocess
+from lit_cnn.transforms.views import ShuffleChannels, ShufflePixels, Translate, View
 
 __all__ = [
     "AlternatingFlip",
@@ -16,9 +18,12 @@ __all__ = [
     "ColorJitter",
     "CutMix",
     "Cutout",
+    "HighPass",
+    "LowPass",
     "Mixing",
     "Mixup",
     "PCANoise",
+    "PhaseScramble",
     "PixelPermutation",
     "Preprocess",
     "RandAugment",
@@ -29,6 +34,10 @@ __all__ = [
     "RandomGrayscale",
     "RandomRotation",
     "RandomShift",
+    "ShuffleChannels",
+    "ShufflePixels",
     "Stage",
+    "Translate",
     "TrivialAugment",
+    "View",
 ]

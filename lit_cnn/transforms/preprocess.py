@@ -8,6 +8,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from lit_cnn.transforms.permutation import PermutationKind, PixelPermutation
+from lit_cnn.transforms.views import seen, view_of
 
 
 class Preprocess(nn.Module):
@@ -20,6 +21,11 @@ class Preprocess(nn.Module):
         permute_seed: Seed of the pixel permutation; None leaves the pixels where they are.
         permute_kind: What it moves, as PixelPermutation has it.
         permute_block: Size of its blocks, in pixels.
+        views: The views that the dataset's images were read through, as `views.settings_of` has them. They are
+            past when a batch comes; `prepared` applies them to other images.
+
+    Raises:
+        ValueError: If the permutation does not fit, or a view is not known.
     """
 
     scale: Tensor
@@ -33,6 +39,7 @@ class Preprocess(nn.Module):
         permute_seed: int | None = None,
         permute_kind: PermutationKind = "pixels",
         permute_block: int = 1,
+        views: Sequence[dict[str, Any]] = (),
     ):
         super().__init__()
         height, width = image_size
@@ -43,7 +50,9 @@ class Preprocess(nn.Module):
             "permute_seed": permute_seed,
             "permute_kind": permute_kind,
             "permute_block": permute_block,
+            "views": list(views),
         }
+        self.views = [view_of(settings) for settings in views]
         std_255 = torch.tensor(std, dtype=torch.float64) * 255
         mean_255 = torch.tensor(mean, dtype=torch.float64) * 255
         # One number for each byte of an image, for a multiply-add over whole images: inner loops of 3 channels are
@@ -63,6 +72,28 @@ class Preprocess(nn.Module):
     def forward(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Returns what the network sees, in channels_last memory; the images' device decides where it is computed."""
         return self.permuted(self.normalised(images))
+
+    def prepared(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Returns what the network sees of images that are not the dataset's own: through its views, then as ever.
+
+        Raises:
+            ValueError: As `check_others` does.
+        """
+        self.check_others()
+        return self(seen(images, [view for view in self.views if "train" in view.splits], "train"))
+
+    def check_others(self) -> None:
+        """Makes sure that images can be prepared that are not the dataset's own.
+
+        Raises:
+            ValueError: If the training images were seen through a view that draws for each by its number.
+        """
+        drawn = [type(view).__name__ for view in self.views if view.numbered and "train" in view.splits]
+        if drawn:
+            raise ValueError(
+                f"The network was trained on images seen through {drawn[0]}, which draws for each by its number in the "
+                "dataset.\nOther images have none: `test` and `report` go over the dataset's own."
+            )
 
     def normalised(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """The first step alone, with every pixel in its place."""

@@ -1,0 +1,119 @@
+"""Views of a dataset that keep a part of its frequencies, or their strength alone."""
+
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor
+
+from lit_cnn.transforms.views import View, numbered_bits
+
+
+class LowPass(View):
+    """Keeps the frequencies up to a radius: what is left is blurred, as shapes are without their edges.
+
+    Yin et al. 2019, "A Fourier perspective on model robustness in computer vision",
+    https://arxiv.org/abs/1906.08988.
+
+    Args:
+        cutoff: The radius, in cycles per image, in the Fourier transform of each channel.
+
+    Example:
+        >>> from lit_cnn import SyntheticDataModule
+        >>> data = SyntheticDataModule(image_size=16, views=[LowPass(cutoff=3)])  # or --data.views '[LowPass: ...]'
+        >>> data.setup("fit")
+        >>> data.arrays("train").images.shape[2:]
+        torch.Size([16, 16])
+    """
+
+    def __init__(self, cutoff: float):
+        if not cutoff > 0:
+            raise ValueError(f"`cutoff` is a number of cycles per image above 0, but got {cutoff}.")
+        self.cutoff = cutoff
+
+    def check(self, image_size: tuple[int, int], in_channels: int) -> None:
+        """Raises ValueError where the cutoff lies beyond all frequencies of the images."""
+        highest = float(_radii(*image_size).max())
+        if self.cutoff > highest:
+            raise ValueError(
+                f"`cutoff` is {self.cutoff} cycles per image, but images of {image_size[0]} x {image_size[1]} pixels "
+                f"have none above {highest:.1f}. Take a smaller one."
+            )
+
+    def __call__(
+        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> UInt8[Tensor, "b c h w"]:
+        """Returns the images with these frequencies alone."""
+        return _to_bytes(self._low(images))
+
+    def _low(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        kept = _radii(*images.shape[2:]).to(images.device) <= self.cutoff
+        return _filtered(images, kept)
+
+
+class HighPass(LowPass):
+    """Keeps the frequencies above a radius, on a middle grey: edges and texture without brightness and large shapes.
+
+    Yin et al. 2019, https://arxiv.org/abs/1906.08988.
+
+    Args:
+        cutoff: The radius, in cycles per image, in the Fourier transform of each channel.
+
+    Example:
+        >>> grey = torch.full((1, 1, 8, 8), 90, dtype=torch.uint8)
+        >>> HighPass(cutoff=0.5)(grey, torch.tensor([0]), "train").unique()  # nothing is left of one brightness
+        tensor([128], dtype=torch.uint8)
+    """
+
+    def __call__(
+        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> UInt8[Tensor, "b c h w"]:
+        """Returns the images without these frequencies."""
+        return _to_bytes(images.float() - self._low(images) + 127.5)
+
+
+class PhaseScramble(View):
+    """Keeps how strong each frequency of an image is, and draws its phase anew: statistics without shapes.
+
+    Oppenheim & Lim 1981, "The importance of phase in signals", https://doi.org/10.1109/PROC.1981.12022. The phases
+    of an image are moved by the same in all channels, so that its colours stay together; the mean brightness stays.
+    Rounding, and clipping to black and white, change the amplitudes a little.
+
+    Args:
+        seed: Seed of the phases, apart from the run's.
+
+    Example:
+        >>> images = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
+        >>> images[0, 0, 3, 4] = 255
+        >>> bool((PhaseScramble()(images, torch.tensor([0]), "train") > 0).sum() > 1)  # the dot is everywhere
+        True
+    """
+
+    numbered = True
+
+    def __init__(self, seed: int = 0):
+        self.seed = seed
+
+    def __call__(
+        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> UInt8[Tensor, "b c h w"]:
+        """Returns images of the same amplitudes."""
+        height, width = images.shape[2:]
+        bits = numbered_bits(self.seed, "phases", split, indices, height * width)
+        noise = (bits >> 40).float().view(-1, 1, height, width)  # signed, and so around 0
+        moved = torch.fft.rfft2(noise)  # of real noise, so that the phases fit a real image
+        moved = torch.polar(torch.ones_like(moved.real), moved.angle())
+        moved[..., 0, 0] = 1  # the mean
+        return _to_bytes(torch.fft.irfft2(torch.fft.rfft2(images.float()) * moved, s=(height, width)))
+
+
+def _radii(height: int, width: int) -> Float[Tensor, "h w2"]:
+    """Returns how far each frequency of `rfft2` is from 0, in cycles per image."""
+    down, right = (torch.fft.fftfreq(height) * height).round(), (torch.fft.rfftfreq(width) * width).round()
+    return torch.hypot(down[:, None], right[None, :])
+
+
+def _filtered(images: UInt8[Tensor, "b c h w"], kept: Tensor) -> Float[Tensor, "b c h w"]:
+    return torch.fft.irfft2(torch.fft.rfft2(images.float()) * kept, s=images.shape[2:])
+
+
+def _to_bytes(images: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b c h w"]:
+    return images.round().clamp(0, 255).to(torch.uint8)

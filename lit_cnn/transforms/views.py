@@ -1,0 +1,201 @@
+"""Other views of a dataset, to ask what a network goes by: frequencies, amplitudes, colours, the place of the object.
+
+A view changes all images of a dataset once, when they are read, before any augmentation; what it draws is a function of
+its own seed, the split and the image's number. The fixed permutations of pixels are `PixelPermutation`'s.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+from lit_cnn.transforms.draws import Draws, key_of, permutation, random_bits
+
+AT_ONCE = 1024  # images
+
+
+class View(ABC):
+    """A fixed change of a dataset's images: `uint8 [n, c, h, w]` in, the same out."""
+
+    splits: tuple[str, ...] = ("train", "test")
+    numbered = False  # whether it draws for each image, by its number in the dataset
+
+    def check(self, image_size: tuple[int, int], in_channels: int) -> None:  # noqa: B027
+        """Raises ValueError where images of this size and number of channels have no such view."""
+
+    @abstractmethod
+    def __call__(
+        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> UInt8[Tensor, "b c h w"]:
+        """Returns the images as they are to be seen.
+
+        Args:
+            images: Some of the dataset's images.
+            indices: Their numbers in it.
+            split: The part of it that they are of, "train" or "test".
+        """
+
+
+class ShuffleChannels(View):
+    """Gives all images their colour channels in another order, the same for all; it takes no locality away.
+
+    Args:
+        seed: Seed of the order, apart from the run's.
+
+    Example:
+        >>> red = torch.tensor([255, 0, 0], dtype=torch.uint8).view(1, 3, 1, 1)
+        >>> int(ShuffleChannels()(red, torch.tensor([0]), "train")[0, 0, 0, 0])
+        0
+    """
+
+    def __init__(self, seed: int = 0):
+        self.seed = seed
+
+    def check(self, image_size: tuple[int, int], in_channels: int) -> None:
+        """Raises ValueError for greyscale images."""
+        if in_channels < 2:
+            raise ValueError("ShuffleChannels needs images with several channels, but these have one. Leave it out.")
+
+    def __call__(
+        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> UInt8[Tensor, "b c h w"]:
+        """Returns the images with their channels in that order."""
+        return images.index_select(1, self.order(images.shape[1]).to(images.device))
+
+    def order(self, channels: int) -> Int64[Tensor, "c"]:
+        """Returns which channel comes to each place; never all to their own."""
+        drawn = permutation(channels, self.seed, "channels")
+        return drawn if (drawn != torch.arange(channels)).any() else drawn.roll(1)
+
+
+class ShufflePixels(View):
+    """Moves the pixels of each image by a permutation of its own: nothing is left but how many there are of each.
+
+    The negative control of `permute`, which moves those of all images alike.
+
+    Args:
+        seed: Seed of the permutations, apart from the run's.
+
+    Example:
+        >>> images, indices = torch.arange(16, dtype=torch.uint8).view(1, 1, 4, 4), torch.tensor([7])
+        >>> view = ShufflePixels()
+        >>> bool((view.inverse(view(images, indices, "train"), indices, "train") == images).all())
+        True
+    """
+
+    numbered = True
+
+    def __init__(self, seed: int = 0):
+        self.seed = seed
+
+    def __call__(
+        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> UInt8[Tensor, "b c h w"]:
+        """Returns the images, each with its pixels in an order of its own."""
+        return self._gather(images, self._orders(images, indices, split))
+
+    def inverse(
+        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> UInt8[Tensor, "b c h w"]:
+        """Undoes it."""
+        return self._gather(images, self._orders(images, indices, split).argsort(dim=1))
+
+    def _orders(self, images: Tensor, indices: Tensor, split: str) -> Int64[Tensor, "b p"]:
+        return numbered_bits(self.seed, "pixels", split, indices, images.shape[2:].numel()).argsort(dim=1, stable=True)
+
+    @staticmethod
+    def _gather(images: Tensor, orders: Tensor) -> Tensor:
+        flat = images.flatten(2)
+        return flat.gather(2, orders[:, None].expand_as(flat)).view_as(images)
+
+
+class Translate(View):
+    """Shifts each test image by up to some pixels in each direction, with black where nothing is; no training image.
+
+    How much of its accuracy a network owes to where things stand.
+
+    Args:
+        pixels: The farthest shift, in pixels.
+        seed: Seed of the shifts, apart from the run's.
+
+    Example:
+        >>> images = torch.ones(2, 1, 8, 8, dtype=torch.uint8)
+        >>> bool((Translate(pixels=3)(images, torch.arange(2), "test") == 0).any())
+        True
+    """
+
+    splits = ("test",)
+    numbered = True
+
+    def __init__(self, pixels: int = 4, seed: int = 0):
+        if pixels < 1:
+            raise ValueError(f"`pixels` is a number from 1 up, but got {pixels}.")
+        self.pixels = pixels
+        self.seed = seed
+
+    def check(self, image_size: tuple[int, int], in_channels: int) -> None:
+        """Raises ValueError where nothing would be left of an image."""
+        if self.pixels >= min(image_size):
+            raise ValueError(
+                f"`pixels` is {self.pixels}, but the images have {image_size[0]} x {image_size[1]} pixels. "
+                "Take fewer than that."
+            )
+
+    def __call__(
+        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> UInt8[Tensor, "b c h w"]:
+        """Returns the images in their places."""
+        down, right = Draws(self.seed, 0, indices, f"Translate {split}").integer_pair("shift", self.pixels, self.pixels)
+        height, width = images.shape[2:]
+        padded = torch.nn.functional.pad(images, (self.pixels,) * 4)
+        rows = torch.arange(height, device=images.device)[None, :] + (self.pixels - down)[:, None]
+        columns = torch.arange(width, device=images.device)[None, :] + (self.pixels - right)[:, None]
+        images = padded.gather(2, rows[:, None, :, None].expand(-1, images.shape[1], -1, padded.shape[3]))
+        return images.gather(3, columns[:, None, None, :].expand(-1, images.shape[1], height, -1))
+
+
+def seen(images: UInt8[Tensor, "n c h w"], views: Sequence[View], split: str) -> UInt8[Tensor, "n c h w"]:
+    """Returns all images of a split as some views show them, one view after the other."""
+    views = [view for view in views if split in view.splits]
+    if not views:
+        return images
+    result = torch.empty_like(images)
+    for indices in torch.arange(len(images), device=images.device).split(AT_ONCE):
+        part = images[indices[0] : indices[-1] + 1]
+        for view in views:
+            part = view(part, indices, split)
+        result[indices[0] : indices[-1] + 1] = part
+    return result
+
+
+def settings_of(view: View) -> dict[str, Any]:
+    """Returns what a checkpoint keeps of a view: the name of its class, and its arguments."""
+    return {"view": type(view).__name__, **vars(view)}
+
+
+def view_of(settings: dict[str, Any]) -> View:
+    """Undoes `settings_of`.
+
+    Raises:
+        ValueError: If its class is not known here.
+    """
+    given = dict(settings)
+    name = given.pop("view")
+    found = [c for c in _subclasses(View) if c.__name__ == name]
+    if not found:
+        raise ValueError(f"The images were seen through {name}, which is not known here. Import its module first.")
+    return found[0](**given)
+
+
+def _subclasses(cls: type) -> list[type]:
+    children: list[type] = cls.__subclasses__()
+    return [c for child in children for c in (child, *_subclasses(child))]
+
+
+def numbered_bits(seed: int, what: str, split: str, indices: Int64[Tensor, "b"], n: int) -> Int64[Tensor, "b n"]:
+    """Returns n random numbers of 64 bits for each image."""
+    counters = indices[:, None] * n + torch.arange(n, device=indices.device)
+    return random_bits(key_of(seed, what, split), counters)

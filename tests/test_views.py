@@ -1,0 +1,192 @@
+"""Views of a dataset, against plain loops and NumPy, through `fit`, checkpoints and the verbs that use them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import lit_cnn as package
+from lit_cnn import (
+    HighPass,
+    LowPass,
+    PhaseScramble,
+    ShuffleChannels,
+    ShufflePixels,
+    SyntheticDataModule,
+    Translate,
+)
+from lit_cnn.transforms.views import seen, settings_of, view_of
+
+FIT = (
+    "fit", "--model", "LitMLP", "--data", "SyntheticDataModule", "--data.image_size", "12", "--data.num_classes", "3",
+    "--data.train_images", "200", "--data.test_images", "60", "--data.batch_size", "32", "--trainer.max_epochs", "1",
+    "--trainer.accelerator", "cpu", "--pictures.enabled", "false",
+)  # fmt: skip
+N = torch.arange(9)
+
+
+@pytest.fixture
+def images():
+    rng = np.random.default_rng(0)
+    return torch.from_numpy(rng.integers(0, 256, (9, 3, 10, 13), np.uint8))
+
+
+def low(plane, cutoff):
+    """One channel without its high frequencies, by the whole Fourier transform in loops."""
+    spectrum = np.fft.fft2(plane.astype(float))
+    height, width = plane.shape
+    for u in range(height):
+        for v in range(width):
+            down, right = min(u, height - u), min(v, width - v)
+            if (down**2 + right**2) ** 0.5 > cutoff:
+                spectrum[u, v] = 0
+    return np.fft.ifft2(spectrum).real
+
+
+@pytest.mark.parametrize("cutoff", [0.5, 2.0, 3.7, 6])
+def test_low_and_high_pass_are_those_of_the_whole_transform(images, cutoff):
+    below, above = LowPass(cutoff)(images, N, "train"), HighPass(cutoff)(images, N, "train")
+    for i in range(9):
+        for c in range(3):
+            plane = images[i, c].numpy()
+            wanted = low(plane, cutoff)
+            assert np.abs(below[i, c].numpy() - np.clip(wanted, 0, 255)).max() <= 0.51
+            assert np.abs(above[i, c].numpy() - np.clip(plane - wanted + 127.5, 0, 255)).max() <= 0.51
+
+
+def test_phase_scramble_keeps_amplitudes_and_mean_and_moves_all_channels_alike():
+    smooth = torch.from_numpy(np.random.default_rng(1).normal(128, 12, (4, 3, 16, 16)).clip(0, 255).astype(np.uint8))
+    smooth[:, 1] = smooth[:, 0]
+    found = PhaseScramble(3)(smooth, torch.arange(4), "train")
+    before, after = (np.abs(np.fft.fft2(x.numpy().astype(float))) for x in (smooth, found))
+    assert np.abs(before - after).max() < 12  # of rounding: 256 pixels, each by up to a half
+    assert np.abs(before[..., 0, 0] - after[..., 0, 0]).max() < 12
+    assert (found[:, 0] == found[:, 1]).all()
+    assert (found != smooth).float().mean() > 0.9
+    assert np.corrcoef(found[0, 0].flatten(), smooth[0, 0].flatten())[0, 1] < 0.5
+
+
+def test_each_image_has_a_permutation_of_its_own_the_same_for_its_channels(images):
+    numbered = torch.arange(130, dtype=torch.uint8).view(1, 1, 10, 13).expand(9, 3, -1, -1)
+    found = ShufflePixels(1)(numbered, N, "train")
+    assert (found.flatten(2).sort().values == numbered.flatten(2)).all()
+    assert (found[:, :1] == found).all()
+    assert len({tuple(f.flatten().tolist()) for f in found[:, 0]}) == 9
+    positions = found[:, 0].float()
+    assert abs(float(positions[:, 0, 0].mean()) - 64.5) < 40
+    view = ShufflePixels(1)
+    assert (view.inverse(view(images, N, "test"), N, "test") == images).all()
+    assert (view(images, N, "train") != view(images, N, "test")).any()
+
+
+def test_what_an_image_becomes_does_not_depend_on_the_others(images):
+    for view in (PhaseScramble(), ShufflePixels(), Translate(3), LowPass(2)):
+        whole = view(images, N, "test")
+        assert (view(images[5:6], torch.tensor([5]), "test") == whole[5:6]).all()
+
+
+def test_channels_change_places_for_all_alike(images):
+    for seed in range(8):
+        view = ShuffleChannels(seed)
+        order = view.order(3).tolist()
+        assert sorted(order) == [0, 1, 2] != order
+        assert (view(images, N, "train") == images[:, order]).all()
+
+
+def test_translation_is_that_of_a_loop_and_of_the_test_images_alone(images):
+    found = Translate(4, seed=2)(images, N, "test")
+    shifts = set()
+    for image, moved in zip(images.numpy(), found.numpy(), strict=True):
+        fits = []
+        for down in range(-4, 5):
+            for right in range(-4, 5):
+                wanted = np.zeros_like(image)
+                for y in range(10):
+                    for x in range(13):
+                        if 0 <= y - down < 10 and 0 <= x - right < 13:
+                            wanted[:, y, x] = image[:, y - down, x - right]
+                if (wanted == moved).all():
+                    fits.append((down, right))
+        assert len(fits) == 1
+        shifts.update(fits)
+    assert len(shifts) > 5
+    assert (seen(images, [Translate(4)], "train") == images).all()
+
+
+def test_the_dataset_is_read_through_its_views_one_after_the_other():
+    plain, viewed = (
+        SyntheticDataModule(image_size=12, train_images=1500, test_images=40, views=views)
+        for views in (None, [LowPass(2), ShufflePixels()])
+    )
+    for data in (plain, viewed):
+        data.setup("fit")
+        data.setup("test")
+    for split, n in (("train", 1500), ("test", 40)):
+        indices = torch.arange(n)
+        wanted = ShufflePixels()(LowPass(2)(plain._checked(split).images, indices, split), indices, split)
+        assert (viewed._checked(split).images == wanted).all()
+    assert (viewed.arrays("train").labels == plain.arrays("train").labels).all()
+
+
+@pytest.mark.parametrize("view", [LowPass(2), HighPass(3.5), PhaseScramble(1), ShuffleChannels(2), Translate(2, 1)])
+def test_settings_bring_a_view_back(view):
+    again = view_of(json.loads(json.dumps(settings_of(view))))
+    assert type(again) is type(view)
+    assert vars(again) == vars(view)
+
+
+def test_an_unknown_view_is_named():
+    with pytest.raises(ValueError, match="seen through Blur, which is not known here"):
+        view_of({"view": "Blur"})
+
+
+@pytest.mark.parametrize(
+    ("views", "message"),
+    [
+        ("[{class_path: LowPass, init_args: {cutoff: 0}}]", "`cutoff` is a number of cycles per image above 0"),
+        ("[{class_path: HighPass, init_args: {cutoff: 20}}]", "`cutoff` is 20.0 cycles per image, but images of"),
+        ("[{class_path: Translate, init_args: {pixels: 12}}]", "`pixels` is 12, but the images have 12 x 12 pixels"),
+        ("[{class_path: Translate, init_args: {pixels: 0}}]", "`pixels` is a number from 1 up"),
+        ("[ShuffleChannels]", "ShuffleChannels needs images with several channels"),
+        ("[Blur]", "data.views: there is no class Blur"),
+    ],
+)  # fmt: skip
+def test_views_that_do_not_fit_end_in_a_sentence(lit_cnn, views, message):
+    outcome = lit_cnn(*FIT, "--data.in_channels", 1, "--data.views", views)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert len(outcome.err.splitlines()) <= 3
+
+
+def test_other_images_are_prepared_through_the_views_of_the_training(lit_cnn):
+    views = "[{class_path: LowPass, init_args: {cutoff: 2}}, Translate]"
+    assert lit_cnn(*FIT, "--data.views", views, "--name", "run").code == 0
+    module = package.load("logs/run")
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, *module.input_shape), np.uint8))
+    wanted = module.preprocess(LowPass(2)(images, torch.arange(4), "train"))
+    assert torch.equal(module.predict(images), module(wanted).softmax(1))
+    outcome = lit_cnn("export", "logs/run", "--format", "torchscript", "--preprocessing", "true")
+    assert outcome.code == 2
+    assert "seen through LowPass, Translate, which files cannot hold" in outcome.err
+    outcome = lit_cnn(
+        "test", "--config", "logs/run/version_0/config.yaml", "--ckpt_path", "logs/run", "--data.views", "[]"
+    )
+    assert outcome.code == 4
+    assert "was trained with other views" in outcome.err
+    assert lit_cnn("report", "logs/run").code == 0
+    assert "which is what the run recorded" in Path("logs/run/version_0/report.md").read_text()
+
+
+def test_images_without_a_number_cannot_be_seen_through_what_draws_by_it(lit_cnn):
+    assert lit_cnn(*FIT, "--data.views", "[ShufflePixels]", "--name", "run").code == 0
+    module = package.load("logs/run")
+    with pytest.raises(ValueError, match="seen through ShufflePixels, which draws for each by its number"):
+        module.predict(torch.zeros(1, *module.input_shape, dtype=torch.uint8))
+    Image.fromarray(np.zeros((12, 12), np.uint8)).save("x.png")
+    for verb in ("classify", "explain"):
+        outcome = lit_cnn(verb, "logs/run", "x.png")
+        assert outcome.code == 2
+        assert "seen through ShufflePixels" in outcome.err
