@@ -44,6 +44,16 @@ def test_health_and_graph_are_there(on):
     assert events.Tags()["graph"]
 
 
+def test_health_of_many_short_epochs_is_logged_as_often_as_there_is_time(lit_cnn, monkeypatch):
+    monkeypatch.setattr("lit_cnn.callbacks.health.EACH", 2)
+    monkeypatch.setattr("lit_cnn.callbacks.figures.time.monotonic", iter(range(10**6)).__next__)  # each takes a second
+    outcome = lit_cnn("fit", "--model", "LitCNN", *SMALL, "--trainer.max_epochs", 6, "--pictures.enabled", "false")
+    events = EventAccumulator(str(run_folder(outcome.out)), size_guidance={"scalars": 0}).Reload()
+    (name,) = (name for name in events.Tags()["scalars"] if name.startswith("layers/weight norm 01 "))
+    assert len(events.Scalars(name)) == 2
+    assert len(events.Scalars("val/acc")) == 6
+
+
 def test_dead_relus_and_sizes_are_those_of_the_layers():
     net = nn.Sequential(nn.Linear(2, 4), nn.ReLU(inplace=True), nn.Linear(4, 1))
     module = copy.deepcopy(net).train()

@@ -7,9 +7,10 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
 from lit_cnn.callbacks import tensorboards
-from lit_cnn.callbacks.figures import evaluating, for_network, some
+from lit_cnn.callbacks.figures import Budget, evaluating, for_network, some
 from lit_cnn.data.base import ImageDataModule
 
+EACH = 20  # epochs that are looked at one by one; later ones too, unless they take less than a second or so
 LAYERS = 12  # that are shown of a deep network, from the first to the last
 
 
@@ -28,9 +29,15 @@ class Health(Callback):
     def __init__(self, enabled: bool = True, images: int = 64):
         self.enabled = enabled
         self.images = images
+        self._budget = Budget(first=0.0)
         self._hooks: list[Any] = []
         self._before: dict[str, Tensor] = {}
         self._scalars: dict[str, Any] = {}
+
+    @rank_zero_only
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts the clock."""
+        self._budget = Budget(first=0.0)
 
     @rank_zero_only
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -58,7 +65,13 @@ class Health(Callback):
 
     @rank_zero_only
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks at the activations, and logs."""
+        """Looks at the activations, and logs, after each of the first epochs and then as often as there is time."""
+        if trainer.current_epoch < EACH or self._budget.allows():
+            with self._budget.spending():
+                self._log(trainer, pl_module)
+        self._forget()
+
+    def _log(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = getattr(trainer, "datamodule", None)
         if self.enabled and tensorboards(trainer) and isinstance(data, ImageDataModule):
             inputs, _ = data.transform(some(data, "train", self.images))
@@ -66,7 +79,6 @@ class Health(Callback):
         scalars = {name: float(value) for name, value in self._scalars.items()}
         for logger in tensorboards(trainer):
             logger.log_metrics(scalars, trainer.global_step)
-        self._forget()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Lets go of the optimizer."""
