@@ -113,7 +113,12 @@ def main() -> None:
     pictures = of_folder(args.folder) if args.folder else own_pictures()
     rows = {"as they are": pictures.repeat_interleave(DRAWS, dim=0)}
     rows |= {title: change(augmentation, pictures) for title, augmentation in ROWS.items()}
-    figure = Figure(figsize=(10.6, 0.86 * len(rows)), layout="constrained")
+    write(rows, args.target)
+
+
+def write(rows: dict[str, UInt8[Tensor, "n 3 h w"]], target: Path) -> None:
+    """Writes a figure with a row of pictures below each other, each with its title."""
+    figure = Figure(figsize=(1.6 + 0.9 * max(map(len, rows.values())), 0.86 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), 1)
     for axis, (title, images) in zip(axes, rows.items(), strict=True):
         gap = torch.full((len(images), SIDE, 2, 3), 255, dtype=torch.uint8)
@@ -122,9 +127,9 @@ def main() -> None:
         axis.set_ylabel(title, rotation=0, ha="right", va="center", fontsize=10)
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
-    args.target.parent.mkdir(exist_ok=True)
-    figure.savefig(args.target, dpi=80, bbox_inches="tight")
-    print(args.target.name, f"{args.target.stat().st_size:,} bytes")
+    target.parent.mkdir(exist_ok=True)
+    figure.savefig(target, dpi=80, bbox_inches="tight")
+    print(target.name, f"{target.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

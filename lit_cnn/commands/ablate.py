@@ -1,6 +1,7 @@
 """`python -m lit_cnn ablate`: an experiment's cells, each once, and what they came to."""
 
 import argparse
+import json
 import os
 import shlex
 import signal
@@ -8,6 +9,7 @@ import statistics
 import time
 from collections import deque
 from dataclasses import replace
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NoReturn
@@ -16,7 +18,7 @@ import yaml
 from tqdm import tqdm
 
 from lit_cnn.errors import ConfigError, LitCNNError
-from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure
+from lit_cnn.experiments.cells import OUTPUT, Cell, decisive, note_failure
 from lit_cnn.experiments.grid import Experiment, read_experiment, seeds_of
 from lit_cnn.experiments.processes import BUSY, in_a_fork, last_line, start
 
@@ -187,19 +189,38 @@ def _figure(cell: Cell, failed: bool) -> str:
 
 
 def time_left(cells: list[Cell], jobs: int) -> str:
-    """Returns how long the rest will take, from the training time of finished cells."""
+    """Returns how long the rest will take: from finished cells of the same variant, else from a few timed steps."""
+    todo = [cell for cell in cells if cell.results() is None]
+    if not todo:
+        return "nothing to run"
     seconds: dict[str, list[float]] = {}
     for cell in cells:
         if results := cell.results():
             seconds.setdefault(cell.variant, []).append(results["fit_seconds"])
-    todo = [cell for cell in cells if cell.results() is None]
-    if not todo:
-        return "nothing to run"
-    if not seconds:
-        return "time not known before the first is finished (check --config CONFIG estimates one)"
-    every = [value for values in seconds.values() for value in values]
-    left = sum(statistics.mean(seconds.get(cell.variant, every)) for cell in todo) / jobs
-    return f"about {left:.0f} s left by those finished, without start and test"
+    unknown = {cell.variant: cell for cell in todo if cell.variant not in seconds}
+    timed: dict[str, float] = {}
+    with tqdm(unknown.items(), desc="timing a few steps of each network", leave=False, disable=None) as bar:
+        for variant, cell in bar:
+            key = _work(cell)
+            if key not in timed:
+                timed[key] = in_a_fork(partial(seconds_of, cell.argv))
+            seconds[variant] = [timed[key]]
+    left = sum(statistics.mean(seconds[cell.variant]) for cell in todo) / jobs
+    return f"about {left:.0f} s of training left, without start and test"
+
+
+def seconds_of(argv: list[str]) -> float:
+    """Returns about how long `fit` would train; to be called in a fork."""
+    from lit_cnn.commands import estimate  # imports torch
+
+    return estimate.seconds_of(argv)
+
+
+def _work(cell: Cell) -> str:
+    """Returns what of a cell's config decides how long a step takes: what the pixels show does not."""
+    config = decisive(cell.config) | {"seed_everything": None}
+    data = {key: value for key, value in config["data"].items() if not key.startswith(("permute", "views"))}
+    return json.dumps(config | {"data": data}, sort_keys=True, default=str)
 
 
 def table(cells: list[Cell], name: str = "test/acc") -> str:

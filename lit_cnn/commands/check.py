@@ -59,12 +59,12 @@ def main(argv: list[str]) -> None:
     if "--help" in argv or "-h" in argv:
         print(HELP)
         return
-    with _state_kept():
+    with state_kept():
         run_verb(["fit", *argv], CheckCLI)
 
 
 @contextmanager
-def _state_kept() -> Iterator[None]:
+def state_kept() -> Iterator[None]:
     """Leaves generators, environment and the precision of products as they were."""
     precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     try:
@@ -84,9 +84,13 @@ class CheckCLI(LitCLI):
             raise ConfigError("`check` looks at a run before its first step. Leave --ckpt_path out.")
         super().before_instantiate_classes()
 
+    def new_inspection(self) -> "Inspection":
+        """Returns what looks at the run."""
+        return Inspection()
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the Trainer of the run, with a device for itself and nothing that writes files."""
-        self.inspection = Inspection()
+        self.inspection = self.new_inspection()
         given = self._get(self.config_init, "trainer", default={})
         self.compiled, self.model.hparams["compile"] = self.model.hparams["compile"], None
         return Trainer(**{**given, **ALONE, "callbacks": [self.inspection]})

@@ -1,0 +1,59 @@
+"""How long trainings would take, by the time of a few of their steps."""
+
+from itertools import chain
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+
+from lit_cnn.checks.cost import length_of
+from lit_cnn.checks.trial import Steps, take_first_steps
+from lit_cnn.commands.check import CheckCLI, Inspection, state_kept
+from lit_cnn.lightning_cli import run_verb
+
+SECONDS = 0.7  # to take steps in
+
+
+class Timing(Inspection):
+    """Times a few steps in the place of `fit`, and ends it.
+
+    Attributes:
+        seconds: How long the training would take with its validations; infinite where it has no end of its own.
+    """
+
+    seconds = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Does it all."""
+        trainer.should_stop = True
+        module: Any = pl_module
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        loader: Any = trainer.train_dataloader
+        first = take_first_steps(Steps(trainer, module), chain(loader, loader), SECONDS)
+        length = length_of(trainer, module, data, first.seconds)
+        self.seconds = length.epochs * (length.training + length.validation)
+
+
+class TimingCLI(CheckCLI):
+    """Begins `fit` as ever, and says nothing."""
+
+    def new_inspection(self) -> Timing:
+        """Returns what times the run."""
+        return Timing()
+
+    def before_fit(self) -> None:
+        """Refuses a run that would end without its test."""
+        self.refuse_missing_test()
+
+    def after_fit(self) -> None:
+        """Says nothing."""
+
+
+def seconds_of(argv: list[str]) -> float:
+    """Returns about how many seconds `fit` would train with these arguments.
+
+    Raises:
+        LitCNNError: What `fit` would say of a wrong setting.
+    """
+    with state_kept():
+        cli: Any = run_verb(["fit", *argv], TimingCLI)
+    return cli.inspection.seconds
