@@ -4,6 +4,7 @@ import atexit
 import errno
 import gc
 import os
+import select
 import signal
 import sys
 import threading
@@ -72,6 +73,12 @@ def main(argv: list[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        if not _nobody_reads():
+            traceback.print_exc()
+            return 1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its end
+        return 141  # as the shell has it for SIGPIPE
     except Exception as error:
         fault = _fault_of(error)
         if fault is None or os.environ.get("LIT_CNN_DEBUG") == "1":
@@ -79,6 +86,13 @@ def main(argv: list[str] | None = None) -> int:
             return fault.exit_code if fault else 1
         print(f"error: {fault}", file=sys.stderr)
         return fault.exit_code
+
+
+def _nobody_reads() -> bool:
+    """Whether what was to read the output has ended, as `head` does when it has seen enough."""
+    poll = select.poll()
+    poll.register(1, select.POLLOUT)
+    return any(events & select.POLLERR for _, events in poll.poll(0))
 
 
 def _dispatch(argv: list[str]) -> int:

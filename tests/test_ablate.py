@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import statistics
 import time
@@ -212,6 +213,17 @@ def test_settings_without_effect_make_no_other_cell():
     there = {"data": {**data, "init_args": {"batch_size": 1, "data_dir": "b"}}, "trainer": {"max_epochs": 1}}
     assert decisive(here) == decisive(there)
     assert decisive(here) != decisive({**there, "trainer": {"max_epochs": 2}})
+
+
+def test_time_of_a_grid_is_known_before_it_begins(tiny, lit_cnn):
+    outcome = lit_cnn("ablate", tiny(), "--dry_run")
+    assert outcome.code == 0, outcome.err
+    seconds = int(re.search(r"8 cells, 0 finished; about (\d+) s of training left", outcome.out)[1])
+    assert 0 <= seconds < 120  # 8 cells of 8 steps of a network with a thousand parameters
+    assert not Path("logs").exists()
+    longer = tiny(settings={**TINY["settings"], "trainer.max_epochs": 20_000})
+    found = lit_cnn("ablate", longer, "--dry_run").out
+    assert int(re.search(r"about (\d+) s of training left", found)[1]) > 10 * max(seconds, 1)
 
 
 @pytest.mark.parametrize("name", shipped_experiments())

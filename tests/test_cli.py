@@ -439,3 +439,11 @@ def test_interrupted_run_ends_with_130(lit_cnn, monkeypatch):
 
     monkeypatch.setattr(LitClassifier, "training_step", interrupted)
     assert lit_cnn("fit", "--model", "LitLeNet", *SMALL).code == 130
+
+
+@pytest.mark.parametrize("argv", [("models",), ("fit", "--help")])
+def test_a_reader_that_has_seen_enough_is_no_error(argv):
+    command = f"{sys.executable} -m lit_cnn {' '.join(argv)} 2> err.txt | true; echo ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert "Traceback" not in Path("err.txt").read_text()
+    assert ended.stdout.strip() in ("0", "141")

@@ -17,7 +17,8 @@ from typing import NoReturn
 import yaml
 from tqdm import tqdm
 
-from lit_cnn.errors import ConfigError, LitCNNError
+from lit_cnn.data.download import FORBIDDEN
+from lit_cnn.errors import ConfigError, DataError, LitCNNError
 from lit_cnn.experiments.cells import OUTPUT, Cell, decisive, note_failure
 from lit_cnn.experiments.grid import Experiment, read_experiment, seeds_of
 from lit_cnn.experiments.processes import BUSY, in_a_fork, last_line, start
@@ -93,7 +94,13 @@ def run_grid(
 
     cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))
     finished = [cell for cell in cells if cell.results() is not None]
-    print(f"{cells[0].root}: {len(cells)} cells, {len(finished)} finished; {time_left(cells, jobs)}", flush=True)
+    try:
+        left = time_left(cells, jobs, dry_run)
+    except DataError:
+        if not dry_run:
+            raise
+        left = "time not known without the data"
+    print(f"{cells[0].root}: {len(cells)} cells, {len(finished)} finished; {left}", flush=True)
     if dry_run:
         for cell in cells:
             print(f"  {'finished' if cell in finished else 'to run':8}  {cell.name}")
@@ -188,8 +195,12 @@ def _figure(cell: Cell, failed: bool) -> str:
     return "  ".join(f"{name} {results[name]:.2%}" for name in ("val/acc", "test/acc") if name in results)
 
 
-def time_left(cells: list[Cell], jobs: int) -> str:
-    """Returns how long the rest will take: from finished cells of the same variant, else from a few timed steps."""
+def time_left(cells: list[Cell], jobs: int, dry_run: bool) -> str:
+    """Returns how long the rest will take: from finished cells of the same variant, else from a few timed steps.
+
+    Raises:
+        DataError: If steps are to be timed, and the data are not there or broken; a dry run downloads none.
+    """
     todo = [cell for cell in cells if cell.results() is None]
     if not todo:
         return "nothing to run"
@@ -203,14 +214,16 @@ def time_left(cells: list[Cell], jobs: int) -> str:
         for variant, cell in bar:
             key = _work(cell)
             if key not in timed:
-                timed[key] = in_a_fork(partial(seconds_of, cell.argv))
+                timed[key] = in_a_fork(partial(seconds_of, cell.argv, dry_run))
             seconds[variant] = [timed[key]]
     left = sum(statistics.mean(seconds[cell.variant]) for cell in todo) / jobs
     return f"about {left:.0f} s of training left, without start and test"
 
 
-def seconds_of(argv: list[str]) -> float:
+def seconds_of(argv: list[str], dry_run: bool) -> float:
     """Returns about how long `fit` would train; to be called in a fork."""
+    if dry_run:
+        os.environ[FORBIDDEN] = "1"
     from lit_cnn.commands import estimate  # imports torch
 
     return estimate.seconds_of(argv)
