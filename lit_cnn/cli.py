@@ -30,6 +30,7 @@ COMMANDS = {
     "export": "write a trained network as ONNX, pt2, TorchScript or safetensors, and compare what it computes",
     "models": "tabulate all networks: paper, parameters, multiply-adds, smallest image",
     "report": "write the report of a run, or of many with intervals, tests and curves: HTML, Markdown, LaTeX, CSV",
+    "search": "find the variant of an experiment with the best validation accuracy without running all, by Optuna",
     "verify": "train a shipped config, and say whether it comes to its expected result",
 }
 

@@ -215,6 +215,28 @@ def test_settings_without_effect_make_no_other_cell():
     assert decisive(here) != decisive({**there, "trainer": {"max_epochs": 2}})
 
 
+def test_jobs_of_a_cluster_share_the_cells(tiny, processes):
+    code, out = processes.run("ablate", tiny(seeds=1), "--submit", "2", "--submit_args", "{cluster: local}")
+    assert code == 0, out
+    assert "4 cells, 0 finished\nsubmitted " in out
+    stop = time.monotonic() + 120
+    while len(figures("logs/tiny")) < 4:
+        assert time.monotonic() < stop, [path.read_text() for path in Path("logs/tiny/jobs").glob("*.err")]
+        time.sleep(0.2)
+    assert sorted(figures("logs/tiny")) == [
+        f"{name}_permute={p}-seed0/version_0" for name in ("MLP", "wide") for p in ("false", "true")
+    ]
+
+
+def test_what_a_cluster_cannot_take_is_refused(tiny, lit_cnn):
+    outcome = lit_cnn("ablate", tiny(), "--submit", "1", "--submit_args", "{cluster: nowhere}")
+    assert (outcome.code, "--submit_args {cluster: nowhere}: " in outcome.err) == (2, True)
+    outcome = lit_cnn("ablate", tiny(), "--submit", "1", "--submit_args", "fast")
+    assert "--submit_args fast: has to be a mapping" in outcome.err
+    outcome = lit_cnn("ablate", tiny(), "--submit", "0")
+    assert "--submit 0: at least one job" in outcome.err
+
+
 def test_time_of_a_grid_is_known_before_it_begins(tiny, lit_cnn):
     outcome = lit_cnn("ablate", tiny(), "--dry_run")
     assert outcome.code == 0, outcome.err

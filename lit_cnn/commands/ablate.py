@@ -20,6 +20,7 @@ from tqdm import tqdm
 from lit_cnn.data.download import FORBIDDEN
 from lit_cnn.errors import ConfigError, DataError, LitCNNError
 from lit_cnn.experiments.cells import OUTPUT, Cell, decisive, note_failure
+from lit_cnn.experiments.cluster import submit
 from lit_cnn.experiments.grid import Experiment, read_experiment, seeds_of
 from lit_cnn.experiments.processes import BUSY, in_a_fork, last_line, start
 
@@ -32,6 +33,8 @@ checked before the first cell begins. Cells are runs in logs/EXPERIMENT/VARIANT-
   --dry_run    show the plan and what is finished, and run nothing
   --jobs N     cells side by side, which share threads and GPUs (1)
   --seeds N    seeds 0 to N - 1, or a list such as [0,7], in place of the file's
+  --submit N   jobs on a cluster that share the cells, by submitit, in place of this process; they are not waited for
+  --submit_args ARGS   submitit's parameters, such as '{slurm_partition: gpu, timeout_min: 600}'
   --KEY VALUE  a setting of fit for all cells, such as --data.data_dir data
 
 examples:
@@ -63,6 +66,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--dry_run", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seeds")
+    parser.add_argument("--submit", type=int)
+    parser.add_argument("--submit_args")
     try:
         given, overrides = parser.parse_known_args(argv[1:])
     except argparse.ArgumentError as error:
@@ -72,7 +77,29 @@ def main(argv: list[str]) -> None:
     experiment = read_experiment(argv[0])
     if given.seeds is not None:
         experiment = replace(experiment, seeds=seeds_of(yaml.safe_load(given.seeds), Path("--seeds")))
-    run_grid(experiment, overrides, given.jobs, ["ablate", *argv], given.dry_run)
+    if given.submit is not None:
+        submit_grid(experiment, overrides, given)
+    else:
+        run_grid(experiment, overrides, given.jobs, ["ablate", *argv], given.dry_run)
+
+
+def submit_grid(experiment: Experiment, overrides: list[str], given: argparse.Namespace) -> None:
+    """Checks all configs, and has a cluster run the cells.
+
+    Raises:
+        LitCNNError: If a config or a parameter is wrong.
+    """
+    from lit_cnn.experiments.plan import plan, write_plan
+
+    if given.submit < 1:
+        raise ConfigError(f"--submit {given.submit}: at least one job has to run.")
+    cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))
+    folder = write_plan(experiment, cells).parent
+    command = ["ablate", str(experiment.path), "--jobs", str(given.jobs), "--seeds", str(experiment.seeds), *overrides]
+    jobs = submit(command, given.submit, given.submit_args, folder / "jobs")
+    print(f"{folder}: {len(cells)} cells, {sum(cell.results() is not None for cell in cells)} finished")
+    print(f"submitted {', '.join(job.job_id for job in jobs)}; what they print: {folder / 'jobs'}")
+    print(f"what is finished: python -m lit_cnn ablate {experiment.path} --dry_run")
 
 
 def run_grid(

@@ -1,0 +1,86 @@
+"""`python -m lit_cnn search`: the best of an experiment's variants without running all, by Optuna."""
+
+import argparse
+import statistics
+from typing import Any
+
+from lit_cnn.commands.ablate import run_cells, table
+from lit_cnn.errors import ConfigError
+from lit_cnn.experiments.cells import Cell
+from lit_cnn.experiments.grid import read_experiment
+from lit_cnn.experiments.processes import in_a_fork
+
+HELP = """usage: python -m lit_cnn search EXPERIMENT [--trials N] [--KEY VALUE of fit ...]
+
+Looks for the variant of an experiment (`ablate --help`) with the best validation accuracy, mean over its seeds, by
+Optuna's TPE over the axes (Bergstra et al. 2011). The test images have no part in it. Its runs are the cells of
+`ablate`: what is finished is not repeated, and a search that was interrupted goes on when it is typed again.
+
+  --trials N   variants to try at most (20)
+
+example:
+  python -m lit_cnn search my_experiment.yaml --trials 30 --data.data_dir data
+
+exit codes: 0 done; 2 a setting is wrong, or Optuna is missing; 130 interrupted.
+"""
+
+FIGURE = "val/acc"
+
+
+def main(argv: list[str]) -> None:
+    """Searches, and prints what was tried.
+
+    Raises:
+        LitCNNError: If a setting is wrong, or no variant came to its end.
+    """
+    if not argv or "--help" in argv or "-h" in argv:
+        print(HELP)
+        return
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--trials", type=int, default=20)
+    try:
+        given, overrides = parser.parse_known_args(argv[1:])
+    except argparse.ArgumentError as error:
+        raise ConfigError(f"{error}. search --help shows what it takes.") from error
+    if given.trials < 1:
+        raise ConfigError(f"--trials {given.trials}: at least one variant has to be tried.")
+    try:
+        import optuna
+    except ImportError as error:
+        raise ConfigError(
+            "search needs the package optuna, which is not installed.\n"
+            "Install it with pip install 'lit-cnn[search]', or pip install -e '.[search]' in a checkout."
+        ) from error
+    experiment = read_experiment(argv[0])
+    from lit_cnn.experiments.plan import plan, write_plan  # imports torch, once for all cells
+
+    cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))
+    for cell in cells:
+        if cell.config["data"]["init_args"].get("val_size") == 0:
+            raise ConfigError(f"cell {cell.variant}: data.val_size is 0, so that there is nothing to choose by.")
+    write_plan(experiment, cells)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
+    axes = {axis: list(dict.fromkeys(cell.labels[axis] for cell in cells)) for axis in cells[0].labels}
+    tried: dict[str, float] = {}
+
+    def value_of(trial: Any) -> float:
+        labels = {axis: trial.suggest_categorical(axis, values) for axis, values in axes.items()}
+        chosen = [cell for cell in cells if cell.labels == labels]
+        if chosen[0].variant not in tried:
+            waiting = [cell for cell in chosen if cell.results() is None]
+            if waiting and run_cells(waiting, len(chosen), 1, ["search", *argv]):
+                raise optuna.TrialPruned
+            tried[chosen[0].variant] = statistics.mean(results[FIGURE] for c in chosen if (results := c.results()))
+            print(f"trial {len(tried)}: {chosen[0].variant}  {FIGURE} {tried[chosen[0].variant]:.2%}", flush=True)
+        if len(tried) in (given.trials, len({cell.variant for cell in cells})):
+            study.stop()
+        return tried[chosen[0].variant]
+
+    study.optimize(value_of, n_trials=10 * given.trials)  # it may ask for a variant again
+    if not tried:
+        raise ConfigError(f"No variant of {experiment.path} came to its end. The cells' folders say why.")
+    best = max(tried, key=lambda name: tried[name])
+    print(f"\n{table([cell for cell in cells if cell.variant in tried], FIGURE)}")
+    print(f"\nthe best of {len(tried)} tried, of {len({c.variant for c in cells})}: {best}, {FIGURE} {tried[best]:.2%}")
+    print(table([cell for cell in cells if cell.variant == best]))

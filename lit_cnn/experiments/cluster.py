@@ -1,0 +1,43 @@
+"""An experiment's cells on a cluster: jobs that share them, by submitit (SLURM, or processes of this machine)."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lit_cnn.errors import ConfigError
+
+
+def submit(command: list[str], jobs: int, given: str | None, folder: Path) -> list[Any]:
+    """Has a cluster run the same command several times, and returns submitit's jobs without waiting for them.
+
+    Args:
+        command: A verb and its arguments; the cells that it finds are claimed by locks, so that jobs share them.
+        jobs: How many.
+        given: submitit's parameters as a YAML mapping, such as {slurm_partition: gpu, timeout_min: 600}; `cluster`
+            among them names the engine, by default SLURM where there is one and else this machine.
+        folder: Where submitit writes what the jobs print; on a file system that all of them see.
+
+    Raises:
+        ConfigError: If submitit is missing, or refuses a parameter.
+    """
+    try:
+        import submitit
+    except ImportError as error:
+        raise ConfigError(
+            "--submit needs the package submitit, which is not installed.\n"
+            "Install it with pip install 'lit-cnn[cluster]', or pip install -e '.[cluster]' in a checkout."
+        ) from error
+    parameters = yaml.safe_load(given or "{}")
+    if not isinstance(parameters, dict):
+        raise ConfigError(f"--submit_args {given}: has to be a mapping, such as '{{slurm_partition: gpu}}'.")
+    cluster = parameters.pop("cluster", None)
+    try:
+        executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
+        executor.update_parameters(**parameters)
+        function = submitit.helpers.CommandFunction([sys.executable, "-m", "lit_cnn", *command])
+        with executor.batch():
+            return [executor.submit(function) for _ in range(jobs)]
+    except (NameError, ValueError, TypeError, RuntimeError) as error:
+        raise ConfigError(f"--submit_args {given}: {' '.join(str(error).split())[:200]}") from error

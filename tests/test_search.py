@@ -1,0 +1,60 @@
+"""`search`: Optuna over the axes of an experiment, by the validation images alone."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+SETTINGS = {
+    "model": "LitMLP", "model.hidden": [8], "data": "SyntheticDataModule", "data.image_size": 12,
+    "data.num_classes": 3, "data.train_images": 256, "data.test_images": 60, "trainer.accelerator": "cpu",
+    "trainer.max_epochs": 1, "pictures.enabled": False,
+}  # fmt: skip
+
+
+@pytest.fixture
+def rates(tmp_path):
+    """Learning rates of which one learns at once and the others hardly."""
+    axes = {"model.lr": [1e-7, 1e-6, 0.01, 1e-5], "data.batch_size": [32, 64]}
+    (tmp_path / "rates.yaml").write_text(yaml.safe_dump({"settings": SETTINGS, "axes": axes, "seeds": 1}))
+    return "rates.yaml"
+
+
+def test_it_finds_the_best_and_goes_on_where_it_was(rates, processes):
+    code, out = processes.run("search", rates, "--trials", "8")
+    assert code == 0, out
+    runs = {path.parts[2]: path.stat().st_mtime_ns for path in Path("logs").glob("rates/*/version_0/results.json")}
+    values = {
+        name: json.loads(Path(f"logs/rates/{name}/version_0/results.json").read_text())["val/acc"] for name in runs
+    }
+    found = re.search(rf"the best of {len(runs)} tried, of 8: (\S+), val/acc {max(values.values()):.2%}", out)[1]
+    assert values[f"{found}-seed0"] == max(values.values())
+    assert "lr=0.01" in found
+    code, again = processes.run("search", rates, "--trials", "8")
+    assert code == 0
+    assert again.splitlines()[-4:] == out.splitlines()[-4:]
+    for name, written in runs.items():
+        assert Path(f"logs/rates/{name}/version_0/results.json").stat().st_mtime_ns == written
+
+
+def test_trials_end_it(rates, processes):
+    code, out = processes.run("search", rates, "--trials", "2")
+    assert code == 0, out
+    assert "the best of 2 tried, of 8" in out
+    assert len(list(Path("logs").glob("rates/*/version_0/results.json"))) == 2
+
+
+def test_bad_input_ends_in_a_sentence(rates, lit_cnn, monkeypatch):
+    for argv, message in (
+        (("search", rates, "--trials", "0"), "--trials 0: at least one variant"),
+        (("search", "nothing.yaml"), "nothing.yaml: there is no such experiment"),
+        (("search", rates, "--data.val_size", "0"), "data.val_size is 0, so that there is nothing to choose by"),
+    ):
+        outcome = lit_cnn(*argv)
+        assert (outcome.code, message in outcome.err) == (2, True), outcome.err
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    outcome = lit_cnn("search", rates)
+    assert (outcome.code, "pip install 'lit-cnn[search]'" in outcome.err) == (2, True)
