@@ -6,7 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-OF_EPOCHS = ("train/acc", "train/nll", "val/", "test/", "layers/", "hp/")
+OF_EPOCHS = ("train/acc", "train/nll", "val/", "test/", "layers/", "hp/", "seconds", "each_epoch/")
 
 
 class EpochBoard(TensorBoardLogger):
