@@ -94,7 +94,7 @@ class Results(Callback):
         """Goes on in the middle of an epoch, whose start Lightning does not call; logs what a killed run could not."""
         if trainer.fit_loop.restarted_mid_epoch:
             self._epoch = trainer.current_epoch
-        known = [logger.known_epochs for logger in trainer.loggers if hasattr(logger, "known_epochs")]
+        known = [k for logger in trainer.loggers if isinstance(k := getattr(logger, "known_epochs", None), set)]
         for epoch in self._training.keys() - known[0] if known else ():  # the checkpoint came before its log
             figures = self._training[epoch] | {"epoch": epoch, "seconds": self._seconds_before}
             for logger in trainer.loggers:
