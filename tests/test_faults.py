@@ -59,8 +59,9 @@ def test_a_signal_at_any_moment_ends_a_run_within_five_seconds(number, code):
         settings = (*SETTINGS, "--data.train_images", "60000", "--trainer.max_epochs", "50", "--name", f"run{attempt}")
         command = [sys.executable, "-m", "lit_cnn", "fit", *settings]
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-        ) as run:
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+        ) as run:  # fmt: skip
             time.sleep(0.5 + share * rng.uniform(4, 8))
             run.send_signal(number)
             start = time.monotonic()
