@@ -56,7 +56,10 @@ def curves(panels: Mapping[str, Mapping[str, Sequence[Curve]]], xlabel: str, tit
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     figure.legend([*handles.values()], [*handles], loc="outside right upper", fontsize=8)
-    figure.suptitle(title, fontsize=11)
+    if len(panels) == 1:
+        axes[0].set_title(title, fontsize=11)
+    else:
+        figure.suptitle(title, fontsize=11)
     return figure
 
 

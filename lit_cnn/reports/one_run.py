@@ -67,12 +67,14 @@ def _result(run: Run, predictions: Predictions | None) -> list[Block]:
         rows.append([name, f"{n:,}" if n else "-", f"{v[f'{split}/acc']:.2%}", low_high, nll])
     blocks: list[Block] = []
     if rows:
+        best = f", the best by {v['monitor']}" if "monitor" in v else ""
         caption = (
-            f"Epoch {v.get('epoch')} of {v.get('epochs')}" + (f", the best by {v['monitor']}" if "monitor" in v else "")
-            + ". Intervals (95 %, Wilson) say how far the number of images determines the figure, not what another "
-            "seed would change; validation chose the epoch, so that its figure is too good. Training figures are "
-            "those of the augmented images, met before the epoch's end."
-        )  # fmt: skip
+            f"Epoch {v.get('epoch')} of {v.get('epochs')}{best}. Intervals (95 %, Wilson) say how far the number of images "
+            "determines the figure, not what another seed would change. Training figures are those of the images as "
+            "augmented, met before the epoch's end."
+        )
+        if best:
+            caption += " The validation images chose the epoch, so that their figure is a little too good."
         blocks.append(Table(caption, ["images of", "n", "accuracy", "95 % interval", "NLL, nats"], rows))
     if predictions is not None:
         blocks.append(Paragraph(_agreement(v, predictions)))
