@@ -69,9 +69,9 @@ def _result(run: Run, predictions: Predictions | None) -> list[Block]:
     if rows:
         best = f", the best by {v['monitor']}" if "monitor" in v else ""
         caption = (
-            f"Epoch {v.get('epoch')} of {v.get('epochs')}{best}. Intervals (95 %, Wilson) say how far the number of images "
-            "determines the figure, not what another seed would change. Training figures are those of the images as "
-            "augmented, met before the epoch's end."
+            f"Epoch {v.get('epoch')} of {v.get('epochs')}{best}. Intervals (95 %, Wilson) say how far the number of "
+            "images determines the figure, not what another seed would change. Training figures are those of the "
+            "augmented images, met before the epoch's end."
         )
         if best:
             caption += " The validation images chose the epoch, so that their figure is a little too good."
