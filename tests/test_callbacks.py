@@ -90,7 +90,7 @@ def test_an_epoch_that_goes_on_has_the_number_it_had(lit_cnn, monkeypatch):
         assert lit_cnn("fit", "--model", "LitLeNet", *settings).code == 130
     gone_on = lit_cnn("fit", "--resume", "logs/run/version_0")
     assert "step 12" in gone_on.out, gone_on.err
-    # Each file by itself: TensorBoard takes a folder's in the order of their names, where this process's 10th is before its 9th.
+    # Each file by itself: TensorBoard takes a folder's files in the order of their names, "10" before "9".
     files = [EventAccumulator(str(file)).Reload() for file in Path("logs/run/version_0").glob("events.out.*")]
     logged = [file.Scalars("train/acc") for file in files if "train/acc" in file.Tags()["scalars"]]
     assert sorted(event.step for events in logged for event in events) == [1, 2]
