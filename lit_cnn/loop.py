@@ -128,7 +128,7 @@ class FewerCalls(Callback):
     def _replace(self, loop: Any, before: type, after: type) -> None:
         kind: type = type(loop)
         if kind is before:
-            loop.__class__, loop.seconds = after, self.seconds
+            loop.__class__, loop.seconds, loop.stop = after, self.seconds, time.perf_counter() + self.seconds
 
 
 class _FewerCallsLoop(_TrainingEpochLoop):
@@ -197,13 +197,13 @@ class _FewerCallsLoop(_TrainingEpochLoop):
 
 class _FewerCallsEvaluation(_EvaluationLoop):
     seconds: float
-    _stop = 0.0
+    stop: float
 
     def _evaluation_step(self, batch: Any, batch_idx: int, dataloader_idx: int, dataloader_iter: Any) -> None:
-        """Takes a batch alone, but for the first, the last, and one every so many seconds."""
-        if batch_idx == 0 or self.batch_progress.is_last_batch or time.perf_counter() > self._stop:
+        """Takes a batch alone, but for one every so many seconds."""
+        if time.perf_counter() > self.stop:
             super()._evaluation_step(batch, batch_idx, dataloader_idx, dataloader_iter)
-            self._stop = time.perf_counter() + self.seconds
+            self.stop = time.perf_counter() + self.seconds
             return
         precision, module = self.trainer.precision_plugin, self.trainer.lightning_module
         batch = precision.convert_input(batch)
@@ -214,6 +214,7 @@ class _FewerCallsEvaluation(_EvaluationLoop):
         self.batch_progress.increment_processed()
         self.batch_progress.increment_completed()
         if not self.trainer.sanity_checking:
+            self._has_run = True
             self._seen_batches_per_dataloader[dataloader_idx] += 1
         if self.trainer.received_sigterm:
             raise SIGTERMException

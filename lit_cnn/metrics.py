@@ -37,8 +37,10 @@ class NLL(Metric):
 
     def update(self, logits: Float[Tensor, "b k"], labels: Int64[Tensor, "b"]) -> None:
         """Adds a batch of logits (or of log-probabilities, which are logits too)."""
-        # Summed in float64, so that it makes no difference how many batches are counted at once.
-        self.total += F.cross_entropy(logits.float(), labels, reduction="none").sum(dtype=self.total.dtype)
+        # With the classes first, where the same numbers take a sixth of the time on a CPU. Summed in float64, so that
+        # it makes no difference how many batches are counted at once.
+        of_images = F.cross_entropy(logits.float().t()[None], labels[None], reduction="none")
+        self.total += of_images.sum(dtype=self.total.dtype)
         self.images += len(labels)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> nn.Module:

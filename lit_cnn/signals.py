@@ -105,6 +105,13 @@ class StopOnSignal(Callback):
 
     on_predict_batch_end = on_test_batch_end  # type: ignore[assignment]
 
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Exits, if the signal came in the last batches, which need not come here one by one; a training goes on."""
+        if trainer.state.fn != "fit" and self._wanted(trainer):
+            self._exit()
+
+    on_validation_epoch_end = on_test_epoch_end
+
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Exits, if the training ended before it could be stopped."""
         if self._wanted(trainer):
