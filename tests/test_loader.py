@@ -69,15 +69,6 @@ def test_loader_yields_the_sampler_s_batches_in_groups_of_any_size(monkeypatch, 
     assert [images.flatten().tolist() for images, _ in seen] == [b.tolist() for b in order]
 
 
-def test_loader_of_many_images_gathers_them_ahead(monkeypatch):
-    arrays = Arrays(torch.arange(200, dtype=torch.uint8).reshape(200, 1, 1, 1), torch.arange(200))
-    one = ArrayLoader(arrays, BatchOrder(200, 6, True), lambda raw, _: (raw.images, raw.labels))
-    plain = [labels.tolist() for _, labels in one]
-    monkeypatch.setattr(loader, "AHEAD_BYTES", 1)
-    monkeypatch.setattr(loader, "GROUP_BYTES", 1)
-    assert [labels.tolist() for _, labels in one] == plain
-
-
 def test_a_part_shares_the_memory_of_the_whole():
     whole = Arrays(torch.arange(24, dtype=torch.uint8).reshape(2, 3, 2, 2).repeat(5, 1, 1, 1), torch.arange(10))
     part = whole.part(torch.tensor([7, 2, 5])).part(torch.tensor([2, 0]))

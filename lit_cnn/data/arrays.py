@@ -49,7 +49,7 @@ class Arrays:
     @property
     def images(self) -> UInt8[Tensor, "m c h w"]:
         """The images, copied where this is a part."""
-        return self.stored_images if self.positions is None else self.gather(torch.arange(len(self)))[0]
+        return self.stored_images if self.positions is None else self.images_at(torch.arange(len(self)))
 
     @property
     def labels(self) -> Int64[Tensor, "m"]:
@@ -58,9 +58,12 @@ class Arrays:
 
     def gather(self, indices: Int64[Tensor, "b"]) -> tuple[UInt8[Tensor, "b c h w"], Int64[Tensor, "b"]]:
         """Returns copies of the images at these indices, and their labels."""
+        return self.images_at(indices), self.labels_at(indices)
+
+    def images_at(self, indices: Int64[Tensor, "b"]) -> UInt8[Tensor, "b c h w"]:
+        """Returns copies of the images at these indices."""
         # index_select on whole rows of memory: six times faster than indexing with [positions].
-        images = self._rows().index_select(0, self._stored(indices)).permute(0, 3, 1, 2)
-        return images, self.labels_at(indices)
+        return self._rows().index_select(0, self._stored(indices)).permute(0, 3, 1, 2)
 
     def labels_at(self, indices: Int64[Tensor, "b"]) -> Int64[Tensor, "b"]:
         """Returns the class of each image at these indices."""
@@ -69,7 +72,7 @@ class Arrays:
     def placed(self, indices: Int64[Tensor, "b"], place: Place) -> UInt8[Tensor, "b c h w"]:
         """Returns copies of the images at these indices, in their places."""
         if self.device.type != "cpu" or (place.shift is None and place.mirrored is None):
-            return put(self.gather(indices)[0], place)
+            return put(self.images_at(indices), place)
         return put_from(self._rows(), self._stored(indices), place)
 
     def _stored(self, indices: Int64[Tensor, "b"]) -> Int64[Tensor, "b"]:
@@ -101,7 +104,7 @@ class Selection:
     @property
     def images(self) -> UInt8[Tensor, "b c h w"]:
         """Copies of the images."""
-        return self.arrays.gather(self.indices)[0]
+        return self.arrays.images_at(self.indices)
 
     @property
     def labels(self) -> Int64[Tensor, "b"]:

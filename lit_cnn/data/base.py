@@ -158,7 +158,7 @@ class ImageDataModule(LightningDataModule):
         kept, held = stratified_split(everything.labels, held_out, self.split_seed)
         for augmentation in self.augment:
             augmentation.learn(everything.images)
-        self._arrays["train"] = everything.part(kept)
+        self._arrays["train"] = everything.part(kept) if held_out else everything
         self._arrays["val"] = everything.part(held)
 
     def _checked(self, split: str) -> Arrays:

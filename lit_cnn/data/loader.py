@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from lit_cnn.data.ahead import ahead
 from lit_cnn.data.arrays import Arrays, Selection
 from lit_cnn.transforms.draws import permutation
 from lit_cnn.transforms.placement import Place, put
@@ -16,10 +15,6 @@ from lit_cnn.transforms.placement import Place, put
 # How large a group of batches is made at once, in bytes of float32 inputs. On a CPU, of 1 to 32 MB, this was fastest:
 # smaller groups make more calls, larger ones leave the cache.
 GROUP_BYTES = 6 * 2**20
-
-# From what size of the images on they are gathered ahead, since each is then a miss of all caches
-# (`python scripts/benchmarks/scale.py`).
-AHEAD_BYTES = 2**30
 
 # Evaluation batches are the same every time, and kept as prepared up to this size, in bytes of float32 inputs: 10,000
 # images of CIFAR-10 take 123 MB. Preparing them anew takes a third of a small network's validation
@@ -191,23 +186,17 @@ class ArrayLoader:
     def _raw_groups(self, first: int) -> Iterator[tuple[RawBatch | Selection, list[int]]]:
         """Yields groups of batches where they are to be prepared, from the first one wanted on, and their sizes."""
         at_hand = self.arrays.device.type == self.device.type == "cpu"
-        if at_hand and self.arrays.stored_images.numel() > AHEAD_BYTES:
-            yield from ahead(self._gathered, self._groups(first))
-            return
         for indices, sizes in self._groups(first):
             if at_hand:  # copied by the first that changes them
                 yield Selection(self.arrays, indices), sizes
             else:
-                yield self._moved(self._gathered((indices, sizes))[0]), sizes
+                raw = RawBatch(*self.arrays.gather(indices.to(self.arrays.device)), indices)
+                yield self._moved(raw), sizes
 
     def _groups(self, first: int) -> Iterator[tuple[Int64[Tensor, "g"], list[int]]]:
         order = islice(self.sampler, first, None)
         while group := list(islice(order, self._at_once)):
             yield torch.cat(group), [len(part) for part in group]
-
-    def _gathered(self, group: tuple[Int64[Tensor, "g"], list[int]]) -> tuple[RawBatch, list[int]]:
-        indices, sizes = group
-        return RawBatch(*self.arrays.gather(indices.to(self.arrays.device)), indices), sizes
 
     def _moved(self, raw: RawBatch) -> RawBatch:
         if self.device.type == "cuda" and raw.images.device.type == "cpu":  # the copy then runs beside the network

@@ -57,7 +57,7 @@ class Predictions:
 
     def images(self, indices: Int64[Tensor, "m"]) -> UInt8[Tensor, "m c h w"]:
         """Returns test images, as they are."""
-        return self.data.arrays("test").gather(indices)[0]
+        return self.data.arrays("test").images_at(indices)
 
 
 @torch.inference_mode()
