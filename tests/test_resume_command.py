@@ -82,6 +82,21 @@ def test_five_runs_killed_at_any_moment_end_as_the_one_that_was_not(processes):
         killed += 1
 
 
+@pytest.mark.parametrize("lost", [0, 2])
+def test_a_run_killed_after_its_last_step_has_all_its_figures(lit_cnn, lost):
+    assert lit_cnn("fit", *SETTINGS, "--name", "run").code == 0
+    whole = state_of(RUN)
+    (RUN / "results.json").unlink()  # as it is while the test runs
+    log = (RUN / "metrics.csv").read_text().splitlines(keepends=True)
+    (RUN / "metrics.csv").write_text("".join(log[: len(log) - lost]))
+    gone_on = lit_cnn("fit", "--resume", str(RUN))
+    assert gone_on.code == 0, gone_on.err
+    assert re.search(r"^train  acc .*\nval    acc .*\ntest   acc .*\ntime .* for 3 epochs; ", gone_on.out, re.MULTILINE)
+    assert state_of(RUN)[:2] == whole[:2]
+    with (RUN / "metrics.csv").open() as file:
+        assert {row["epoch"] for row in csv.DictReader(file) if row["train/acc"]} == {"0", "1", "2"}
+
+
 @pytest.fixture
 def interrupted(lit_cnn, monkeypatch):
     """A run that was terminated in its second epoch."""

@@ -91,9 +91,13 @@ class Results(Callback):
             logger.log_hyperparams(settings, {_hp(name): nan for name in names}, step=0)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Goes on in the middle of an epoch, whose start Lightning does not call; logs what a killed run could not."""
+        """Goes on in the middle of an epoch, whose start Lightning does not call."""
         if trainer.fit_loop.restarted_mid_epoch:
             self._epoch = trainer.current_epoch
+        self._log_rest(trainer)
+
+    def _log_rest(self, trainer: Trainer) -> None:
+        """Logs what a run that was killed could not."""
         known = [k for logger in trainer.loggers if isinstance(k := getattr(logger, "known_epochs", None), set)]
         for epoch in self._training.keys() - known[0] if known else ():  # the checkpoint came before its log
             figures = self._training[epoch] | {"epoch": epoch, "seconds": self._seconds_before}
@@ -127,8 +131,10 @@ class Results(Callback):
             self._validations.append((trainer.current_epoch, _metrics(trainer, "val/")))
 
     @rank_zero_only
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes what is known before the test."""
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes what is known before the test; also where a training was over that goes on from its checkpoint."""
+        if self._epoch is None:
+            self._log_rest(trainer)
         self._end_epoch(trainer)
         self.values |= {
             "epochs": trainer.current_epoch,
