@@ -20,9 +20,10 @@ from lit_cnn import (
     SyntheticDataModule,
 )
 from lit_cnn.data import cifar, mnist
-from lit_cnn.data.arrays import Arrays, channel_statistics
+from lit_cnn.data.arrays import Arrays, Selection, channel_statistics
 from lit_cnn.data.loader import RawBatch
 from lit_cnn.errors import ConfigError, DataError
+from lit_cnn.transforms import AlternatingFlip, Cutout, Mixup, RandomFlip
 
 
 def ready(data, *stages):
@@ -310,3 +311,21 @@ def test_real_mnist_has_the_stated_statistics(shared_data):
     assert (len(data.arrays("train")), len(data.arrays("test"))) == (60_000, 10_000)
     mean, std = channel_statistics(data.arrays("train").images)
     assert (round(mean[0], 4), round(std[0], 4)) == (data.mean[0], data.std[0])
+
+
+@pytest.mark.parametrize("rest", [[], [AlternatingFlip(), Cutout(2), Mixup()]])
+@pytest.mark.parametrize("first", [0, 3])
+def test_images_put_in_their_places_in_large_groups_are_those_of_transform(monkeypatch, rest, first):
+    settings = {"train_images": 100, "batch_size": 8, "augment": [RandomCrop(2), RandomFlip(), *rest], "seed": 1}
+    data = SyntheticDataModule(**settings)
+    data.setup("fit")
+    monkeypatch.setattr("lit_cnn.data.loader.GROUP_BYTES", 1)
+    monkeypatch.setattr("lit_cnn.data.loader.PLACED_BYTES", 5 * 8 * 3 * 32 * 32)
+    loader = data.train_dataloader()
+    loader.sampler.set_epoch(2)
+    loader.load_state_dict({"epoch": 2, "batches": first})
+    found = list(loader)
+    expected = [data.transform(Selection(data.arrays("train"), indices), 2) for indices in loader.sampler]
+    assert len(found) == len(expected) - first > 5
+    for pair, wanted in zip(found, expected[first:], strict=True):
+        assert all(torch.equal(*parts) for parts in zip(pair, wanted, strict=True))

@@ -100,6 +100,7 @@ class Selection:
 
     arrays: Arrays
     indices: Int64[Tensor, "b"]
+    done = 0  # augmentations that have been applied
 
     @property
     def images(self) -> UInt8[Tensor, "b c h w"]:

@@ -2,6 +2,7 @@
 
 import os
 from abc import abstractmethod
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from lit_cnn.transforms import Augmentation, Mixing, Preprocess
 from lit_cnn.transforms.chain import augment as augment_batch
 from lit_cnn.transforms.draws import Draws
 from lit_cnn.transforms.permutation import PermutationKind
+from lit_cnn.transforms.placement import Placement
 from lit_cnn.transforms.views import View, seen, settings_of
 
 
@@ -206,7 +208,8 @@ class ImageDataModule(LightningDataModule):
         order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen)
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         keep = split == "val"  # the test images come once
-        return ArrayLoader(self._brought_to(device, split), order, self.transform, device, keep)
+        place = self._placed if self._placements and type(self).transform is ImageDataModule.transform else None
+        return ArrayLoader(self._brought_to(device, split), order, self.transform, device, keep, place)
 
     def _brought_to(self, device: torch.device, split: str) -> Arrays:
         arrays = self._arrays[split]
@@ -256,8 +259,17 @@ class ImageDataModule(LightningDataModule):
     def _augmented(self, batch: RawBatch | Selection, epoch: int) -> tuple[Tensor, Tensor]:
         assert self.preprocess is not None
         single = [a for a in self.augment if not isinstance(a, Mixing)]
-        images = augment_batch(batch.placed, single, Draws(self.run_seed, epoch, batch.indices))
+        images = augment_batch(batch.placed, single, Draws(self.run_seed, epoch, batch.indices), batch.done)
         return self.preprocess.normalised(images), batch.labels
+
+    @property
+    def _placements(self) -> list[Augmentation]:
+        return list(takewhile(lambda a: isinstance(a, Placement), self.augment))
+
+    def _placed(self, batch: Selection, epoch: int) -> RawBatch:
+        first = self._placements
+        images = augment_batch(batch.placed, first, Draws(self.run_seed, epoch, batch.indices))
+        return RawBatch(images, batch.labels, batch.indices, len(first))
 
     def _training_images(self, indices: Int64[Tensor, "b"]) -> RawBatch | Selection:
         arrays = self._arrays["train"]

@@ -13,7 +13,10 @@ from lit_cnn.transforms.placement import Place, Placement, put
 
 
 def augment(
-    placed: Callable[[Place], UInt8[Tensor, "b c h w"]], augmentations: Sequence[Augmentation], draws: Draws
+    placed: Callable[[Place], UInt8[Tensor, "b c h w"]],
+    augmentations: Sequence[Augmentation],
+    draws: Draws,
+    done: int = 0,
 ) -> UInt8[Tensor, "b c h w"]:
     """Applies the augmentations in their order, each with draws of its own.
 
@@ -21,9 +24,10 @@ def augment(
         placed: Gives the images in the places that it is told, which a gathering from memory can do as it copies.
         augmentations: What to apply.
         draws: The draws of these images.
+        done: How many of the first augmentations have been applied before.
     """
     waiting = Place()  # placements that follow each other are done at once
-    for position, augmentation in enumerate(augmentations):
+    for position, augmentation in list(enumerate(augmentations))[done:]:
         own = replace(draws, purpose=f"{type(augmentation).__name__} {position}")
         if not isinstance(augmentation, Placement):
             placed, waiting = partial(put, augmentation(placed(waiting), own)), Place()
