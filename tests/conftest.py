@@ -1,6 +1,7 @@
 """What several tests share."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -106,8 +107,10 @@ class Processes:
 
 @pytest.fixture(scope="module")
 def launcher():
+    # With a thread each: the spinning threads of several processes on the same cores wait for each other by the second.
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", LAUNCHER], **pipes) as pipe:
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", LAUNCHER], env=environment, **pipes) as pipe:
         yield pipe
         pipe.stdin.close()
 
