@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from lit_cnn.callbacks.keeping import more_than_a_batch_ends
+
 STOPPING = b"\nstopping after this batch; once more stops at once\n"
 
 
@@ -60,17 +62,9 @@ class StopOnSignal(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Saves and exits, unless a validation or the end of the epoch comes next, which a checkpoint would skip."""
-        if not self._wanted(trainer):
-            return
-        loop = trainer.fit_loop.epoch_loop
-        if loop.batch_progress.is_last_batch or loop._num_ready_batches_reached():
-            return
-        fetcher = trainer.fit_loop._data_fetcher
-        assert fetcher is not None
-        if trainer.enable_validation and loop._should_check_val_fx(fetcher):
-            return
-        self._save(trainer)
-        self._exit()
+        if self._wanted(trainer) and not more_than_a_batch_ends(trainer):
+            self._save(trainer)
+            self._exit()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Exits if the epoch's end has just been saved; else the first batch comes first."""

@@ -1,6 +1,7 @@
 """`fit --resume`: a run that was broken off goes on in its folder, and ends as if it had never stopped."""
 
 import csv
+import itertools
 import json
 import os
 import random
@@ -80,6 +81,27 @@ def test_five_runs_killed_at_any_moment_end_as_the_one_that_was_not(processes):
         assert state_of(run) == whole, out
         assert [path.name for path in run.parent.iterdir()] == ["version_0"]
         killed += 1
+
+
+@pytest.mark.parametrize("within", [("--checkpoint_every", "13"), ("--trainer.val_check_interval", "4")])
+def test_a_validation_that_a_run_breaks_off_in_is_made_when_it_goes_on(lit_cnn, monkeypatch, within):
+    validations = itertools.count(1)
+    from lit_cnn import LitClassifier
+
+    begin = LitClassifier.on_validation_start
+
+    def broken(self):
+        if next(validations) == 3:  # the first is the sanity check
+            raise RuntimeError("the lights went out")
+        begin(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LitClassifier, "on_validation_start", broken)
+        assert lit_cnn("fit", *SETTINGS, *within, "--name", "run").code != 0
+    gone_on = lit_cnn("fit", "--resume", RUN)
+    assert gone_on.code == 0, gone_on.err
+    assert lit_cnn("fit", *SETTINGS, *within, "--name", "whole").code == 0
+    assert state_of(RUN) == state_of(Path("logs/whole/version_0"))
 
 
 @pytest.mark.parametrize("lost", [0, 2])

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from jsonargparse.typing import restricted_string_type
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 Minutes = restricted_string_type("Minutes", r"^\d+(\.\d+)?min$", docstring="minutes, such as 10min")
@@ -25,12 +26,33 @@ def arrange_checkpoints(callbacks: list[Callback], enabled: bool, every: int | s
     if best.monitor is None:  # nothing to choose the best by: the last is all there is
         best.filename = last
     else:
-        callbacks.append(_last(last))
+        callbacks.append(_last(ModelCheckpoint, last))
     if isinstance(every, str):
-        callbacks.append(_last(last, train_time_interval=timedelta(minutes=float(every.removesuffix("min")))))
+        interval = timedelta(minutes=float(every.removesuffix("min")))
+        callbacks.append(_last(_WithinEpochs, last, train_time_interval=interval))
     elif every:
-        callbacks.append(_last(last, every_n_train_steps=every))
+        callbacks.append(_last(_WithinEpochs, last, every_n_train_steps=every))
 
 
-def _last(name: str, **when: Any) -> ModelCheckpoint:
-    return ModelCheckpoint(filename=name, enable_version_counter=False, **when)
+def _last(kind: type[ModelCheckpoint], name: str, **when: Any) -> ModelCheckpoint:
+    return kind(filename=name, enable_version_counter=False, **when)
+
+
+def more_than_a_batch_ends(trainer: Trainer) -> bool:
+    """Says whether this batch has a validation or an epoch's end after it, which going on from here would skip."""
+    loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
+    if loop.batch_progress.is_last_batch or loop._num_ready_batches_reached():
+        return True
+    assert fetcher is not None
+    return trainer.enable_validation and loop._should_check_val_fx(fetcher)
+
+
+class _WithinEpochs(ModelCheckpoint):
+    """Writes after steps or minutes; what would come right before an epoch's end comes with it."""
+
+    def on_train_batch_end(self, trainer: Trainer, *others: Any) -> None:
+        if not more_than_a_batch_ends(trainer):
+            super().on_train_batch_end(trainer, *others)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_train_batch_end(trainer, pl_module, None, None, trainer.fit_loop.epoch_loop.batch_idx)
