@@ -9,8 +9,6 @@ from typing import Any, NoReturn
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from lit_cnn.callbacks.keeping import more_than_a_batch_ends
-
 STOPPING = b"\nstopping after this batch; once more stops at once\n"
 
 
@@ -110,3 +108,12 @@ class StopOnSignal(Callback):
         """Exits, if the training ended before it could be stopped."""
         if self._wanted(trainer):
             self._exit()
+
+
+def more_than_a_batch_ends(trainer: Trainer) -> bool:
+    """Says whether this batch has a validation or an epoch's end after it, which going on from here would skip."""
+    loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
+    if loop.batch_progress.is_last_batch or loop._num_ready_batches_reached():
+        return True
+    assert fetcher is not None
+    return trainer.enable_validation and loop._should_check_val_fx(fetcher)

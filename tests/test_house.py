@@ -63,7 +63,7 @@ MAY_IMPORT = {
     "explanations": set(),
     "explanation_plots": set(),
     "exporting": {"classifiers", "errors", "transforms"},
-    "callbacks": {"checkpoint_io", "data", "plots", "transforms"},
+    "callbacks": {"checkpoint_io", "data", "plots", "signals", "transforms"},
     "checks": {"classifiers", "data", "models", "optimizers", "transforms"},
     "shipped": set(),
     "experiments": {"errors", "lightning_cli", "parser", "shipped"},

@@ -7,6 +7,8 @@ from jsonargparse.typing import restricted_string_type
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
+from lit_cnn.signals import more_than_a_batch_ends
+
 Minutes = restricted_string_type("Minutes", r"^\d+(\.\d+)?min$", docstring="minutes, such as 10min")
 
 
@@ -36,15 +38,6 @@ def arrange_checkpoints(callbacks: list[Callback], enabled: bool, every: int | s
 
 def _last(kind: type[ModelCheckpoint], name: str, **when: Any) -> ModelCheckpoint:
     return kind(filename=name, enable_version_counter=False, **when)
-
-
-def more_than_a_batch_ends(trainer: Trainer) -> bool:
-    """Says whether this batch has a validation or an epoch's end after it, which going on from here would skip."""
-    loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
-    if loop.batch_progress.is_last_batch or loop._num_ready_batches_reached():
-        return True
-    assert fetcher is not None
-    return trainer.enable_validation and loop._should_check_val_fx(fetcher)
 
 
 class _WithinEpochs(ModelCheckpoint):
