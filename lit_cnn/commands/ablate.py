@@ -14,7 +14,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NoReturn
 
-import yaml
 from tqdm import tqdm
 
 from lit_cnn.data.download import FORBIDDEN
@@ -76,7 +75,7 @@ def main(argv: list[str]) -> None:
         raise ConfigError(f"--jobs {given.jobs}: at least one cell has to run at a time.")
     experiment = read_experiment(argv[0])
     if given.seeds is not None:
-        experiment = replace(experiment, seeds=seeds_of(yaml.safe_load(given.seeds), Path("--seeds")))
+        experiment = replace(experiment, seeds=seeds_of(given.seeds, Path("--seeds")))
     if given.submit is not None:
         submit_grid(experiment, overrides, given)
     else:

@@ -4,8 +4,6 @@ import argparse
 import statistics
 from pathlib import Path
 
-import yaml
-
 from lit_cnn.commands.ablate import run_grid
 from lit_cnn.errors import ConfigError, LitCNNError
 from lit_cnn.experiments.expected import expected_of
@@ -53,7 +51,7 @@ def main(argv: list[str]) -> None:
     expected = expected_of(argv[0])
     if expected is None:
         raise ConfigError(f"{path.stem}: no expected result. configs/expected.json has those that were measured.")
-    seeds = seeds_of(yaml.safe_load(given.seeds), Path("--seeds"))
+    seeds = seeds_of(given.seeds, Path("--seeds"))
     variant = Variant(path.stem, {}, ["--config", argv[0]])
     cells = run_grid(
         Experiment(f"verify-{path.stem}", path, [variant], seeds), overrides, given.jobs, ["verify", *argv]

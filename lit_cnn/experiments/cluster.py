@@ -1,11 +1,13 @@
 """An experiment's cells on a cluster: jobs that share them, by submitit (SLURM, or processes of this machine)."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from lit_cnn import safe_yaml
 from lit_cnn.errors import ConfigError
 
 
@@ -29,7 +31,9 @@ def submit(command: list[str], jobs: int, given: str | None, folder: Path) -> li
             "--submit needs the package submitit, which is not installed.\n"
             "Install it with pip install 'lit-cnn[cluster]', or pip install -e '.[cluster]' in a checkout."
         ) from error
-    parameters = yaml.safe_load(given or "{}")
+    parameters: Any = None
+    with suppress(yaml.YAMLError):
+        parameters = safe_yaml.load(given or "{}")
     if not isinstance(parameters, dict):
         raise ConfigError(f"--submit_args {given}: has to be a mapping, such as '{{slurm_partition: gpu}}'.")
     cluster = parameters.pop("cluster", None)

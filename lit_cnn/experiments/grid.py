@@ -12,6 +12,7 @@ seeds: 10                            # 0 to 9; or a list of them
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from lit_cnn import safe_yaml
 from lit_cnn.errors import ConfigError, nearest
 from lit_cnn.shipped import shipped_experiments
 
@@ -64,12 +66,7 @@ def read_experiment(given: str) -> Experiment:
         ConfigError: If there is none, or it is not of the form above.
     """
     path = _find(given)
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())[:200]}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} is no experiment: it has to have some of the keys {', '.join(KEYS)}.")
+    content = safe_yaml.read(path, "experiment")
     for key in content:
         if key not in KEYS:
             raise ConfigError(
@@ -80,18 +77,22 @@ def read_experiment(given: str) -> Experiment:
     points = product(*(_values(axis, values, path) for axis, values in axes.items()))
     variants = [_variant(common, dict(zip(axes, point, strict=True))) for point in points]
     names = [variant.name for variant in variants]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+    folded = [name.casefold() for name in names]  # some file systems know no capitals
+    if len(set(folded)) < len(names):
+        twice = next(name for name in names if folded.count(name.casefold()) > 1)
         raise ConfigError(f"{path}: two cells would be called {twice}. Give the values names of their own.")
     return Experiment(path.stem, path, variants, seeds_of(content.get("seeds", 1), path))
 
 
 def seeds_of(given: Any, path: Path) -> list[int]:
-    """Returns the seeds that a number of them or a list stands for.
+    """Returns the seeds that a number of them or a list stands for, also where it was typed.
 
     Raises:
         ConfigError: If there are none, or one is given twice.
     """
+    if isinstance(given, str):
+        with suppress(yaml.YAMLError):
+            given = safe_yaml.load(given)
     seeds = list(range(given)) if isinstance(given, int) and not isinstance(given, bool) else given
     whole = isinstance(seeds, list) and all(isinstance(s, int) and not isinstance(s, bool) and s >= 0 for s in seeds)
     if not whole or not seeds or len(set(seeds)) < len(seeds):
