@@ -17,7 +17,7 @@ from scripts.make_augmentations import SIDE, of_folder, own_pictures, write
 TARGET = Path(__file__).parents[1] / "docs" / "views.png"
 PERMUTATIONS: dict[str, t.PixelPermutation] = {
     "permute": t.PixelPermutation((SIDE, SIDE)),
-    **{f"blocks of {k}": t.PixelPermutation((SIDE, SIDE), kind="blocks", block=k) for k in (2, 4, 8, 16)},
+    **{f"blocks of {k}": t.PixelPermutation((SIDE, SIDE), kind="deranged_blocks", block=k) for k in (2, 4, 8, 16)},
     "within blocks of 4": t.PixelPermutation((SIDE, SIDE), kind="within_blocks", block=4),
     "rows": t.PixelPermutation((SIDE, SIDE), kind="rows"),
     "columns": t.PixelPermutation((SIDE, SIDE), kind="columns"),

@@ -1,15 +1,20 @@
+from itertools import permutations
+
 import pytest
 import torch
 
 import lit_cnn
 from lit_cnn.errors import ConfigError
+from lit_cnn.experiments.grid import read_experiment
 from lit_cnn.transforms import PixelPermutation
 from lit_cnn.transforms.draws import permutation
+from lit_cnn.transforms.permutation import derangement
 
 H, W, K = 8, 12, 4
 GOLDEN = {
     "pixels": [30, 38, 47, 14, 51, 50, 0, 19],
     "blocks": [36, 37, 38, 39, 4, 5, 6, 7],
+    "deranged_blocks": [36, 37, 38, 39, 32, 33, 34, 35],
     "within_blocks": [19, 25, 24, 10, 23, 29, 28, 14],
     "rows": [40, 41, 42, 43, 44, 45, 46, 47],
     "columns": [5, 7, 3, 0, 4, 1, 2, 6],
@@ -48,21 +53,43 @@ def test_each_kind_moves_pixels_as_plain_loops_do_and_back(kind):
 
 def test_the_dial_goes_from_single_pixels_to_the_image_itself():
     square = IMAGES[..., :8]
-    assert PixelPermutation((8, 8), kind="blocks", block=8)(square).equal(square)
+    assert PixelPermutation((8, 8), kind="deranged_blocks", block=8)(square).equal(square)
     neighbours = []
     for block in (1, 2, 4, 8):
-        order = PixelPermutation((8, 8), kind="blocks", block=block).order.view(8, 8)
+        order = PixelPermutation((8, 8), kind="deranged_blocks", block=block).order.view(8, 8)
         neighbours.append(float((order[:, 1:] - order[:, :-1] == 1).float().mean()))  # that were so before
     assert neighbours == sorted(neighbours)
     assert neighbours[0] < 0.1
     assert neighbours[-1] == 1
 
 
+@pytest.mark.parametrize("name", ["dial_mnist", "dial_cifar"])
+def test_no_pixel_keeps_its_place_on_the_dial_but_in_the_image_itself(name):
+    side = 28 if name == "dial_mnist" else 32
+    kinds, sizes = set(), set()
+    for variant in read_experiment(name).variants:
+        settings = dict(flag.removeprefix("--").split("=") for flag in variant.argv if "=" in flag)
+        kinds.add(settings["data.permute_kind"])
+        sizes.add(int(settings["data.permute_block"]))
+    (kind,) = kinds
+    assert side in sizes
+    for block in sizes - {side}:
+        for seed in range(10):
+            order = PixelPermutation((side, side), seed, kind, block).order
+            assert not (order == torch.arange(side * side)).any(), (block, seed)
+
+
+def test_each_derangement_is_as_likely():
+    drawn = [tuple(derangement(4, seed, "block permutation").tolist()) for seed in range(2000)]
+    counts = {order: drawn.count(order) for order in drawn}
+    assert set(counts) == {p for p in permutations(range(4)) if all(i != j for i, j in enumerate(p))}
+    expected = 2000 / 9
+    assert sum((n - expected) ** 2 / expected for n in counts.values()) < 26.1  # chi squared, 8 degrees: p = 0.001
+    assert derangement(1, 0).tolist() == [0]
+
+
 def test_the_kinds_start_as_they_always_did():
-    golden = {
-        kind: PixelPermutation((8, 8), kind=kind, block=4).order[:8].tolist()
-        for kind in ("pixels", "blocks", "within_blocks", "rows", "columns")
-    }
+    golden = {kind: PixelPermutation((8, 8), kind=kind, block=4).order[:8].tolist() for kind in GOLDEN}
     assert golden == GOLDEN
 
 

@@ -33,10 +33,10 @@ class ImageDataModule(LightningDataModule):
         split_seed: Seed of the choice of validation images, apart from the run's seed.
         permute: Move the pixels of all images by one fixed permutation.
         permute_seed: Seed of that permutation, apart from the run's seed.
-        permute_kind: What it moves: pixels, each on its own; blocks of pixels, each kept whole; pixels within_blocks;
-            rows; or columns.
-        permute_block: Height and width of such a block, in pixels: a dial from no locality, at 1, to all of it, at
-            the image's size.
+        permute_kind: What it moves: pixels, each on its own; blocks of pixels, each kept whole, of which one keeps its
+            place on average; deranged_blocks, of which none does; pixels within_blocks; rows; or columns.
+        permute_block: Height and width of such a block, in pixels. With deranged_blocks a dial from no locality, at 1,
+            to all of it, at the image's size.
         views: Fixed changes of all images when they are read, before everything else: LowPass, HighPass,
             PhaseScramble, ShuffleChannels, ShufflePixels, Translate (docs/locality.md).
         augment: Random changes of the training images, such as RandomCrop and RandomFlip. Whatever their order here,

@@ -1,5 +1,6 @@
 """The permutations of pixels that take locality away, at once or by degrees."""
 
+from itertools import count
 from typing import Literal, get_args
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from lit_cnn.transforms.draws import permutation
 
-PermutationKind = Literal["pixels", "blocks", "within_blocks", "rows", "columns"]
+PermutationKind = Literal["pixels", "blocks", "deranged_blocks", "within_blocks", "rows", "columns"]
 
 
 class PixelPermutation(nn.Module):
@@ -20,9 +21,11 @@ class PixelPermutation(nn.Module):
     Args:
         image_size: Height and width of the images, in pixels.
         seed: Seed of the permutation, apart from the run's seed, so that all runs face the same task.
-        kind: What is moved: pixels, each on its own; blocks of pixels, each kept whole, which turns the locality that
-            is left from none at a block of 1 to all at one of the image's size; pixels within_blocks, in each block in
-            the same way, which keeps what is far apart; rows; or columns.
+        kind: What is moved: pixels, each on its own; blocks of pixels, each kept whole, of which a draw leaves one in
+            its place on average, however few there are; deranged_blocks, of which none keeps its place unless it is
+            the only one, so that the size of the blocks alone says how much locality is left, from none at 1 to all at
+            the image's size; pixels within_blocks, in each block in the same way, which keeps what is far apart; rows;
+            or columns.
         block: Height and width of a block, in pixels; it has to divide the image's.
 
     Raises:
@@ -86,8 +89,22 @@ def _order(height: int, width: int, seed: int, kind: str, block: int) -> Int64[T
     # Axes: down and right among the blocks, then among the pixels of each.
     down, right = height // block, width // block
     blocks = places.view(down, block, right, block).transpose(1, 2).reshape(down * right, block * block)
-    if kind == "blocks":
-        blocks = blocks[permutation(down * right, seed, "block permutation")]
+    if kind in ("blocks", "deranged_blocks"):
+        draw = permutation if kind == "blocks" else derangement
+        blocks = blocks[draw(down * right, seed, "block permutation")]
     else:
         blocks = blocks[:, permutation(block * block, seed, "permutation within blocks")]
     return blocks.view(down, right, block, block).transpose(1, 2).flatten()
+
+
+def derangement(n: int, *parts: int | str) -> Int64[Tensor, "n"]:
+    """Returns a random order of 0 to n - 1 in which none keeps its place, each such order as likely; of one, that one.
+
+    It is `permutation`'s where that moves all, and else one drawn anew, which moves all in 1 of e draws.
+    """
+    places = torch.arange(n)
+    for attempt in count():
+        order = permutation(n, *parts, *([attempt] if attempt else []))
+        if n == 1 or not (order == places).any():
+            return order
+    raise AssertionError("the loop above has no end")
