@@ -12,6 +12,7 @@ from lit_cnn.errors import CheckpointError
 from lit_cnn.registry import subclasses_of
 from lit_cnn.runs import find_run
 from lit_cnn.transforms import Preprocess
+from lit_cnn.transforms.views import completed
 
 BEST, LAST = "best.ckpt", "last.ckpt"
 NO_OTHER = "There is no valid one beside it. Take a checkpoint of another run, or train anew without --ckpt_path."
@@ -135,7 +136,7 @@ def take_over_preprocessing(path: str | Path, checkpoint: dict[str, Any], data: 
     for what, theirs, ours in (
         ("classes", list(settings["class_names"]), list(data.class_names)),
         ("permute_seed (None without permutation), permute_kind and permute_block", permutation, data.permutation),
-        ("views", preprocess.get("views", []), data.view_settings),
+        ("views", [completed(view) for view in preprocess.get("views", [])], data.view_settings),
     ):
         if theirs != ours:
             raise CheckpointError(

@@ -12,7 +12,10 @@ import lit_cnn as package
 from lit_cnn import (
     HighPass,
     LowPass,
+    Mixup,
     PhaseScramble,
+    RandomShift,
+    SampleDataModule,
     ShuffleChannels,
     ShufflePixels,
     SyntheticDataModule,
@@ -46,27 +49,91 @@ def low(plane, cutoff):
     return np.fft.ifft2(spectrum).real
 
 
+@pytest.fixture(scope="module")
+def digits():
+    data = SampleDataModule()
+    data.setup("test")
+    return data.arrays("test").images[:200]
+
+
 @pytest.mark.parametrize("cutoff", [0.5, 2.0, 3.7, 6])
 def test_low_and_high_pass_are_those_of_the_whole_transform(images, cutoff):
     below, above = LowPass(cutoff)(images, N, "train"), HighPass(cutoff)(images, N, "train")
+    clipped = LowPass(cutoff, clip=True)(images, N, "train"), HighPass(cutoff, clip=True)(images, N, "train")
     for i in range(9):
         for c in range(3):
             plane = images[i, c].numpy()
             wanted = low(plane, cutoff)
-            assert np.abs(below[i, c].numpy() - np.clip(wanted, 0, 255)).max() <= 0.51
-            assert np.abs(above[i, c].numpy() - np.clip(plane - wanted + 127.5, 0, 255)).max() <= 0.51
+            for exact, (found, cut) in zip(
+                (wanted, plane - wanted + 127.5), zip((below, above), clipped, strict=True), strict=True
+            ):
+                assert np.abs(found[i, c].float().numpy() - exact).max() <= 0.13  # of 16 bits, up to 511
+                assert np.abs(cut[i, c].numpy() - np.clip(exact, 0, 255)).max() <= 0.51
 
 
-def test_phase_scramble_keeps_amplitudes_and_mean_and_moves_all_channels_alike():
-    smooth = torch.from_numpy(np.random.default_rng(1).normal(128, 12, (4, 3, 16, 16)).clip(0, 255).astype(np.uint8))
-    smooth[:, 1] = smooth[:, 0]
-    found = PhaseScramble(3)(smooth, torch.arange(4), "train")
-    before, after = (np.abs(np.fft.fft2(x.numpy().astype(float))) for x in (smooth, found))
-    assert np.abs(before - after).max() < 12  # of rounding: 256 pixels, each by up to a half
-    assert np.abs(before[..., 0, 0] - after[..., 0, 0]).max() < 12
+@pytest.mark.parametrize("cutoff", [2, 4, 9])
+def test_nothing_but_the_promised_frequencies_is_left_of_digits(digits, cutoff):
+    n = torch.arange(len(digits))
+    before = np.fft.fft2(digits.numpy().astype(float))
+    distance = np.abs(np.fft.fftfreq(28) * 28)
+    inside = np.hypot(distance[:, None], distance) <= cutoff
+    for view, kept in ((LowPass(cutoff), inside), (HighPass(cutoff), ~inside)):
+        found = view(digits, n, "train").numpy().astype(float) - (127.5 if view.__class__ is HighPass else 0)
+        after = np.fft.fft2(found)
+        assert np.abs(after[..., kept] - before[..., kept]).max() < 10  # of sums over 784 pixels, up to 80,000
+        assert np.abs(after[..., ~kept]).max() < 10
+
+
+def test_phase_scramble_keeps_the_amplitudes_of_digits_and_nothing_of_their_shapes(digits):
+    found = PhaseScramble(3)(digits, torch.arange(len(digits)), "train").numpy().astype(float)
+    plain = digits.numpy().astype(float)
+    before, after = np.abs(np.fft.fft2(plain)), np.abs(np.fft.fft2(found))
+    assert np.abs(before - after).max() < 10
+    assert np.abs(plain.mean((1, 2, 3)) - found.mean((1, 2, 3))).max() < 0.01
+    assert np.abs(plain.std((1, 2, 3)) - found.std((1, 2, 3))).max() < 0.01
+    related = [np.corrcoef(a.flatten(), b.flatten())[0, 1] for a, b in zip(plain, found, strict=True)]
+    assert abs(np.mean(related)) < 0.05
+    assert np.abs(related).max() < 0.6
+
+
+def test_phase_scramble_moves_all_channels_alike(images):
+    images[:, 1] = images[:, 0]
+    found = PhaseScramble(3)(images, N, "train")
     assert (found[:, 0] == found[:, 1]).all()
-    assert (found != smooth).float().mean() > 0.9
-    assert np.corrcoef(found[0, 0].flatten(), smooth[0, 0].flatten())[0, 1] < 0.5
+    assert (found[:, 0] != found[:, 2]).any()
+    assert (found != images).float().mean() > 0.9
+
+
+def test_the_network_sees_grey_levels_beyond_black_and_white(digits):
+    data = SampleDataModule(views=[PhaseScramble()], augment=[RandomShift(2, 2), Mixup()], batch_size=50)
+    data.setup("fit")
+    data.setup("test")
+    exact = PhaseScramble().levels(digits.float(), torch.arange(200), "test")
+    inputs = torch.cat([images for images, _ in data.test_dataloader()])[:200]
+    assert (inputs - (exact / 255 - data.mean[0]) / data.std[0]).abs().max() < 2e-3
+    black = -data.mean[0] / data.std[0]
+    assert 0.2 < float((inputs < black - 0.1).float().mean()) < 0.6
+    for images, _ in data.train_dataloader():
+        assert images.isfinite().all()
+        assert float(images.min()) < black - 1
+        break
+
+
+def test_what_needs_bytes_is_refused_beside_floats_with_the_remedy(lit_cnn):
+    views = "[{class_path: LowPass, init_args: {cutoff: 2}}]"
+    outcome = lit_cnn(*FIT, "--data.views", views, "--data.augment", "[RandomFlip, Cutout]")
+    assert outcome.code == 2
+    assert "Cutout works on whole grey levels from 0 to 255, and LowPass makes others" in outcome.err
+    assert "`clip: true`" in outcome.err
+    views = "[{class_path: LowPass, init_args: {cutoff: 2, clip: true}}]"
+    assert lit_cnn(*FIT, "--data.views", views, "--data.augment", "[RandomFlip, Cutout]").code == 0
+
+
+def test_a_view_of_an_earlier_checkpoint_clips_as_it_did():
+    assert view_of({"view": "LowPass", "cutoff": 2}).clip
+    assert view_of({"view": "PhaseScramble", "seed": 1}).clip
+    assert not view_of(settings_of(LowPass(2))).clip
+    assert vars(view_of({"view": "Translate", "pixels": 2, "seed": 0})) == vars(Translate(2))
 
 
 def test_each_image_has_a_permutation_of_its_own_the_same_for_its_channels(images):
@@ -131,7 +198,9 @@ def test_the_dataset_is_read_through_its_views_one_after_the_other():
     assert (viewed.arrays("train").labels == plain.arrays("train").labels).all()
 
 
-@pytest.mark.parametrize("view", [LowPass(2), HighPass(3.5), PhaseScramble(1), ShuffleChannels(2), Translate(2, 1)])
+@pytest.mark.parametrize(
+    "view", [LowPass(2), HighPass(3.5, clip=True), PhaseScramble(1), ShuffleChannels(2), Translate(2, 1)]
+)
 def test_settings_bring_a_view_back(view):
     again = view_of(json.loads(json.dumps(settings_of(view))))
     assert type(again) is type(view)

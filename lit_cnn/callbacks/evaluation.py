@@ -13,6 +13,7 @@ from lit_cnn.callbacks.figures import Budget, add, boards, data_of
 from lit_cnn.data.loader import ArrayLoader
 from lit_cnn.plots import class_accuracy, confusion_matrix, reliability_diagram, worst_mistakes
 from lit_cnn.plots.calibration import calibration_bins
+from lit_cnn.transforms.pixels import as_bytes
 
 NAMES = {"val": "validation", "test": "test"}
 
@@ -119,7 +120,7 @@ class Evaluation(Callback):
                 worst = wrong[confidences[wrong].argsort(descending=True, stable=True)][: self.mistakes]
                 images, _ = data.arrays(split).gather(indices[worst].to(data.arrays(split).device))
                 figure = worst_mistakes(
-                    images.cpu(),
+                    as_bytes(images.cpu()),
                     labels[worst].tolist(),
                     preds[worst].tolist(),
                     confidences[worst].tolist(),

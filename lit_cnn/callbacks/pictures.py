@@ -5,6 +5,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lit_cnn.callbacks.figures import Budget, add, data_of, evaluating, for_network, some
 from lit_cnn.plots import prediction_grid, sample_grid
+from lit_cnn.transforms.pixels import as_bytes
 
 
 class Pictures(Callback):
@@ -38,7 +39,7 @@ class Pictures(Callback):
         seen, _ = data.transform(batch, epoch=trainer.current_epoch)
         changes = ["augmented"] * bool(data.augment) + ["permuted"] * data.permute
         figure = sample_grid(
-            batch.images,
+            as_bytes(batch.images),
             data.preprocess.to_picture(seen),
             [data.class_names[label] for label in batch.labels],
             f"{data.dataset_name}: training images with their labels",
@@ -73,7 +74,7 @@ class Pictures(Callback):
                 logits = pl_module(for_network(pl_module, inputs))
             confidence, preds = logits.float().softmax(dim=1).cpu().max(dim=1)
             figure = prediction_grid(
-                batch.images,
+                as_bytes(batch.images),
                 labels.tolist(),
                 preds.tolist(),
                 confidence.tolist(),

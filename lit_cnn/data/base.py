@@ -16,6 +16,7 @@ from lit_cnn.data.loader import ArrayLoader, BatchOrder, RawBatch
 from lit_cnn.errors import ConfigError, DataError
 from lit_cnn.transforms import Augmentation, Mixing, Preprocess
 from lit_cnn.transforms.chain import augment as augment_batch
+from lit_cnn.transforms.chain import check_levels
 from lit_cnn.transforms.draws import Draws
 from lit_cnn.transforms.permutation import PermutationKind
 from lit_cnn.transforms.placement import Placement
@@ -115,11 +116,12 @@ class ImageDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         """Reads the images that the stage needs, and checks that the settings fit them."""
         changes: list[View | Augmentation] = [*self.views, *self.augment]
-        for change in changes:
-            try:
+        try:
+            for change in changes:
                 change.check(self.image_size, self.in_channels)
-            except ValueError as error:
-                raise ConfigError(str(error)) from error
+            check_levels(self.views, self.augment)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
         if stage in ("fit", "validate"):
             self._read_train()
             if self.batch_size > len(self._arrays["train"]):
@@ -215,7 +217,7 @@ class ImageDataModule(LightningDataModule):
         arrays = self._arrays[split]
         if not self.resident or device.type != "cuda" or arrays.device == device:
             return arrays
-        free, needed = torch.cuda.mem_get_info(device)[0], arrays.stored_images.numel()
+        free, needed = torch.cuda.mem_get_info(device)[0], arrays.stored_images.nbytes
         if needed > free // 2:  # the network needs some too
             raise ConfigError(
                 f"`resident`: the images take {needed / 1e9:.3g} GB, but {device} has {free / 1e9:.3g} GB free.\n"

@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from lit_cnn.data.arrays import Arrays, Selection
@@ -33,7 +33,7 @@ Prepared = tuple[Tensor, Tensor, list[int]]  # inputs and targets of several bat
 class RawBatch(NamedTuple):
     """A batch as it lies in memory, before it is moved to the device and preprocessed."""
 
-    images: UInt8[Tensor, "b c h w"]
+    images: Shaped[Tensor, "b c h w"]
     labels: Int64[Tensor, "b"]
     indices: Int64[Tensor, "b"]
     done: int = 0  # augmentations that have been applied
@@ -42,7 +42,7 @@ class RawBatch(NamedTuple):
         """Returns the batch with its images, labels and indices changed."""
         return RawBatch(change(self.images), change(self.labels), change(self.indices), self.done)
 
-    def placed(self, place: Place) -> UInt8[Tensor, "b c h w"]:
+    def placed(self, place: Place) -> Shaped[Tensor, "b c h w"]:
         """Returns the images in their places."""
         return put(self.images, place)
 

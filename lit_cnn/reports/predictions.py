@@ -21,6 +21,7 @@ from lit_cnn.errors import ConfigError
 from lit_cnn.models.arithmetic import multiply_adds
 from lit_cnn.registry import subclasses_of
 from lit_cnn.reports.records import Run
+from lit_cnn.transforms.pixels import as_bytes
 from lit_cnn.transforms.views import View, view_of
 
 
@@ -56,8 +57,8 @@ class Predictions:
         return torch.bincount(self.labels * k + self.preds, minlength=k * k).view(k, k)
 
     def images(self, indices: Int64[Tensor, "m"]) -> UInt8[Tensor, "m c h w"]:
-        """Returns test images, as they are."""
-        return self.data.arrays("test").images_at(indices)
+        """Returns test images, as the dataset's views show them."""
+        return as_bytes(self.data.arrays("test").images_at(indices))
 
 
 @torch.inference_mode()

@@ -25,9 +25,15 @@ class Stage(IntEnum):
 
 
 class Augmentation(ABC):
-    """A random change of training images: `uint8 [b, c, h, w]` in, the same out."""
+    """A random change of training images: `uint8 [b, c, h, w]` in, the same out.
+
+    Attributes:
+        stage: Its place among others.
+        takes_floats: Whether it works on the float16 grey levels of some views too.
+    """
 
     stage: Stage = Stage.GEOMETRY
+    takes_floats: bool = False
 
     def learn(self, images: UInt8[Tensor, "n c h w"]) -> None:  # noqa: B027
         """Takes from all training images what the augmentation needs to know, before the first step."""

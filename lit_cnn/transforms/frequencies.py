@@ -1,13 +1,52 @@
-"""Views of a dataset that keep a part of its frequencies, or their strength alone."""
+"""Views of a dataset that keep a part of its frequencies, or their strength alone.
+
+What they make of an image goes beyond black and white: a filtered edge overshoots, and of a digit, most of which is
+black, a half would lie below black. So the grey levels are kept as floats of 16 bits, exact to 1/8 of a level up to
+255, and the network sees all of them. Bytes lose little of photographs, and of MNIST half of the contrast.
+"""
+
+from abc import abstractmethod
 
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64, Shaped, UInt8
 from torch import Tensor
 
+from lit_cnn.transforms.pixels import as_bytes
 from lit_cnn.transforms.views import View, numbered_bits
 
 
-class LowPass(View):
+class Frequencies(View):
+    """A view by way of the Fourier transform of each channel.
+
+    Args:
+        clip: Round to whole grey levels, and cut off what is below black or above white, as an image file would.
+    """
+
+    earlier = {"clip": True}
+
+    def __init__(self, clip: bool = False):
+        self.clip = clip
+
+    @property
+    def floats(self) -> bool:
+        """Whether its grey levels are float16."""
+        return not self.clip
+
+    def __call__(
+        self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> Float[Tensor, "b c h w"] | UInt8[Tensor, "b c h w"]:
+        """Returns the images as they are to be seen."""
+        levels = self.levels(images.float(), indices, split)
+        return as_bytes(levels) if self.clip else levels.half()
+
+    @abstractmethod
+    def levels(
+        self, images: Float[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> Float[Tensor, "b c h w"]:
+        """Returns the exact grey levels."""
+
+
+class LowPass(Frequencies):
     """Keeps the frequencies up to a radius: what is left is blurred, as shapes are without their edges.
 
     Yin et al. 2019, "A Fourier perspective on model robustness in computer vision",
@@ -15,6 +54,8 @@ class LowPass(View):
 
     Args:
         cutoff: The radius, in cycles per image, in the Fourier transform of each channel.
+        clip: Round to whole grey levels and cut them to 0 to 255, as an image file would; the cut brings back some of
+            the other frequencies. By default they are floats, beyond black and white too, in twice the memory.
 
     Example:
         >>> from lit_cnn import SyntheticDataModule
@@ -24,7 +65,8 @@ class LowPass(View):
         torch.Size([16, 16])
     """
 
-    def __init__(self, cutoff: float):
+    def __init__(self, cutoff: float, clip: bool = False):
+        super().__init__(clip)
         if not cutoff > 0:
             raise ValueError(f"`cutoff` is a number of cycles per image above 0, but got {cutoff}.")
         self.cutoff = cutoff
@@ -38,15 +80,12 @@ class LowPass(View):
                 f"have none above {highest:.1f}. Take a smaller one."
             )
 
-    def __call__(
-        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
-    ) -> UInt8[Tensor, "b c h w"]:
+    def levels(
+        self, images: Float[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> Float[Tensor, "b c h w"]:
         """Returns the images with these frequencies alone."""
-        return _to_bytes(self._low(images))
-
-    def _low(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         kept = _radii(*images.shape[2:]).to(images.device) <= self.cutoff
-        return _filtered(images, kept)
+        return torch.fft.irfft2(torch.fft.rfft2(images) * kept, s=images.shape[2:])
 
 
 class HighPass(LowPass):
@@ -56,29 +95,33 @@ class HighPass(LowPass):
 
     Args:
         cutoff: The radius, in cycles per image, in the Fourier transform of each channel.
+        clip: Round to whole grey levels and cut them to 0 to 255, as an image file would; the cut brings back some of
+            the other frequencies. By default they are floats, beyond black and white too, in twice the memory.
 
     Example:
         >>> grey = torch.full((1, 1, 8, 8), 90, dtype=torch.uint8)
         >>> HighPass(cutoff=0.5)(grey, torch.tensor([0]), "train").unique()  # nothing is left of one brightness
-        tensor([128], dtype=torch.uint8)
+        tensor([127.5000], dtype=torch.float16)
     """
 
-    def __call__(
-        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
-    ) -> UInt8[Tensor, "b c h w"]:
+    def levels(
+        self, images: Float[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> Float[Tensor, "b c h w"]:
         """Returns the images without these frequencies."""
-        return _to_bytes(images.float() - self._low(images) + 127.5)
+        return images - super().levels(images, indices, split) + 127.5
 
 
-class PhaseScramble(View):
+class PhaseScramble(Frequencies):
     """Keeps how strong each frequency of an image is, and draws its phase anew: statistics without shapes.
 
     Oppenheim & Lim 1981, "The importance of phase in signals", https://doi.org/10.1109/PROC.1981.12022. The phases
-    of an image are moved by the same in all channels, so that its colours stay together; the mean brightness stays.
-    Rounding, and clipping to black and white, change the amplitudes a little.
+    of an image are moved by the same in all channels, so that its colours stay together; mean and standard deviation
+    of the brightness stay.
 
     Args:
         seed: Seed of the phases, apart from the run's.
+        clip: Round to whole grey levels and cut them to 0 to 255, as an image file would, which changes the amplitudes:
+            of MNIST by a half. By default they are floats, beyond black and white too, in twice the memory.
 
     Example:
         >>> images = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
@@ -89,12 +132,13 @@ class PhaseScramble(View):
 
     numbered = True
 
-    def __init__(self, seed: int = 0):
+    def __init__(self, seed: int = 0, clip: bool = False):
+        super().__init__(clip)
         self.seed = seed
 
-    def __call__(
-        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
-    ) -> UInt8[Tensor, "b c h w"]:
+    def levels(
+        self, images: Float[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> Float[Tensor, "b c h w"]:
         """Returns images of the same amplitudes."""
         height, width = images.shape[2:]
         bits = numbered_bits(self.seed, "phases", split, indices, height * width)
@@ -102,18 +146,10 @@ class PhaseScramble(View):
         moved = torch.fft.rfft2(noise)  # of real noise, so that the phases fit a real image
         moved = torch.polar(torch.ones_like(moved.real), moved.angle())
         moved[..., 0, 0] = 1  # the mean
-        return _to_bytes(torch.fft.irfft2(torch.fft.rfft2(images.float()) * moved, s=(height, width)))
+        return torch.fft.irfft2(torch.fft.rfft2(images) * moved, s=(height, width))
 
 
 def _radii(height: int, width: int) -> Float[Tensor, "h w2"]:
     """Returns how far each frequency of `rfft2` is from 0, in cycles per image."""
     down, right = (torch.fft.fftfreq(height) * height).round(), (torch.fft.rfftfreq(width) * width).round()
     return torch.hypot(down[:, None], right[None, :])
-
-
-def _filtered(images: UInt8[Tensor, "b c h w"], kept: Tensor) -> Float[Tensor, "b c h w"]:
-    return torch.fft.irfft2(torch.fft.rfft2(images.float()) * kept, s=images.shape[2:])
-
-
-def _to_bytes(images: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b c h w"]:
-    return images.round().clamp(0, 255).to(torch.uint8)

@@ -21,6 +21,7 @@ class Mixing(Augmentation):
     """
 
     stage = Stage.MIXING
+    takes_floats = True  # it mixes what is normalised already
 
     def __init__(self, alpha: float = 1.0):
         self.alpha = check_number(self, "alpha", alpha, 0, "a number above 0")

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int64, Shaped, UInt8
+from jaxtyping import Bool, Int64, Shaped
 from torch import Tensor
 
 from lit_cnn.transforms.augment import Augmentation
@@ -46,11 +46,13 @@ class Place:
 class Placement(Augmentation):
     """An augmentation that puts each image elsewhere."""
 
+    takes_floats = True
+
     @abstractmethod
     def draw(self, draws: Draws) -> Place:
         """Draws where each image goes."""
 
-    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+    def __call__(self, images: Shaped[Tensor, "b c h w"], draws: Draws) -> Shaped[Tensor, "b c h w"]:
         """Puts each image where its draws say."""
         return put(images, self.draw(draws))
 

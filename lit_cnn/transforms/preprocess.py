@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor, nn
 
 from lit_cnn.transforms.permutation import PermutationKind, PixelPermutation
@@ -12,7 +12,9 @@ from lit_cnn.transforms.views import seen, view_of
 
 
 class Preprocess(nn.Module):
-    """Normalises uint8 images with the dataset's mean and standard deviation, then permutes their pixels.
+    """Normalises grey levels with the dataset's mean and standard deviation, then permutes the pixels.
+
+    Images are bytes, or float16 where a view made them so.
 
     Args:
         mean: Mean of each channel, on a scale from 0 to 1.
@@ -69,7 +71,7 @@ class Preprocess(nn.Module):
         height, width = self.settings["image_size"]
         return len(self.settings["mean"]), height, width
 
-    def forward(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    def forward(self, images: Shaped[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Returns what the network sees, in channels_last memory; the images' device decides where it is computed."""
         return self.permuted(self.normalised(images))
 
@@ -95,7 +97,7 @@ class Preprocess(nn.Module):
                 "dataset.\nOther images have none: `test` and `report` go over the dataset's own."
             )
 
-    def normalised(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    def normalised(self, images: Shaped[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """The first step alone, with every pixel in its place."""
         if self.scale.device != images.device:
             self.to(images.device)

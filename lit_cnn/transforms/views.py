@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from lit_cnn.transforms.draws import Draws, key_of, permutation, random_bits
@@ -18,18 +18,30 @@ AT_ONCE = 1024  # images
 
 
 class View(ABC):
-    """A fixed change of a dataset's images: `uint8 [n, c, h, w]` in, the same out."""
+    """A fixed change of a dataset's images `[n, c, h, w]`: grey levels from 0 to 255 in, as bytes or floats, and out.
+
+    Attributes:
+        splits: The parts of the dataset that it changes.
+        numbered: Whether it draws for each image, by its number in the dataset.
+        earlier: Arguments that checkpoints and configs of earlier versions lack, with what they did.
+    """
 
     splits: tuple[str, ...] = ("train", "test")
-    numbered = False  # whether it draws for each image, by its number in the dataset
+    numbered: bool = False
+    earlier: dict[str, Any] = {}
+
+    @property
+    def floats(self) -> bool:
+        """Whether it makes grey levels that no byte can hold, as float16."""
+        return False
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:  # noqa: B027
         """Raises ValueError where images of this size and number of channels have no such view."""
 
     @abstractmethod
     def __call__(
-        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
-    ) -> UInt8[Tensor, "b c h w"]:
+        self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> Shaped[Tensor, "b c h w"]:
         """Returns the images as they are to be seen.
 
         Args:
@@ -60,8 +72,8 @@ class ShuffleChannels(View):
             raise ValueError("ShuffleChannels needs images with several channels, but these have one. Leave it out.")
 
     def __call__(
-        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
-    ) -> UInt8[Tensor, "b c h w"]:
+        self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> Shaped[Tensor, "b c h w"]:
         """Returns the images with their channels in that order."""
         return images.index_select(1, self.order(images.shape[1]).to(images.device))
 
@@ -92,14 +104,14 @@ class ShufflePixels(View):
         self.seed = seed
 
     def __call__(
-        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
-    ) -> UInt8[Tensor, "b c h w"]:
+        self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> Shaped[Tensor, "b c h w"]:
         """Returns the images, each with its pixels in an order of its own."""
         return self._gather(images, self._orders(images, indices, split))
 
     def inverse(
-        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
-    ) -> UInt8[Tensor, "b c h w"]:
+        self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> Shaped[Tensor, "b c h w"]:
         """Undoes it."""
         return self._gather(images, self._orders(images, indices, split).argsort(dim=1))
 
@@ -145,8 +157,8 @@ class Translate(View):
             )
 
     def __call__(
-        self, images: UInt8[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
-    ) -> UInt8[Tensor, "b c h w"]:
+        self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
+    ) -> Shaped[Tensor, "b c h w"]:
         """Returns the images in their places."""
         down, right = Draws(self.seed, 0, indices, f"Translate {split}").integer_pair("shift", self.pixels, self.pixels)
         height, width = images.shape[2:]
@@ -157,12 +169,13 @@ class Translate(View):
         return images.gather(3, columns[:, None, None, :].expand(-1, images.shape[1], height, -1))
 
 
-def seen(images: UInt8[Tensor, "n c h w"], views: Sequence[View], split: str) -> UInt8[Tensor, "n c h w"]:
+def seen(images: Shaped[Tensor, "n c h w"], views: Sequence[View], split: str) -> Shaped[Tensor, "n c h w"]:
     """Returns all images of a split as some views show them, one view after the other."""
     views = [view for view in views if split in view.splits]
     if not views:
         return images
-    result = torch.empty_like(images)
+    kind = torch.float16 if any(view.floats for view in views) else images.dtype
+    result = torch.empty_like(images, dtype=kind)
     for indices in torch.arange(len(images), device=images.device).split(AT_ONCE):
         part = images[indices[0] : indices[-1] + 1]
         for view in views:
@@ -176,18 +189,27 @@ def settings_of(view: View) -> dict[str, Any]:
     return {"view": type(view).__name__, **vars(view)}
 
 
+def completed(settings: dict[str, Any]) -> dict[str, Any]:
+    """Returns a view's settings, with what those of earlier versions lack."""
+    return {**getattr(_known().get(settings["view"]), "earlier", {}), **settings}
+
+
 def view_of(settings: dict[str, Any]) -> View:
     """Undoes `settings_of`.
 
     Raises:
         ValueError: If its class is not known here.
     """
-    given = dict(settings)
+    given = completed(settings)
     name = given.pop("view")
-    found = [c for c in _subclasses(View) if c.__name__ == name]
-    if not found:
+    if name not in _known():
         raise ValueError(f"The images were seen through {name}, which is not known here. Import its module first.")
-    return found[0](**given)
+    view: View = _known()[name](**given)
+    return view
+
+
+def _known() -> dict[str, Any]:
+    return {cls.__name__: cls for cls in _subclasses(View)}
 
 
 def _subclasses(cls: type) -> list[type]:
