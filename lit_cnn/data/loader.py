@@ -159,7 +159,7 @@ class ArrayLoader:
         self._yielded = {"epoch": 0, "batches": 0}
         self._resumed: dict[str, int] | None = None
         self._at_once = max(1, GROUP_BYTES // (4 * pixels * sampler.batch_size))
-        self._placed_at_once = max(1, PLACED_BYTES // (pixels * sampler.batch_size))
+        self._placed_at_once = max(1, PLACED_BYTES // (arrays.stored_images[:1].nbytes * sampler.batch_size))
         self._keep = keep and not sampler.training and 4 * pixels * len(arrays) <= KEPT_BYTES
         self._kept: list[Prepared] = []
         self._versions: list[int] = []
