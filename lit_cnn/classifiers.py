@@ -17,7 +17,7 @@ from lit_cnn.divergence import LossWatch
 from lit_cnn.errors import ConfigError
 from lit_cnn.loop import FewerCalls
 from lit_cnn.losses import LossName, build_loss
-from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class, counts_of, go_on_counting
+from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class, counts_of, go_on_counting, log_counted, share_of_each
 from lit_cnn.optimizers import build_optimizer, build_scheduler, parameters_to_train
 from lit_cnn.step_log import StepLog
 from lit_cnn.transforms import Preprocess
@@ -162,7 +162,7 @@ class LitClassifier(LightningModule):
             seed_generators(self.device, int(seed), "network", trainer.current_epoch, batch_idx)
         weight = self._one_network.take(batch_idx, len(batch[0])) if trainer else 1
         logits, loss = self.loss_of(*batch)
-        self._count(logits, batch[1], "train")
+        self.count(logits, batch[1], "train")
         if trainer:
             self._step_log.note(trainer, loss)
             self._loss_watch.note(trainer, loss, batch_idx)
@@ -182,17 +182,18 @@ class LitClassifier(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Counts one batch of the validation images."""
-        self._count(self.evaluate(batch[0]), batch[1], "val")
+        self.count(self.evaluate(batch[0]), batch[1], "val")
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Counts one batch of the test images."""
-        self._count(self.evaluate(batch[0]), batch[1], "test")
+        self.count(self.evaluate(batch[0]), batch[1], "test")
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Float[Tensor, "b k"]:
         """Returns the probability of each class for each image."""
         return self.evaluate(batch[0]).softmax(dim=1)
 
-    def _count(self, logits: Tensor, labels: Targets, stage: str) -> None:
+    def count(self, logits: Tensor, labels: Targets, stage: str) -> None:
+        """Counts a batch for `train|val|test/{acc,nll}`; a step of your own calls it with its logits."""
         # Kept where they are, and counted many batches at a time: the metrics' own calls take longer than a small net.
         if not len(labels):  # a device without images, where there are fewer of them than devices
             return
@@ -228,15 +229,14 @@ class LitClassifier(LightningModule):
         """Logs accuracy and NLL over all test images, and the accuracy of each class."""
         self._log_metrics("test")
         names = getattr(self._datamodule, "class_names", None) or range(len(self.test_acc_per_class.tp))
-        per_class = self.test_acc_per_class.compute()
         same: Any = {"sync_dist": True, "reduce_fx": "max"}  # on all devices already, where a mean would round again
-        self.log_dict({f"test/acc_of/{name}": acc for name, acc in zip(names, per_class, strict=True)}, **same)
+        per_class = share_of_each(self.test_acc_per_class).items()
+        self.log_dict({f"test/acc_of/{names[k]}": share for k, share in per_class}, **same)
         self.test_acc_per_class.reset()
 
     def _log_metrics(self, stage: str) -> None:
         self.count_waiting(stage)
-        # Logged as metrics and not as values, so that Lightning computes them once, over all devices.
-        self.log_dict(self.metrics[f"{stage}_metrics"])  # type: ignore[arg-type]
+        log_counted(self, stage)
 
     @property
     def _datamodule(self) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import Metric, MetricCollection
@@ -66,8 +67,29 @@ def accuracy_and_nll(num_classes: int, prefix: str = "") -> MetricCollection:
 
 
 def accuracy_per_class(num_classes: int) -> MulticlassAccuracy:
-    """Returns the share of each class's images that are right; 0 for a class without images."""
+    """Counts the right images of each class, for `share_of_each`."""
     return MulticlassAccuracy(num_classes, average="none", validate_args=False)
+
+
+def share_of_each(metric: Any) -> dict[int, float]:
+    """Returns the share of right images of each class that has any, over all devices."""
+    with metric.sync_context():
+        right, images = metric.tp.tolist(), (metric.tp + metric.fn).tolist()
+    return {k: r / n for k, (r, n) in enumerate(zip(right, images, strict=True)) if n}
+
+
+def log_counted(module: Any, stage: str) -> None:
+    """Logs a module's accuracy and NLL of a stage if an image was counted for them, on whatever device."""
+    metrics = module.metrics[f"{stage}_metrics"]
+    if module.trainer.strategy.reduce_boolean_decision(bool(metrics["nll"].images), all=False):
+        # Logged as metrics and not as values, so that Lightning computes them once, over all devices.
+        module.log_dict(metrics)
+        return
+    rank_zero_warn(
+        f"{stage}/acc and {stage}/nll are left out: no image was counted for them.\nA step of "
+        f"{type(module).__name__}'s own counts its batch by `self.count(logits, labels, '{stage}')`; for another loss "
+        "alone, override `loss_of`, which `training_step` calls."
+    )
 
 
 def counts_of(metrics: Any) -> dict[str, dict[str, Tensor]]:

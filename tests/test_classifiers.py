@@ -1,3 +1,5 @@
+import json
+
 import lightning.pytorch as L
 import pytest
 import torch
@@ -230,3 +232,56 @@ def test_precisions_work_with_our_data(tmp_path, precision):
     )  # fmt: skip
     trainer.fit(module, data)
     assert 0 < float(trainer.callback_metrics["val/nll"]) < 3
+
+
+class OwnStep(LitClassifier):
+    def training_step(self, batch, batch_idx):
+        return self.loss(self(batch[0]), batch[1])
+
+
+class OwnMLP(lit_cnn.LitMLP):
+    training_step = OwnStep.training_step
+
+
+class CountingStep(LitClassifier):
+    def training_step(self, batch, batch_idx):
+        logits = self(batch[0])
+        self.count(logits, batch[1], "train")
+        return self.loss(logits, batch[1])
+
+
+def test_figures_of_no_image_are_not_logged_and_a_step_of_its_own_may_count(trainer, tmp_path):
+    module = OwnStep(small_net(), num_classes=3)
+    with pytest.warns(UserWarning, match="train/acc and train/nll are left out.*\n.*OwnStep's own counts.*self.count"):
+        trainer.fit(module, loader(), loader(n=20))
+    assert {"val/acc", "val/nll"} <= set(trainer.callback_metrics)
+    assert not {"train/acc", "train/nll"} & set(trainer.callback_metrics)
+    module = CountingStep(small_net(), num_classes=3, lr=1e-9)
+    fresh = L.Trainer(max_epochs=1, accelerator="cpu", logger=False, enable_progress_bar=False,
+                      enable_model_summary=False, enable_checkpointing=False)  # fmt: skip
+    fresh.fit(module, loader())
+    images, labels = loader().dataset.tensors
+    right = float((module(images).argmax(1) == labels).float().mean())
+    assert float(fresh.callback_metrics["train/acc"]) == pytest.approx(right)
+
+
+def test_a_class_without_test_images_has_no_accuracy(trainer):
+    images, labels = loader(classes=2).dataset.tensors
+    trainer.test(LitClassifier(small_net(), num_classes=3), DataLoader(TensorDataset(images, labels)), verbose=False)
+    assert {"test/acc_of/0", "test/acc_of/1"} <= set(trainer.callback_metrics)
+    assert "test/acc_of/2" not in trainer.callback_metrics
+
+
+def test_a_step_of_its_own_leaves_no_figures_of_nothing_in_a_run(lit_cnn, tmp_path):
+    run = ("fit", "--config", "quickstart", "--model", "OwnMLP", "--trainer.max_epochs", "1", "--name", "run",
+           "--trainer.accelerator", "cpu", "--pictures.enabled", "false")  # fmt: skip
+    with pytest.warns(UserWarning, match="train/acc and train/nll are left out"):
+        outcome = lit_cnn(*run)
+    assert outcome.code == 0, outcome.err
+    assert "nan" not in outcome.out
+    assert " train acc" not in outcome.out
+    assert not any(line.startswith("train ") for line in outcome.out.splitlines())
+    results = json.loads((tmp_path / "logs/run/version_0/results.json").read_text())
+    assert [name for name in results if name.startswith("train/")] == []
+    rows = (tmp_path / "logs/run/version_0/metrics.csv").read_text()
+    assert "train/acc" not in rows
