@@ -98,8 +98,9 @@ class Evaluation(Callback):
             return None
         ece = calibration_bins(outcome.confidences, outcome.preds == outcome.labels).ece
         trainer.callback_metrics[f"{split}/ece"] = torch.tensor(ece)
+        step = trainer.global_step - (trainer.state.fn == "fit")  # that of the validation's accuracy
         for logger in trainer.loggers:
-            logger.log_metrics({f"{split}/ece": ece}, trainer.global_step)
+            logger.log_metrics({f"{split}/ece": ece}, step)
         return outcome
 
     @rank_zero_only

@@ -78,7 +78,7 @@ class Health(Callback):
             self._scalars |= activations(pl_module, for_network(pl_module, inputs))
         scalars = {name: float(value) for name, value in self._scalars.items()}
         for logger in tensorboards(trainer):
-            logger.log_metrics(scalars, trainer.global_step)
+            logger.log_metrics(scalars, trainer.global_step - 1)  # the epoch's last, as all that comes at its end
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Lets go of the optimizer."""

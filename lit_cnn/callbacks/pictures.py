@@ -71,7 +71,7 @@ class Pictures(Callback):
             batch = some(data, split, self.predictions)
             inputs, labels = data.transform(batch)
             with evaluating(pl_module):
-                logits = pl_module(for_network(pl_module, inputs))
+                logits = getattr(pl_module, "evaluate", pl_module)(for_network(pl_module, inputs))
             confidence, preds = logits.float().softmax(dim=1).cpu().max(dim=1)
             figure = prediction_grid(
                 as_bytes(batch.images),

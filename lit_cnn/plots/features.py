@@ -14,7 +14,7 @@ MAPS = 8  # maps of a layer that are shown
 
 
 def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters", columns: int = 8) -> Figure:
-    """Returns the filters of a convolution as images: in colour for 3 input channels, else the mean over them.
+    """Returns the filters of a convolution as images: in colour for 3 input channels, else the mean over all.
 
     Args:
         weights: The convolution's weights.
@@ -42,7 +42,7 @@ def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters
         scale = "grey is 0"
     else:
         axis.imshow(mosaic[:, :, 0].numpy(), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
-        scale = "blue below 0, red above"
+        scale = "blue below 0, red above" + f"; means of {weights.shape[1]} channels" * (weights.shape[1] > 1)
     figure.suptitle(f"{title}\n{number} of {height} x {width}, up to ±{largest:.2g}; {scale}", fontsize=9)
     return figure
 
@@ -62,7 +62,10 @@ def feature_maps(
         columns: Maps of a layer.
     """
     columns = min(columns, max(map(len, maps.values())))
-    grid = Grid(len(maps), columns + 2, 1.0, title, inches=0.95)
+    aspect = image.shape[1] / image.shape[2]
+    grid = Grid(
+        len(maps), columns + 2, aspect, title + "\nblue below 0, red above, on a scale of each layer", inches=0.95
+    )
     grid.show(image, (0, 0), "input")
     for row, (name, found) in enumerate(maps.items()):
         found = found.detach().float().cpu()
