@@ -36,7 +36,9 @@ class Frequencies(View):
         self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
     ) -> Float[Tensor, "b c h w"] | UInt8[Tensor, "b c h w"]:
         """Returns the images as they are to be seen."""
-        levels = self.levels(images.float(), indices, split)
+        # In float64, since the last bits of a transform depend on the processor and on how many images there are.
+        kind = torch.float32 if images.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
+        levels = self.levels(images.to(kind), indices, split)
         return as_bytes(levels) if self.clip else levels.half()
 
     @abstractmethod
@@ -142,7 +144,7 @@ class PhaseScramble(Frequencies):
         """Returns images of the same amplitudes."""
         height, width = images.shape[2:]
         bits = numbered_bits(self.seed, "phases", split, indices, height * width)
-        noise = (bits >> 40).float().view(-1, 1, height, width)  # signed, and so around 0
+        noise = (bits >> 40).to(images.dtype).view(-1, 1, height, width)  # signed, and so around 0
         moved = torch.fft.rfft2(noise)  # of real noise, so that the phases fit a real image
         moved = torch.polar(torch.ones_like(moved.real), moved.angle())
         moved[..., 0, 0] = 1  # the mean

@@ -28,7 +28,7 @@ def to_images(planes: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b c h w"]:
 
 def as_bytes(images: Shaped[Tensor, "b c h w"]) -> UInt8[Tensor, "b c h w"]:
     """Returns images as a file or a screen can show them: whole grey levels, cut to 0 to 255; bytes as they are."""
-    return images if images.dtype == torch.uint8 else images.float().round().clamp(0, 255).to(torch.uint8)
+    return images if images.dtype == torch.uint8 else images.round().clamp(0, 255).to(torch.uint8)
 
 
 def to_rows(images: Shaped[Tensor, "b c h w"]) -> Shaped[Tensor, "b h wc"]:
