@@ -112,9 +112,17 @@ def test_types_are_seen_from_outside(tmp_path):
     assert 'theirs.py:5: error: Argument "num_classes"' in found.stdout
 
 
-def test_permutation_example_shows_the_effect(capsys):
+@pytest.mark.slow
+def test_permutation_example_shows_that_the_cnn_loses_and_the_mlp_does_not(capsys):
     runpy.run_path(str(ROOT / "examples" / "permutation.py"), run_name="__main__")
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    found = {(row[0], row[1]): float(row[2].rstrip("%")) for row in rows if row[1:2] in (["as-is"], ["permuted"])}
-    assert found["LitCNN", "as-is"] > found["LitCNN", "permuted"] + 3
-    assert len(found) == 4
+    found = {(row[0], row[1]): (float(row[2]), float(row[4])) for row in rows}
+    seeds = int(rows[0][-2])
+    assert [*found] == [(net, kind) for net in ("LitMLP", "LitCNN") for kind in ("as-is", "permuted", "lost")]
+    assert found["LitMLP", "as-is"][0] < found["LitCNN", "as-is"][0] - 4
+    lost, spread = found["LitCNN", "lost"]
+    assert lost > 6
+    assert lost > 5 * spread / seeds**0.5
+    unaffected, spread = found["LitMLP", "lost"]
+    assert abs(unaffected) < 3 * spread / seeds**0.5
+    assert abs(unaffected) < lost / 2
