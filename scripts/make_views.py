@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from lit_cnn import transforms as t
+from lit_cnn.transforms.pixels import as_bytes
 from scripts.make_augmentations import SIDE, of_folder, own_pictures, write
 
 TARGET = Path(__file__).parents[1] / "docs" / "views.png"
@@ -38,7 +39,7 @@ def rows_of(pictures: UInt8[Tensor, "n 3 h w"]) -> dict[str, UInt8[Tensor, "n 3 
     return {
         "as they are": pictures,
         **{title: permute(pictures) for title, permute in PERMUTATIONS.items()},
-        **{title: view(pictures, indices, "test") for title, view in VIEWS.items()},
+        **{title: as_bytes(view(pictures, indices, "test")) for title, view in VIEWS.items()},
     }
 
 
