@@ -59,7 +59,7 @@ def load(text: str) -> Any:
         _measure(root, {})
         content = loader.construct_document(root)
     except (ValueError, TypeError, RecursionError) as error:  # a number of too many digits
-        raise Refused(" ".join(str(error).split())) from error
+        raise Refused(f"a value in it cannot be read: {' '.join(str(error).split())}") from error
     finally:
         loader.dispose()
     return text if _is_shorthand(content, text) else content
@@ -74,10 +74,11 @@ def _refuse_deep(text: str) -> None:
             if depth > DEEPEST:
                 raise Refused(f"{_line(event)}: it is nested more than {DEEPEST} levels deep")
     except yaml.MarkedYAMLError as error:
-        if "nesting depth" not in (error.problem or ""):  # newer versions have a limit of their own, beyond ours
+        mark = error.problem_mark  # newer versions have a limit of their own, beyond ours
+        before = text[: mark.index] if mark else ""
+        if mark is None or sum(map(before.count, "[{")) - sum(map(before.count, "]}")) <= DEEPEST:
             raise
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Refused(f"line {line}: it is nested more than {DEEPEST} levels deep") from error
+        raise Refused(f"line {mark.line + 1}: it is nested more than {DEEPEST} levels deep") from error
 
 
 def _is_shorthand(content: Any, text: str) -> bool:

@@ -1,5 +1,6 @@
 """Checkpoints are written whole or not at all, and read only as they were written. The faults are real."""
 
+import errno
 import os
 import random
 import re
@@ -58,6 +59,11 @@ except DiskError as error:
 def content():
     generator = torch.Generator().manual_seed(0)
     return {"class_path": "x", "state_dict": {"a": torch.randn(40, 5, generator=generator)}, "step": 7}
+
+
+def reasons(*codes):
+    """The system's words for errors, of which one has to be there."""
+    return f"({'|'.join(re.escape(os.strerror(code)) for code in codes)})"
 
 
 @pytest.fixture(params=["tmpfs", "limit"])
@@ -130,7 +136,7 @@ def test_nothing_that_a_file_holds_is_run(tmp_path):
 
     checkpoint_io.save({"evil": Evil()}, tmp_path / "evil.ckpt")
     for weights_only in (None, False, True):
-        with pytest.raises(CheckpointError, match="Weights only load failed"):
+        with pytest.raises(CheckpointError, match="evil.ckpt cannot be read as a checkpoint: "):
             SafeCheckpointIO().load_checkpoint(tmp_path / "evil.ckpt", weights_only=weights_only)
     assert not (tmp_path / "touched").exists()
 
@@ -182,7 +188,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(small_disk):
     path = folder / "last.ckpt"
     full = subprocess.run([*limited, sys.executable, "-c", SAVES_TWICE, path], capture_output=True, text=True)
     assert full.returncode == 1
-    assert re.search("last.ckpt cannot be written: (No space left on device|File too large).", full.stderr)
+    assert re.search(f"last.ckpt cannot be written: {reasons(errno.ENOSPC, errno.EFBIG)}.", full.stderr)
     assert "The one before it stays.\nMake room" in full.stderr
     assert [p.name for p in folder.iterdir()] == ["last.ckpt"]
 
@@ -193,14 +199,15 @@ def test_probe_finds_a_disk_that_is_too_small(small_disk):
         pytest.skip("the limit is one of processes")
     checkpoint_io.probe(folder, 100_000)
     assert list(folder.iterdir()) == []
-    with pytest.raises(DiskError, match="No space left on device, but a checkpoint of this network takes up to 0.5 MB"):
+    full = reasons(errno.ENOSPC)
+    with pytest.raises(DiskError, match=f"{full}, but a checkpoint of this network takes up to 0.5 MB"):
         checkpoint_io.probe(folder, 500_000)
     assert list(folder.iterdir()) == []
 
 
 def test_probe_finds_a_folder_that_may_not_be_written(tmp_path):
     (tmp_path / "taken").write_text("a file where the folder should be")
-    with pytest.raises(DiskError, match="taken.*: (Not a directory|File exists)"):
+    with pytest.raises(DiskError, match=f"taken.*: {reasons(errno.ENOTDIR, errno.EEXIST)}"):
         checkpoint_io.probe(tmp_path / "taken", 1)
     with pytest.raises(DiskError, match="taken.* cannot be written: "):
         checkpoint_io.save({}, tmp_path / "taken" / "x.ckpt")

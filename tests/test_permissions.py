@@ -1,5 +1,6 @@
 """What may not be read or written, as a person without root's rights meets it."""
 
+import errno
 import json
 import os
 import subprocess
@@ -46,6 +47,7 @@ def open_to_all(tmp_path, image_folder):
             path.chmod(0o755)
 
 
+DENIED = os.strerror(errno.EACCES)
 FIT = ("fit", "--model", "LitMLP", "--data", "ImageFolderDataModule", "--data.data_dir", "images", "--data.batch_size",
        "8", "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu")  # fmt: skip
 
@@ -53,13 +55,13 @@ FIT = ("fit", "--model", "LitMLP", "--data", "ImageFolderDataModule", "--data.da
 @pytest.mark.parametrize(
     ("path", "mode", "more", "code", "message"),
     [
-        ("images/train/blue/03.png", 0o000, (), 3, "train/blue/03.png cannot be read: Permission denied"),
+        ("images/train/blue/03.png", 0o000, (), 3, "train/blue/03.png cannot be read: " + DENIED),
         ("images/train/blue", 0o000, (), 3, "train/blue"),
         ("images/train", 0o000, (), 3, "images/train"),
-        ("images/test/red/00.png", 0o000, (), 3, "test/red/00.png cannot be read: Permission denied"),
+        ("images/test/red/00.png", 0o000, (), 3, "test/red/00.png cannot be read: " + DENIED),
         ("logs", 0o555, (), 6, "logs"),
         ("caches", 0o555, (), 6, "caches"),
-        ("mine.yaml", 0o000, ("--config", "mine.yaml"), 2, "mine.yaml cannot be read: Permission denied"),
+        ("mine.yaml", 0o000, ("--config", "mine.yaml"), 2, "mine.yaml cannot be read: " + DENIED),
         ("mine.ckpt", 0o000, ("--ckpt_path", "mine.ckpt"), 4, "mine.ckpt cannot be read"),
         ("data", 0o555, ("--data", "MNISTDataModule", "--data.data_dir", "data"), 6, "data"),
     ],

@@ -98,18 +98,17 @@ def test_types_are_seen_from_outside(tmp_path):
     pytest.importorskip("mypy", reason="mypy is in the extra dev")
     assert (Path(lit_cnn.__file__).parent / "py.typed").is_file()
     (tmp_path / "theirs.py").write_text(
-        "import lit_cnn\n"
+        "import lit_cnn, torch, typing\n"
         "module = lit_cnn.load('run')\n"
-        "reveal_type(module.classify('x.png'))\n"
-        "reveal_type(lit_cnn.models.create('resnet18', num_classes=10))\n"
+        "typing.assert_type(module.classify('x.png'), list[str])\n"
+        "typing.assert_type(lit_cnn.models.create('resnet18', num_classes=10), torch.nn.Module)\n"
         "lit_cnn.LitVGG(num_classes='ten')\n"
     )
     command = [sys.executable, "-m", "mypy", "--follow-imports=silent", "--ignore-missing-imports", "theirs.py"]
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={"MYPYPATH": str(ROOT)})
-    assert 'theirs.py:3: note: Revealed type is "list[str]"' in found.stdout.replace("builtins.", "")
-    assert "theirs.py:4: note: Revealed type is" in found.stdout
-    assert "Module" in found.stdout.splitlines()[1]
-    assert 'theirs.py:5: error: Argument "num_classes"' in found.stdout
+    errors = [line for line in found.stdout.splitlines() if line.startswith("theirs.py:")]
+    assert [line.startswith("theirs.py:5: error: ") for line in errors] == [True], found.stdout
+    assert "num_classes" in errors[0]
 
 
 @pytest.mark.slow
