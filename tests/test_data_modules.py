@@ -329,3 +329,26 @@ def test_images_put_in_their_places_in_large_groups_are_those_of_transform(monke
     assert len(found) == len(expected) - first > 5
     for pair, wanted in zip(found, expected[first:], strict=True):
         assert all(torch.equal(*parts) for parts in zip(pair, wanted, strict=True))
+
+
+def test_permutation_may_follow_the_runs_seed(lit_cnn):
+    """So that the spread over seeds contains the draw; a checkpoint holds the number, for images without a run."""
+
+    def order(seed, **settings):
+        data = SyntheticDataModule(train_images=20, test_images=5, batch_size=4, permute=True, seed=seed, **settings)
+        data.setup("fit")
+        return data.preprocess.permute.order.tolist()
+
+    assert order(0) == order(3)
+    assert order(3, permute_seed="seed") == order(0, permute_seed=3) != order(4, permute_seed="seed")
+    data = ("--data", "SyntheticDataModule", "--data.train_images", 60, "--data.batch_size", 9)
+    settings = ("--data.permute", "true", "--data.permute_seed", "seed", "--seed_everything", 7)
+    small = ("--trainer.max_epochs", 1, "--trainer.accelerator", "cpu", "--pictures.enabled", "false", "--name", "run")
+    assert lit_cnn("fit", "--model", "LitMLP", *data, *settings, *small).code == 0
+    checkpoint = torch.load("logs/run/version_0/checkpoints/last.ckpt", weights_only=True)
+    assert checkpoint["data"]["preprocess"]["permute_seed"] == 7
+    again = ("test", "--config", "logs/run/version_0/config.yaml", "--ckpt_path", "logs/run/version_0")
+    assert lit_cnn(*again).code == 0
+    other = lit_cnn(*again, "--seed_everything", 8)
+    assert (other.code, "was trained with other permute_seed" in other.err) == (4, True)
+    assert "Did you mean 'seed'" in lit_cnn("fit", "--model", "LitMLP", *data, "--data.permute_seed", "sed").err

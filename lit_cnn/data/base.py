@@ -3,7 +3,7 @@
 import os
 from abc import abstractmethod
 from itertools import takewhile
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -33,7 +33,8 @@ class ImageDataModule(LightningDataModule):
             Each class gives its part. The test images are touched by `test` alone.
         split_seed: Seed of the choice of validation images, apart from the run's seed.
         permute: Move the pixels of all images by one fixed permutation.
-        permute_seed: Seed of that permutation, apart from the run's seed.
+        permute_seed: Seed of that permutation, apart from the run's seed, so that all runs face the same task; or the
+            word seed for the run's own, so that each seed draws another permutation.
         permute_kind: What it moves: pixels, each on its own; blocks of pixels, each kept whole, of which one keeps its
             place on average; deranged_blocks, of which none does; pixels within_blocks; rows; or columns.
         permute_block: Height and width of such a block, in pixels. With deranged_blocks a dial from no locality, at 1,
@@ -80,7 +81,7 @@ class ImageDataModule(LightningDataModule):
         val_size: int | float = 0.1,
         split_seed: int = 0,
         permute: bool = False,
-        permute_seed: int = 0,
+        permute_seed: int | Literal["seed"] = 0,
         permute_kind: PermutationKind = "pixels",
         permute_block: int = 1,
         views: list[View] | None = None,
@@ -141,7 +142,8 @@ class ImageDataModule(LightningDataModule):
     @property
     def permutation(self) -> tuple[int | None, PermutationKind, int]:
         """Seed, kind and block of the permutation of pixels; the seed is None without one."""
-        return self.permute_seed if self.permute else None, self.permute_kind, self.permute_block
+        seed = self.run_seed if self.permute_seed == "seed" else self.permute_seed
+        return seed if self.permute else None, self.permute_kind, self.permute_block
 
     @property
     def view_settings(self) -> list[dict[str, Any]]:
