@@ -1,5 +1,6 @@
 """The folder of a run: claimed by a training, found again by everything after it."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from lit_cnn.errors import CheckpointError, ConfigError, DiskError, nearest
 
 # How the processes that a distributed strategy starts learn which folder the first one claimed.
 _CLAIMED = "LIT_CNN_RUN_FOLDER"
+RESULTS = "results.json"
+FLOAT32 = 2**-24  # the error of a number from 0 to 1 at most, and a little
 
 
 def alone() -> dict[str, Any]:
@@ -83,6 +86,26 @@ def _runs_below(folder: Path) -> list[Path]:
     # logs/NAME/version_N from either of the two folders above it, the newest first
     found = {c.parent for depth in ("*/checkpoints", "*/*/checkpoints") for c in folder.glob(depth)}
     return sorted(found, key=lambda run: (-(run / "checkpoints").stat().st_mtime, str(run)))
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """Returns a run's results.json, or nothing where there is none.
+
+    Runs of before counts were kept have accuracies in float32. The number of images tells which counts those are.
+    """
+    try:
+        results = json.loads((folder / RESULTS).read_text())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(results, dict):
+        return {}
+    for split in ("train", "val", "test"):
+        share, images = results.get(f"{split}/acc"), results.get(f"{split}_images")
+        if f"{split}/correct" not in results and isinstance(share, float) and images:
+            correct = round(share * images)
+            if abs(correct / images - share) < FLOAT32:
+                results |= {f"{split}/correct": correct, f"{split}/acc": correct / images}
+    return results
 
 
 def is_name(name: str) -> bool:

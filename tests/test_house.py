@@ -66,7 +66,7 @@ MAY_IMPORT = {
     "callbacks": {"checkpoint_io", "data", "plots", "signals", "transforms"},
     "checks": {"classifiers", "data", "models", "optimizers", "transforms"},
     "shipped": set(),
-    "experiments": {"errors", "lightning_cli", "parser", "shipped"},
+    "experiments": {"errors", "lightning_cli", "parser", "runs", "shipped"},
     "reports": {
         "callbacks",
         "checkpoints",
@@ -77,6 +77,7 @@ MAY_IMPORT = {
         "models",
         "plots",
         "registry",
+        "runs",
         "transforms",
     },
     "commands": {

@@ -41,6 +41,17 @@ def test_accuracy_is_micro():
     assert float(metrics.compute()["acc"]) == 0.75  # macro would say 0.5
 
 
+@pytest.mark.parametrize(("right", "images"), [(949, 1000), (1, 3), (0, 7), (8741, 10_000)])
+def test_accuracy_is_the_ratio_of_its_counts(right, images):
+    metrics = accuracy_and_nll(2)
+    labels = (torch.arange(images) >= right).long()
+    metrics.update(torch.tensor([[1.0, 0.0]]).expand(images, 2), labels)
+    assert float(metrics.compute()["acc"]) == right / images  # float32 would be off by 1e-8
+    assert (metrics["acc"].correct, metrics["acc"].counted) == (right, images)
+    metrics.reset()
+    assert metrics["acc"].correct == right  # of the last time, for who comes after the reset
+
+
 def test_accuracy_per_class_equals_recall(logits_and_labels):
     logits, labels = logits_and_labels
     per_class = accuracy_per_class(5)

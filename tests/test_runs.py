@@ -1,10 +1,12 @@
+import json
 import shutil
 
+import numpy as np
 import pytest
 
 from lit_cnn import checkpoints
 from lit_cnn.errors import CheckpointError, ConfigError
-from lit_cnn.runs import find_run
+from lit_cnn.runs import find_run, read_results
 
 
 @pytest.fixture
@@ -41,3 +43,21 @@ def test_missing_run_names_the_nearest(logs, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(CheckpointError, match="There is no checkpoint in .*empty: neither .* nor a run's folder"):
         find_run(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(("right", "images"), [(949, 1000), (8741, 10_000), (1, 3), (20_000, 60_000)])
+def test_results_of_before_counts_were_kept_have_them_all_the_same(tmp_path, right, images):
+    old = {"test/acc": float(np.float32(right / images)), "test_images": images, "val/acc": 0.3}
+    assert old["test/acc"] != right / images
+    (tmp_path / "results.json").write_text(json.dumps(old))
+    found = read_results(tmp_path)
+    assert found == old | {"test/acc": right / images, "test/correct": right}
+
+
+def test_share_that_is_of_no_whole_number_of_images_stays_as_it_is(tmp_path):
+    odd = {"test/acc": 0.94951, "test_images": 1000}
+    (tmp_path / "results.json").write_text(json.dumps(odd))
+    assert read_results(tmp_path) == odd
+    (tmp_path / "results.json").write_text("[1]")
+    assert read_results(tmp_path) == {}
+    assert read_results(tmp_path / "nowhere") == {}

@@ -97,7 +97,7 @@ class Evaluation(Callback):
         if not len(outcome.labels):
             return None
         ece = calibration_bins(outcome.confidences, outcome.preds == outcome.labels).ece
-        trainer.callback_metrics[f"{split}/ece"] = torch.tensor(ece)
+        trainer.callback_metrics[f"{split}/ece"] = torch.tensor(ece, dtype=torch.float64)
         step = trainer.global_step - (trainer.state.fn == "fit")  # that of the validation's accuracy
         for logger in trainer.loggers:
             logger.log_metrics({f"{split}/ece": ece}, step)

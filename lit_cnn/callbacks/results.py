@@ -29,8 +29,10 @@ def _versions() -> dict[str, str]:
 class Results(Callback):
     """Collects a run's figures and writes them where people look for them.
 
-    Accuracies are shares from 0 to 1, NLL is in nats per image. The figures of training and validation are those
-    of the epoch whose checkpoint is the best by what it monitors, which is also the one that is tested.
+    Accuracies are shares from 0 to 1, NLL is in nats per image. Beside each accuracy stand the two whole numbers that
+    it comes from: `test/correct` of `test_images` images, and so for `val` and `train`. The figures of training and
+    validation are those of the epoch whose checkpoint is the best by what it monitors, which is also the one that is
+    tested.
 
     Args:
         folder: The run's folder.
@@ -100,7 +102,8 @@ class Results(Callback):
         """Logs what a run that was killed could not."""
         known = [k for logger in trainer.loggers if isinstance(k := getattr(logger, "known_epochs", None), set)]
         for epoch in self._training.keys() - known[0] if known else ():  # the checkpoint came before its log
-            figures = self._training[epoch] | {"epoch": epoch, "seconds": self._seconds_before}
+            figures = {name: value for name, value in self._training[epoch].items() if isinstance(value, float)}
+            figures |= {"epoch": epoch, "seconds": self._seconds_before}
             for logger in trainer.loggers:
                 logger.log_metrics(figures, trainer.global_step - 1)
 
@@ -120,7 +123,7 @@ class Results(Callback):
 
     def _end_epoch(self, trainer: Trainer) -> None:
         if self._epoch is not None:
-            self._training[self._epoch] = _metrics(trainer, "train/")
+            self._training[self._epoch] = _metrics(trainer, "train")
 
     @rank_zero_only
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -128,7 +131,7 @@ class Results(Callback):
         if trainer.state.fn == "validate":
             self._note_evaluation(trainer, "val")
         elif not trainer.sanity_checking:
-            self._validations.append((trainer.current_epoch, _metrics(trainer, "val/")))
+            self._validations.append((trainer.current_epoch, _metrics(trainer, "val")))
 
     @rank_zero_only
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -165,8 +168,8 @@ class Results(Callback):
         self._note_evaluation(trainer, "test")
 
     def _note_evaluation(self, trainer: Trainer, split: str) -> None:
-        self.values |= _metrics(trainer, f"{split}/")
         self._note_images(trainer, split)
+        self.values |= _metrics(trainer, split)
         self._write(trainer)
 
     def _note_images(self, trainer: Trainer, split: str) -> None:
@@ -210,6 +213,12 @@ def _hp(name: str) -> str:
     return f"hp/{name.replace('/', '_')}"
 
 
-def _metrics(trainer: Trainer, prefix: str) -> dict[str, float]:
-    figures = trainer.callback_metrics.items()
-    return {name: float(value) for name, value in figures if name.startswith(prefix) and name != "train/loss"}
+def _metrics(trainer: Trainer, split: str) -> dict[str, float]:
+    """Returns the figures of a split, with the counts behind its accuracy where the module has counted."""
+    prefix, logged = f"{split}/", trainer.callback_metrics.items()
+    figures = {name: float(value) for name, value in logged if name.startswith(prefix) and name != "train/loss"}
+    counting: Any = getattr(trainer.lightning_module, "metrics", {})
+    if f"{split}/acc" in figures and f"{split}_metrics" in counting:
+        accuracy = counting[f"{split}_metrics"]["acc"]
+        figures |= {f"{split}/correct": accuracy.correct, f"{split}_images": accuracy.counted}
+    return figures

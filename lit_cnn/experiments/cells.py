@@ -10,6 +10,8 @@ from typing import IO, Any
 
 import yaml
 
+from lit_cnn.runs import read_results
+
 # Parts of a config that decide what a run comes to, and settings in them that do not.
 DECISIVE = ("seed_everything", "model", "data", "trainer", "test_after_fit", "matmul_precision")
 WITHOUT_EFFECT = {
@@ -57,7 +59,7 @@ class Cell:
     def results(self) -> dict[str, Any] | None:
         """Returns what its finished run came to, or None where there is none yet."""
         for run in self.runs():
-            results = _read(run / "results.json")
+            results = read_results(run)
             if ("test/acc" if self.config["test_after_fit"] else "epochs") in results:
                 return results
         return None

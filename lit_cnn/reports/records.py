@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from lit_cnn.errors import ConfigError
+from lit_cnn.runs import read_results
 
 PLAN, FAILURE = "plan.json", "failure.json"
 EPOCH_FIGURES = ("train/acc", "train/nll", "val/acc", "val/nll", "seconds", "each_epoch/test_acc")
@@ -43,7 +44,7 @@ class Run:
     @cached_property
     def results(self) -> dict[str, Any]:
         """Its results.json."""
-        return _mapping(self.folder / "results.json", json.loads)
+        return read_results(self.folder)
 
     @property
     def seed(self) -> int:
