@@ -5,6 +5,7 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 from lit_cnn.plots import class_accuracy, confusion_matrix, feature_maps, filters, reliability_diagram, worst_mistakes
 from lit_cnn.plots.calibration import calibration_bins
+from lit_cnn.plots.comparisons import interval_chart
 
 
 def _texts(figure):
@@ -54,6 +55,18 @@ def test_a_hundred_classes_stay_readable():
     assert len(_texts(matrix)) < 30
     assert len(bars.axes[0].patches) == 40
     assert bars.axes[0].get_yticklabels()[0].get_text() == "class 3"
+
+
+def test_interval_is_drawn_around_the_mean_and_leaves_the_runs_room():
+    values = {"three": [60.0, 61.0, 62.5], "two": [59.0, 61.5], "one": [60.5]}
+    (axis,) = interval_chart(values, {"three": (58.2, 64.3)}, "%", "").axes
+    assert [bar.get_segments()[0][:, 0].tolist() for bar in axis.collections] == [[58.2, 64.3]]
+    assert axis.get_xlim()[0] < 58.2 < 64.3 < axis.get_xlim()[1]
+    (axis,) = interval_chart(values, {"three": (10.0, 100.0)}, "%", "").axes
+    low, high = axis.get_xlim()
+    assert low < 59
+    assert high > 62.5
+    assert high - low < 4 * 3.5  # the runs have a quarter of the axis at least
 
 
 def test_class_accuracy_begins_with_the_hardest_and_leaves_unmet_classes_out():

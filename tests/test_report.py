@@ -8,6 +8,7 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from scipy import stats
@@ -144,6 +145,44 @@ def test_baseline_is_compared_with_all_others(lit_cnn):
     outcome = lit_cnn("report", "logs", "--baseline", "d")
     assert outcome.code == 2
     assert "--baseline d: no such variant" in outcome.err
+
+
+def test_pairs_that_differ_by_one_image_each_are_called_what_they_are(lit_cnn):
+    for seed, right in enumerate((946, 948, 949)):
+        for name, more in (("a", 0), ("b", 1), ("c", -1)):
+            run = written("logs", name, seed, float(np.float32((right + more) / 1000)), lr=more)  # as it was once
+            results = json.loads((run / "results.json").read_text())
+            (run / "results.json").write_text(json.dumps(results | {"test_images": 1000}))
+    written("logs", "d", 0, 0.948, lr=3)
+    written("logs", "d", 1, 0.948, lr=3)
+    report(lit_cnn, "logs", "--baseline", "a")
+    rows = {row[0]: row[1:] for row in table("logs", "Test accuracy of the second")}
+    assert rows["a → b"] == ["+0.10", "no spread", "3", "-", "-"]
+    assert rows["a → c"] == ["-0.10", "no spread", "3", "-", "-"]
+    assert rows["a → d"][0:2] == ["+0.10", "-1.17 to +1.37"]
+    assert rows["a → d"][3] == rows["a → d"][4] == "0.500"  # the others are no comparisons
+    results = {row[0]: row for row in table("logs", "Mean, standard")}
+    assert results["d"][1:5] == ["94.80", "0.00", "no spread", "2"]
+    text = Path("logs/report.md").read_text()
+    assert "No spread: the seeds agree exactly" in text
+    assert not re.search(r"-0\.00|nan|e-\d\d", text.split("## Cost")[0])
+
+
+def test_no_difference_has_no_sign_of_its_own(lit_cnn):
+    for seed, (a, b) in enumerate(((0.5, 0.50001), (0.6, 0.59998))):
+        written("logs", "a", seed, a)
+        written("logs", "b", seed, b, lr=1)
+    report(lit_cnn, "logs")
+    assert table("logs", "Test accuracy of the second")[1][1] == "+0.00"
+
+
+def test_interval_of_accuracies_ends_where_they_do(lit_cnn):
+    for seed in range(2):
+        written("logs", "a", seed, 0.5 + seed / 5)
+        written("logs", "b", seed, 0.9 - seed / 5, lr=1)
+    report(lit_cnn, "logs")
+    assert table("logs", "Mean, standard")[1][3] == "0.00 to 100.00"
+    assert table("logs", "Test accuracy of the second")[1][2] == "-100.00 to +100.00"
 
 
 def test_selection_is_shown_where_the_test_images_were_looked_at(lit_cnn):

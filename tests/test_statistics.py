@@ -2,7 +2,7 @@
 
 import random
 from itertools import permutations
-from math import comb, isnan, sqrt
+from math import comb, sqrt
 
 import numpy as np
 import pytest
@@ -26,6 +26,13 @@ def test_mean_interval_is_that_of_the_t_test():
     found = stats.ttest_1samp(list(A.values()), 0).confidence_interval(0.95)
     assert mean_interval(list(A.values())) == pytest.approx((found.low, found.high))
     assert mean_interval([0.5]) is None
+    assert mean_interval([0.1, 0.9], within=(0, 1)) == (0, 1)  # of two: from -4.6 to 5.6
+
+
+def test_figures_without_spread_have_no_interval():
+    """An interval of width 0 would claim that another seed comes to the same."""
+    assert mean_interval([0.949] * 3) is None
+    assert mean_interval([100 * 0.949, 94.9, 94.9]) is None  # 94.89999999999999
 
 
 def test_mean_interval_holds_the_mean_as_often_as_it_says():
@@ -53,7 +60,22 @@ def test_paired_test_is_scipys_over_the_shared_seeds():
 
 def test_paired_test_says_where_it_is_not_defined():
     assert paired_test({0: 1.0, 1: 2.0}, {2: 1.0}) is None
-    assert isnan(paired_test({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.0}).p)
+    same = paired_test({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.0})
+    assert (same.n, same.difference, same.interval, same.p) == (2, 0, None, None)
+
+
+@pytest.mark.parametrize("images", [7, 1000, 10_000])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_equal_differences_in_images_are_no_evidence(images, dtype):
+    """Pairs that all differ by one image, whatever rounding does: their spread is 0, and so none to judge by."""
+    counts = {0: images - 3, 1: images - 2, 2: images - 4}
+    first = {seed: float(dtype(right / images)) for seed, right in counts.items()}
+    second = {seed: float(dtype((right + 1) / images)) for seed, right in counts.items()}
+    found = paired_test(first, second)
+    assert (found.interval, found.p) == (None, None)
+    assert found.difference == pytest.approx(1 / images, rel=1e-3)
+    second[2] = float(dtype((counts[2] + 2) / images))  # one image more is a spread
+    assert 0.01 < paired_test(first, second).p < 1
 
 
 def test_holm_is_the_closed_procedure_of_bonferroni():
@@ -74,8 +96,7 @@ def test_holm_does_not_depend_on_the_order_and_leaves_out_what_is_not_defined():
     for order in permutations(range(3)):
         corrected = holm([ps[i] for i in order])
         assert [corrected[order.index(i)] for i in range(3)] == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.02, float("nan")])[0] == 0.02
-    assert isnan(holm([0.02, float("nan")])[1])
+    assert holm([0.02, None]) == [0.02, None]
 
 
 @pytest.mark.parametrize(("b", "c"), [(0, 0), (3, 3), (1, 9), (12, 2), (0, 5)])

@@ -1,6 +1,7 @@
 """Variants beside each other: how good they are, and at what cost."""
 
 from collections.abc import Mapping, Sequence
+from statistics import mean
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -21,7 +22,7 @@ def interval_chart(
 
     Args:
         values: The figure of each run of each variant.
-        intervals: The interval for the mean of each, or None where there is none.
+        intervals: The interval for the mean, of those that have one.
         xlabel: What the figure is.
         title: What to write above.
     """
@@ -31,10 +32,14 @@ def interval_chart(
     colour = colours(names)
     for row, name in enumerate(names):
         axis.plot(values[name], [row] * len(values[name]), "o", color=colour[name], alpha=0.5, markersize=4)
-        interval = intervals[name]
-        if interval is not None:
-            middle = sum(interval) / 2
-            axis.errorbar(middle, row, xerr=middle - interval[0], color="black", capsize=4, marker="|", linewidth=1.5)
+    low, high = axis.get_xlim()  # of the runs: wider intervals may take as much again on each side, and no more
+    for row, name in enumerate(names):
+        if (interval := intervals.get(name)) is not None:
+            middle = mean(values[name])
+            reach = [[middle - interval[0]], [interval[1] - middle]]
+            axis.errorbar(middle, row, xerr=reach, color="black", capsize=4, marker="|", linewidth=1.5)
+    wide_low, wide_high = axis.get_xlim()
+    axis.set_xlim(max(wide_low, 2 * low - high), min(wide_high, 2 * high - low))
     axis.set_yticks(range(len(names)), [shortened(name, LONGEST) for name in names], fontsize=8)
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.set(xlabel=xlabel)

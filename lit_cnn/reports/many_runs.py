@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import combinations
-from math import isnan
 from statistics import mean, stdev
 
 from lit_cnn.checkpoints import load
@@ -19,6 +18,9 @@ from lit_cnn.reports.statistics import PairedTest, holm, mean_interval, paired_t
 ACC, NLL = "test/acc", "test/nll"
 CURVES = 12  # variants that can be told apart in one panel
 CHARTED = 60  # rows of the chart of intervals
+ENOUGH = 3  # seeds that an interval in a figure needs: that of two is 13 times as wide as what they tell
+PERCENT = (0.0, 100.0)
+NO_SPREAD = "no spread"
 
 
 def report_of_many(title: str, runs: list[Run], baseline: str | None = None) -> Document:
@@ -62,9 +64,12 @@ def _section(these: list[Group], groups: list[Group], baseline: list[Group], sev
     values = {g.label: [100 * v for v in g.values(ACC).values()] for g in groups[:CHARTED]}
     values = {label: numbers for label, numbers in values.items() if numbers}
     if values:
-        intervals = {label: mean_interval(numbers) for label, numbers in values.items()}
+        intervals = {name: mean_interval(v, within=PERCENT) for name, v in values.items() if len(v) >= ENOUGH}
         chart = interval_chart(values, intervals, "test accuracy, %", "test accuracy: runs, and 95 % interval of mean")
-        caption = "Test accuracy: a dot for each run, and the 95 % interval for the mean over seeds."
+        caption = (
+            f"Test accuracy: a dot for each run, and the 95 % interval for the mean over {ENOUGH} seeds or more; "
+            "a bar without an end goes on beyond the axis."
+        )
         blocks.append(Picture(f"accuracy{tag}", caption, chart))
     blocks += along_axes(groups, tag)
     blocks += [Heading("Differences"), *_tests(groups, baseline), *_what_differs(groups)]
@@ -82,19 +87,26 @@ def results_table(groups: list[Group]) -> Table:
     rows = []
     for group in groups:
         accuracies = [100 * v for v in group.values(ACC).values()]
-        interval = mean_interval(accuracies)
+        interval = mean_interval(accuracies, within=PERCENT)
         expected = len(group.runs) + len(group.unfinished)
         rows.append([
             group.label,
             f"{mean(accuracies):.2f}" if accuracies else "-",
             f"{stdev(accuracies):.2f}" if len(accuracies) > 1 else "-",
-            f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "-",
+            f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else NO_SPREAD if len(accuracies) > 1 else "-",
             f"{len(accuracies)}" if len(accuracies) == expected else f"{len(accuracies)} of {expected}",
             spread([*group.values(NLL).values()], 4),
             spread([*group.values("fit_seconds").values()], 1),
         ])  # fmt: skip
     head = ["variant", "test accuracy, %", "sd", "95 % interval", "seeds", "test NLL, nats", "training, s"]
-    return Table("Mean, standard deviation and 95 % interval (Student's t) over the seeds.", head, rows)
+    caption = "Mean, standard deviation and 95 % interval (Student's t, within 0 and 100 %) over the seeds."
+    return Table(_explained(caption, rows), head, rows)
+
+
+def _explained(caption: str, rows: list[list[str]]) -> str:
+    if any(NO_SPREAD in row for row in rows):
+        caption += f" {NO_SPREAD.capitalize()}: the seeds agree exactly, which does not say how far others would lie."
+    return caption
 
 
 def spread(values: list[float], digits: int) -> str:
@@ -125,7 +137,7 @@ def _pairs(groups: list[Group], baseline: list[Group]) -> list[tuple[Group, Grou
 def _tests(groups: list[Group], baseline: list[Group]) -> list[Block]:
     tests: list[tuple[Group, Group, PairedTest]] = []
     for first, second in _pairs(groups, baseline):
-        test = paired_test(first.values(ACC), second.values(ACC))
+        test = paired_test(first.values(ACC), second.values(ACC), within=(-1, 1))
         if test is not None:
             tests.append((first, second, test))
     if not tests:
@@ -134,8 +146,8 @@ def _tests(groups: list[Group], baseline: list[Group]) -> list[Block]:
     rows = [
         [
             f"{first.label} → {second.label}",
-            f"{100 * test.difference:+.2f}",
-            f"{100 * test.interval[0]:+.2f} to {100 * test.interval[1]:+.2f}",
+            f"{100 * test.difference:+z.2f}",
+            _in_points(test),
             f"{test.n}",
             p_value(test.p),
             p_value(p),
@@ -148,13 +160,20 @@ def _tests(groups: list[Group], baseline: list[Group]) -> list[Block]:
         "the interval says how far apart they may still be."
     )
     head = ["first → second", "difference", "95 % interval", "seeds", "p", "p, corrected"]
-    return [Table(caption, head, rows)]
+    return [Table(_explained(caption, rows), head, rows)]
 
 
-def p_value(p: float) -> str:
+def _in_points(test: PairedTest | None) -> str:
+    """Returns the interval of a test of accuracies in print."""
+    if test is None:
+        return "-"
+    return f"{100 * test.interval[0]:+z.2f} to {100 * test.interval[1]:+z.2f}" if test.interval else NO_SPREAD
+
+
+def p_value(p: float | None) -> str:
     """Returns a p-value in print."""
-    if isnan(p):
-        return "not defined"
+    if p is None:
+        return "-"
     return f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
 
 
@@ -222,14 +241,14 @@ def _selection(groups: list[Group]) -> list[Block]:
             if tested and ACC in run.results:
                 claimed[run.seed] = max(tested)
         honest = {seed: value for seed, value in group.values(ACC).items() if seed in claimed}
-        test = paired_test(honest, claimed)
+        test = paired_test(honest, claimed, within=(-1, 1))
         if claimed:
             rows.append([
                 group.label,
                 spread([100 * v for v in honest.values()], 2),
                 spread([100 * v for v in claimed.values()], 2),
-                f"{100 * (mean(claimed.values()) - mean(honest.values())):+.2f}",
-                f"{100 * test.interval[0]:+.2f} to {100 * test.interval[1]:+.2f}" if test else "-",
+                f"{100 * (mean(claimed.values()) - mean(honest.values())):+z.2f}",
+                _in_points(test),
             ])  # fmt: skip
     if not rows:
         return []

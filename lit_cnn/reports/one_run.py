@@ -61,7 +61,7 @@ def _result(run: Run, predictions: Predictions | None) -> list[Block]:
         n = v.get(f"{split}_images")
         low_high = "-"
         if n and split != "train":
-            low, high = share_interval(round(v[f"{split}/acc"] * n), n)
+            low, high = share_interval(v.get(f"{split}/correct", round(v[f"{split}/acc"] * n)), n)
             low_high = f"{low:.2%} to {high:.2%}"
         nll = f"{v[f'{split}/nll']:.4f}"
         rows.append([name, f"{n:,}" if n else "-", f"{v[f'{split}/acc']:.2%}", low_high, nll])

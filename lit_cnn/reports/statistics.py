@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan, nan, sqrt
+from math import inf, sqrt
 from statistics import mean, stdev
 
 from jaxtyping import Bool
@@ -10,19 +10,38 @@ from scipy import stats
 from torch import Tensor
 
 CONFIDENCE = 0.95
+ROUNDING = 1e-7  # of float32, relative; one image of ten million
 
 Interval = tuple[float, float]
 
 
-def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
-    """Returns the interval for the mean that the values were drawn around, or None for fewer than two.
+def no_spread(values: Sequence[float], scale: float | None = None) -> bool:
+    """Whether values are equal but for rounding, of float32 at most, so that they say nothing of how far others lie.
+
+    Args:
+        values: The values.
+        scale: The largest number that they were computed from, by default of themselves.
+    """
+    scale = max(map(abs, values)) if scale is None else scale
+    return max(values) - min(values) <= ROUNDING * scale
+
+
+def mean_interval(
+    values: Sequence[float], confidence: float = CONFIDENCE, within: Interval = (-inf, inf)
+) -> Interval | None:
+    """Returns the interval for the mean that the values were drawn around; None for fewer than two, or without spread.
 
     Student's t with n - 1 degrees of freedom: exact for normal values, and the usual choice for few seeds.
+
+    Args:
+        values: The values.
+        confidence: How often such intervals hold the mean.
+        within: The smallest and the largest mean that there can be, where the interval ends.
     """
-    if len(values) < 2:
+    if len(values) < 2 or no_spread(values):
         return None
     half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * stdev(values) / sqrt(len(values))
-    return mean(values) - half, mean(values) + half
+    return max(mean(values) - half, within[0]), min(mean(values) + half, within[1])
 
 
 def share_interval(right: int, n: int, confidence: float = CONFIDENCE) -> Interval:
@@ -43,42 +62,48 @@ class PairedTest:
     Attributes:
         n: Number of seeds.
         difference: Mean of second less first.
-        interval: Interval for it, 95 %.
-        p: Two-sided p-value of the paired t-test; nan where all differences are equal.
+        interval: Interval for it, 95 %; None where all differences are equal.
+        p: Two-sided p-value of the paired t-test; None where all differences are equal, so that there is no spread to
+            judge them by.
     """
 
     n: int
     difference: float
-    interval: Interval
-    p: float
+    interval: Interval | None
+    p: float | None
 
 
-def paired_test(first: Mapping[int, float], second: Mapping[int, float]) -> PairedTest | None:
+def paired_test(
+    first: Mapping[int, float], second: Mapping[int, float], within: Interval = (-inf, inf)
+) -> PairedTest | None:
     """Compares two variants by the t-test over the differences of equal seeds; None for fewer than two of them.
 
     Args:
         first: A figure of the first variant for each seed.
         second: The same of the second.
+        within: The smallest and the largest difference that there can be, where the interval ends.
     """
     differences = [second[seed] - first[seed] for seed in sorted(first.keys() & second.keys())]
-    interval = mean_interval(differences)
-    if interval is None:
+    n = len(differences)
+    if n < 2:
         return None
-    p = nan if len(set(differences)) == 1 else float(stats.ttest_1samp(differences, 0).pvalue)
-    return PairedTest(len(differences), mean(differences), interval, p)
+    if no_spread(differences, max(map(abs, [*first.values(), *second.values()]))):
+        return PairedTest(n, mean(differences), None, None)
+    interval = mean_interval(differences, within=within)
+    return PairedTest(n, mean(differences), interval, float(stats.ttest_1samp(differences, 0).pvalue))
 
 
-def holm(ps: Sequence[float]) -> list[float]:
+def holm(ps: Sequence[float | None]) -> list[float | None]:
     """Returns p-values corrected for their number: below 0.05 means that less than 5 % of such tables err anywhere.
 
     Holm 1979, "A simple sequentially rejective multiple test procedure", https://www.jstor.org/stable/4615733.
-    Those that are nan stay so, and are not counted.
+    Those that are None stay so, and are not counted.
     """
-    order = sorted((i for i, p in enumerate(ps) if not isnan(p)), key=lambda i: ps[i])
-    corrected, highest = [nan] * len(ps), 0.0
-    for place, i in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - place) * ps[i]))
-        corrected[i] = highest
+    known = sorted((p, i) for i, p in enumerate(ps) if p is not None)
+    corrected: list[float | None] = [None] * len(ps)
+    highest = 0.0
+    for place, (p, i) in enumerate(known):
+        corrected[i] = highest = max(highest, min(1.0, (len(known) - place) * p))
     return corrected
 
 

@@ -103,8 +103,8 @@ def _classes(a: Predictions, b: Predictions) -> list[Block]:
         of = a.labels == c
         if of.any():
             tests.append(mcnemar(a.right[of], b.right[of]))
-            shares = [float(p.right[of].float().mean()) for p in (a, b)]
-            rows.append([name, f"{int(of.sum()):,}", *(f"{s:.2%}" for s in shares), f"{shares[1] - shares[0]:+.2%}"])
+            shares = [float(p.right[of].double().mean()) for p in (a, b)]
+            rows.append([name, f"{int(of.sum()):,}", *(f"{s:.2%}" for s in shares), f"{shares[1] - shares[0]:+z.2%}"])
     for row, p in zip(rows, holm([test.p for test in tests]), strict=True):
         row.append(p_value(p))
     caption = f"Accuracy of each class; p by McNemar's exact test, corrected for {len(rows)} classes (Holm 1979)."
