@@ -1,5 +1,8 @@
 import re
+from importlib.metadata import version
 from pathlib import Path
+
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,3 +43,21 @@ def test_picture_and_documentation_show_every_view():
     assert set(re.findall(r"^\| `(\w+)\(", text, re.MULTILINE)) == ours == {type(v).__name__ for v in VIEWS.values()}
     rows = rows_of(own_pictures())
     assert all((rows[title] != rows["as they are"]).any() for title in rows if title != "as they are")
+
+
+def test_constraints_have_what_pyproject_asks_for():
+    from scripts.lowest_versions import floors
+
+    lines = (ROOT / "constraints.txt").read_text().splitlines()[1:]
+    assert lines == sorted(set(lines))
+    frozen = {name.lower(): Version(version) for name, _, version in (line.partition("==") for line in lines)}
+    for name, _, lowest in (line.partition("==") for line in floors("test")):
+        assert frozen[name.lower()] >= Version(lowest), name
+
+
+def test_constraints_are_of_packages_that_ours_need():
+    from scripts.freeze import closure
+
+    found = closure("lit-cnn")
+    assert {"lit-cnn", "torch", "lightning", "numpy"} <= set(found)
+    assert found["torch"] == version("torch")
