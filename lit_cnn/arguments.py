@@ -38,6 +38,8 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--matmul_precision", type=machine.Matmul, default="highest", help=precisions)
     axis = "TensorBoard's x-axis for all that comes once an epoch: the optimizer's steps, or epochs from 1 on."
     parser.add_argument("--tensorboard_axis", type=Literal["step", "epoch"], default="step", help=axis)
+    fast = "Take steps that nobody watches without Lightning's calls around each: same results, in less time."
+    parser.add_argument("--fast_loop", type=bool, default=True, help=fast)
     parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
     parser.set_defaults(
         {

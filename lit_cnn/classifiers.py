@@ -9,16 +9,15 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from lightning.pytorch import Callback, LightningModule
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lit_cnn.data.images import Picture, as_batch
 from lit_cnn.devices import OneNetwork
 from lit_cnn.divergence import LossWatch
 from lit_cnn.errors import ConfigError
-from lit_cnn.loop import FewerCalls
+from lit_cnn.lightning_internals import with_fewer_calls
 from lit_cnn.losses import LossName, build_loss
 from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class, counts_of, go_on_counting, log_counted, share_of_each
-from lit_cnn.optimizers import build_optimizer, build_scheduler, parameters_to_train
+from lit_cnn.optimizers import build_optimizer, build_scheduler, parameters_to_train, scheduler_config
 from lit_cnn.step_log import StepLog
 from lit_cnn.transforms import Preprocess
 from lit_cnn.transforms.draws import seed_generators
@@ -62,6 +61,8 @@ class LitClassifier(LightningModule):
         >>> module(torch.zeros(2, 1, 28, 28)).shape
         torch.Size([2, 10])
     """
+
+    fast_loop = True  # whether training steps that nobody watches may go without Lightning's calls around each
 
     def __init__(
         self,
@@ -111,9 +112,8 @@ class LitClassifier(LightningModule):
             self.net.compile(mode=self.hparams["compile"])
 
     def configure_callbacks(self) -> list[Callback]:
-        """Has batches taken with fewer calls, in whatever Trainer."""
-        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]
-        return [] if any(isinstance(c, FewerCalls) for c in callbacks) else [FewerCalls(LitClassifier)]
+        """Registers the fast loop with any Trainer."""
+        return with_fewer_calls(self.trainer, LitClassifier)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         """Returns logits."""
@@ -264,10 +264,7 @@ class LitClassifier(LightningModule):
         if h["scheduler"] is None:
             return {"optimizer": optimizer}
         scheduler = build_scheduler(h["scheduler"], optimizer, h["scheduler_args"] or {}, length)
-        config = {"scheduler": scheduler, "interval": h["scheduler_interval"]}
-        if isinstance(scheduler, ReduceLROnPlateau):
-            config["monitor"] = "val/nll"
-        return {"optimizer": optimizer, "lr_scheduler": config}
+        return {"optimizer": optimizer, "lr_scheduler": scheduler_config(scheduler, h["scheduler_interval"])}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Notes what the epoch has counted; and class and preprocessing, for a checkpoint that is loaded by itself.

@@ -108,6 +108,7 @@ class LitCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the Trainer with the run's folder, loggers and callbacks."""
         config = self.config[self.subcommand]
+        self.model.fast_loop = config.fast_loop
         if config.ckpt_path:
             checkpoint = checkpoints.read(config.ckpt_path)
             if self.subcommand == "fit" and not config.allow_changes and RunSettings.KEY in checkpoint:

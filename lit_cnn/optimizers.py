@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lit_cnn import schedules
 from lit_cnn.errors import nearest
@@ -71,6 +71,23 @@ def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], l
     if "epochs" in settings:  # OneCycleLR's other way to say its length
         defaults.pop("total_steps", None)
     return _construct(scheduler_class, "scheduler_args", defaults | settings, optimizer)
+
+
+def scheduler_config(scheduler: LRScheduler, interval: str) -> dict[str, Any]:
+    """Returns when a scheduler is stepped, and by which metric, as Lightning wants to be told.
+
+    Raises:
+        ValueError: If a ReduceLROnPlateau is to be stepped by the step: it goes by a metric of validations.
+    """
+    config: dict[str, Any] = {"scheduler": scheduler, "interval": interval}
+    if isinstance(scheduler, ReduceLROnPlateau):
+        if interval == "step":
+            raise ValueError(
+                "`scheduler_interval` is step, but ReduceLROnPlateau goes by val/nll, which comes once a validation. "
+                "Set `scheduler_interval` to epoch, or leave it out."
+            )
+        config["monitor"] = "val/nll"
+    return config
 
 
 def _find(name: str, modules: list[ModuleType], base: type, kind: str) -> type:

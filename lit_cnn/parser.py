@@ -31,7 +31,7 @@ SECTIONS = [
     *("seed_everything", "trainer", "model", "data", "name", "test_after_fit", "test_each_epoch", "checkpoint"),
     *("pictures", "evaluation", "features", "health", "graph"),
     *("matmul_precision", "ckpt_path", "weights_only", "verbose", "return_predictions"),
-    *("resume", "allow_changes", "checkpoint_every", "tensorboard_axis"),
+    *("resume", "allow_changes", "checkpoint_every", "tensorboard_axis", "fast_loop"),
 ]
 
 COMMAND_LINE = "command line"

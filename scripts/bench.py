@@ -6,7 +6,7 @@ data           images per second over torchvision's DataLoader
 augmentations  each augmentation over its per-image form
 step           what the machine's switches bring: channels_last, fused optimizers, memory kept, bfloat16, compile; the
                share of the keyed draws in a step
-fit            `fit` with everything on over a bare loop and over the usual Lightning script
+fit            `fit` with everything on over a bare loop, over Lightning's own loop and over the usual Lightning script
 evaluation     the validation within `fit` over a bare loop
 export         onnxruntime over PyTorch, for exported networks
 memory         peak memory over that of data and network

@@ -7,6 +7,7 @@ from jsonargparse.typing import restricted_string_type
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
+from lit_cnn.loop_conditions import patient
 from lit_cnn.signals import more_than_a_batch_ends
 
 Minutes = restricted_string_type("Minutes", r"^\d+(\.\d+)?min$", docstring="minutes, such as 10min")
@@ -40,6 +41,7 @@ def _last(kind: type[ModelCheckpoint], name: str, **when: Any) -> ModelCheckpoin
     return kind(filename=name, enable_version_counter=False, **when)
 
 
+@patient
 class _WithinEpochs(ModelCheckpoint):
     """Writes after steps or minutes; what would come right before an epoch's end comes with it."""
 

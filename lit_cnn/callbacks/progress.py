@@ -7,6 +7,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from tqdm.auto import tqdm
 
+from lit_cnn.loop_conditions import patient
+
 IN_NOTEBOOK = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
 
 
@@ -63,6 +65,7 @@ class Count:
         self._bar.close()
 
 
+@patient
 class Progress(ProgressBar):
     """A bar for the batches, and a line for each epoch that stays.
 

@@ -1,9 +1,10 @@
-"""`fit` with everything on, against a bare loop on resident data and against the usual Lightning script.
+"""`fit` with everything on, against a bare loop on resident data, the usual Lightning script, and `--fast_loop false`.
 
 Each epoch of `fit` is followed by one of the other, in the same process, on images of the same size, with the same
 network and optimizer. The bare loop counts the same loss and accuracy. "Everything on" is what
 `python -m lit_cnn fit` has: metrics, CSV and TensorBoard, the progress bar, checkpoints. Of the VGG it is the fast
-settings that are compared with the usual script, `overlays/fast_cpu`: bfloat16.
+settings that are compared with the usual script, `overlays/fast_cpu`: bfloat16. Lightning's own loop takes every other
+epoch of a training of ours.
 """
 
 import contextlib
@@ -90,6 +91,26 @@ class Alternate(Callback):
         return [other / ours for other, ours in zip(self.others, self.ours, strict=False)][1:]
 
 
+class Turn(Callback):
+    """Times the epochs of a training that takes the fast loop in every other."""
+
+    def __init__(self) -> None:
+        self.fast: list[float] = []
+        self.slow: list[float] = []
+        self._start = 0.0
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Ends an epoch, with all that was written at its end, and starts the next."""
+        if trainer.current_epoch:
+            (self.fast if pl_module.fast_loop else self.slow).append(perf_counter() - self._start)
+        pl_module.fast_loop = trainer.current_epoch % 2 == 0  # type: ignore[assignment]
+        self._start = perf_counter()
+
+    def ratios(self) -> list[float]:
+        """Returns how many times longer Lightning's loop takes, without the first epochs, which warm up."""
+        return [slow / fast for slow, fast in zip(self.slow, self.fast, strict=False)][1:]
+
+
 class UsualModule(LightningModule):
     """What tutorials show: torchmetrics called on every batch, loss and accuracy logged by step and epoch."""
 
@@ -139,12 +160,17 @@ def measure(repetitions: int = 5, only: str = "") -> Iterator[tuple[str, dict[st
         settings: dict[str, Any] = {"in_channels": data.in_channels, "image_size": data.image_size} | SGD
         n = data.n["train"]
         bare = BareLoop(network(**settings), data)
-        against_bare = _fit(network(**settings), data, partial(seconds, bare.train), repetitions)
+        against_bare = Alternate(partial(seconds, bare.train))
+        _fit(network(**settings), data, against_bare, repetitions)
         yield f"{name}, over a bare loop", spread(against_bare.ratios()) | _rate(n, against_bare.ours)
+        over_slow = Turn()
+        _fit(network(**settings), data, over_slow, repetitions * 2 + 1)
+        yield f"{name}, fast loop over Lightning's", spread(over_slow.ratios()) | _rate(n, over_slow.fast[1:])
         if precision:
             with tempfile.TemporaryDirectory() as folder:
                 usual = UsualScript(network(**settings), data, dataset, Path(folder))
-                against_usual = _fit(network(**settings), data, usual.train, repetitions, precision)
+                against_usual = Alternate(usual.train)
+                _fit(network(**settings), data, against_usual, repetitions, precision)
             ratios = [ratio / THEIR_SHARE for ratio in against_usual.ratios()]
             kind = "" if precision == "32-true" else f" in {precision}"
             yield f"{name}{kind}, over the usual script", spread(ratios, 2) | _rate(n, against_usual.ours)
@@ -154,10 +180,7 @@ def _rate(n: int, took: list[float]) -> dict[str, int]:
     return {"images/s": round(n / median(took))}
 
 
-def _fit(
-    module: LitClassifier, data: Noise, other: Callable[[], float], repetitions: int, precision: Any = "32-true"
-) -> Alternate:
-    alternate = Alternate(other)
+def _fit(module: LitClassifier, data: Noise, timer: Callback, repetitions: int, precision: Any = "32-true") -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         contextlib.redirect_stderr(io.StringIO()),
@@ -166,9 +189,8 @@ def _fit(
         Trainer(
             max_epochs=repetitions + 2,  # the first warms up, the last has no end
             precision=precision,
-            callbacks=[alternate, Progress(), ModelCheckpoint(filename="last", enable_version_counter=False)],
+            callbacks=[timer, Progress(), ModelCheckpoint(filename="last", enable_version_counter=False)],
             logger=[TensorBoardLogger(folder, name="", version=""), CSVLogger(folder, name="", version="")],
             default_root_dir=folder,
             enable_model_summary=False,
         ).fit(module, data)
-    return alternate

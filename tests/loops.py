@@ -1,0 +1,163 @@
+"""The same training twice, by the fast loop and by Lightning's own, and everything that is left of it."""
+
+import copy
+import csv
+import os
+import random
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import lightning.pytorch as L
+import pytest
+import torch
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop
+from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
+
+import lit_cnn
+
+QUIET = {
+    "accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False, "default_root_dir": ".",
+}  # fmt: skip
+
+
+class Left(NamedTuple):
+    """What a training leaves behind.
+
+    `alone` are the steps that Lightning did not see, `shown` the batches of evaluation that it did.
+    """
+
+    step: int
+    error: str
+    weights: dict
+    rows: list
+    metrics: dict
+    loops: dict
+    checkpoints: dict
+    calls: list
+    alone: int
+    shown: int
+
+
+class Counter:
+    """Counts the batches that Lightning sees."""
+
+    def __init__(self, monkeypatch):
+        self.training = self.evaluation = 0
+        advance, evaluate = _TrainingEpochLoop.advance, _EvaluationLoop._evaluation_step
+
+        def count_training(loop, *args):
+            before = loop.batch_progress.current.ready
+            try:
+                advance(loop, *args)
+            finally:
+                self.training += loop.batch_progress.current.ready - before
+
+        def count_evaluation(loop, *args):
+            self.evaluation += 1
+            evaluate(loop, *args)
+
+        monkeypatch.setattr(_TrainingEpochLoop, "advance", count_training)
+        monkeypatch.setattr(_EvaluationLoop, "_evaluation_step", count_evaluation)
+
+
+class Taken(torch.nn.Module):
+    """The loss, which counts how often it is taken."""
+
+    def __init__(self, loss):
+        super().__init__()
+        self.loss, self.batches = loss, 0
+
+    def forward(self, logits, labels):
+        self.batches += 1
+        return self.loss(logits, labels)
+
+
+def jumping():
+    """A clock that stands, runs, and jumps back and forth, differently each time."""
+    draws = random.Random(os.urandom(8))
+    return lambda: draws.choice([0.0, 1e-4, 1.0, 50.0]) * draws.random() + 1000.0
+
+
+def fit(folder, fast, make, clock=None):
+    """Trains what `make(calls)` returns (module, data, settings of the Trainer) in a folder.
+
+    The list that `make` is given takes whatever hooks note, to be compared. `clock` makes a clock from the loss, which
+    knows how many batches it has seen.
+    """
+    folder.mkdir()
+    calls: list = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        counter = Counter(patch)
+        torch.manual_seed(0)
+        module, data, settings = make(calls)
+        module.fast_loop = fast
+        module.loss = taken = Taken(module.loss)
+        if clock is not None:
+            now = clock(taken)
+            for name in ("perf_counter", "monotonic"):
+                patch.setattr(time, name, now)
+        trainer = L.Trainer(**{"logger": CSVLogger(".", name="", version="")} | QUIET | settings)
+        error = ""
+        try:
+            trainer.fit(module, data)
+        except Exception as raised:
+            error = f"{type(raised).__name__}: {raised}"
+        log = Path("metrics.csv")
+        rows = list(csv.DictReader(log.read_text().splitlines())) if log.is_file() else []
+        saved = sorted(Path(".").rglob("*.ckpt"))
+        return Left(
+            trainer.global_step,
+            error,
+            copy.deepcopy(module.state_dict()),
+            rows,
+            {name: str(float(value)) for name, value in trainer.callback_metrics.items()},  # nan is nan
+            trainer.fit_loop.state_dict(),
+            {str(path): plain(torch.load(path, weights_only=False), str(folder)) for path in saved},
+            calls,
+            trainer.fit_loop.epoch_loop.batch_progress.total.ready - counter.training,
+            counter.evaluation,
+        )
+
+
+def plain(content, folder):
+    """Returns a checkpoint's content with tensors as numbers, without its folder and the seconds that it took."""
+    if isinstance(content, torch.Tensor):
+        return [str(content.dtype), content.tolist()]
+    if isinstance(content, dict):
+        return {str(k).replace(folder, ""): plain(v, folder) for k, v in content.items() if k != "time_elapsed"}
+    if isinstance(content, (list, tuple)):
+        return [plain(inner, folder) for inner in content]
+    if isinstance(content, (type(None), bool, int, float, str)):
+        return content.replace(folder, "") if isinstance(content, str) else content
+    return str(content).replace(folder, "")
+
+
+def both(folder, make, clock=lambda taken: jumping()):
+    """Returns what is left by the fast loop, once it is the same as what Lightning's own loop leaves, bit for bit."""
+    fast, slow = (fit(folder / name, name == "fast", make, clock) for name in ("fast", "slow"))
+    assert slow.alone == 0
+    same(fast, slow)
+    return fast
+
+
+def same(a, b):
+    assert (a.step, a.error) == (b.step, b.error)
+    assert a.rows == b.rows
+    assert a.calls == b.calls
+    assert a.weights.keys() == b.weights.keys()
+    for name, weight in a.weights.items():
+        assert torch.equal(weight, b.weights[name]), name
+    assert a.metrics == b.metrics
+    assert a.loops == b.loops
+    assert a.checkpoints.keys() == b.checkpoints.keys()
+    for name, checkpoint in a.checkpoints.items():
+        assert checkpoint == b.checkpoints[name], name
+
+
+def data(**settings):
+    """Returns synthetic images in batches of 8."""
+    small = {"num_classes": 4, "in_channels": 1, "image_size": 12, "train_images": 120, "batch_size": 8, "seed": 0}
+    return lit_cnn.SyntheticDataModule(**small | {"val_size": 0.2, "eval_batch_size": 8} | settings)
