@@ -230,7 +230,7 @@ def test_mnist_is_read_unpacked_or_compressed(small_mnist):
 def test_mnist_names_a_broken_file(small_mnist):
     path = small_mnist / "MNIST" / "raw" / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DataError, match="train-images-idx3-ubyte is not MNIST's file: its checksum differs"):
+    with pytest.raises(DataError, match="train-images-idx3-ubyte is not MNIST's file: it should have 23,536 bytes"):
         ready(MNISTDataModule(data_dir=str(small_mnist)), "fit")
     path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes())[:-20])
     path.unlink()

@@ -15,7 +15,7 @@ from torchvision import datasets
 
 from lit_cnn import CIFAR100DataModule, FashionMNISTDataModule, KMNISTDataModule, MNISTDataModule, SVHNDataModule
 from lit_cnn.data.cifar import FINE_CLASS_NAMES
-from lit_cnn.data.mnist import FASHION_MNIST
+from lit_cnn.data.mnist import FASHION_MNIST, KMNIST, MNIST
 from lit_cnn.errors import DataError
 
 COUNTS = {"train": 30, "test": 20}
@@ -53,7 +53,7 @@ def idx(request, tmp_path, monkeypatch):
     raw = tmp_path / cls.source.name / "raw"
     raw.mkdir(parents=True)
     rng = np.random.default_rng(0)
-    content, archives = {}, []
+    content, archives, digests = {}, [], {}
     for split, prefix in (("train", "train"), ("test", "t10k")):
         n = COUNTS[split]
         images, labels = rng.integers(0, 256, (n, 28, 28, 1), np.uint8), np.arange(n, dtype=np.uint8) % 10
@@ -64,19 +64,42 @@ def idx(request, tmp_path, monkeypatch):
         ):
             path = raw / f"{prefix}-{kind}-ubyte"
             path.write_bytes(header + array.tobytes())
+            digests[path.name] = checksum(path)
             archive = raw / f"{path.name}.gz"
             archive.write_bytes(gzip.compress(path.read_bytes()))
             archives.append((archive.name, checksum(archive)))
     monkeypatch.setattr(getattr(datasets, cls.source.name), "resources", archives)
-    monkeypatch.setattr(cls, "source", replace(cls.source, num_images=COUNTS))
+    monkeypatch.setattr(cls, "source", replace(cls.source, num_images=COUNTS, digests=digests))
     return cls, tmp_path, raw, content
 
 
-@pytest.mark.parametrize("kept", ["*-ubyte", "*.gz", "*"])
-def test_idx_files_are_read_unpacked_or_compressed(idx, kept):
+def _packed_anew(path):
+    """What another packager makes of the same bytes: fast, without the stored name and time."""
+    path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 1, mtime=0))
+
+
+@pytest.mark.parametrize(
+    "repack",
+    {
+        "as downloaded": lambda path: path.unlink(),
+        "unpacked": lambda path: path.with_name(f"{path.name}.gz").unlink(),
+        "unpacked beside the archive": lambda path: None,
+        "packed anew": lambda path: (_packed_anew(path), path.unlink()),
+        "unpacked beside an archive that was packed anew": _packed_anew,
+        "unpacked beside another archive": lambda path: path.with_name(f"{path.name}.gz").write_bytes(b"something else"),
+        "in upper case": lambda path: path.rename(path.with_name(path.name.upper())),
+        "packed, in upper case": lambda path: (
+            path.unlink(),
+            path.with_name(f"{path.name}.gz").rename(path.with_name(f"{path.name}.gz".upper())),
+        ),
+        "with a dot before idx": lambda path: path.rename(path.with_name(path.name.replace("-idx", ".idx"))),
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_idx_files_are_read_however_they_were_packed(idx, repack):
     cls, data_dir, raw, content = idx
-    for path in set(raw.iterdir()) - set(raw.glob(kept)):
-        path.unlink()
+    for path in sorted(raw.glob("*-ubyte")):
+        repack[1](path)
     data = ready(cls(data_dir=str(data_dir), batch_size=8, val_size=0), "fit", "test")
     for split in ("train", "test"):
         assert holds(data.read(split), *content[split])
@@ -90,9 +113,9 @@ def test_idx_files_are_read_unpacked_or_compressed(idx, kept):
     [
         ("train-images-idx3-ubyte", lambda b: b[:-1], r"it should have 23,536 bytes \(23,535 bytes unpacked\)"),
         ("train-images-idx3-ubyte", lambda b: b + b"x", "it should have 23,536 bytes"),
-        ("train-labels-idx1-ubyte", lambda b: b"\0\0\0\1" + b[4:], "its header differs"),
+        ("train-labels-idx1-ubyte", lambda b: b"\0\0\0\1" + b[4:], "its checksum differs"),
         ("train-images-idx3-ubyte", lambda b: b[:-1] + bytes([b[-1] ^ 1]), "its checksum differs"),
-        ("train-images-idx3-ubyte.gz", lambda b: b + b"\0", "checksum of train-images-idx3-ubyte.gz differs"),
+        ("train-images-idx3-ubyte", lambda b: b[:16] + bytes(len(b) - 16), "its checksum differs"),
     ],
 )
 def test_idx_files_that_are_broken_are_named(idx, name, spoil, match):
@@ -110,11 +133,22 @@ def test_idx_files_that_are_missing_are_named(idx):
         cls(data_dir=str(data_dir)).prepare_data()
 
 
-def test_the_three_datasets_of_one_format_are_not_mixed_up(idx):
+def test_the_three_datasets_of_one_format_are_not_mixed_up(idx, monkeypatch):
     cls, data_dir, _, _ = idx
     (data_dir / cls.source.name).rename(data_dir / "MNIST")
+    with pytest.raises(DataError, match="is not MNIST's file: it should have 47,040,016 bytes"):
+        ready(MNISTDataModule(data_dir=str(data_dir)), "fit")
+    monkeypatch.setattr(MNISTDataModule, "source", replace(MNIST, num_images=COUNTS))  # headers and sizes are right
     with pytest.raises(DataError, match="is not MNIST's file: its checksum differs"):
         ready(MNISTDataModule(data_dir=str(data_dir)), "fit")
+
+
+def test_every_idx_file_has_a_digest_of_its_own():
+    digests = [digest for dataset in (MNIST, FASHION_MNIST, KMNIST) for digest in dataset.digests.values()]
+    assert len(set(digests)) == 12
+    for dataset in (MNIST, FASHION_MNIST, KMNIST):
+        torchvisions = {name.removesuffix(".gz") for name, _ in getattr(datasets, dataset.name).resources}
+        assert torchvisions == set(dataset.digests)
 
 
 @pytest.fixture
