@@ -86,7 +86,9 @@ def _packed_anew(path):
         "unpacked beside the archive": lambda path: None,
         "packed anew": lambda path: (_packed_anew(path), path.unlink()),
         "unpacked beside an archive that was packed anew": _packed_anew,
-        "unpacked beside another archive": lambda path: path.with_name(f"{path.name}.gz").write_bytes(b"something else"),
+        "unpacked beside another archive": lambda path: path.with_name(f"{path.name}.gz").write_bytes(
+            b"something else"
+        ),
         "in upper case": lambda path: path.rename(path.with_name(path.name.upper())),
         "packed, in upper case": lambda path: (
             path.unlink(),

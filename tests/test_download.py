@@ -1,5 +1,6 @@
 """Downloads from a server in this process: none of the tests reaches a network."""
 
+import gzip
 import io
 import tarfile
 import threading
@@ -173,6 +174,26 @@ def test_cifar_is_unpacked_whole_and_each_file_verified(tmp_path, monkeypatch, m
     assert sorted(p.name for p in (tmp_path / "data" / base).iterdir()) == ["a", "b", "batches.meta"]
     assert sorted(p.name for p in (tmp_path / "data").iterdir()) == [base, CIFAR10.filename]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("packed_by", ["another", "nobody", "a liar"])
+def test_an_archive_of_cifar_is_judged_by_the_files_in_it(tmp_path, monkeypatch, packed_by):
+    base = "cifar-10-batches-py"
+    files = {"a": b"a", "b": b"b", "batches.meta": b"meta"}
+    monkeypatch.setattr(CIFAR10, "train_list", [["a", md5(b"a").hexdigest()]])
+    monkeypatch.setattr(CIFAR10, "test_list", [["b", md5(b"b").hexdigest()]])
+    monkeypatch.setattr(CIFAR10, "meta", {"filename": "batches.meta", "key": "", "md5": md5(b"meta").hexdigest()})
+    official = archive({f"{base}/{name}": content for name, content in files.items()})
+    monkeypatch.setattr(CIFAR10, "tgz_md5", md5(official).hexdigest())
+    lying = files | ({"a": b"other bytes"} if packed_by == "a liar" else {})
+    there = gzip.compress(gzip.decompress(archive({f"./{base}/{n}": c for n, c in lying.items()})), 1)
+    (tmp_path / CIFAR10.filename).write_bytes(there[: len(there) // 2] if packed_by == "nobody" else there)
+    data = CIFAR10DataModule(data_dir=str(tmp_path))
+    with serving(answer(official)) as (url, asked):
+        monkeypatch.setattr(CIFAR10, "url", url)
+        data.prepare_data()
+    assert bool(asked) == (packed_by != "another")
+    assert {path.name: path.read_bytes() for path in (tmp_path / base).iterdir()} == files
 
 
 def test_every_source_is_by_https_and_named_where_it_fails(tmp_path, monkeypatch):

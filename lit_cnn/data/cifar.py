@@ -4,10 +4,12 @@ Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf.
 `cifar-10-batches-py/` and `cifar-100-python/`.
 """
 
+import gzip
 import pickle
 import shutil
 import tarfile
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,42 +56,63 @@ class CifarDataset:
         Raises:
             DataError: If a file is missing or broken, or nothing is there and it cannot be downloaded.
         """
-        from torchvision.datasets.utils import check_integrity
-
         dataset = self._dataset
         folder = data_dir / dataset.base_folder
-        if not folder.exists():
-            fetch = lambda: self._fetch(dataset, data_dir, folder)  # noqa: E731
-            download(self.torchvision_name, fetch, [dataset.url], data_dir, f"the folder {folder}", self.offline)
-        meta = (dataset.meta["filename"], dataset.meta["md5"])
-        for name, md5 in [*dataset.train_list, *dataset.test_list, meta]:
-            if not check_integrity(str(folder / name), md5):
-                what = f"is not {self.name}'s file: its checksum differs"
-                what = what if (folder / name).exists() else "is missing"
-                raise DataError(f"{folder / name} {what}.\nReplace it, or remove {folder} to have it downloaded anew.")
-
-    def _fetch(self, dataset: Any, data_dir: Path, folder: Path) -> None:
-        """Downloads the archive and takes the known files out of it, and nothing else, into a folder all at once."""
         archive = data_dir / dataset.filename
-        get([dataset.url], archive, dataset.tgz_md5)
-        names = [name for name, _ in [*dataset.train_list, *dataset.test_list]] + [dataset.meta["filename"]]
+        if not folder.exists() and not self._unpack(archive, folder):
+            url = dataset.url
+
+            def fetch() -> None:
+                get([url], archive, dataset.tgz_md5)
+                self._unpack(archive, folder, verify=False)  # the file that is wrong is named below
+
+            download(self.torchvision_name, fetch, [url], data_dir, f"the folder {folder}", self.offline)
+        for path, known in self._files(folder).items():
+            if not _is(path, known):
+                what = f"is not {self.name}'s file: its checksum differs" if path.exists() else "is missing"
+                raise DataError(f"{path} {what}.\nReplace it, or remove {folder} to have it downloaded anew.")
+
+    def _files(self, folder: Path) -> dict[Path, str]:
+        """Returns the MD5 of each file."""
+        dataset = self._dataset
+        files = [*dataset.train_list, *dataset.test_list, (dataset.meta["filename"], dataset.meta["md5"])]
+        return {folder / name: md5 for name, md5 in files}
+
+    def _unpack(self, archive: Path, folder: Path, verify: bool = True) -> bool:
+        """Takes the known files out of an archive, and nothing else, into a folder all at once.
+
+        Args:
+            archive: The archive, whoever packed it.
+            folder: Where the files go.
+            verify: Leave nothing, and return False, where the archive is missing or broken, or a file is not known.
+        """
+        if verify and not archive.is_file():
+            return False
+        names = {f"{folder.name}/{path.name}": path.name for path in self._files(folder)}
         try:
             with (
-                tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=data_dir) as place,
+                tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=archive.parent) as place,
                 tarfile.open(archive) as tar,
             ):
                 unpacked = Path(place) / folder.name
                 unpacked.mkdir()
                 for member in tar:
                     content = tar.extractfile(member) if member.isreg() else None
-                    name = member.name.removeprefix(f"{dataset.base_folder}/")
-                    if content is not None and name in names:  # `find_or_download` verifies each
+                    name = names.get(member.name.removeprefix("./"))
+                    if content is not None and name:
                         with (unpacked / name).open("wb") as file:
                             shutil.copyfileobj(content, file)
+                if verify and not all(_is(path, known) for path, known in self._files(unpacked).items()):
+                    return False
                 unpacked.rename(folder)
+        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+            if not verify:
+                raise disk_error(folder, OSError(str(error))) from error
+            return False
         except OSError as error:
             if not folder.is_dir():  # else another process was quicker
                 raise disk_error(folder, error) from error
+        return True
 
     def read(self, data_dir: Path, split: str) -> Arrays:
         """Reads the "train" or "test" images; `find_or_download` has verified the files.
@@ -121,6 +144,13 @@ class CifarDataset:
         except Exception as error:  # a broken pickle raises a dozen kinds
             reason = getattr(error, "strerror", None) or " ".join(str(error).split())
             raise DataError(f"{path} is not a batch of {self.name}: {reason[:150]}. Replace it.") from error
+
+
+def _is(path: Path, known: str) -> bool:
+    """Whether a file is there and has an MD5."""
+    from torchvision.datasets.utils import check_integrity
+
+    return bool(check_integrity(str(path), known))
 
 
 class ArraysOnly(pickle.Unpickler):
