@@ -1,5 +1,7 @@
 """What a person can cause, each with the exit code that the command line ends with."""
 
+from unicodedata import category
+
 
 class LitCNNError(Exception):
     """A fault that its message explains in at most three lines: what is wrong, and what to do."""
@@ -49,5 +51,20 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 def printable(path: object) -> str:
-    """Returns a path as one line that can be printed, with newlines and bytes that are no text written out."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
+    """Returns a path or name as one line of text, with newlines, bytes that are no text and the like written out.
+
+    Example:
+        >>> import os
+        >>> printable(os.fsdecode(b"caf\\xe9\\n")), printable("caf\u00e9")
+        ('caf\\\\xe9\\\\n', 'caf\u00e9')
+    """
+    return "".join(_written_out(c) if category(c) in NO_TEXT or c in TURNING else c for c in str(path))
+
+
+NO_TEXT = {"Cc", "Cs", "Cn", "Co", "Zl", "Zp"}  # control characters, bytes that are no text, lines and paragraphs
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # what follows them changes its direction
+
+
+def _written_out(character: str) -> str:
+    byte = ord(character) - 0xDC00  # how Python keeps a byte that is no text
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else ascii(character)[1:-1]

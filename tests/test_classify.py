@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from lit_cnn import load
-from lit_cnn.data.folder import find_images
+from lit_cnn.data.image_files import find_images
 from lit_cnn.data.stream import stream
 from lit_cnn.errors import DataError
 
@@ -124,10 +124,10 @@ def test_wrong_arguments_end_in_a_sentence(lit_cnn, colour_run, tmp_path, argume
 
 def test_images_are_found_once_in_the_order_given(pictures):
     two = [str(pictures / "pattern 2"), str(pictures / "*" / "00.png"), str(pictures / "pattern 2" / "02.png")]
-    found = [path.split("/")[-1] for path in find_images(two)]
+    found = [path.split("/")[-1] for path in find_images(two).images]
     assert found == ["02.png", "05.png", "08.png", "11.png", "00.png"]
-    assert len(find_images([str(pictures / "**")])) == 12
-    assert find_images([str(pictures / "notes.txt")]) == [str(pictures / "notes.txt")]
+    assert len(find_images([str(pictures / "**")]).images) == 12
+    assert find_images([str(pictures / "notes.txt")]).images == [str(pictures / "notes.txt")]
     with pytest.raises(DataError, match="There is no file or folder .*gone.png"):
         find_images([str(pictures / "gone.png")])
 
@@ -139,7 +139,7 @@ def test_stream_keeps_the_order_and_reads_little_ahead(pictures, monkeypatch):
     original = module.open_image
     monkeypatch.setattr(module, "open_image", lambda path: opened.append(path) or original(path))
     monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
-    paths = find_images([str(pictures)])
+    paths = find_images([str(pictures)]).images
     batches = stream(paths, 3, (16, 16), batch_size=1)
     first = next(batches)
     assert first.readable == paths[:1]
@@ -153,3 +153,15 @@ def test_stream_keeps_the_order_and_reads_little_ahead(pictures, monkeypatch):
     next(again)
     again.close()
     assert len(opened) <= 4
+
+
+def test_files_that_are_left_out_are_counted_and_named(lit_cnn, colour_run, pictures):
+    (pictures / "pattern 2" / "deep").mkdir()
+    (pictures / "pattern 2" / "deep" / "phone.heic").write_bytes(b"?")
+    Image.new("RGB", (16, 16)).save(pictures / "pattern 2" / "deep" / "x.jfif", "JPEG")
+    outcome = lit_cnn("classify", colour_run, pictures)
+    assert outcome.code == 0, outcome.err
+    assert "x.jfif" in outcome.out
+    assert "2 files are left out, not .png, .jpg" in outcome.err
+    assert "phone.heic" in outcome.err
+    assert "notes.txt" in outcome.err

@@ -7,14 +7,18 @@ import struct
 import subprocess
 import sys
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torchvision
 from PIL import Image
 
 import lit_cnn
 from lit_cnn import ImageFolderDataModule, LitMLP
+from lit_cnn.data.folder import class_names, list_images
+from lit_cnn.data.image_files import EXAMPLES, suffixes
 from lit_cnn.data.images import MOST_PIXELS, as_batch
 from lit_cnn.errors import DataError
 
@@ -211,7 +215,6 @@ def test_what_is_no_file_is_refused_by_name(image_folder, network, cache):
     for name, make in {
         "itself.png": lambda p: p.symlink_to(p),
         "nothing.png": lambda p: p.symlink_to(p.with_name("gone")),
-        "folder.png": Path.mkdir,
         "pipe.png": os.mkfifo,  # opening it would wait for ever
     }.items():
         make(blue / name)
@@ -220,9 +223,98 @@ def test_what_is_no_file_is_refused_by_name(image_folder, network, cache):
         data = ImageFolderDataModule(str(image_folder), batch_size=2, val_size=0, cache=cache)
         with pytest.raises(DataError, match=f"{name} (cannot be read|is not a file)"):
             data.setup("fit")
-        blue.joinpath(name).rmdir() if name == "folder.png" else blue.joinpath(name).unlink()
+        blue.joinpath(name).unlink()
+    with pytest.raises(DataError, match="blue is not a file"):
+        network.predict(blue)
     (image_folder / "train/loop").symlink_to(image_folder / "train/loop")
     with pytest.raises(DataError, match=f"loop cannot be read: {os.strerror(errno.ELOOP)}"):
+        ImageFolderDataModule(str(image_folder), batch_size=2)
+
+
+def everything_below(folder):
+    """What torchvision takes for images, whatever their suffix."""
+    return {path for path, _ in torchvision.datasets.ImageFolder(folder, is_valid_file=lambda _: True).samples}
+
+
+def test_nested_folders_are_read_as_torchvision_reads_them(image_folder):
+    train = image_folder / "train"
+    for folder in ("blue/session 1", "blue/session 1/deep.er", "green/x.png", "red/scans"):
+        (train / folder).mkdir(parents=True)
+    for path in sorted((train / "blue").glob("0?.png"))[1:]:
+        path.rename(train / "blue/session 1/deep.er" / path.name)
+    for path in sorted((train / "green").glob("1?.png")):
+        path.rename(train / "green/x.png" / path.name)
+    (train / "red/linked").symlink_to(train / "red/scans")
+    Image.fromarray(COLOUR).save(train / "red/scans/1.png")
+    names = class_names(image_folder)
+    paths, labels = list_images(train, names)
+    assert set(paths) == everything_below(train)
+    assert np.bincount(labels).tolist() == [12, 12, 14]
+    assert all(
+        Path(path).relative_to(train).parts[0] == names[label] for path, label in zip(paths, labels, strict=True)
+    )
+    data = ImageFolderDataModule(str(image_folder), batch_size=2, val_size=0)
+    data.setup("fit")
+    assert len(data.arrays("train")) == 38
+
+
+def test_every_suffix_that_pillow_reads_is_read(image_folder):
+    Image.init()
+    written = []
+    for i, (suffix, form) in enumerate(sorted(suffixes().items())):
+        path = image_folder / "train/blue" / f"written{suffix.upper() if i % 2 else suffix}"
+        for mode in ("L", "RGB", "P", "1"):  # some formats have but one of them
+            with suppress(OSError, KeyError, ValueError, DeprecationWarning):  # KeyError: it is read only
+                Image.fromarray(SMOOTH).convert(mode).save(path, form)
+                written.append(path)
+                break
+        else:
+            path.unlink(missing_ok=True)
+    assert {".jfif", ".jpe", ".avif", ".webp", ".apng", ".jp2", ".pnm", ".ico", ".tga", ".pcx"} <= set(suffixes())
+    assert not {".pdf", ".eps", ".ps", ".h5", ".mpg", ".wmf"} & set(
+        suffixes()
+    )  # programs are started, or nothing is read
+    assert len(written) > 30
+    paths, _ = list_images(image_folder / "train", class_names(image_folder))
+    assert set(map(str, written)) <= set(paths)
+    data = ImageFolderDataModule(str(image_folder), image_size=(8, 6), batch_size=2, val_size=0)
+    data.setup("fit")
+    assert len(data.arrays("train")) == 36 + len(written)
+
+
+SYSTEMS = [".DS_Store", "._00.png", "Thumbs.db", "desktop.ini", "Icon\r"]
+
+
+def test_what_is_left_out_is_counted_and_named(image_folder, lit_cnn, capsys):
+    blue = image_folder / "train/blue"
+    for name in SYSTEMS:
+        (blue / name).write_bytes(b"of a system")
+    (blue / ".ipynb_checkpoints").mkdir()
+    data = ImageFolderDataModule(str(image_folder), batch_size=2)
+    data.prepare_data()
+    assert capsys.readouterr().out == ""
+    for path in ("train/blue/phone.HEIC", "train/blue/.hidden.png", "train/red/._alone.png", "train/red/no suffix",
+                 "train/beside.png", "train/.kept/x.png", "test/blue/deep/raw.cr2", "val/blue/x.png"):  # fmt: skip
+        (image_folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (image_folder / path).write_bytes(b"perhaps an image")
+    data.prepare_data()
+    data.prepare_data()
+    said = capsys.readouterr().out.splitlines()
+    assert said == [
+        f"{image_folder}/train: 6 files are left out, not {EXAMPLES}: .kept, beside.png, blue/.hidden.png and 3 more.",
+        f"{image_folder}/test: 1 file is left out, not {EXAMPLES}: blue/deep/raw.cr2.",
+        f"{image_folder}: the folders train and test are read, and not val. "
+        "Images to validate with are held out from train.",
+    ]
+    outcome = lit_cnn(
+        "fit", "--model", "LitMLP", "--data", "ImageFolderDataModule", "--data.data_dir", image_folder,
+        "--data.batch_size", 8, "--trainer.max_epochs", 1, "--trainer.accelerator", "cpu",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert [line for line in outcome.out.splitlines() if line in said] == said
+    for path in blue.glob("*.png"):
+        path.rename(path.with_suffix(".heif"))
+    with pytest.raises(DataError, match=r"no images of the class blue in .*\n1?\d files are left out(.*)00.heif"):
         ImageFolderDataModule(str(image_folder), batch_size=2)
 
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from lit_cnn.errors import ConfigError
+from lit_cnn.errors import ConfigError, printable
 
 if TYPE_CHECKING:
     from lit_cnn.classifiers import LitClassifier
@@ -54,6 +54,6 @@ def positive(text: str) -> int:
 
 
 def true_class(path: str, class_names: list[str]) -> str | None:
-    """Returns the class that the name of an image's folder tells, or None where it is no class."""
-    folder = Path(path).resolve().parent.name
-    return folder if folder in class_names else None
+    """Returns the class that an image's folder, or the one above it, is named for; None where neither is a class."""
+    folders = [printable(folder.name) for folder in list(Path(path).resolve().parents)[:2]]
+    return next((name for name in folders if name in class_names), None)

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable
 
 from lit_cnn.commands.arguments import IMAGES, RUN, Parser, for_other_images, positive, true_class
-from lit_cnn.errors import DataError
+from lit_cnn.errors import DataError, printable
 
 EPILOG = """Images are prepared as those of the training were, by what the checkpoint remembers: turned upright as EXIF
 says, made grey or coloured as the network needs, resized (bilinear, the whole image, whatever its proportions) where
 their size is another, normalised, and permuted if the run was. The table goes to stdout, all else to stderr: a progress
-bar, what was converted or resized, and how many are right where the name of an image's folder is a class.
+bar, which files are left out as no images, what was converted or resized, and how many are right where the name of an
+image's folder, or of the one above it, is a class.
 
 An image that cannot be read is a marked row; the others are classified, and the exit code is 3.
 
@@ -37,9 +38,12 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--batch_size", type=positive, default=256, help="images at a time (default 256)")
     given = parser.parse_args(argv)
 
-    from lit_cnn.data.folder import find_images  # imports torch, which takes seconds
+    from lit_cnn.data.image_files import find_images, left_out
 
-    classify(given.run, find_images(given.images), given.top_k, given.batch_size, given.format)
+    files = find_images(given.images)
+    if files.left_out:
+        print(left_out(files.left_out), file=sys.stderr)
+    classify(given.run, files.images, given.top_k, given.batch_size, given.format)
 
 
 def classify(run: str, paths: list[str], top_k: int, batch_size: int, form: str) -> None:
@@ -98,7 +102,7 @@ def classify(run: str, paths: list[str], top_k: int, batch_size: int, form: str)
 
 def _say(paths: list[str], what: str) -> None:
     if paths:
-        print(f"{len(paths)} image{'s' * (len(paths) > 1)} {what}, {paths[0]} first", file=sys.stderr)
+        print(f"{len(paths)} image{'s' * (len(paths) > 1)} {what}, {printable(paths[0])} first", file=sys.stderr)
 
 
 class TableWriter:
@@ -111,7 +115,7 @@ class TableWriter:
     """
 
     def __init__(self, paths: list[str], class_names: list[str], top_k: int):
-        self.width, self.class_width = (max(map(len, names)) for names in (paths, class_names))
+        self.width, self.class_width = (max(len(printable(name)) for name in names) for names in (paths, class_names))
 
     def __enter__(self) -> "TableWriter":
         return self
@@ -119,7 +123,7 @@ class TableWriter:
     def write(self, path: str, ranking: Ranking, fault: str | None) -> None:
         """Writes an image's row."""
         cells = [f"{name:{self.class_width}} {probability:7.2%}" for name, probability in ranking]
-        print(path.ljust(self.width), *(cells or [f"BROKEN: {_one_line(fault)}"]), sep="  ")
+        print(printable(path).ljust(self.width), *(cells or [f"BROKEN: {_one_line(fault)}"]), sep="  ")
 
     def __exit__(self, *_: object) -> None:
         pass
@@ -140,7 +144,8 @@ class CSVWriter(TableWriter):
     def write(self, path: str, ranking: Ranking, fault: str | None) -> None:
         """Writes an image's row."""
         cells = [cell for name, probability in ranking for cell in (name, f"{probability:.6f}")]
-        self.rows.writerow([path, *(cells or [""] * 2 * self.top_k), _one_line(fault)])
+        name = path.encode(errors="surrogateescape").decode(errors="backslashreplace")  # text, whatever its bytes are
+        self.rows.writerow([name, *(cells or [""] * 2 * self.top_k), _one_line(fault)])
 
 
 class JSONWriter(TableWriter):

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lit_cnn.commands.arguments import IMAGES, RUN, Parser, for_other_images, positive, true_class
-from lit_cnn.errors import DataError
+from lit_cnn.errors import DataError, printable
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from torch import Tensor
 
     from lit_cnn.classifiers import LitClassifier
+    from lit_cnn.plots.text import Figure
 
 EPILOG = """Each picture holds the image, the image as the network sees it, and over it
 
@@ -48,10 +48,13 @@ def main(argv: list[str]) -> None:
     from tqdm import tqdm
 
     from lit_cnn.checkpoints import load
-    from lit_cnn.data.folder import find_images
+    from lit_cnn.data.image_files import find_images, left_out
     from lit_cnn.data.stream import stream
 
-    paths = find_images(given.images)
+    files = find_images(given.images)
+    if files.left_out:
+        print(left_out(files.left_out), file=sys.stderr)
+    paths = files.images
     module = for_other_images(load(given.run))
     channels, height, width = module.input_shape
     side = min(given.occlude or max(min(height, width) // 5, 1), height, width)
@@ -67,7 +70,7 @@ def main(argv: list[str]) -> None:
                 bar.update()
     print(f"wrote {len(paths) - len(broken)} pictures to {given.output}")
     for path, reason in broken.items():
-        print(f"BROKEN {path}: {' '.join(reason.split())}", file=sys.stderr)
+        print(f"BROKEN {printable(path)}: {' '.join(reason.split())}", file=sys.stderr)
     if broken:
         raise DataError(f"{len(broken)} of {len(paths)} images could not be read, as named above.")
 
@@ -115,7 +118,7 @@ def explain(module: "LitClassifier", images: "Tensor", paths: list[str], side: i
     figures = []
     for i, path in enumerate(paths):
         name, truth = module.class_names[int(classes[i])], true_class(path, module.class_names)
-        title = f"{path}\npredicted {name}, probability {probabilities[i]:.1%}"
+        title = f"{printable(path)}\npredicted {name}, probability {probabilities[i]:.1%}"
         title += "" if truth is None else f", {'right' if truth == name else f'is {truth}'}"
         views = [
             View(kind, placed(seen[i]), None if cams is None else placed(cams[i]), placed(falls[i]), placed(slopes[i]))

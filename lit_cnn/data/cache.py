@@ -12,6 +12,7 @@ import mmap
 import os
 import shutil
 import struct
+import tempfile
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -59,8 +60,28 @@ class Unusable(Exception):
 
 
 def default_folder() -> Path:
-    """Returns where caches go when nothing else is said: `lit_cnn/` in the user's folder for caches."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lit_cnn"
+    """Returns where caches go when nothing else is said: `lit_cnn/` in the user's folder for caches.
+
+    In a container the user may have no home, or one where nothing can be written: then it is a folder for temporary
+    files, and this is said.
+    """
+    if named := os.environ.get("XDG_CACHE_HOME"):
+        return Path(named) / "lit_cnn"
+    try:
+        folder = Path.home() / ".cache" / "lit_cnn"
+    except RuntimeError:  # no HOME, and no entry for the user
+        return _temporary_folder("There is no home folder")
+    there = next(place for place in (folder, *folder.parents) if os.path.exists(place))
+    if there == folder or os.access(there, os.W_OK | os.X_OK):
+        return folder
+    return _temporary_folder(f"{there} cannot be written")
+
+
+def _temporary_folder(reason: str) -> Path:
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    folder = Path(tempfile.gettempdir()) / f"lit_cnn-{user}"
+    print(f"{reason}: decoded images are cached in {folder}. --data.cache_dir says where else.", flush=True)
+    return folder
 
 
 def open_or_build(

@@ -1,6 +1,5 @@
 """Image folders: `train/CLASS/*` and `test/CLASS/*`, decoded once, into a cache or into memory."""
 
-import glob
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +14,9 @@ from jaxtyping import UInt8
 
 from lit_cnn.data import cache
 from lit_cnn.data.arrays import Arrays, channel_statistics
+from lit_cnn.data.image_files import EXAMPLES, Files, images_below, is_junk, left_out, unreadable
 from lit_cnn.data.images import GREYSCALE_MODES, open_image, to_pixels
 from lit_cnn.errors import DataError, printable
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,11 @@ def class_names(data_dir: Path) -> list[str]:
         DataError: If there are none.
     """
     train = data_dir / "train"
-    names = _folders_in(train) if train.is_dir() else []
+    names = _entries(train)[0] if train.is_dir() else []
     if not names:
         what = "There are no folders of classes in" if train.is_dir() else "There is no folder"
         raise DataError(
-            f"{what} {train.resolve()}.\n"
+            f"{what} {printable(train.resolve())}.\n"
             "An image folder is train/CLASS/* and test/CLASS/*; --data.data_dir is the folder above them."
         )
     return names
@@ -58,83 +56,67 @@ def class_names(data_dir: Path) -> list[str]:
 def list_images(folder: Path, names: Sequence[str]) -> tuple[list[str], list[int]]:
     """Returns the paths of the images below `folder` and the number of each one's class, in the order of their names.
 
+    The images of a class may lie in folders of any depth, as torchvision's ImageFolder reads them.
+
     Raises:
         DataError: If there are none, or one has a class that is not among `names`.
     """
     if not folder.is_dir():
-        raise DataError(f"There is no folder {folder.resolve()}.\nAn image folder is train/CLASS/* and test/CLASS/*.")
-    foreign = sorted(set(_folders_in(folder)) - set(names))
+        raise DataError(
+            f"There is no folder {printable(folder.resolve())}.\nAn image folder is train/CLASS/* and test/CLASS/*."
+        )
+    foreign = sorted(set(_entries(folder)[0]) - set(names))
     if foreign:
-        raise DataError(f"{folder} has classes that {folder.parent / 'train'} lacks: {', '.join(foreign[:5])}.")
+        lacks = ", ".join(printable(name) for name in foreign[:5])
+        raise DataError(f"{printable(folder)} has classes that {printable(folder.parent / 'train')} lacks: {lacks}.")
     paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(names):
-        found = _images_in(folder / name)
-        if not found and folder.name == "train":
-            raise DataError(f"There are no images of the class {printable(name)} in {printable(folder / name)}.")
-        paths += found
-        labels += [label] * len(found)
+        found = images_below(folder / name) if (folder / name).is_dir() else Files()
+        if not found.images and folder.name == "train":
+            also = f"\n{_below(folder, found.left_out)}." if found.left_out else ""
+            raise DataError(f"There are no images of the class {printable(name)} in {printable(folder / name)}.{also}")
+        paths += found.images
+        labels += [label] * len(found.images)
     if not paths:
-        raise DataError(f"There are no images in {folder.resolve()}. They have to be {', '.join(sorted(SUFFIXES))}.")
+        raise DataError(f"There are no images in {printable(folder.resolve())}. They have to be {EXAMPLES}.")
     return paths, labels
 
 
-def find_images(given: Sequence[str]) -> list[str]:
-    """Returns the image files that files, folders and patterns mean, each once, in the order in which they were given.
-
-    Args:
-        given: Files, which are taken whatever their suffix; folders, with all folders below them; patterns as the
-            shell knows them, `**` for any depth.
-
-    Raises:
-        DataError: If one of them does not exist, or a folder or a pattern means no image.
-    """
-    found: dict[str, None] = {}
-    for item in given:
-        if os.path.isdir(item):
-            images = _images_below(item)
-        elif os.path.exists(item):
-            images = [item]
-        elif glob.has_magic(item):
-            matches = sorted(glob.glob(item, recursive=True))
-            images = [m for m in matches if os.path.isfile(m) and _is_image(os.path.basename(m))]
-        else:
-            raise DataError(f"There is no file or folder {item}. Give image files, folders, or patterns in quotes.")
-        if not images:
-            raise DataError(f"There are no images in {item}. They have to be {', '.join(sorted(SUFFIXES))}.")
-        found.update(dict.fromkeys(images))
-    return list(found)
+def what_is_left_out(data_dir: Path, names: Sequence[str]) -> list[str]:
+    """Returns a sentence for each of `train/` and `test/` with files that are no images, and for the folders beside."""
+    said = []
+    for folder in (data_dir / "train", data_dir / "test"):
+        if folder.is_dir():
+            out = _entries(folder)[1]
+            for name in names:
+                out += images_below(folder / name).left_out if (folder / name).is_dir() else []
+            said += [f"{printable(folder)}: {_below(folder, out)}."] if out else []
+    others = sorted(set(_entries(data_dir)[0]) - {"train", "test"})
+    if others:
+        listed = ", ".join(printable(name) for name in others[:5]) + (", ..." if len(others) > 5 else "")
+        said.append(
+            f"{printable(data_dir)}: the folders train and test are read, and not {listed}. "
+            "Images to validate with are held out from train."
+        )
+    return said
 
 
-def _images_below(folder: str) -> list[str]:
-    found = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(filter(_counts, folders))  # where os.walk goes next
-        found += [os.path.join(place, name) for name in sorted(files) if _is_image(name)]
-    return found
+def _below(folder: Path, paths: Sequence[str]) -> str:
+    return left_out([os.path.relpath(path, folder) for path in paths])
 
 
-def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES and _counts(name)
-
-
-def _folders_in(folder: Path) -> list[str]:
-    return _entries(folder, lambda e: e.name if _counts(e.name) and e.is_dir() else None)
-
-
-def _images_in(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        return []
-    return _entries(folder, lambda e: e.path if _is_image(e.name) else None)
-
-
-def _entries(folder: Path, path_of: Callable[[os.DirEntry[str]], str | None]) -> list[str]:
+def _entries(folder: Path) -> tuple[list[str], list[str]]:
+    """Returns the names of the folders in a folder, and the paths of what else is there and no system's."""
     try:
-        with os.scandir(folder) as entries:  # four times as fast as Path.iterdir
-            return sorted(path for entry in entries if (path := path_of(entry)) is not None)
+        with os.scandir(folder) as scanned:
+            entries = sorted((entry.name, entry.is_dir()) for entry in scanned)
     except OSError as error:  # a folder that may not be read, or a link to itself
-        where = printable(error.filename or folder)
-        raise DataError(f"{where} cannot be read: {error.strerror}. Replace or remove it.") from error
+        raise unreadable(folder, error) from error
+    names = {name for name, _ in entries}
+    ours = [(name, is_folder) for name, is_folder in entries if not is_junk(name, names)]
+    folders = [name for name, is_folder in ours if is_folder and not name.startswith(".")]
+    return folders, [os.path.join(folder, name) for name, _ in ours if name not in folders]
 
 
 def shape_of(
@@ -249,8 +231,3 @@ def _decode(path: str, shape: ImageShape) -> UInt8[np.ndarray, "h w c"]:
             f"{shape.image_size[0]} x {shape.image_size[1]}.\nSet --data.image_size to resize all of them."
         )
     return to_pixels(image, shape.in_channels, shape.image_size)
-
-
-def _counts(name: str) -> bool:
-    """Whether a file or folder is the user's, and not left there by an operating system or a notebook."""
-    return not name.startswith((".", "__MACOSX"))

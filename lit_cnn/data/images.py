@@ -11,13 +11,15 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from lit_cnn.data.image_files import suffix_of, suffixes
 from lit_cnn.errors import DataError, printable
 
 GREYSCALE_MODES = {"1", "L", "LA", "La"}
 EIGHT_BIT_MODES = GREYSCALE_MODES | {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"}
 
-# Other formats of Pillow's start programs (EPS) or read other files.
-FORMATS = ["PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM", "TIFF"]
+# What a file may be whatever its suffix: formats that are known by their first bytes. A file of another format needs
+# its suffix, since Pillow takes some formats, such as TGA, for what any bytes may be.
+FORMATS = ["PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM", "TIFF", "AVIF", "JPEG2000"]
 
 # Decoding, turning and converting one of this size takes 300 MB.
 MOST_PIXELS = 25_000_000
@@ -41,7 +43,8 @@ def open_image(path: str | Path) -> Image.Image:
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
             raise DataError(f"{name} is not a file. Replace or remove it.")
-        with Image.open(path, formats=FORMATS) as image:
+        own = suffixes().get(suffix_of(path))
+        with Image.open(path, formats=[*FORMATS, own] if own else FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise _too_large(name, f"{image.height:,} x {image.width:,} pixels")
             return ImageOps.exif_transpose(eight_bits(image, name))

@@ -8,7 +8,7 @@ from lit_cnn.data.arrays import Arrays, channel_statistics
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.data.cache import default_folder
 from lit_cnn.data.synthetic_module import SyntheticDataModule  # noqa: F401  (makes it known with the others)
-from lit_cnn.errors import ConfigError
+from lit_cnn.errors import ConfigError, printable
 from lit_cnn.sizes import height_and_width
 
 
@@ -170,8 +170,9 @@ class SVHNDataModule(FromFiles, ImageDataModule):
 
 
 class ImageFolderDataModule(ImageDataModule):
-    """Image files in `train/CLASS/*` and `test/CLASS/*`, of any size, greyscale or colour.
+    """Image files in `train/CLASS/*` and `test/CLASS/*` or folders below, of any size, greyscale or colour.
 
+    All files are read whose suffix Pillow reads; `prepare_data` says what else lies there and is left out.
     They are decoded once, into a cache that later runs open in its place for as long as the images stay as they
     are, and which need not fit in memory. They are normalised with the mean and deviation of all training images.
 
@@ -213,18 +214,26 @@ class ImageFolderDataModule(ImageDataModule):
         if size is not None and min(size) < 1:
             raise ConfigError(f"`image_size` is a number of pixels from 1 up, but got {image_size}.")
         self.data_dir = Path(data_dir).expanduser()
-        place = Path(cache_dir).expanduser() if cache_dir else default_folder()
-        self.cache_dir = place if cache else None
-        self.class_names = folder.class_names(self.data_dir)
+        self.cache_dir = (Path(cache_dir).expanduser() if cache_dir else default_folder()) if cache else None
+        self._folders = folder.class_names(self.data_dir)
+        self.class_names = [printable(name) for name in self._folders]
         self.num_classes = len(self.class_names)
-        self.shape = folder.shape_of(self.data_dir, self.class_names, in_channels, size)
+        self.shape = folder.shape_of(self.data_dir, self._folders, in_channels, size)
         self.in_channels = self.shape.in_channels
         self.image_size = self.shape.image_size
         self.has_test = (self.data_dir / "test").is_dir()
+        self._said: list[str] = []
+
+    def prepare_data(self) -> None:
+        """Says which files are no images and left out, once."""
+        for sentence in folder.what_is_left_out(self.data_dir, self._folders):
+            if sentence not in self._said:
+                print(sentence, flush=True)
+                self._said.append(sentence)
 
     def read(self, split: str) -> Arrays:
         """Opens the cache, or decodes the images."""
-        content = folder.read(self.data_dir, split, self.class_names, self.shape, self.cache_dir)
+        content = folder.read(self.data_dir, split, self._folders, self.shape, self.cache_dir)
         if split == "train":
             self.mean, self.std = content.mean, content.std
         return content.arrays

@@ -1,0 +1,165 @@
+"""Which files are images: all suffixes that Pillow reads, in folders of any depth; and which are left out."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from PIL import Image
+
+from lit_cnn.errors import DataError, printable
+
+# These start other programs, or Pillow knows them by name only.
+NOT_READ = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "PDF", "PALM"}
+EXAMPLES = ".png, .jpg, .jfif, .gif, .webp, .avif, .tif, .bmp or another suffix that Pillow reads"
+
+# What operating systems and programs leave in folders. Nobody misses it, so that it is not named.
+JUNK = {
+    ".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", ".localized", "icon\r", ".picasa.ini",
+    ".gitkeep", ".gitignore", ".gitattributes", ".git", ".dvc", ".nomedia", ".ipynb_checkpoints", "__macosx",
+    "__pycache__", "@eadir", "$recycle.bin", "system volume information", ".spotlight-v100", ".trashes", ".fseventsd",
+}  # fmt: skip
+
+
+@dataclass
+class Files:
+    """Image files, and what lies beside them and is not read.
+
+    Attributes:
+        images: Paths of the images.
+        left_out: Paths of all else, without what operating systems leave there; of hidden folders the folders.
+    """
+
+    images: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    def add(self, more: "Files") -> None:
+        """Adds what is not there yet."""
+        self.images = list(dict.fromkeys([*self.images, *more.images]))
+        self.left_out = list(dict.fromkeys([*self.left_out, *more.left_out]))
+
+
+@cache
+def suffixes() -> dict[str, str]:
+    """Returns Pillow's format for each suffix that it reads, in lower case."""
+    known = Image.registered_extensions()  # imports Pillow's readers
+    formats = {suffix: "JPEG" if form == "MPO" else form for suffix, form in known.items()}
+    return {suffix: form for suffix, form in formats.items() if form in Image.OPEN and form not in NOT_READ}
+
+
+def suffix_of(path: str | Path) -> str:
+    """Returns a file's suffix in lower case."""
+    return os.path.splitext(path)[1].lower()
+
+
+def images_below(folder: str | Path) -> Files:
+    """Returns the images in a folder and in all folders below it, folder by folder, in the order of their names.
+
+    Links to folders are followed, as torchvision's ImageFolder does, but not in circles.
+
+    Raises:
+        DataError: If a folder cannot be read.
+    """
+    found = Files()
+    above = frozenset(_identity(parent) for parent in Path(folder).resolve().parents)
+    for path, is_folder in _walk(os.fspath(folder), above):
+        good = not is_folder and suffix_of(path) in suffixes() and not os.path.basename(path).startswith(".")
+        (found.images if good else found.left_out).append(path)
+    return found
+
+
+def _identity(path: str | Path) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def _walk(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, bool]]:
+    """Yields all files below a folder, and the hidden folders, which are not entered."""
+    try:
+        here = _identity(folder)
+        if here in above:
+            return
+        with os.scandir(folder) as entries:  # four times as fast as Path.iterdir
+            ours = sorted(((entry.name, _is_folder(entry)) for entry in entries), key=lambda entry: entry[0])
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    names = {name for name, _ in ours}
+    ours = [(name, is_folder) for name, is_folder in ours if not is_junk(name, names)]
+    for name, is_folder in ours:
+        if not is_folder or name.startswith("."):
+            yield os.path.join(folder, name), is_folder
+    for name, is_folder in ours:
+        if is_folder and not name.startswith("."):
+            yield from _walk(os.path.join(folder, name), above | {here})
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, which is named when it is opened
+        return False
+
+
+def is_junk(name: str, beside: set[str] = frozenset()) -> bool:  # type: ignore[assignment]
+    """Whether a file or folder was left there by an operating system or a program, such as `._x.png` beside `x.png`."""
+    return name.lower() in JUNK or (name.startswith("._") and name[2:] in beside)
+
+
+def unreadable(folder: str | Path, error: OSError) -> DataError:
+    """Returns what a person reads where a folder may not be read or is a link to itself."""
+    return DataError(f"{printable(error.filename or folder)} cannot be read: {error.strerror}. Replace or remove it.")
+
+
+def find_images(given: Sequence[str]) -> Files:
+    """Returns the image files that files, folders and patterns mean, each once, in the order in which they were given.
+
+    Args:
+        given: Files, which are taken whatever their suffix; folders, with all folders below them; patterns as the
+            shell knows them, `**` for any depth.
+
+    Raises:
+        DataError: If one of them does not exist, or a folder or a pattern means no image.
+    """
+    found = Files()
+    for item in given:
+        if os.path.isdir(item):
+            files = images_below(item)
+        elif os.path.exists(item):
+            files = Files([item])
+        elif glob.has_magic(item):
+            files = _matching(item)
+        else:
+            raise DataError(
+                f"There is no file or folder {printable(item)}. Give image files, folders, or patterns in quotes."
+            )
+        if not files.images:
+            also = f" ({left_out(files.left_out)})" if files.left_out else ""
+            raise DataError(f"There are no images in {printable(item)}{also}. They have to be {EXAMPLES}.")
+        found.add(files)
+    return found
+
+
+def _matching(pattern: str) -> Files:
+    found = Files()
+    for match in sorted(glob.glob(pattern, recursive=True)):
+        name = os.path.basename(match.rstrip(os.sep))
+        if is_junk(name):
+            continue
+        if os.path.isdir(match):
+            found.add(images_below(match))
+        else:
+            found.add(Files([match]) if suffix_of(match) in suffixes() else Files([], [match]))
+    return found
+
+
+NAMED = 3
+
+
+def left_out(paths: Sequence[str]) -> str:
+    """Returns how many files are left out, and the names of the first few."""
+    names = ", ".join(printable(path) for path in paths[:NAMED])
+    more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
+    is_no_image = "file is" if len(paths) == 1 else "files are"
+    return f"{len(paths):,} {is_no_image} left out, not {EXAMPLES}: {names}{more}"
