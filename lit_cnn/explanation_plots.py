@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
+
+from lit_cnn.plots.text import Figure
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ OVERLAYS = {name: path for name, path in shipped_configs().items() if name.start
 # What each part of the package may import of the others.
 MAY_IMPORT = {
     "models": {"errors", "sizes"},
-    "transforms": set(),
-    "plots": set(),
+    "transforms": {"sizes"},
+    "plots": {"errors"},
     "metrics": set(),
     "losses": set(),
     "optimizers": {"errors", "schedules"},
@@ -63,7 +63,7 @@ MAY_IMPORT = {
         "transforms",
     },
     "explanations": set(),
-    "explanation_plots": set(),
+    "explanation_plots": {"plots"},
     "exporting": {"classifiers", "errors", "transforms"},
     "callbacks": {"checkpoint_io", "data", "loop_conditions", "plots", "signals", "transforms"},
     "checks": {"classifiers", "data", "models", "optimizers", "transforms"},
@@ -93,6 +93,7 @@ MAY_IMPORT = {
         "explanation_plots",
         "explanations",
         "exporting",
+        "plots",
         "lightning_cli",
         "models",
         "reports",

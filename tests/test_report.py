@@ -1,6 +1,7 @@
 """`report` and `compare`: what they read, how they group, and that their figures are the runs' own."""
 
 import csv
+import html
 import io
 import json
 import re
@@ -17,7 +18,7 @@ from lit_cnn.cli import main
 from lit_cnn.reports.document import Code, Document, Heading, Paragraph, Table
 from lit_cnn.reports.groups import differences, group_runs
 from lit_cnn.reports.records import runs_in
-from lit_cnn.reports.writers import to_csv, to_html, to_latex, to_markdown
+from lit_cnn.reports.writers import to_csv, to_html, to_latex, to_markdown, write
 
 SYNTHETIC = (
     "--data", "SyntheticDataModule", "--data.image_size", "16", "--data.num_classes", "3", "--data.train_images", "200",
@@ -307,6 +308,45 @@ def test_every_format_escapes_what_it_has_to():
     assert "&lt;&amp;&gt;" in page
     assert "| < | # |" in to_markdown(document)
     assert "| _ | \\| |" in to_markdown(document)
-    assert "\\_ & |" in to_latex(document)
+    assert "\\_ & \\textbar{} " in to_latex(document)
     assert "50 \\% $\\pm$" in to_latex(document)
     assert list(csv.reader(io.StringIO(to_csv(document)))) == [["# 50 % ±"], ["_", "|"], ["<", "#"], []]
+
+
+NAMES = {
+    "$x^$": (r"\$x^\$", r"\$x\textasciicircum{}\$"),
+    "100% $$": (r"100% \$\$", r"100\% \$\$"),
+    "<script>alert(1)</script>": (
+        r"\<script>alert(1)\</script>",
+        r"\textless{}script\textgreater{}alert(1)\textless{}/script\textgreater{}",
+    ),
+    r"a\b_{c}~`d`": (
+        r"a\b\_{c}\~\`d\`",
+        r"a\textbackslash{}b\_\{c\}\textasciitilde{}\textasciigrave{}d\textasciigrave{}",
+    ),
+    "two\nlines": ("two lines", "two lines"),
+    '"[a](b)", *c*': (r'"[a\](b)", \*c\*', '"{[}a](b)", {*}c{*}'),
+    "café": ("café", "café"),
+    "--lr": ("--lr", "-{}-lr"),
+    "猫": ("猫", r"\litletter{猫}{U+732B}"),
+    "caf\udce9": ("caf\udce9", r"caf\textbackslash{}xe9"),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_literal_text_in_every_format(name, tmp_path):
+    in_markdown, in_latex = NAMES[name]
+    document = Document(name, [Heading(name), Paragraph(name), Table(name, [name, "n"], [[name, "1"]])])
+    page = to_html(document)
+    assert page.count(html.escape(name)) == 7  # the title twice
+    assert "<script>" not in page
+    markdown = to_markdown(document)
+    assert f"| {in_markdown} | 1 |" in markdown
+    assert markdown.startswith(f"# {in_markdown}\n")
+    latex = to_latex(document)
+    assert f"\n{in_latex} & 1 \\\\\n" in latex
+    assert f"\\caption{{{in_latex}}}" in latex
+    assert latex.startswith(r"\providecommand{\litletter}") == (r"\litletter" in in_latex)
+    assert [name, "1"] in csv.reader(io.StringIO(to_csv(document), newline=""))
+    for path in write(document, tmp_path, "report", ["html", "md", "tex", "csv"]):
+        assert path.read_bytes().decode()  # UTF-8, whatever the name and the machine

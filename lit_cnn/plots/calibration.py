@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_cnn.plots.grids import RIGHT, WRONG
+from lit_cnn.plots.text import Figure
 
 
 class Bins(NamedTuple):

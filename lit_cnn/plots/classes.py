@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Int64
-from matplotlib.figure import Figure
 from torch import Tensor
 
-from lit_cnn.plots.grids import shortened
+from lit_cnn.plots.text import Figure, drawable, width
 
 # More classes than these have no room for a number in each cell, and for a name at each row.
 NUMBERED, NAMED = 20, 40
@@ -30,16 +29,16 @@ def confusion_matrix(
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(max(4.0, 0.55 * k + 1.5), 9.0)
     listed = k > NUMBERED
-    names = [shortened(name) for name in class_names]
+    names = drawable(class_names)
     if listed:
         figure = Figure(figsize=(side + 3.5, side), layout="constrained")
         axis, *beside = figure.subplots(1, 2, width_ratios=[side, 3])
     else:  # by hand, since "constrained" takes matplotlib longer than to draw the numbers
-        room = 0.5 + LETTER * max(map(len, names))
-        width, height = side - 1.0 + room + 1.0, side - 1.0 + room
-        figure, beside = Figure(figsize=(width, height)), []
+        room = 0.5 + LETTER * max(map(width, names))
+        wide, high = side - 1.0 + room + 1.0, side - 1.0 + room
+        figure, beside = Figure(figsize=(wide, high)), []
         axis = figure.subplots()
-        figure.subplots_adjust(left=room / width, right=1 - 0.1 / width, bottom=room / height, top=1 - 0.4 / height)
+        figure.subplots_adjust(left=room / wide, right=1 - 0.1 / wide, bottom=room / high, top=1 - 0.4 / high)
     picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     axis.set(xlabel="predicted class", ylabel="true class")
     if k <= NAMED:
@@ -65,7 +64,7 @@ def _confusions(counts: np.ndarray, class_names: Sequence[str]) -> str:
     wrong = counts - np.diag(np.diag(counts))
     worst = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
     pairs = [divmod(int(cell), len(counts)) for cell in worst if wrong.flat[cell]]
-    names = [shortened(name) for name in class_names]
+    names = drawable(class_names)
     lines = [f"{wrong[i, j]} x {names[i]}\n     taken for {names[j]}" for i, j in pairs]
     return "\n".join(lines) or "none"
 
@@ -87,9 +86,10 @@ def class_accuracy(
     if len(order) > NAMED:
         title += f"\nthe {NAMED // 2} hardest and the {NAMED // 2} easiest of {len(order)}"
         order = order[: NAMED // 2] + order[-(NAMED // 2) :]
-    names = [shortened(class_names[c], 24) for c in order]
+    all_names = drawable(class_names, 24)
+    names = [all_names[c] for c in order]
     height = 0.24 * len(order) + 1.3 + 0.2 * title.count("\n")
-    room = 0.5 + LETTER * max(map(len, names), default=0)
+    room = 0.5 + LETTER * max(map(width, names), default=0)
     figure = Figure(figsize=(5.5 + room, height))
     axis = figure.subplots()
     top = 1 - (0.4 + 0.2 * title.count("\n")) / height

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
-from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from lit_cnn.plots.curves import colours
-from lit_cnn.plots.grids import shortened
+from lit_cnn.plots.text import Figure, shortened
 
 LONGEST = 40  # letters of a variant's name
 

@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from lit_cnn.plots.text import Figure
 
 
 @dataclass(frozen=True)

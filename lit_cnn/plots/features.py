@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float, UInt8
-from matplotlib.figure import Figure
 from torch import Tensor
 
-from lit_cnn.plots.grids import Grid, shortened
+from lit_cnn.plots.grids import Grid
+from lit_cnn.plots.text import Figure, shortened
 
 FILTERS = 64  # filters and
 MAPS = 8  # maps of a layer that are shown

@@ -5,9 +5,10 @@ from typing import Any
 
 from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
+
+from lit_cnn.plots.text import Figure, drawable, shortened
 
 RIGHT, WRONG = "#1a7f37", "#c0262d"
 TEXT, HEAD = 0.36, 0.4  # inches above an image, and above all
@@ -120,10 +121,11 @@ def prediction_grid(
     """
     right = sum(label == pred for label, pred in zip(labels, preds, strict=True))
     grid = _grid_for(images, f"{title}: {right} of {len(images)} right", columns)
+    names = drawable(class_names)
     for i, (label, pred, probability) in enumerate(zip(labels, preds, probabilities, strict=True)):
-        text = f"{shortened(class_names[pred])} {probability:.0%}"
+        text = f"{names[pred]} {probability:.0%}"
         if label != pred:
-            text += f"\nis {shortened(class_names[label])}"
+            text += f"\nis {names[label]}"
         grid.show(images[i], i, text, RIGHT if label == pred else WRONG)
     return grid.figure
 
@@ -153,8 +155,9 @@ def worst_mistakes(
         figure.text(0.5, 0.5, f"{title}: none", ha="center", va="center")
         return figure
     grid = _grid_for(images, title, columns, inches=1.6)
+    names = drawable(class_names)
     for i, (label, pred, probability) in enumerate(zip(labels, preds, probabilities, strict=True)):
-        text = f"said {shortened(class_names[pred])} {probability:.1%}\nis {shortened(class_names[label])}"
+        text = f"said {names[pred]} {probability:.1%}\nis {names[label]}"
         grid.show(images[i], i, text, WRONG)
     return grid.figure
 
@@ -162,8 +165,3 @@ def worst_mistakes(
 def _grid_for(images: Tensor, title: str, columns: int, height: int = 1, inches: float = 1.2) -> Grid:
     rows, (h, w) = -(-len(images) // columns) * height, images.shape[-2:]
     return Grid(rows, min(columns, len(images)), h / w, title, inches)
-
-
-def shortened(name: str, length: int = 16) -> str:
-    """Returns a class name that fits beside a picture."""
-    return name if len(name) <= length else name[: length - 1] + "…"

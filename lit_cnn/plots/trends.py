@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
-from matplotlib.figure import Figure
-
 from lit_cnn.plots.curves import colours
+from lit_cnn.plots.text import Figure, shortened
 
 
 def trends(
@@ -28,7 +27,7 @@ def trends(
         values = [line[steps[place]] for place in at]
         spread = [stdev(v) if len(v) > 1 else 0 for v in values]
         axis.errorbar(at, [mean(v) for v in values], spread, marker="o", capsize=3, label=name, color=colour[name])
-    axis.set_xticks(range(len(steps)), steps)
+    axis.set_xticks(range(len(steps)), [shortened(step) for step in steps])
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.grid(alpha=0.3)
     figure.legend(loc="outside right upper", fontsize=8)

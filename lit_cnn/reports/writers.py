@@ -11,6 +11,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from lit_cnn.errors import printable
 from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
 
 STYLE = """
@@ -68,37 +69,53 @@ def _html_row(tag: str, cells: object) -> str:
 
 def to_markdown(document: Document) -> str:
     """Returns the document as Markdown; its pictures lie in report_files."""
-    return "\n\n".join([f"# {document.title}", *(_markdown(block) for block in document.blocks)]) + "\n"
+    return "\n\n".join([f"# {_md(document.title)}", *(_markdown(block) for block in document.blocks)]) + "\n"
 
 
 def _markdown(block: Block) -> str:
     match block:
         case Heading(text):
-            return f"## {text}"
+            return f"## {_md(text)}"
         case Paragraph(text):
-            return text
+            return _md(text)
         case Code(text, name):
-            return (f"{name}:\n\n" if name else "") + f"```\n{text.rstrip()}\n```"
+            fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+            return (f"{_md(name)}:\n\n" if name else "") + f"{fence}\n{text.rstrip()}\n{fence}"
         case Table(caption, head, rows):
             lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-            return "\n".join([f"{caption}\n", *("| " + " | ".join(map(_cell, line)) + " |" for line in lines)])
+            return "\n".join([f"{_md(caption)}\n", *("| " + " | ".join(map(_md, line)) + " |" for line in lines)])
         case Picture(name, caption, _):
-            return f"![{caption}]({FILES}/{name}.png)"
+            return f"![{_md(caption)}]({FILES}/{name}.png)"
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+# What Markdown takes for more than letters, and only there, so that the text can be read unrendered too.
+MEANING_IN_MARKDOWN = re.compile(
+    r"""[|`$]                              # cells, code, formulas
+    | \\ (?=[!-/:-@\[-`{-~])               # an escape
+    | < (?=[A-Za-z/!?])                    # HTML
+    | & (?=\#?\w+;)                        # a letter by its name
+    | \] (?=[(\[:])                        # a link
+    | [*~] (?=\S) | (?<=\S) [*~]           # emphasis, which `_` within a word is not
+    | (?<!\w) _ (?=\S) | (?<=\S) _ (?!\w)""",
+    re.VERBOSE,
+)
+
+
+def _md(text: str) -> str:
+    """Returns a text in one line that Markdown shows as it is."""
+    return MEANING_IN_MARKDOWN.sub(r"\\\g<0>", str(text).replace("\n", " "))
 
 
 def to_latex(document: Document) -> str:
     """Returns the tables and pictures as LaTeX to `\\input` (needs booktabs and graphicx)."""
-    return "\n\n".join(part for block in document.blocks if (part := _latex(block))) + "\n"
+    body = "\n\n".join(part for block in document.blocks if (part := _latex(block))) + "\n"
+    return f"{LETTER}\n\n{body}" if r"\litletter" in body else body
 
 
 def _latex(block: Block) -> str:
     match block:
         case Heading(text):
-            return f"% {text}"
+            return f"% {printable(text)}"
         case Table(caption, head, rows):
             lines = [" & ".join(map(_tex, line)) + r" \\" for line in (head, *rows)]
             middle = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
@@ -116,9 +133,26 @@ def _latex(block: Block) -> str:
             return ""
 
 
+TEX = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "`": r"\textasciigrave{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "…": r"\dots{}",
+    **{letter: rf"\{letter}" for letter in "&%$#_{}"},
+    **{letter: f"{{{letter}}}" for letter in "[*"},  # at the start of a row they would belong to the end of the last
+}  # fmt: skip
+# Defined in each file: a letter that pdfTeX has no font for, and how it is written there.
+LETTER = r"\providecommand{\litletter}[2]{\ifdefined\Umathchar #1\else #2\fi}  % XeTeX and LuaTeX have all letters"
+
+
 def _tex(text: str) -> str:
-    escaped = re.sub(r"([&%$#_{}])", r"\\\1", text.replace("\\", r"\textbackslash "))
-    return escaped.replace("±", r"$\pm$").replace("<", r"$<$").replace("~", r"\textasciitilde ").replace("^", r"\^{}")
+    """Returns a text in one line that TeX prints as it is."""
+    letters = "".join(TEX.get(letter) or _tex_letter(letter) for letter in printable(str(text).replace("\n", " ")))
+    return letters.replace("--", "-{}-")  # TeX makes one dash of them
+
+
+def _tex_letter(letter: str) -> str:
+    if letter.isascii() or ("À" <= letter <= "ÿ" and letter not in "ÐðÞþ"):
+        return letter
+    return rf"\litletter{{{letter}}}{{U+{ord(letter):04X}}}"
 
 
 def to_csv(document: Document) -> str:
@@ -157,7 +191,8 @@ def write(document: Document, folder: Path, name: str, formats: list[str]) -> li
     for form in formats:
         path = folder / f"{name}.{form}"
         partial = path.with_name(f"{path.name}.partial")
-        partial.write_text(WRITERS[form](document))
+        # What is no text, such as a byte in the name of a folder, is written out.
+        partial.write_text(WRITERS[form](document), encoding="utf-8", errors="backslashreplace", newline="\n")
         os.replace(partial, path)
         paths.append(path)
     return paths

@@ -1,0 +1,130 @@
+"""Text in figures: every name letter by letter as it is written, in a font that has its letters."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from unicodedata import category, east_asian_width
+
+from matplotlib import figure, font_manager, rcParams
+from matplotlib.text import Text
+
+from lit_cnn.errors import printable
+
+# Fonts of Linux, Windows and macOS with the letters of many scripts, tried before the others that are installed.
+WIDE_FONTS = [
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR", "Source Han Sans SC",
+    "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Droid Sans Fallback", "Microsoft YaHei", "SimHei", "Yu Gothic",
+    "Meiryo", "Malgun Gothic", "PingFang SC", "PingFang HK", "Hiragino Sans", "Hiragino Sans GB", "Heiti TC",
+    "Apple SD Gothic Neo", "Arial Unicode MS", "Noto Sans", "Noto Emoji", "Segoe UI Symbol", "Segoe UI",
+]  # fmt: skip
+# Fonts of bitmaps in colour, which matplotlib does not draw, and one that has a box for every letter.
+NOT_DRAWN = ("Noto Color Emoji", "Apple Color Emoji", "Last Resort", ".LastResort")
+
+_family_of: dict[str, str] = {}  # the font of each letter that was asked for; empty where none has it
+_scanned: set[str] = set()  # the files of all fonts, once they were looked for
+_said: list[str] = []  # the sentence that some letters have no font
+
+
+class Figure(figure.Figure):
+    """matplotlib's figure, with literal texts: `$` starts no formula, and no letter becomes an empty box."""
+
+    def draw(self, renderer: Any) -> None:
+        """Draws the figure, after a font was found for each text."""
+        texts = [text for text in self.findobj(Text) if r"\mathdefault" not in text.get_text()]  # its powers of ten
+        _find_fonts(letter for text in texts for letter in text.get_text())
+        for text in texts:
+            content = text.get_text()
+            text.set_parse_math(False)
+            if not (content.isascii() and content.replace("\n", "").isprintable()):
+                families = [*text.get_fontfamily(), *(_family_of.get(letter, "") for letter in content)]
+                text.set_fontfamily(list(dict.fromkeys(filter(None, families))))
+                text.set_text("".join(map(_drawn, content)))
+        super().draw(renderer)
+
+
+def drawable(class_names: Sequence[str], length: int = 16) -> list[str]:
+    """Returns class names that fit beside a picture; "class 3" for the name whose letters no installed font has.
+
+    Args:
+        class_names: All names, in the order of their classes.
+        length: The most letters.
+    """
+    names = [_cut(name, length) for name in class_names]
+    _find_fonts(letter for name in names for letter in name)
+    can_be_drawn = [all(_drawn(letter) in (letter, "") for letter in name) for name in names]
+    return [name if can_be_drawn[i] else f"class {i}" for i, name in enumerate(names)]
+
+
+def shortened(name: str, length: int = 16) -> str:
+    """Returns a name that fits beside a picture, in one line and in letters that can be drawn."""
+    name = _cut(name, length)
+    _find_fonts(name)
+    return "".join(map(_drawn, name))
+
+
+def _cut(name: str, length: int) -> str:
+    name = printable(name)
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def width(name: str) -> int:
+    """Returns how many narrow letters are as wide as a name."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in name)
+
+
+def _drawn(letter: str) -> str:
+    """Returns a letter, or how it is written out where no font has it."""
+    if (letter.isascii() and letter.isprintable()) or letter == "\n" or _family_of.get(letter):
+        return letter
+    if category(letter) in ("Cf", "Mn"):  # joins or changes the letters beside it
+        return ""
+    return letter.encode("ascii", "backslashreplace").decode()
+
+
+def _find_fonts(letters: Iterable[str]) -> None:
+    """Finds the font of each letter, and says once where there is none."""
+    missing = {letter for letter in letters if not letter.isascii()} - _family_of.keys()
+    if not missing:
+        return
+    known = [entry for entry in font_manager.fontManager.ttflist if not entry.name.startswith(NOT_DRAWN)]
+    rank = {name: i for i, name in enumerate([*rcParams["font.sans-serif"][:1], *WIDE_FONTS])}
+    usual = [entry for entry in known if entry.style == "normal" and entry.weight in (400, "normal", "regular")]
+    for entry in sorted(usual, key=lambda entry: (rank.get(entry.name, len(rank)), entry.name)):
+        missing = _taken_from(entry.fname, entry.name, missing)
+    if missing and not _scanned:  # a font that was installed after matplotlib's list was made
+        _scanned.update(font_manager.findSystemFonts())
+        for path in sorted(_scanned - {entry.fname for entry in font_manager.fontManager.ttflist}):
+            missing = _added(path, missing)
+    _family_of.update(dict.fromkeys(missing, ""))
+    said = sorted(letter for letter in missing if category(letter) not in ("Cf", "Mn", "Cs"))
+    if said and not _said:
+        _said.append(
+            f"No installed font has {said[0]}: figures show the class's number, or {_drawn(said[0])} in its place. "
+            "Install a font that has such letters: Noto Sans CJK for Chinese, Japanese and Korean "
+            "(Debian, Ubuntu: apt install fonts-noto-cjk)."
+        )
+        print(*_said, file=sys.stderr)
+
+
+def _added(path: str, missing: set[str]) -> set[str]:
+    if not missing or Path(path).stem.startswith(("NotoColorEmoji", "Apple Color Emoji")):
+        return missing
+    try:
+        font_manager.fontManager.addfont(path)
+    except (OSError, RuntimeError, ValueError):
+        return missing
+    return _taken_from(path, font_manager.get_font(path).family_name, missing)
+
+
+def _taken_from(path: str, family: str, missing: set[str]) -> set[str]:
+    """Notes the letters that a font has, and returns those that it lacks."""
+    if not missing:
+        return missing
+    try:
+        has = font_manager.get_font(path).get_charmap()
+    except (OSError, RuntimeError):  # no font that matplotlib reads
+        return missing
+    found = {letter for letter in missing if ord(letter) in has}
+    _family_of.update(dict.fromkeys(found, family))
+    return missing - found
