@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from importlib import import_module
 from typing import Any
 
@@ -160,8 +161,18 @@ def _thread_failed(args: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(args)
 
 
+def _open_closed_streams() -> None:
+    """Opens what the caller has closed (`2>&-`), for libraries that write there, and lest a file gets its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # the system takes the lowest number that is free, which is the stream's
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+
+
 def run() -> None:
     """Runs the process's command and exits with its code."""
+    _open_closed_streams()
+    for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
+        warnings.simplefilter("ignore", category)  # what libraries say to each other, with `python -W error` too
     signal.signal(signal.SIGTERM, _terminated)
     threading.excepthook = _thread_failed
     sys.exit(main())
