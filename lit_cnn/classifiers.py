@@ -84,9 +84,10 @@ class LitClassifier(LightningModule):
         if not (lr > 0 and math.isfinite(lr)):
             raise ValueError(f"`lr` is a learning rate above 0, but got {lr}.")
         self.save_hyperparameters(ignore=["net", "weights"])  # a checkpoint brings its own weights
-        # Lists in place of tuples, which would make hparams.yaml unreadable for safe loaders.
+        # Lists, since tuples would make hparams.yaml unreadable for safe loaders.
         self.save_hyperparameters({k: list(v) if isinstance(v, tuple) else v for k, v in self.hparams.items()})
         self.net = net
+        self.channels_last = any(c.__module__.startswith("lit_cnn.") for c in {type(self), type(net)} - {LitClassifier})
         self.loss = build_loss(loss, label_smoothing)
         self.metrics = nn.ModuleDict(  # "train" alone would hide nn.Module.train
             {f"{stage}_metrics": accuracy_and_nll(num_classes, f"{stage}/") for stage in ("train", "val", "test")}
@@ -117,7 +118,7 @@ class LitClassifier(LightningModule):
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         """Returns logits."""
-        return self.net(images)
+        return self.net(images if self.channels_last else images.contiguous())
 
     def evaluate(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         """Returns the logits that evaluation and prediction go by."""
@@ -197,8 +198,7 @@ class LitClassifier(LightningModule):
         # Kept where they are, and counted many batches at a time: the metrics' own calls take longer than a small net.
         if not len(labels):  # a device without images, where there are fewer of them than devices
             return
-        waiting = self._uncounted[stage]
-        logits = logits.detach()
+        waiting, logits = self._uncounted[stage], logits.detach()
         waiting.append((logits.clone() if self.hparams["compile"] == "reduce-overhead" else logits, labels))
         if len(waiting) == UNCOUNTED:
             self.count_waiting(stage)

@@ -121,3 +121,15 @@ def test_a_checkpoint_remembers_the_kind(lit_cnn, tmp_path):
     other = lit_cnn("test", *run[:6], "--ckpt_path", "logs/run/version_0")
     assert other.code == 4
     assert "permute_block: (0, 'blocks', 7), but the config has (0, 'pixels', 1)" in other.err
+
+
+def test_one_number_is_both_sides_and_one_image_is_permuted_as_a_batch_is():
+    permute = PixelPermutation(8, seed=3)
+    assert torch.equal(permute.order, PixelPermutation((8, 8), seed=3).order)
+    batch = torch.arange(2 * 3 * 64).view(2, 3, 8, 8)
+    assert torch.equal(permute(batch[1]), permute(batch)[1])
+    assert torch.equal(permute(batch[None]), permute(batch)[None])
+    assert torch.equal(permute.inverse(permute(batch[0])), batch[0])
+    for wrong in (torch.zeros(8, 8), torch.zeros(2, 3, 4, 16), torch.zeros(1, 9, 8)):
+        with pytest.raises(ValueError, match=r"is of images \[..., channels, 8, 8\], but got \["):
+            permute(wrong)

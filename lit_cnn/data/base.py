@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from lit_cnn.data.arrays import Arrays, Selection, stratified_split
-from lit_cnn.data.loader import ArrayLoader, BatchOrder, RawBatch
+from lit_cnn.data.loader import ArrayLoader, BatchOrder, RawBatch, takes_channels_last
+from lit_cnn.data.unneeded import refuse
 from lit_cnn.errors import ConfigError, DataError
 from lit_cnn.transforms import Augmentation, Mixing, Preprocess
 from lit_cnn.transforms.chain import augment as augment_batch
@@ -88,7 +89,9 @@ class ImageDataModule(LightningDataModule):
         augment: list[Augmentation] | None = None,
         seed: int | None = None,
         resident: bool = False,
+        **unknown: Any,
     ):
+        refuse(type(self), unknown)
         super().__init__()
         for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
             if size < 1:
@@ -186,16 +189,19 @@ class ImageDataModule(LightningDataModule):
         return type(self).__name__.removesuffix("DataModule")
 
     def arrays(self, split: str) -> Arrays:
-        """Returns the "train", "val" or "test" images that `setup` has read."""
+        """Returns the "train", "val" or "test" images, which are found and read now if `setup` has not done it."""
+        if split not in self._arrays:
+            self.prepare_data()
+            self.setup("test" if split == "test" else "fit")
         return self._arrays[split]
 
     def train_dataloader(self) -> ArrayLoader:
-        """Returns the training batches, in a new order each epoch."""
+        """Returns the training batches, in a new order each epoch; read now if `setup` has not done it."""
         return self._loader("train", self.batch_size)
 
     def val_dataloader(self) -> ArrayLoader | list[ArrayLoader]:
         """Returns the validation batches, or no loader where no images are held out."""
-        return self._loader("val", self.eval_batch_size) if len(self._arrays["val"]) else []
+        return self._loader("val", self.eval_batch_size) if len(self.arrays("val")) else []
 
     def test_dataloader(self) -> ArrayLoader:
         """Returns the test batches."""
@@ -207,13 +213,15 @@ class ImageDataModule(LightningDataModule):
 
     def _loader(self, split: str, batch_size: int) -> ArrayLoader:
         rank, devices = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        arrays = self._arrays[split]
+        arrays = self.arrays(split)
         frozen = bool(self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
         order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen)
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         keep = split == "val"  # the test images come once
         place = self._placed if self._placements and type(self).transform is ImageDataModule.transform else None
-        return ArrayLoader(self._brought_to(device, split), order, self.transform, device, keep, place)
+        loader = ArrayLoader(self._brought_to(device, split), order, self.transform, device, keep, place)
+        loader.contiguous = not takes_channels_last(self.trainer)
+        return loader
 
     def _brought_to(self, device: torch.device, split: str) -> Arrays:
         arrays = self._arrays[split]

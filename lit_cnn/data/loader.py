@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import islice
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Int64, Shaped
@@ -137,6 +137,10 @@ class ArrayLoader:
         keep: Keep the prepared batches of an evaluation for the next one, if they are few enough.
         place: From images of the CPU's memory, and the epoch, to a raw batch of them in their places, if they have
             any; it is called with more of them at a time than `prepare`.
+
+    Attributes:
+        contiguous: Whether inputs come in the order of their axes, else in channels_last memory, in which they are
+            made, and which convolutions are fastest with.
     """
 
     batch_sampler = None  # Lightning asks for it wherever there is a sampler
@@ -154,6 +158,7 @@ class ArrayLoader:
         self.sampler = sampler
         self.prepare = prepare
         self.place = place
+        self.contiguous = False
         self.device = torch.device(device)
         pixels = arrays.stored_images[:1].numel()
         self._yielded = {"epoch": 0, "batches": 0}
@@ -173,6 +178,7 @@ class ArrayLoader:
         first = resumed["batches"] if resumed and resumed["epoch"] == self.sampler.epoch else 0
         self._yielded = {"epoch": self.sampler.epoch, "batches": first}
         for inputs, targets, sizes in self._prepared_groups(first, epoch):
+            inputs = inputs.contiguous() if self.contiguous else inputs
             for batch in zip(inputs.split(sizes), targets.split(sizes), strict=True):
                 self._yielded["batches"] += 1
                 yield batch
@@ -233,3 +239,12 @@ class ArrayLoader:
 
 def _versions(groups: list[Prepared]) -> list[int]:
     return [part._version for inputs, targets, _ in groups for part in (inputs, targets)]
+
+
+def takes_channels_last(trainer: Any) -> bool:
+    """Whether a run goes on of a network that takes batches in channels_last memory, as ours do.
+
+    Others may take images apart by `view`, which a plain DataLoader's batches let them.
+    """
+    running = trainer is not None and trainer.state.status == "running"
+    return running and getattr(trainer.lightning_module, "channels_last", False)

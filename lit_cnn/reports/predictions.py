@@ -79,7 +79,9 @@ def predict(run: Run, data_dir: Path | None = None) -> Predictions:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module.to(device)
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
-    for images, labels in _shown(data.test_dataloader(), run.folder):
+    loader = data.test_dataloader()
+    loader.contiguous = False  # as the run had them
+    for images, labels in _shown(loader, run.folder):
         logits = module.evaluate(images.to(device)).float().cpu()
         confidences, preds = logits.softmax(dim=1).max(dim=1)
         parts.append((preds, confidences, cross_entropy(logits, labels.cpu(), reduction="none"), labels.cpu()))

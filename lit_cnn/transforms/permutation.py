@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor, nn
 
+from lit_cnn.sizes import height_and_width
 from lit_cnn.transforms.draws import permutation
 
 PermutationKind = Literal["pixels", "blocks", "deranged_blocks", "within_blocks", "rows", "columns"]
@@ -19,7 +20,7 @@ class PixelPermutation(nn.Module):
     to it. A convolution relies on neighbours, and a permuted image has none.
 
     Args:
-        image_size: Height and width of the images, in pixels.
+        image_size: Height and width of the images, in pixels; one number for both.
         seed: Seed of the permutation, apart from the run's seed, so that all runs face the same task.
         kind: What is moved: pixels, each on its own; blocks of pixels, each kept whole, of which a draw leaves one in
             its place on average, however few there are; deranged_blocks, of which none keeps its place unless it is
@@ -44,26 +45,37 @@ class PixelPermutation(nn.Module):
 
     def __init__(
         self,
-        image_size: tuple[int, int] = (28, 28),
+        image_size: int | tuple[int, int] = (28, 28),
         seed: int = 0,
         kind: PermutationKind = "pixels",
         block: int = 1,
     ):
         super().__init__()
-        order = _order(*image_size, seed, kind, block)
+        self.image_size = height_and_width(image_size)
+        order = _order(*self.image_size, seed, kind, block)
         self.register_buffer("order", order, persistent=False)
         self.register_buffer("inverse_order", order.argsort(), persistent=False)
 
-    def forward(self, images: Shaped[Tensor, "b c h w"]) -> Shaped[Tensor, "b c h w"]:
-        """Permutes: new pixel i is the old pixel `order[i]`, row by row."""
+    def forward(self, images: Shaped[Tensor, "*b c h w"]) -> Shaped[Tensor, "*b c h w"]:
+        """Permutes images, or a single one: new pixel i is the old pixel `order[i]`, row by row.
+
+        Raises:
+            ValueError: If the images have another size.
+        """
         return self._gather(images, self.order)
 
-    def inverse(self, images: Shaped[Tensor, "b c h w"]) -> Shaped[Tensor, "b c h w"]:
+    def inverse(self, images: Shaped[Tensor, "*b c h w"]) -> Shaped[Tensor, "*b c h w"]:
         """Undoes `forward`."""
         return self._gather(images, self.inverse_order)
 
-    @staticmethod
-    def _gather(images: Tensor, order: Tensor) -> Tensor:
+    def _gather(self, images: Tensor, order: Tensor) -> Tensor:
+        if images.dim() < 3 or tuple(images.shape[-2:]) != self.image_size:
+            height, width = self.image_size
+            raise ValueError(
+                f"The permutation is of images [..., channels, {height}, {width}], but got {list(images.shape)}."
+            )
+        if images.dim() != 4:  # one image, or batches of batches
+            return self._gather(images.reshape(-1, *images.shape[-3:]), order).reshape(images.shape)
         b, c, h, w = images.shape
         pixels = images.permute(0, 2, 3, 1).reshape(b, h * w, c)  # whole pixels, in channels_last memory
         return pixels.index_select(1, order).view(b, h, w, c).permute(0, 3, 1, 2)

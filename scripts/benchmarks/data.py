@@ -49,6 +49,7 @@ def measure(repetitions: int = 5, only: str = "") -> Iterator[tuple[str, dict[st
         data.setup("fit")
         theirs = {workers: per_image_loader(data, name, workers, THEIR_IMAGES) for workers in (0, 2)}
         loader = data.train_dataloader()
+        loader.contiguous = False  # as `fit` takes them
         for each in (loader, *theirs.values()):  # once for nothing: workers start, memory is laid out
             run_through(each)
         rates: dict[str, list[float]] = {"lit_cnn": [], **{f"DataLoader, {w} workers": [] for w in theirs}}

@@ -118,6 +118,7 @@ def _forget(file: Path) -> None:
 def _batches(data: ImageDataModule) -> Iterator[Any]:
     """Yields each batch, epoch after epoch."""
     loader = data.train_dataloader()
+    loader.contiguous = False  # as `fit` takes them
 
     def epoch_of(epoch: int) -> Iterator[Any]:
         loader.sampler.set_epoch(epoch)

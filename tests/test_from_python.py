@@ -1,0 +1,152 @@
+"""The package as a newcomer uses it from Python: a loop or a network of their own, other libraries' habits."""
+
+import lightning.pytorch as L
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+import lit_cnn
+from lit_cnn import LitClassifier, LitLeNet, RandomCrop, SampleDataModule, SyntheticDataModule
+from lit_cnn.errors import ConfigError
+
+SMALL = {"num_classes": 3, "image_size": 8, "train_images": 60, "test_images": 20, "batch_size": 16}
+
+
+class ByView(nn.Module):
+    """A student's network, which takes images apart by `view`."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3 * 8 * 8, 3)
+
+    def forward(self, images):
+        return self.layer(images.view(len(images), -1))
+
+
+class OfOthers(L.LightningModule):
+    """A LightningModule that knows nothing of ours."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = ByView()
+
+    def training_step(self, batch, _):
+        return cross_entropy(self.net(batch[0]), batch[1])
+
+    def validation_step(self, batch, _):
+        self.training_step(batch, _)
+
+    test_step = validation_step
+
+    def predict_step(self, batch, _):
+        return self.net(batch[0])
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+class Sees(LitLeNet):
+    """One of our networks, which notes how its batches lie in memory."""
+
+    def training_step(self, batch, batch_idx):
+        self.orders = getattr(self, "orders", set()) | {batch[0].is_contiguous()}
+        return super().training_step(batch, batch_idx)
+
+
+def trainer(**settings):
+    return L.Trainer(
+        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, **settings,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test", "predict"])
+def test_batches_come_without_setup(split):
+    data = SyntheticDataModule(**SMALL)
+    images, labels = next(iter(getattr(data, f"{split}_dataloader")()))
+    assert images.shape[1:] == (3, 8, 8)
+    assert len(images) == len(labels)
+    prepared = SyntheticDataModule(**SMALL)
+    prepared.setup("fit" if split in ("train", "val") else "test")
+    assert torch.equal(next(iter(getattr(prepared, f"{split}_dataloader")()))[0], images)
+
+
+def test_data_is_prepared_where_it_is_first_asked_for(monkeypatch):
+    calls = []
+    monkeypatch.setattr(SampleDataModule, "prepare_data", lambda self: calls.append("prepare"))
+    data = SampleDataModule()
+    assert len(data.arrays("test")) == 1000
+    assert data.val_dataloader() is not None
+    data.train_dataloader()
+    assert calls == ["prepare", "prepare"]  # for the test images, and for the others
+
+
+@pytest.mark.parametrize("augment", [None, [RandomCrop(1)]])
+@pytest.mark.parametrize("permute", [False, True])
+def test_a_plain_loop_may_take_colour_images_apart(augment, permute):
+    data = SyntheticDataModule(**SMALL, augment=augment, permute=permute)
+    for split in ("train", "val", "test"):
+        for images, _ in getattr(data, f"{split}_dataloader")():
+            assert ByView()(images).shape == (len(images), 3)
+
+
+def test_a_module_of_others_may_take_colour_images_apart():
+    data, module, runs = SyntheticDataModule(**SMALL), OfOthers(), trainer()
+    runs.fit(module, datamodule=data)
+    runs.validate(module, datamodule=data, verbose=False)
+    runs.test(module, datamodule=data, verbose=False)
+    runs.predict(module, datamodule=data)
+
+
+def test_a_network_of_others_in_our_classifier_may_take_colour_images_apart():
+    data, module, runs = SyntheticDataModule(**SMALL), LitClassifier(ByView(), num_classes=3), trainer()
+    assert not module.channels_last
+    runs.fit(module, datamodule=data)
+    runs.test(module, datamodule=data, verbose=False)
+    module.preprocess = data.preprocess
+    assert module.predict(data.arrays("test").images).shape == (20, 3)
+
+
+def test_our_own_loop_keeps_channels_last_and_a_plain_loop_after_it_does_not():
+    data, module = SyntheticDataModule(**{**SMALL, "image_size": 28}), Sees(num_classes=3, in_channels=3, image_size=28)
+    trainer().fit(module, datamodule=data)
+    assert module.channels_last
+    assert module.orders == {False}
+    assert next(iter(data.train_dataloader()))[0].is_contiguous()
+    assert LitClassifier(lit_cnn.models.create("lenet", num_classes=3), num_classes=3).channels_last
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    {
+        "num_workers": "no worker is needed. Leave it out",
+        "pin_memory": "by the loader itself. Leave it out",
+        "transform": r"as `augment`, such as \[lit_cnn.RandomCrop\(4\)\], and fixed ones as `views`",
+        "shuffle": "a new order each epoch, from `seed`",
+        "drop_last": "Every image is evaluated once",
+        "persistent_workers": "no worker is needed",
+        "download": "downloaded by `prepare_data`",
+        "root": "`data_dir`",
+        "val_split": "`val_size`",
+        "batch_sizes": "Did you mean 'batch_size'",
+        "something": "It takes augment, batch_size, ",
+    }.items(),
+)
+def test_arguments_of_other_libraries_are_refused_with_what_to_use(name, remedy):
+    for cls in (SampleDataModule, lit_cnn.MNISTDataModule, SyntheticDataModule):
+        with pytest.raises(TypeError, match=rf"^{cls.__name__} takes no `{name}`\. .*{remedy}") as caught:
+            cls(**{name: 2})
+        assert isinstance(caught.value, ConfigError)
+        assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_command_line_refuses_unknown_settings_of_data_as_before(lit_cnn):
+    outcome = lit_cnn("fit", "--config", "quickstart", "--data.num_workers", "2", "--print_config")
+    assert outcome.code == 2
+    assert "num_workers" in outcome.err
+
+
+def test_the_package_lists_its_names():
+    assert set(lit_cnn.__all__) <= set(dir(lit_cnn))
+    assert "__version__" in dir(lit_cnn)
