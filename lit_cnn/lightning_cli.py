@@ -7,7 +7,6 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -28,6 +27,7 @@ from lit_cnn.data import modules  # noqa: F401
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import CheckpointError, ConfigError, DataError, LitCNNError, printable
 from lit_cnn.importable import allow_imports
+from lit_cnn.one_verb import OneVerbCLI
 from lit_cnn.parser import (
     ParseError,
     Parser,
@@ -46,7 +46,7 @@ from lit_cnn.settings import decisive, hyperparameters
 from lit_cnn.signals import StopOnSignal
 
 
-class LitCLI(LightningCLI):
+class LitCLI(OneVerbCLI):
     """LightningCLI with links from the data to the model, a run's folder, and a test at the end of `fit`."""
 
     _claimed: Path | None = None
@@ -207,11 +207,6 @@ class LitCLI(LightningCLI):
 
     def _sum_up(self) -> None:
         _say(self.results.summary())
-
-    def parse_arguments(self, parser: Any, args: Any) -> None:
-        """Parses, and notes the arguments, since the run is named for its first config."""
-        self._argv = args
-        self.config = parser.parse_args(args)
 
     def _parse_ckpt_path(self) -> None:
         """Leaves the config alone: the checkpoint's settings would silently override what the person typed.
