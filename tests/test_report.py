@@ -186,6 +186,24 @@ def test_interval_of_accuracies_ends_where_they_do(lit_cnn):
     assert table("logs", "Test accuracy of the second")[1][2] == "-100.00 to +100.00"
 
 
+def test_report_says_whether_the_spread_contains_the_draw_of_the_permutation(lit_cnn):
+    kinds = {"plain": {}, "one": {"permute": True, "permute_seed": 0}, "own": {"permute": True, "permute_seed": "seed"}}
+    for name, settings in kinds.items():
+        for seed in range(2):
+            run = written("logs", name, seed, 0.5 + seed / 50)
+            config = yaml.safe_load((run / "config.yaml").read_text())
+            config["data"]["init_args"] |= settings
+            (run / "config.yaml").write_text(yaml.safe_dump(config))
+    report(lit_cnn, "logs")
+    text = Path("logs/report.md").read_text()
+    assert "All seeds of one share one permutation of the pixels: spread, intervals and tests do not contain" in text
+    assert "Each seed of own draws its own permutation of the pixels" in text
+    shutil.rmtree("logs/one")
+    shutil.rmtree("logs/own")
+    report(lit_cnn, "logs")
+    assert "permutation" not in Path("logs/report.md").read_text()
+
+
 def test_selection_is_shown_where_the_test_images_were_looked_at(lit_cnn):
     for seed, best in enumerate((0.56, 0.58)):
         run = written("logs", "a", seed, 0.5)

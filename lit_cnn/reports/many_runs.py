@@ -60,7 +60,7 @@ def _section(these: list[Group], groups: list[Group], baseline: list[Group], sev
     tag = f"_{these[0].any_run.dataset}".replace("/", "-").replace(" ", "-") if several else ""
     if not groups:
         return [Paragraph("No run is finished yet.")]
-    blocks: list[Block] = [Heading("Accuracy"), results_table(these)]
+    blocks: list[Block] = [Heading("Accuracy"), results_table(these), *_permutations(groups)]
     values = {g.label: [100 * v for v in g.values(ACC).values()] for g in groups[:CHARTED]}
     values = {label: numbers for label, numbers in values.items() if numbers}
     if values:
@@ -79,6 +79,24 @@ def _section(these: list[Group], groups: list[Group], baseline: list[Group], sev
             blocks.append(Paragraph(f"The first {CURVES} of {len(groups)} variants."))
         blocks += [Picture(f"{b.name}{tag}", b.caption, b.figure) if isinstance(b, Picture) else b for b in drawn]
     blocks += [*_costs(groups, tag), *_selection(groups)]
+    return blocks
+
+
+def _permutations(groups: list[Group]) -> list[Block]:
+    """Returns whether the spread over seeds contains the draw of the permutation of the pixels."""
+    permuted = [group for group in groups if group.settings.get("data.permute")]
+    fixed = [group.label for group in permuted if group.settings.get("data.permute_seed", 0) != "seed"]
+    drawn = [group.label for group in permuted if group.label not in fixed]
+    blocks: list[Block] = []
+    if drawn:
+        text = f"Each seed of {', '.join(drawn)} draws its own permutation of the pixels, which the spread contains."
+        blocks.append(Paragraph(text))
+    if fixed:
+        text = (
+            f"All seeds of {', '.join(fixed)} share one permutation of the pixels: spread, intervals and tests do not "
+            "contain what another one would change. `permute_seed: seed` draws one for each seed."
+        )
+        blocks.append(Paragraph(text))
     return blocks
 
 
@@ -147,7 +165,7 @@ def _tests(groups: list[Group], baseline: list[Group]) -> list[Block]:
         [
             f"{first.label} → {second.label}",
             f"{100 * test.difference:+z.2f}",
-            _in_points(test),
+            in_points(test),
             f"{test.n}",
             p_value(test.p),
             p_value(p),
@@ -156,14 +174,14 @@ def _tests(groups: list[Group], baseline: list[Group]) -> list[Block]:
     ]
     caption = (
         "Test accuracy of the second less the first, in points: the t-test over equal seeds. The last column is "
-        f"corrected for {len(rows)} comparisons (Holm 1979). A large p-value does not show that two are equal: "
-        "the interval says how far apart they may still be."
+        f"corrected for {len(rows)} comparison{'s' * (len(rows) > 1)} (Holm 1979). A large p-value does not show that "
+        "two are equal: the interval says how far apart they may still be."
     )
     head = ["first → second", "difference", "95 % interval", "seeds", "p", "p, corrected"]
     return [Table(_explained(caption, rows), head, rows)]
 
 
-def _in_points(test: PairedTest | None) -> str:
+def in_points(test: PairedTest | None) -> str:
     """Returns the interval of a test of accuracies in print."""
     if test is None:
         return "-"
@@ -248,7 +266,7 @@ def _selection(groups: list[Group]) -> list[Block]:
                 spread([100 * v for v in honest.values()], 2),
                 spread([100 * v for v in claimed.values()], 2),
                 f"{100 * (mean(claimed.values()) - mean(honest.values())):+z.2f}",
-                _in_points(test),
+                in_points(test),
             ])  # fmt: skip
     if not rows:
         return []

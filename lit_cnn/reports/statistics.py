@@ -40,7 +40,7 @@ def mean_interval(
     """
     if len(values) < 2 or no_spread(values):
         return None
-    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * stdev(values) / sqrt(len(values))
+    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1)) * stdev(values) / sqrt(len(values))
     return max(mean(values) - half, within[0]), min(mean(values) + half, within[1])
 
 
