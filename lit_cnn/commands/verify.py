@@ -6,20 +6,23 @@ from pathlib import Path
 
 from lit_cnn.commands.ablate import run_grid
 from lit_cnn.errors import ConfigError, LitCNNError
-from lit_cnn.experiments.expected import expected_of
+from lit_cnn.experiments.expected import CONFIDENCE, Expected, expected_of
 from lit_cnn.experiments.grid import Experiment, Variant, seeds_of
 
 HELP = """usage: python -m lit_cnn verify CONFIG [--seeds N] [--jobs N] [--KEY VALUE of fit ...]
 
-Trains a shipped config with some seeds, and says whether their mean test accuracy lies where the expected result
+Trains a shipped config with new seeds, and says whether their mean test accuracy lies where the expected result
 (configs/expected.json: mean and standard deviation over n seeds) lets 95 % of such means lie: its prediction
-interval by Student's t. Runs that are there already, in logs/verify-CONFIG, are not repeated.
+interval by Student's t, so that 1 of 20 sound runs is outside. Seeds that the expected result comes from are left out:
+to repeat them would show that the machine repeats itself, and not that the result holds. Runs that are there already,
+in logs/verify-CONFIG, are not repeated.
 
-  --seeds N    seeds 0 to N - 1, or a list such as [4,5] (1)
+  --seeds N    so many new seeds, or a list of them such as [30,31] (1)
+  --confidence SHARE   share of sound results that lie inside (0.95)
   --jobs N     runs side by side (1)
 
 example:
-  python -m lit_cnn verify quickstart --seeds [4]
+  python -m lit_cnn verify quickstart --seeds 3
 
 exit codes: 0 inside, 7 outside, 2 no expected result or a setting is wrong; else as fit.
 """
@@ -43,27 +46,44 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--seeds", default="1")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--confidence", type=float, default=CONFIDENCE)
     try:
         given, overrides = parser.parse_known_args(argv[1:])
     except argparse.ArgumentError as error:
         raise ConfigError(f"{error}. verify --help shows what it takes.") from error
+    if not 0 < given.confidence < 1:
+        raise ConfigError(f"--confidence {given.confidence}: has to be a share between 0 and 1, such as 0.95.")
     path = Path(argv[0])
     expected = expected_of(argv[0])
     if expected is None:
         raise ConfigError(f"{path.stem}: no expected result. configs/expected.json has those that were measured.")
-    seeds = seeds_of(given.seeds, Path("--seeds"))
+    seeds = _new_seeds(given.seeds, expected)
     variant = Variant(path.stem, {}, ["--config", argv[0]])
     cells = run_grid(
         Experiment(f"verify-{path.stem}", path, [variant], seeds), overrides, given.jobs, ["verify", *argv]
     )
     values = [results["test/acc"] for cell in cells if (results := cell.results())]
     mean = statistics.mean(values)
-    low, high = expected.band(len(values))
+    low, high = expected.band(len(values), given.confidence)
     print(f"expected  {expected.mean:.2%} +- {expected.sd:.2%} over {expected.n} seeds, on {expected.hardware}")
-    print(f"band      {low:.2%} to {high:.2%}: 95 % prediction interval for the mean of {len(values)}, Student's t")
-    print(f"found     {mean:.2%}: {'inside' if low <= mean <= high else 'outside'}")
+    new = "1 new seed" if len(values) == 1 else f"the mean of {len(values)} new seeds"
+    print(f"band      {low:.2%} to {high:.2%}: {100 * given.confidence:g} % prediction interval for {new}, Student's t")
+    word = "inside" if low <= mean <= high else "outside"
+    print(f"found     {mean:.2%}: {word}; seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}")
     if not low <= mean <= high:
         raise OutsideError(
             f"{path.stem} came to {mean:.2%}, outside of {low:.2%} to {high:.2%}.\n"
-            "One of 20 sound runs does; take more --seeds before you look for a fault."
+            f"{1 - given.confidence:.3g} of sound runs do; take more --seeds before you look for a fault."
         )
+
+
+def _new_seeds(given: str, expected: Expected) -> list[int]:
+    seeds = seeds_of(given, Path("--seeds"))
+    if given.strip().isdigit():
+        return expected.fresh_seeds(len(seeds))
+    if known := [seed for seed in seeds if seed in expected.seeds]:
+        raise ConfigError(
+            f"--seeds {given}: the expected result comes from seed {known[0]} itself, which says nothing about it.\n"
+            f"Take others, such as {expected.fresh_seeds(len(seeds))}."
+        )
+    return seeds

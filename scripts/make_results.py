@@ -1,0 +1,222 @@
+"""Writes what configs came to into their heads and the READMEs, all from configs/expected.json.
+
+    python -m scripts.make_results                                     # after expected.json changed; a test says when
+    python -m scripts.make_results take cnn_mnist logs/exercise/CNN_permute=false-seed* --how "by python -m ..."
+
+`take` notes the finished runs of some folders, one of each seed, as what a config came to: whole numbers of right test
+images, their mean and standard deviation. Nothing there is typed by hand that a run has printed.
+"""
+
+import argparse
+import json
+import re
+import textwrap
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from lit_cnn.experiments.expected import recorded
+from lit_cnn.reports.many_runs import in_points, p_value
+from lit_cnn.reports.records import runs_in
+from lit_cnn.reports.statistics import holm, paired_test
+from lit_cnn.shipped import shipped_configs, shipped_experiments
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "configs" / "expected.json"
+EXERCISE = ("mlp_mnist", "mlp_mnist_permuted", "cnn_mnist", "cnn_mnist_permuted", "lenet_cifar", "vgg_cifar")
+FIRST = ("quickstart", *EXERCISE)  # in a table of their own
+COMPARED = {  # names of the exercise's comparisons, each with its two configs
+    "MLP plain → permuted": ("mlp_mnist", "mlp_mnist_permuted"),
+    "MLP → CNN, plain": ("mlp_mnist", "cnn_mnist"),
+    "MLP → CNN, permuted": ("mlp_mnist_permuted", "cnn_mnist_permuted"),
+    "CNN plain → permuted": ("cnn_mnist", "cnn_mnist_permuted"),
+}
+ONE, DRAWN = "runs", "runs with a permutation for each seed"
+WIDTH = 118
+
+
+def percent(runs: dict[str, Any] | None) -> str:
+    """Returns mean and standard deviation of some runs in print, and a hyphen where there are none."""
+    if runs is None:
+        return "-"
+    spread = f" +- {100 * runs['sd']:.2f}" if runs["n"] > 1 else ""
+    return f"{100 * runs['mean']:.2f}{spread} %"
+
+
+def _about(runs: dict[str, Any]) -> str:
+    seeds = runs["seeds"]
+    if runs["n"] == 1:
+        return f"seed {seeds[0]}, {runs['how']}"
+    return f"mean and standard deviation over seeds {seeds[0]} to {seeds[-1]}, {runs['how']}"
+
+
+def result(entry: dict[str, Any]) -> str:
+    """Returns the sentences of a config's head on what it came to."""
+    elsewhere = f"; {entry['elsewhere']}" if "elsewhere" in entry else ""
+    runs = entry.get(ONE)
+    if runs is None:
+        return f"not trained yet{elsewhere}."
+    text = f"test accuracy {percent(runs)}"
+    if "after" in runs:
+        text += f" after {runs['after']} ({_about(runs)}). The whole recipe is not trained yet{elsewhere}."
+    else:
+        text += f" ({_about(runs)}){elsewhere}."
+    if DRAWN in entry:
+        text += f" With a permutation drawn for each seed: {percent(entry[DRAWN])} ({entry[DRAWN]['how']})."
+    return f"{text} {entry['note']}" if "note" in entry else text
+
+
+def head(entry: dict[str, Any]) -> str:
+    """Returns the generated lines of a config's head."""
+    lines = []
+    for text in (f"Result: {result(entry)}", f"Time: {entry.get('time', 'not measured yet')}."):
+        together = text.replace(" +- ", "_+-_").replace(" %", "_%")  # a figure stays on its line
+        lines += textwrap.wrap(together, WIDTH, break_long_words=False, break_on_hyphens=False)
+    return "".join(f"# {line}\n" for line in lines).replace("_+-_", " +- ").replace("_%", " %")
+
+
+def _table(title: list[str], rows: list[list[str]], right: int = 0) -> str:
+    rule = ["---"] * (len(title) - right) + ["---:"] * right
+    return "".join(f"| {' | '.join(row)} |\n" for row in (title, rule, *rows))
+
+
+def of_configs(names: list[str], source: dict[str, Any]) -> str:
+    """Returns the table of some configs."""
+    rows = []
+    for name in names:
+        entry = source[name]
+        runs = entry.get(ONE)
+        after = f" after {runs['after']}" if runs and "after" in runs else ""
+        accuracy = percent(runs) + after if runs else "not trained yet"
+        rows.append([f"`{name}`", entry["shows"], accuracy, entry.get("short time", "not measured")])
+    return _table(["config", "network", "test accuracy", "time"], rows)
+
+
+def of_experiments() -> str:
+    """Returns the table of the experiments: the question in the head of each."""
+    rows = []
+    for name, path in shipped_experiments().items():
+        comment = " ".join(line[2:] for line in path.read_text().splitlines() if line.startswith("# "))
+        rows.append([f"`{name}`", re.split(r"(?<=[?:.]) ", comment)[0].rstrip(":")])
+    return _table(["experiment, for `python -m lit_cnn ablate NAME`", "what it asks"], rows)
+
+
+def of_the_exercise(source: dict[str, Any]) -> str:
+    """Returns the README's table of what the exercise's configs came to."""
+    rows = []
+    for name in EXERCISE:
+        entry = source[name]
+        course = entry["elsewhere"].removeprefix("the course reports ")
+        rows.append([f"`{name}`", entry["shows"], course, percent(entry[ONE]), percent(entry.get(DRAWN))])
+    return _table(["config", "network", "the course", "test accuracy", "a permutation for each seed"], rows)
+
+
+def accuracies(runs: dict[str, Any]) -> dict[int, float]:
+    """Returns the test accuracy of each seed."""
+    return {seed: right / runs["images"] for seed, right in zip(runs["seeds"], runs["correct"], strict=True)}
+
+
+def of_differences(source: dict[str, Any]) -> str:
+    """Returns the README's table of differences, by the statistics of `report`."""
+    columns = []
+    for key in (ONE, DRAWN):
+        tests = []
+        for pair in COMPARED.values():
+            first, second = (accuracies(source[name].get(key, source[name][ONE])) for name in pair)
+            test = paired_test(first, second, within=(-1, 1))
+            assert test is not None, pair
+            tests.append(test)
+        corrected = holm([test.p for test in tests])
+        columns.append([
+            [f"{100 * test.difference:+z.2f}", in_points(test), p_value(p)]
+            for test, p in zip(tests, corrected, strict=True)
+        ])  # fmt: skip
+    rows = [[name, *one, *drawn] for name, one, drawn in zip(COMPARED, *columns, strict=True)]
+    title = ["difference", "95 % interval", "p"]
+    return _table(["first → second", *title, *(f"{t}, a permutation for each seed" for t in title)], rows, right=6)
+
+
+def between(text: str, name: str, new: str) -> str:
+    """Returns a Markdown text with what stands between two markers of this name made anew."""
+    pattern = rf"(<!-- {name}: by scripts/make_results.py -->\n\n).*?(\n<!-- /{name} -->)"
+    found, n = re.subn(pattern, lambda m: m[1] + new + m[2], text, flags=re.DOTALL)
+    if n != 1:
+        raise ValueError(f"there are {n} places <!-- {name}: by scripts/make_results.py --> instead of one")
+    return found
+
+
+def documents() -> dict[Path, str]:
+    """Returns every file that holds figures, as it has to be."""
+    source = recorded()
+    found = {}
+    for name, path in shipped_configs().items():
+        if not name.startswith("overlays/"):
+            made, n = re.subn(
+                r"^# Result:.*?(?=^# python -m lit_cnn fit )",
+                lambda _, name=name: head(source[name]),  # type: ignore[misc]
+                path.read_text(),
+                flags=re.DOTALL | re.MULTILINE,
+            )
+            assert n == 1, path
+            found[path] = made
+    path = ROOT / "configs" / "README.md"
+    text = between(path.read_text(), "first", of_configs(list(FIRST), source))
+    text = between(text, "classic", of_configs([name for name in source if name not in FIRST], source))
+    found[path] = between(text, "experiments", of_experiments())
+    path = ROOT / "README.md"
+    text = between(path.read_text(), "exercise", of_the_exercise(source))
+    found[path] = between(text, "differences", of_differences(source))
+    return found
+
+
+def figures(folders: list[Path]) -> dict[str, Any]:
+    """Returns what finished runs came to, one of each seed.
+
+    Raises:
+        SystemExit: If one has no result, or a seed is there twice.
+    """
+    right: dict[int, int] = {}
+    images = set()
+    for run in runs_in(folders):
+        if run.fault or run.seed in right:
+            raise SystemExit(f"{run.folder}: {run.fault or f'seed {run.seed} again'}")
+        right[run.seed] = run.results["test/correct"]
+        images.add(run.results["test_images"])
+    (n,) = images
+    shares = [right[seed] / n for seed in sorted(right)]
+    found = {"n": len(shares), "mean": mean(shares)}
+    if len(shares) > 1:
+        found["sd"] = stdev(shares)
+    return found | {"seeds": sorted(right), "correct": [right[seed] for seed in sorted(right)], "images": n}
+
+
+def write_source(source: dict[str, Any]) -> None:
+    """Writes configs/expected.json, each list on a line."""
+    text = json.dumps(source, indent=2, ensure_ascii=False)
+    SOURCE.write_text(re.sub(r"\[[^\[\]]*\]", lambda m: json.dumps(json.loads(m[0])), text) + "\n")
+
+
+def main() -> None:
+    """Takes figures where that is asked for, and writes all files anew."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb")
+    taken = verbs.add_parser("take")
+    taken.add_argument("config")
+    taken.add_argument("folders", nargs="+", type=Path)
+    taken.add_argument("--how", required=True, help="by which command, for the head")
+    taken.add_argument("--hardware", required=True)
+    taken.add_argument("--drawn", action="store_true", help="each seed had a permutation of its own")
+    given = parser.parse_args()
+    if given.verb:
+        source = recorded()
+        about = {"how": given.how, "hardware": given.hardware}
+        source[given.config][DRAWN if given.drawn else ONE] = figures(given.folders) | about
+        write_source(source)
+    for path, text in documents().items():
+        if path.read_text() != text:
+            path.write_text(text)
+            print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
