@@ -6,7 +6,7 @@ from typing import Any, Literal
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from lit_cnn import checkpoints, machine
+from lit_cnn import checkpoints, machine, monitors
 from lit_cnn.callbacks.evaluation import Evaluation
 from lit_cnn.callbacks.features import Features
 from lit_cnn.callbacks.graph import Graph
@@ -45,8 +45,8 @@ def add_arguments(parser: Any) -> None:
         {
             "trainer.enable_model_summary": False,  # one line at the start says it
             "checkpoint.filename": Path(checkpoints.BEST).stem,
-            "checkpoint.monitor": "val/acc",
-            "checkpoint.mode": "max",
+            "checkpoint.monitor": monitors.DEFAULT,
+            "checkpoint.mode": monitors.mode_of(monitors.DEFAULT),
             "checkpoint.auto_insert_metric_name": False,
             "checkpoint.enable_version_counter": False,
         }

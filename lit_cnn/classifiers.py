@@ -17,7 +17,7 @@ from lit_cnn.errors import ConfigError
 from lit_cnn.lightning_internals import with_fewer_calls
 from lit_cnn.losses import LossName, build_loss
 from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class, counts_of, go_on_counting, log_counted, share_of_each
-from lit_cnn.optimizers import build_optimizer, build_scheduler, parameters_to_train, scheduler_config
+from lit_cnn.optimizers import build
 from lit_cnn.step_log import StepLog
 from lit_cnn.transforms import Preprocess
 from lit_cnn.transforms.draws import seed_generators
@@ -41,7 +41,8 @@ class LitClassifier(LightningModule):
         optimizer_args: Its other arguments, such as {momentum: 0.9, weight_decay: 5e-4}.
         scheduler: Name of a class in torch.optim.lr_scheduler, such as OneCycleLR, or in lit_cnn.schedules:
             WarmupCosineLR, TriangularLR. None by default.
-        scheduler_args: Its arguments. Left out, total_steps and T_max are the length of the run, and max_lr is lr.
+        scheduler_args: Its arguments. Left out, total_steps and T_max are the length of the run, max_lr is lr, and
+            ReduceLROnPlateau's monitor is val/nll.
         scheduler_interval: When the scheduler is stepped: after every epoch, or after every step of the
             optimizer. It is also the unit of the lengths among its arguments.
         loss: cross_entropy, nll (the same, by way of log-probabilities) or hinge (multi-class margin).
@@ -100,7 +101,7 @@ class LitClassifier(LightningModule):
         self._loss_watch = LossWatch()
         self.preprocess: Preprocess | None = None
         self.class_names: list[str] = []
-        self._build_optimizers(nn.Linear(1, 1), length=100)  # refuses wrong settings now, not later
+        build(nn.Linear(1, 1), self.hparams)  # refuses wrong settings now, not later
 
     def setup(self, stage: str) -> None:
         """Compiles the network where that is asked for; in place, so that names in checkpoints stay."""
@@ -252,19 +253,11 @@ class LitClassifier(LightningModule):
             raise ConfigError(
                 f"`scheduler` {self.hparams['scheduler']} needs to know how long the run is: set max_epochs."
             )
+        validate_every = self._trainer.check_val_every_n_epoch if self._trainer else 1
         try:
-            return self._build_optimizers(self, int(length))
+            return build(self, self.hparams, int(length), validate_every)
         except ValueError as error:  # this length does not suit the scheduler
             raise ConfigError(str(error)) from error
-
-    def _build_optimizers(self, net: nn.Module, length: int) -> dict[str, Any]:
-        h = self.hparams
-        parameters = parameters_to_train(net, h["decay_norms_and_biases"])
-        optimizer = build_optimizer(h["optimizer"], parameters, h["lr"], h["optimizer_args"] or {})
-        if h["scheduler"] is None:
-            return {"optimizer": optimizer}
-        scheduler = build_scheduler(h["scheduler"], optimizer, h["scheduler_args"] or {}, length)
-        return {"optimizer": optimizer, "lr_scheduler": scheduler_config(scheduler, h["scheduler_interval"])}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Notes what the epoch has counted; and class and preprocessing, for a checkpoint that is loaded by itself.

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from lit_cnn import schedules
 from lit_cnn.errors import nearest
+from lit_cnn.monitors import PLATEAU, mode_of
 
 # The arguments that stand for a run's length, which we know and the user should not have to compute.
 LENGTHS = ("total_steps", "T_max")
@@ -31,6 +32,43 @@ def parameters_to_train(net: nn.Module, decay_norms_and_biases: bool = True) -> 
     weights, others = ([p for p in trained if (p.dim() > 1) == decayed] for decayed in (True, False))
     groups: list[dict[str, Any]] = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
+
+
+def build(net: nn.Module, h: Any, length: int | None = None, validate_every: int | None = 1) -> dict[str, Any]:
+    """Returns optimizer and scheduler as Lightning wants them.
+
+    Args:
+        net: What is trained.
+        h: The settings of a LitClassifier.
+        length: How often the scheduler will be stepped in the run, if that is known already.
+        validate_every: Epochs from one validation to the next, if they come by epochs.
+
+    Raises:
+        ValueError: If the optimizer or the scheduler does not take its settings, or does not suit the run.
+    """
+    parameters = parameters_to_train(net, h["decay_norms_and_biases"])
+    optimizer = build_optimizer(h["optimizer"], parameters, h["lr"], h["optimizer_args"] or {})
+    if h["scheduler"] is None:
+        return {"optimizer": optimizer}
+    settings, interval = h["scheduler_args"] or {}, h["scheduler_interval"]
+    scheduler = build_scheduler(h["scheduler"], optimizer, settings, length or 100)
+    config: dict[str, Any] = {"scheduler": scheduler, "interval": interval}
+    if isinstance(scheduler, ReduceLROnPlateau):
+        config["monitor"] = monitor = settings.get("monitor", PLATEAU)
+        validated = monitor.startswith("val/")
+        if interval == "step":
+            raise ValueError(
+                f"`scheduler_interval` is step, but ReduceLROnPlateau goes by {monitor}, which comes once "
+                f"{'a validation' if validated else 'an epoch'}. Set `scheduler_interval` to epoch, or leave it out."
+            )
+        if validated:
+            config["frequency"] = validate_every or 1  # stepped when there is a new one
+    if length and isinstance(scheduler, OneCycleLR) and scheduler.total_steps < length:
+        raise ValueError(
+            f"OneCycleLR ends after {scheduler.total_steps} steps, but the run has {length}.\n"
+            "Leave its length out of `scheduler_args`: it is then that of the run."
+        )
+    return {"optimizer": optimizer, "lr_scheduler": config}
 
 
 def build_optimizer(name: str, parameters: Iterable[Any], lr: float, settings: dict[str, Any]) -> Optimizer:
@@ -57,7 +95,7 @@ def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], l
         name: Name of the class, such as "OneCycleLR".
         optimizer: The optimizer whose learning rate it sets.
         settings: Its arguments. Left out, `total_steps` and `T_max` are the run's length and `max_lr` is the
-            optimizer's learning rate.
+            optimizer's learning rate. ReduceLROnPlateau takes `monitor` too, the metric that it goes by.
         length: How often it will be stepped in the run.
 
     Raises:
@@ -65,29 +103,19 @@ def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], l
     """
     scheduler_class = _find(name, [torch.optim.lr_scheduler, schedules], LRScheduler, "scheduler")
     known = inspect.signature(scheduler_class).parameters
+    if scheduler_class is ReduceLROnPlateau:
+        monitor = settings.get("monitor", PLATEAU)
+        settings = {"mode": mode_of(monitor) or "min"} | {k: v for k, v in settings.items() if k != "monitor"}
+        if settings["mode"] != (mode_of(monitor) or settings["mode"]):
+            raise ValueError(
+                f"`scheduler_args` has mode: {settings['mode']}, by which {monitor} gets worse. Leave it out."
+            )
     defaults: dict[str, Any] = {argument: length for argument in LENGTHS if argument in known}
     if "max_lr" in known:
         defaults["max_lr"] = optimizer.param_groups[0]["lr"]
     if "epochs" in settings:  # OneCycleLR's other way to say its length
         defaults.pop("total_steps", None)
     return _construct(scheduler_class, "scheduler_args", defaults | settings, optimizer)
-
-
-def scheduler_config(scheduler: LRScheduler, interval: str) -> dict[str, Any]:
-    """Returns when a scheduler is stepped, and by which metric, as Lightning wants to be told.
-
-    Raises:
-        ValueError: If a ReduceLROnPlateau is to be stepped by the step: it goes by a metric of validations.
-    """
-    config: dict[str, Any] = {"scheduler": scheduler, "interval": interval}
-    if isinstance(scheduler, ReduceLROnPlateau):
-        if interval == "step":
-            raise ValueError(
-                "`scheduler_interval` is step, but ReduceLROnPlateau goes by val/nll, which comes once a validation. "
-                "Set `scheduler_interval` to epoch, or leave it out."
-            )
-        config["monitor"] = "val/nll"
-    return config
 
 
 def _find(name: str, modules: list[ModuleType], base: type, kind: str) -> type:

@@ -28,6 +28,9 @@ DATA = (
 )  # fmt: skip
 
 
+ONE_CYCLE = ("--model.scheduler", "OneCycleLR", "--model.scheduler_interval", "step")
+
+
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
     """Times are not what is tested here."""
@@ -140,11 +143,17 @@ def own(name: str) -> tuple[str, ...]:
         ("--model", "LitLeNet", *DATA, "--data.augment+", "Mixup", "--model.label_smoothing", "0.1"),
         ("--model", "LitLeNet", *DATA, "--model.loss", "hinge", "--data.val_size", "0"),
         ("--model", "LitLeNet", *DATA, "--trainer.precision", "bf16-mixed"),
-        ("--model", "LitLeNet", *DATA, "--model.scheduler", "OneCycleLR", "--model.scheduler_interval", "step"),
+        ("--model", "LitLeNet", *DATA, *ONE_CYCLE),
         ("--model", "LitLeNet", *DATA, "--trainer.gradient_clip_val", "1", "--trainer.accumulate_grad_batches", "2"),
+        ("--model", "LitLeNet", *DATA, *ONE_CYCLE, "--trainer.max_steps", "3"),
+        ("--model", "LitLeNet", *DATA, *ONE_CYCLE, "--trainer.max_steps", "1"),
+        ("--model", "LitLeNet", *DATA, *ONE_CYCLE, "--trainer.max_time", "00:00:00:01"),
         ("--model", "LitCIFARResNet", *DATA, "--config", "overlays/ddp_cpu"),
     ],
-    ids=["lenet", "own", "grey, permuted", "mixup", "hinge", "bf16", "one cycle", "clipped", "resnet20, ddp"],
+    ids=[
+        *("lenet", "own", "grey, permuted", "mixup", "hinge", "bf16", "one cycle", "clipped"),
+        *("3 steps", "1 step", "a second", "resnet20, ddp"),
+    ],
 )  # fmt: skip
 def test_sound_networks_are_sound(check, arguments):
     outcome = check(*arguments)

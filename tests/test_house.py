@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "plots": {"errors"},
     "metrics": set(),
     "losses": set(),
-    "optimizers": {"errors", "schedules"},
+    "monitors": {"errors"},
+    "optimizers": {"errors", "monitors", "schedules"},
     "schedules": set(),
     "machine": set(),
     "data": {"errors", "sizes", "transforms"},
@@ -66,7 +67,7 @@ MAY_IMPORT = {
     "explanation_plots": {"plots"},
     "exporting": {"classifiers", "errors", "transforms"},
     "callbacks": {"checkpoint_io", "data", "loop_conditions", "plots", "signals", "transforms"},
-    "checks": {"classifiers", "data", "models", "optimizers", "transforms"},
+    "checks": {"classifiers", "data", "errors", "models", "optimizers", "transforms"},
     "shipped": set(),
     "experiments": {"errors", "lightning_cli", "parser", "runs", "shipped"},
     "reports": {

@@ -1,10 +1,11 @@
 """What a run will need: memory, and time."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Timer
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_leaves
@@ -65,13 +66,17 @@ def length_of(trainer: Trainer, module: LitClassifier, data: ImageDataModule, st
     epochs = trainer.estimated_stepping_batches * trainer.accumulate_grad_batches / steps
     loader = data.val_dataloader()
     share = trainer.limit_val_batches
-    if not loader or not share:
-        return Length(epochs, steps, step, 0, 0.0)
-    images = len(data.arrays("val"))
-    if isinstance(share, int):
-        share = min(1.0, share * data.eval_batch_size / images)
-    every = trainer.check_val_every_n_epoch or 1
-    return Length(epochs, steps, step, int(images * share / every), _seconds_per_image(trainer, module, loader))
+    length = Length(epochs, steps, step, 0, 0.0)
+    if loader and share:
+        images = len(data.arrays("val"))
+        if isinstance(share, int):
+            share = min(1.0, share * data.eval_batch_size / images)
+        every = trainer.check_val_every_n_epoch or 1
+        seconds = _seconds_per_image(trainer, module, loader)
+        length = Length(epochs, steps, step, int(images * share / every), seconds)
+    timers = [c for c in trainer.callbacks if isinstance(c, Timer)]  # type: ignore[attr-defined]
+    limits = [left for timer in timers if (left := timer.time_remaining()) is not None]  # of `max_time`
+    return replace(length, epochs=min([epochs, *(limit / (length.training + length.validation) for limit in limits)]))
 
 
 @torch.inference_mode()

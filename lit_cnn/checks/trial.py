@@ -12,6 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.optim import Optimizer
 
 from lit_cnn.classifiers import Batch, LitClassifier
+from lit_cnn.errors import ConfigError
 
 GRADIENT_STEPS = 5  # a branch that starts at zero lets gradients through from the second step on
 
@@ -82,14 +83,32 @@ class FirstSteps:
 
 
 def take_first_steps(steps: Steps, batches: Iterable[Batch], seconds: float = 3.0) -> FirstSteps:
-    """Takes the first steps of the run on the batches that it will meet, two at the least.
+    """Takes the first steps of the run on the batches that it will meet, two at the least, and no more than it has.
 
     Args:
         steps: Where to take them.
         batches: The training batches, two or more.
         seconds: For how long to go on.
+
+    Raises:
+        ConfigError: If a batch does not go through the network.
     """
-    module, losses = steps.module, []
+    try:
+        return _first_steps(steps, batches, seconds)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ConfigError(
+            f"not sound. The first batch does not go through: {first_line(error)}\n"
+            "Look at the network's `forward`, the loss and the batch size; LIT_CNN_DEBUG=1 shows where it was."
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """Returns the kind of an error and the beginning of what it says."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
+
+
+def _first_steps(steps: Steps, batches: Iterable[Batch], seconds: float) -> FirstSteps:
+    module, losses, in_all = steps.module, [], steps.trainer.estimated_stepping_batches
     schedulers = [c.scheduler for c in steps.trainer.lr_scheduler_configs if c.interval == "step"]
     for step, batch in enumerate(batches):
         if step == 0:
@@ -108,9 +127,10 @@ def take_first_steps(steps: Steps, batches: Iterable[Batch], seconds: float = 3.
         losses.append(loss)
         if step < GRADIENT_STEPS:
             found.lacking = _still_lacking(module, found.lacking)
-        for scheduler in schedulers:
-            scheduler.step()
-        if step and time.perf_counter() - start > seconds:
+        if step + 1 < in_all:  # some schedules cannot be stepped past the run's end
+            for scheduler in schedulers:
+                scheduler.step()
+        if step and (step + 1 >= in_all or time.perf_counter() - start > seconds):
             break
     found.losses = torch.stack(losses).tolist()  # waits for a GPU
     found.seconds = (time.perf_counter() - start) / step

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import shlex
 import signal
@@ -243,6 +244,8 @@ def time_left(cells: list[Cell], jobs: int, dry_run: bool) -> str:
                 timed[key] = in_a_fork(partial(seconds_of, cell.argv, dry_run))
             seconds[variant] = [timed[key]]
     left = sum(statistics.mean(seconds[cell.variant]) for cell in todo) / jobs
+    if math.isinf(left):
+        return "time not known, since a cell has neither max_epochs, max_steps nor max_time"
     return f"about {left:.0f} s of training left, without start and test"
 
 

@@ -18,7 +18,7 @@ from lit_cnn.checks import judgements, text
 from lit_cnn.checks.cost import length_of, memory_of
 from lit_cnn.checks.judgements import Finding
 from lit_cnn.checks.memorise import images_to_learn, loss_of_one_answer, memorise
-from lit_cnn.checks.trial import Steps, take_first_steps
+from lit_cnn.checks.trial import Steps, first_line, take_first_steps
 from lit_cnn.errors import ConfigError
 from lit_cnn.lightning_cli import LitCLI, run_verb
 from lit_cnn.models.arithmetic import layers_of
@@ -126,7 +126,7 @@ def layers_text(net: nn.Module, shape: tuple[int, int, int]) -> str:
     try:
         layers = layers_of(copy.deepcopy(net).to("meta"), shape)
     except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:  # values decide its way
-        return f"no layer table: the network does not run on torch's device meta\n({_first_line(error)})"
+        return f"no layer table: the network does not run on torch's device meta\n({first_line(error)})"
     return text.layer_table(layers, net, shape[1:])
 
 
@@ -151,13 +151,7 @@ class Inspection(Callback):
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         loader: Any = trainer.train_dataloader
         steps = Steps(trainer, module)
-        try:
-            first = take_first_steps(steps, tqdm(chain(loader, loader), "first steps", leave=False, disable=None))
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            raise ConfigError(
-                f"not sound. The first batch does not go through: {_first_line(error)}\n"
-                "Look at the network's `forward`, the loss and the batch size; LIT_CNN_DEBUG=1 shows where it was."
-            ) from error
+        first = take_first_steps(steps, tqdm(chain(loader, loader), "first steps", leave=False, disable=None))
         print(f"\nfirst batch: {first.images} images on {module.device}, precision {trainer.precision}")
         memory = memory_of(module, steps.optimizer, data, first)
         if broken := judgements.judge_batch(first, data.num_classes):  # nothing can be learned from it
@@ -178,7 +172,3 @@ class Inspection(Callback):
     def _note(self, finding: Finding) -> None:
         self.findings.append(finding)
         print(text.item("ok" if finding.sound else "FAILED", finding.subject, finding.text), flush=True)
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"

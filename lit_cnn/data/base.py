@@ -164,6 +164,11 @@ class ImageDataModule(LightningDataModule):
         held_out = int(self.val_size if self.val_size >= 1 else round(self.val_size * len(everything)))
         if held_out >= len(everything):
             raise ConfigError(f"`val_size` is {held_out}, but there are only {len(everything)} training images.")
+        if self.val_size and not held_out:
+            raise ConfigError(
+                f"`val_size` is {self.val_size}, which of {len(everything)} training images is none. "
+                "Take a larger share, or 0 to hold out none."
+            )
         kept, held = stratified_split(everything.labels, held_out, self.split_seed)
         for augmentation in self.augment:
             augmentation.learn(everything.images)

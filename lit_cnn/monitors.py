@@ -1,0 +1,173 @@
+"""The metrics that checkpoints, early stopping and schedules go by: which a run logs, and which way is better.
+
+A monitor that is never logged is refused before the first step, and the mode follows the metric.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lit_cnn.errors import ConfigError, nearest
+
+DEFAULT = "val/acc"  # what the best checkpoint is chosen by
+PLATEAU = "val/nll"  # what ReduceLROnPlateau goes by
+MODES = {"acc": "max", "accuracy": "max", "nll": "min", "loss": "min", "ece": "min", "error": "min"}
+MEANT = {"acc": ("acc", "accuracy", "top1"), "nll": ("nll", "loss", "entropy"), "ece": ("ece", "calibration")}
+STEPS = ("epoch", "step")  # ModelCheckpoint knows these too
+OURS, LIGHTNING = "lit_cnn.", "lightning.pytorch."
+
+
+@dataclass
+class Place:
+    """One setting that names a metric.
+
+    Attributes:
+        key: The setting, as a person finds it.
+        arguments: The arguments beside it, `monitor` and `mode` among them.
+        modes: The modes that were given for it by a person.
+        at_epoch_end: Name of the argument that says whether it is looked at when the epoch ends, or nothing.
+    """
+
+    key: str
+    arguments: Any
+    modes: set[str]
+    at_epoch_end: str = ""
+
+
+def mode_of(metric: str) -> str | None:
+    """Returns "max" or "min", whichever is better, or None for a metric whose name does not tell."""
+    return MODES.get(re.split(r"[^a-z0-9]+", metric.lower())[-1])
+
+
+def settle(config: Any, given: list[Any]) -> None:
+    """Has the mode of all that monitors a metric follow the metric, and refuses what is never logged.
+
+    Args:
+        config: The settings of `fit`, changed in place.
+        given: What a person gave of them (`parser.given_settings`).
+
+    Raises:
+        ConfigError: If a metric is never logged, or a mode that was given would keep the worst.
+    """
+    best, why_not = config.checkpoint, _no_validation(config)
+    typed = [s for s in given if s.key == "checkpoint.monitor" and s.origin == "command line"]
+    if why_not and best.monitor == DEFAULT and not typed:
+        best.monitor = None
+    logged = _logged(config)
+    for place in _places(config, given):
+        metric = place.arguments["monitor"]
+        if metric is None:
+            continue
+        if logged is not None and metric not in logged and not (place.at_epoch_end[:4] == "save" and metric in STEPS):
+            raise ConfigError(f"{place.key}: {metric} is never logged{_remedy(metric, logged, why_not)}")
+        _settle_mode(place, metric)
+        _settle_time(place, metric, config.trainer.check_val_every_n_epoch)
+
+
+def _settle_mode(place: Place, metric: str) -> None:
+    better = mode_of(metric)
+    given = place.arguments.get("mode") in place.modes
+    key = place.key.replace("monitor", "mode")
+    if better is None and not given:
+        raise ConfigError(
+            f"{place.key}: {metric} does not say by its name which way is better.\n"
+            f"Set {key} to max where more is better, or to min where less is."
+        )
+    if better and given and place.arguments["mode"] != better:
+        raise ConfigError(
+            f"{key}: {place.arguments['mode']} takes the worst {metric} for the best.\n"
+            f"Leave it out, or set it to {better}."
+        )
+    if better:
+        place.arguments["mode"] = better
+
+
+def _settle_time(place: Place, metric: str, validate_every: int | None) -> None:
+    """Has training figures looked at when they are known, and refuses to look where none are."""
+    name, key = place.at_epoch_end, place.key.replace("monitor", place.at_epoch_end)
+    if metric.startswith("train/") and name:
+        if place.arguments.get(name) is False:
+            raise ConfigError(f"{key}: false, but {metric} is known when the epoch ends. Leave it out.")
+        place.arguments[name] = True
+    elif metric.startswith("val/") and validate_every != 1:
+        if not name and validate_every is None:
+            raise ConfigError(
+                f"{place.key}: {metric} is not of each epoch with trainer.check_val_every_n_epoch null.\n"
+                "Set that to a number of epochs, or model.scheduler_args.monitor to train/nll."
+            )
+        if name and place.arguments.get(name):
+            raise ConfigError(
+                f"{key}: true, but trainer.check_val_every_n_epoch is {validate_every}, so that {metric} is not known "
+                "at each epoch's end. Leave it out."
+            )
+
+
+def _places(config: Any, given: list[Any]) -> Iterator[Place]:
+    checkpoint = _modes_given(given, "checkpoint")
+    yield Place("checkpoint.monitor", config.checkpoint, checkpoint, "save_on_train_epoch_end")
+    for callback in config.trainer.callbacks or []:
+        kind = callback.class_path.rpartition(".")[2]
+        when = {"EarlyStopping": "check_on_train_epoch_end", "ModelCheckpoint": "save_on_train_epoch_end"}.get(kind)
+        if when and callback.class_path.startswith(LIGHTNING):
+            modes = _modes_given(given, "trainer.callbacks")
+            yield Place(f"trainer.callbacks, {kind}.monitor", callback.init_args, modes, when)
+    model = config.model.init_args
+    if model.get("scheduler") == "ReduceLROnPlateau":
+        arguments = {"monitor": PLATEAU} | (model.scheduler_args or {})
+        modes = {arguments["mode"]} if "mode" in arguments else set()
+        yield Place("model.scheduler_args.monitor", arguments, modes)
+
+
+def _modes_given(given: list[Any], branch: str) -> set[str]:
+    """Returns the modes that were given with a monitor or after it: one from before was for another."""
+    monitors = [i for i, setting in enumerate(given) if setting.key == f"{branch}.monitor"]
+    last = monitors[-1] if monitors else -1
+    origin = given[last].origin if monitors else None
+    modes = [(i, s) for i, s in enumerate(given) if s.key == f"{branch}.mode"]
+    return {str(setting.value) for i, setting in modes if i > last or setting.origin == origin}
+
+
+def _no_validation(config: Any) -> str:
+    """Returns the setting by which there is no validation, or nothing where there is one."""
+    if config.trainer.limit_val_batches == 0:
+        return "trainer.limit_val_batches is 0"
+    return "data.val_size is 0" if config.data.init_args.get("val_size") == 0 else ""
+
+
+def _logged(config: Any) -> list[str] | None:
+    """Returns the metrics that are known at the end of an epoch; None where classes of somebody's own may log more."""
+    callbacks = config.trainer.callbacks or []
+    if not config.model.class_path.startswith(OURS):
+        return None
+    if not all(callback.class_path.startswith((OURS, LIGHTNING)) for callback in callbacks):
+        return None
+    names = ["train/acc", "train/nll"]
+    if _no_validation(config):
+        return names
+    calibration = config.evaluation.enabled and config.pictures.enabled and _has_board(config)
+    return [*names, "val/acc", "val/nll", *(["val/ece"] if calibration else [])]
+
+
+def _has_board(config: Any) -> bool:
+    logger = config.trainer.logger
+    if logger in (None, True, False):
+        return logger is not False
+    return any("TensorBoard" in one.class_path for one in (logger if isinstance(logger, list) else [logger]))
+
+
+def _remedy(metric: str, logged: list[str], why_not: str) -> str:
+    """Returns why a metric is not logged, and what to take in its place."""
+    words = re.split(r"[^a-z0-9]+", metric.lower())
+    if metric.startswith("test/"):
+        return f" before the training is over, and the test images choose nothing.\nTake {logged[-2]}."
+    if metric.startswith("val/") and why_not:
+        return f": {why_not}.\nSet it above 0, or take train/nll."
+    if metric == "val/ece":
+        return " without evaluation.enabled, pictures.enabled and TensorBoard.\nTurn them on, or take val/nll."
+    if metric in ("train/loss", "lr"):
+        return " for epochs, but of single steps.\nTake train/nll, which is of all images of the epoch."
+    stage = "train" if words[0].startswith("train") else "val"
+    meant = [f"{stage}/{figure}" for figure, others in MEANT.items() if set(words) & set(others)]
+    hint = f" Did you mean {meant[0]!r}?" if meant and meant[0] in logged else nearest(metric, logged)
+    return f".{hint}\nThis run logs {', '.join(logged)}."
