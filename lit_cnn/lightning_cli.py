@@ -11,7 +11,7 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_cnn import architectures, checkpoints, machine, resume, safe_yaml  # noqa: F401  (architectures and modules: known by short names)
+from lit_cnn import architectures, checkpoints, machine, monitors, resume, safe_yaml  # noqa: F401  (architectures and modules: known by short names)
 from lit_cnn.arguments import add_arguments
 from lit_cnn.callbacks.averaging import forget_averages
 from lit_cnn.callbacks.axis import EpochAxis
@@ -52,7 +52,7 @@ class LitCLI(OneVerbCLI):
     _claimed: Path | None = None
     _resumed: Path | None = None  # the folder of the run that goes on
     _resumed_from = ""
-    _first_step = 0
+    _first_step = _epochs_before = 0
 
     def add_arguments_to_parser(self, parser: Any) -> None:
         """Adds what every verb takes beside model, data and trainer."""
@@ -83,10 +83,10 @@ class LitCLI(OneVerbCLI):
             raise CheckpointError(
                 f"`{self.subcommand}` needs a trained network: --ckpt_path CHECKPOINT, or the folder of a run."
             )
-        if config.data.init_args.val_size == 0:
-            if self.subcommand == "validate":
-                raise ConfigError("data.val_size is 0, so that there are no images to validate on.")
-            config.checkpoint.monitor = None
+        if self.subcommand == "fit":
+            monitors.settle(config, given_settings(self._argv))
+        elif self.subcommand == "validate" and config.data.init_args.val_size == 0:
+            raise ConfigError("data.val_size is 0, so that there are no images to validate on.")
         best = config.checkpoint
         if best.save_top_k not in (0, 1) and "{" not in (best.filename or ""):
             raise ConfigError(
@@ -115,7 +115,7 @@ class LitCLI(OneVerbCLI):
                 resume.refuse_changes(config.ckpt_path, checkpoint[RunSettings.KEY], decisive(config))
             checkpoints.check_fits(config.ckpt_path, checkpoint, self.model)
             checkpoints.take_over_preprocessing(config.ckpt_path, checkpoint, self.datamodule)
-            self._first_step = checkpoint["global_step"]
+            self._first_step, self._epochs_before = checkpoint["global_step"], resume.epochs_of(checkpoint)
         if self.subcommand == "predict":  # one table, in the images' order
             kwargs |= alone()
         root = Path(config.trainer.default_root_dir or "logs") / config.name
@@ -132,7 +132,8 @@ class LitCLI(OneVerbCLI):
             folder = self._claimed = claim_folder(root, kind)
         kwargs["default_root_dir"] = folder
         if config.trainer.logger in (None, True):
-            kwargs["logger"] = loggers(folder, self._first_step if self._resumed else None, config.tensorboard_axis)
+            before = (self._first_step, self._epochs_before) if self._resumed else None
+            kwargs["logger"] = loggers(folder, before, config.tensorboard_axis)
         self.results = Results(folder, settings, config.seed_everything, config.test_after_fit)
         try:
             return super().instantiate_trainer(**kwargs)
@@ -152,7 +153,7 @@ class LitCLI(OneVerbCLI):
             callbacks.append(Progress())
         if self.subcommand == "fit" and settings.test_each_epoch:
             callbacks.append(TestEachEpoch())
-        arrange_checkpoints(callbacks, config["enable_checkpointing"] is not False, settings.checkpoint_every)
+        arrange_checkpoints(callbacks, config, settings.checkpoint_every)
         if self.subcommand == "predict":
             callbacks.append(PredictionWriter(self.results.folder))
         return super()._instantiate_trainer(config, callbacks)

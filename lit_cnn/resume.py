@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from lit_cnn import checkpoint_io
@@ -17,6 +19,7 @@ from lit_cnn.errors import CheckpointError, ConfigError
 from lit_cnn.settings import LENGTH
 
 FLAG = "--resume"
+ONCE_AN_EPOCH = ("train/acc", "seconds")  # columns of metrics.csv that are written when an epoch ends
 
 
 def expand(argv: list[str], root: Path, name: str | None) -> list[str]:
@@ -86,12 +89,30 @@ def refuse_finished(run: Path, config: Any) -> None:
         before = yaml.safe_load((run / "config.yaml").read_text())["trainer"]
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
         return
-    done = "test/acc" in results or (not config.test_after_fit and "epochs" in results)
-    if done and all(before.get(name) == config.trainer.get(name) for name in LENGTH):
+    if not ("test/acc" in results or (not config.test_after_fit and "epochs" in results)):
+        return
+    longer = [name for name in LENGTH if before.get(name) != config.trainer.get(name)]
+    by, now = results.get("ended_by"), config.trainer
+    if by == "max_time" or (by is None and not longer):
+        longer = ["max_time"] if _seconds(now.get("max_time")) > _seconds(before.get("max_time")) else []
+    if not longer:
+        way = "max_time LONGER" if by == "max_time" else "max_epochs N"
+        was = f", ended by its max_time of {before.get('max_time')}" if by == "max_time" else ""
         raise ConfigError(
-            f"The run {run} is finished: {results['epochs']} epochs, {results['steps']} steps.\n"
-            f"To train it for longer, say how long: {FLAG} {run} --trainer.max_epochs N."
+            f"The run {run} is finished: {results['epochs']} epochs, {results['steps']} steps{was}.\n"
+            f"To train it for longer, say how long: {FLAG} {run} --trainer.{way}."
         )
+
+
+def _seconds(max_time: Any) -> float:
+    limit = Timer(duration=max_time).time_remaining()
+    return math.inf if limit is None else limit
+
+
+def epochs_of(checkpoint: dict[str, Any]) -> int:
+    """Returns how many epochs had come to their end when a checkpoint was written."""
+    loops = checkpoint.get("loops", {}).get("fit_loop", {})
+    return int(loops.get("epoch_progress", {}).get("current", {}).get("processed", checkpoint["epoch"]))
 
 
 def refuse_changes(path: str | Path, before: dict[str, Any], now: dict[str, Any]) -> None:
@@ -139,14 +160,15 @@ class ContinuedCSVLogger(CSVLogger):
     Args:
         folder: The run's folder.
         step: The step that the run goes on from; what was logged of later ones is taken anew.
+        epochs: Epochs that were over by then; what was logged at the end of later ones is taken anew too.
 
     Attributes:
         known_epochs: Those whose training figures the file has, counted from 0.
     """
 
-    def __init__(self, folder: Path, step: int):
+    def __init__(self, folder: Path, step: int, epochs: int):
         super().__init__(folder, name="", version="")
-        self._before = list(_rows_before(folder / "metrics.csv", step))
+        self._before = list(_rows_before(folder / "metrics.csv", step, epochs))
         self.known_epochs = {int(row["epoch"]) for row in self._before if "train/acc" in row}
 
     @property
@@ -160,23 +182,26 @@ class ContinuedCSVLogger(CSVLogger):
         return writer
 
 
-def _rows_before(path: Path, step: int) -> Iterator[dict[str, str]]:
+def _rows_before(path: Path, step: int, epochs: int) -> Iterator[dict[str, str]]:
     if not path.is_file():
         return
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
-            if (row.get("step") or "").isdigit() and int(row["step"]) < step:
-                yield {key: value for key, value in row.items() if key and value}
+            if not (row.get("step") or "").isdigit() or int(row["step"]) >= step:
+                continue
+            if any(row.get(name) for name in ONCE_AN_EPOCH) and int(row["epoch"] or 0) >= epochs:
+                continue
+            yield {key: value for key, value in row.items() if key and value}
 
 
-def loggers(folder: Path, step: int | None, axis: str = "step") -> list[Logger]:
-    """Returns the loggers of a run's folder; of one that goes on from a step, without what was logged of later ones.
+def loggers(folder: Path, before: tuple[int, int] | None, axis: str = "step") -> list[Logger]:
+    """Returns the loggers of a run's folder; of one that goes on, without what was logged of later steps.
 
     Args:
         folder: The run's folder.
-        step: The step that it goes on from, if it does.
+        before: The step that it goes on from, and the epochs that were over by then, if it does.
         axis: What TensorBoard's x-axis is, for all that comes once an epoch: step or epoch.
     """
     kind = EpochBoard if axis == "epoch" else TensorBoardLogger
-    board = kind(folder, name="", version="", default_hp_metric=False, purge_step=step)
-    return [board, CSVLogger(folder, name="", version="") if step is None else ContinuedCSVLogger(folder, step)]
+    board = kind(folder, name="", version="", default_hp_metric=False, purge_step=before[0] if before else None)
+    return [board, ContinuedCSVLogger(folder, *before) if before else CSVLogger(folder, name="", version="")]

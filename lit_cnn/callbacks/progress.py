@@ -80,6 +80,7 @@ class Progress(ProgressBar):
         self._evaluation: Count | None = None
         self._seconds = 0.0
         self._epoch_line: str | None = None
+        self._validated = False  # whether the epoch has had a validation
 
     def disable(self) -> None:
         """Turns bar and lines off; Lightning does on all devices but the first."""
@@ -106,6 +107,7 @@ class Progress(ProgressBar):
         self._start_epoch(trainer)
 
     def _start_epoch(self, trainer: Trainer, first: int = 0) -> None:
+        self._validated = False
         of = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
         self._epoch_line = f"epoch {trainer.current_epoch + 1}{of}"
         if self._enabled:
@@ -136,7 +138,7 @@ class Progress(ProgressBar):
         parts = [
             f"{stage} acc {m[f'{stage}/acc']:.2%} nll {m[f'{stage}/nll']:.4f}"
             for stage in ("train", "val")
-            if f"{stage}/acc" in m
+            if f"{stage}/acc" in m and (stage == "train" or self._validated)
         ]
         print("  ".join([f"{self._epoch_line:12}", *parts, f"{self._seconds:.1f} s"]), flush=True)
         self._epoch_line = None
@@ -187,6 +189,7 @@ class Progress(ProgressBar):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Ends the bar."""
+        self._validated = True
         self._end_evaluation()
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

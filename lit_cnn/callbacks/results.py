@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, Timer
 from lightning.pytorch.utilities import rank_zero_only
 
+from lit_cnn import checkpoint_io
 from lit_cnn.callbacks import tensorboards
+from lit_cnn.callbacks.keeping import validates
 
+FILE = "results.json"
 PER_CLASS = "test/acc_of/"
 HARDEST = 3  # classes that the summary names
+EARLY = ("max_time", "EarlyStopping")  # what a person is told of, when it ends a training
 METRICS = ("val/acc", "val/nll", "test/acc", "test/nll")
 
 
@@ -31,8 +35,7 @@ class Results(Callback):
 
     Accuracies are shares from 0 to 1, NLL is in nats per image. Beside each accuracy stand the two whole numbers that
     it comes from: `test/correct` of `test_images` images, and so for `val` and `train`. The figures of training and
-    validation are those of the epoch whose checkpoint is the best by what it monitors, which is also the one that is
-    tested.
+    validation are those of the checkpoint that is tested, the best by what it monitors, or of the last epoch.
 
     Args:
         folder: The run's folder.
@@ -84,9 +87,7 @@ class Results(Callback):
         self.values["parameters"] = sum(p.numel() for p in pl_module.parameters())
         self.values["device"] = str(trainer.strategy.root_device)
         self.values["devices"] = trainer.world_size
-        for split in ("train", "val"):
-            self._note_images(trainer, split)
-        expected = {"val": bool(self.values.get("val_images")), "test": self.tested}
+        expected = {"val": validates(trainer), "test": self.tested}
         names = [name for name in METRICS if expected[name.partition("/")[0]]]
         for logger in tensorboards(trainer):
             settings = {**self.settings, "seed": self.values["seed"]}
@@ -128,55 +129,59 @@ class Results(Callback):
     @rank_zero_only
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes the figures of a validation."""
+        figures = _metrics(trainer, "val")
         if trainer.state.fn == "validate":
-            self._note_evaluation(trainer, "val")
+            self.values |= figures
+            self._write(trainer)
         elif not trainer.sanity_checking:
-            self._validations.append((trainer.current_epoch, _metrics(trainer, "val")))
+            self._validations.append((trainer.current_epoch, figures))
 
     @rank_zero_only
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes what is known before the test; also where a training was over that goes on from its checkpoint."""
         if self._epoch is None:
             self._log_rest(trainer)
+            if self._read().get("steps") == trainer.global_step:  # no step was added to what is written there
+                self.values = self._read()
+                return
         self._end_epoch(trainer)
+        begun = [*self._training, *(epoch for epoch, _ in self._validations)]
         self.values |= {
-            "epochs": trainer.current_epoch,
+            "epochs": max(trainer.current_epoch, *(epoch + 1 for epoch in begun), 0),
             "steps": trainer.global_step,
             "fit_seconds": round(self._seconds(), 2),
+            "ended_by": _ended_by(trainer),
         }
-        epochs = [(e, self._training.get(e, {}) | val) for e, val in self._validations] or [*self._training.items()]
-        if epochs:
-            best, figures = self._choose_best(trainer, epochs)
-            self.values |= figures | {"epoch": best + 1}
+        if begun:
+            epoch, figures = self._tested_figures(trainer)
+            self.values |= self._training.get(epoch, {}) | figures | {"epoch": epoch + 1}
         self._write(trainer)
 
-    def _choose_best(
-        self, trainer: Trainer, epochs: list[tuple[int, dict[str, float]]]
-    ) -> tuple[int, dict[str, float]]:
-        """Returns epoch and figures of the best checkpoint: the first with the best value of what it monitors."""
-        for callback in trainer.checkpoint_callbacks:
-            monitor = getattr(callback, "monitor", None)
-            monitored = [(epoch, figures) for epoch, figures in epochs if monitor in figures]
-            if isinstance(callback, ModelCheckpoint) and monitored:
-                self.values["monitor"] = monitor
-                return (max if callback.mode == "max" else min)(monitored, key=lambda e: e[1][str(monitor)])
-        return epochs[-1]
+    def _tested_figures(self, trainer: Trainer) -> tuple[int, dict[str, float]]:
+        """Returns epoch and validation figures of the checkpoint that is tested, or of the last epoch without one."""
+        callback: Any = trainer.checkpoint_callback
+        path = Path(getattr(callback, "best_model_path", "") or self.folder)
+        epoch, validations = max(self._training, default=-1), self._validations
+        if path.is_file():
+            saved = checkpoint_io.load(path)
+            epoch, validations = saved["epoch"], saved.get("results", {}).get("validations", validations)
+            if callback.monitor is not None:
+                self.values["monitor"] = callback.monitor
+        elif validations:
+            epoch = max(epoch, validations[-1][0])
+        return epoch, next((figures for e, figures in reversed(validations) if e == epoch), {})
 
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Adds the test's figures."""
-        self._note_evaluation(trainer, "test")
-
-    def _note_evaluation(self, trainer: Trainer, split: str) -> None:
-        self._note_images(trainer, split)
-        self.values |= _metrics(trainer, split)
+        self.values |= _metrics(trainer, "test")
         self._write(trainer)
 
-    def _note_images(self, trainer: Trainer, split: str) -> None:
-        data: Any = getattr(trainer, "datamodule", None)
-        limit = getattr(trainer, f"limit_{split}_batches")
-        if hasattr(data, "arrays") and isinstance(limit, float) and limit == 1:
-            self.values[f"{split}_images"] = len(data.arrays(split))
+    def _read(self) -> dict[str, Any]:
+        try:
+            return dict(json.loads((self.folder / FILE).read_text()))
+        except (OSError, ValueError):
+            return {}
 
     def _write(self, trainer: Trainer) -> None:
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -184,7 +189,7 @@ class Results(Callback):
         for logger in tensorboards(trainer):
             final = {_hp(name): self.values[name] for name in METRICS if name in self.values}
             logger.log_metrics(final, step=trainer.global_step)
-        target = self.folder / "results.json"
+        target = self.folder / FILE
         partial = target.with_suffix(".json.partial")
         partial.write_text(json.dumps(self.values, indent=2) + "\n")
         os.replace(partial, target)
@@ -204,7 +209,8 @@ class Results(Callback):
         if "fit_seconds" in v:
             best = f"; the best by {v['monitor']} is {v['epoch']}" if "monitor" in v else ""
             epochs = "1 epoch" if v["epochs"] == 1 else f"{v['epochs']} epochs"
-            lines.append(f"time   {v['fit_seconds']:.1f} s for {epochs}{best}")
+            end = f", ended by {v['ended_by']}" if v.get("ended_by") in EARLY else ""
+            lines.append(f"time   {v['fit_seconds']:.1f} s for {epochs}{end}{best}")
         lines.append(f"run    {self.folder}")
         return "\n".join(lines)
 
@@ -222,3 +228,18 @@ def _metrics(trainer: Trainer, split: str) -> dict[str, float]:
         accuracy = counting[f"{split}_metrics"]["acc"]
         figures |= {f"{split}/correct": accuracy.correct, f"{split}_images": accuracy.counted}
     return figures
+
+
+def _ended_by(trainer: Trainer) -> str:
+    """Returns what ended a training: max_epochs, max_steps, max_time, EarlyStopping, or whatever stopped it."""
+    loop = trainer.fit_loop
+    if 0 <= loop.epoch_loop.max_steps <= trainer.global_step:
+        return "max_steps"
+    if trainer.current_epoch == trainer.max_epochs and loop.epoch_loop._num_ready_batches_reached():
+        return "max_epochs"
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, Timer) and (left := callback.time_remaining()) is not None and left <= 0:
+            return "max_time"
+        if isinstance(callback, EarlyStopping) and callback.wait_count >= callback.patience:
+            return "EarlyStopping"
+    return "a callback" if trainer.should_stop else "max_epochs"
