@@ -17,7 +17,7 @@ from lit_cnn.errors import ConfigError
 from lit_cnn.lightning_internals import with_fewer_calls
 from lit_cnn.losses import LossName, build_loss
 from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class, counts_of, go_on_counting, log_counted, share_of_each
-from lit_cnn.optimizers import build
+from lit_cnn.optimizers import build, refuse_short
 from lit_cnn.step_log import StepLog
 from lit_cnn.transforms import Preprocess
 from lit_cnn.transforms.draws import seed_generators
@@ -288,3 +288,8 @@ class LitClassifier(LightningModule):
         if in_the_middle or loop.val_loop.restarted_mid_evaluation:
             go_on_counting(self.metrics["train_metrics"], self._counted_before, first=self.global_rank == 0)
         self._counted_before = {}
+        for config in self.trainer.lr_scheduler_configs:  # a checkpoint brings the length of its own
+            per_step = config.interval == "step"
+            refuse_short(
+                config.scheduler, self.trainer.estimated_stepping_batches if per_step else self.trainer.max_epochs or 0
+            )

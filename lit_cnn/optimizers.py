@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from lit_cnn import schedules
-from lit_cnn.errors import nearest
+from lit_cnn.errors import ConfigError, nearest
 from lit_cnn.monitors import PLATEAU, mode_of
 
 # The arguments that stand for a run's length, which we know and the user should not have to compute.
@@ -63,12 +63,22 @@ def build(net: nn.Module, h: Any, length: int | None = None, validate_every: int
             )
         if validated:
             config["frequency"] = validate_every or 1  # stepped when there is a new one
-    if length and isinstance(scheduler, OneCycleLR) and scheduler.total_steps < length:
-        raise ValueError(
-            f"OneCycleLR ends after {scheduler.total_steps} steps, but the run has {length}.\n"
-            "Leave its length out of `scheduler_args`: it is then that of the run."
-        )
+    if length:
+        refuse_short(scheduler, length)
     return {"optimizer": optimizer, "lr_scheduler": config}
+
+
+def refuse_short(scheduler: LRScheduler, length: float) -> None:
+    """Makes sure that a schedule which cannot be stepped past its end does not end before the run.
+
+    Raises:
+        ConfigError: If it does.
+    """
+    if isinstance(scheduler, OneCycleLR) and scheduler.total_steps < length:
+        raise ConfigError(
+            f"OneCycleLR ends after {scheduler.total_steps} steps, but the run has {length:.0f}.\n"
+            "Leave its length out of `scheduler_args`. That of a checkpoint stays: to train longer, begin anew."
+        )
 
 
 def build_optimizer(name: str, parameters: Iterable[Any], lr: float, settings: dict[str, Any]) -> Optimizer:

@@ -184,6 +184,15 @@ def test_a_run_that_max_steps_ended_goes_on_in_the_middle_of_its_epoch(lit_cnn):
     assert (results_of()["epochs"], results_of()["steps"]) == (3, 9)
 
 
+def test_a_schedule_of_a_checkpoint_that_ends_before_the_run_is_refused(lit_cnn):
+    flags = ("--model.scheduler", "OneCycleLR", "--model.scheduler_interval", "step", "--trainer.max_steps", "4")
+    assert lit_cnn("fit", *SETTINGS, *flags).code == 0
+    gone_on = lit_cnn("fit", "--resume", RUN, "--trainer.max_steps", "9", "--allow_changes", "true")
+    assert gone_on.code == 2
+    assert "OneCycleLR ends after 4 steps, but the run has 9" in gone_on.err
+    assert results_of()["steps"] == 4
+
+
 def test_a_run_that_stopped_early_says_so(lit_cnn):
     flags = (
         "--trainer.callbacks+=EarlyStopping",

@@ -84,7 +84,7 @@ def test_a_metric_that_is_typed_over_a_config_brings_its_mode(lit_cnn):
         ((*PLATEAU, "--model.scheduler_args", "{monitor: val_loss}"), "scheduler_args.monitor: val_loss is never"),
         ((*PLATEAU, "--model.scheduler_args", "{mode: max}"), "scheduler_args.mode: max takes the worst val/nll"),
         ((*PLATEAU, "--data.val_size", "0"), "or take train/nll"),
-        ((*PLATEAU, "--model.scheduler_interval", "step"), "which comes once a validation. Set `scheduler_interval` to epoch"),
+        ((*PLATEAU, "--model.scheduler_interval", "step"), "Set `scheduler_interval` to epoch"),
         ((*PLATEAU, "--trainer.check_val_every_n_epoch", "null", "--trainer.val_check_interval", "9"), "of each epoch"),
         (("--model.scheduler", "OneCycleLR", "--model.scheduler_args", "{total_steps: 2}"), "but the run has 3"),
     ],
