@@ -79,7 +79,7 @@ def _drawn(letter: str) -> str:
         return letter
     if category(letter) in ("Cf", "Mn"):  # joins or changes the letters beside it
         return ""
-    return letter.encode("ascii", "backslashreplace").decode()
+    return letter.encode("unicode_escape").decode()
 
 
 def _find_fonts(letters: Iterable[str]) -> None:
