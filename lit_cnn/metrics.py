@@ -48,7 +48,8 @@ class NLL(Metric):
     def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> nn.Module:
         if fn(torch.zeros(())).device.type == "mps":  # Apple's GPUs have no float64
             self.total, self._defaults["total"] = self.total.float(), torch.zeros(())
-        return super()._apply(fn, *args, **kwargs)
+        # Moved, but not made coarser: `bf16-true` turns all of a module into bfloat16, where a sum loses its images.
+        return super()._apply(lambda state: fn(state).to(state.dtype), *args, **kwargs)
 
     def compute(self) -> Float64[Tensor, ""]:
         """Returns nats per image."""

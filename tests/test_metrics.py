@@ -80,3 +80,12 @@ def test_nll_of_guessing_is_ln_of_classes():
     nll = NLL()
     nll.update(torch.zeros(7, 10), torch.arange(7))
     assert float(nll.compute()) == pytest.approx(math.log(10))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_nll_is_summed_in_float64_in_a_module_of_any_precision(dtype):
+    nll = NLL().to(dtype=dtype)
+    for _ in range(1000):
+        nll.update(torch.zeros(1, 10), torch.tensor([3]))
+    assert nll.total.dtype == torch.float64
+    assert float(nll.compute()) == pytest.approx(math.log(10), rel=1e-6)
