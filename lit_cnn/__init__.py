@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         LitVGG,
         LitZFNet,
     )
+    from lit_cnn.callbacks.averaging import EMA
     from lit_cnn.checkpoint_io import SafeCheckpointIO
     from lit_cnn.checkpoints import load
     from lit_cnn.classifiers import LitClassifier
@@ -82,6 +83,7 @@ _HOMES = {
         "LitVGG",
         "LitZFNet",
     ],
+    "lit_cnn.callbacks.averaging": ["EMA"],
     "lit_cnn.checkpoint_io": ["SafeCheckpointIO"],
     "lit_cnn.checkpoints": ["load"],
     "lit_cnn.classifiers": ["LitClassifier"],
@@ -126,6 +128,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0"
 __all__ = [
+    "EMA",
     "AlternatingFlip",
     "CIFAR10DataModule",
     "CIFAR100DataModule",

@@ -87,7 +87,7 @@ class LitClassifier(LightningModule):
         self.save_hyperparameters(ignore=["net", "weights"])  # a checkpoint brings its own weights
         # Lists, since tuples would make hparams.yaml unreadable for safe loaders.
         self.save_hyperparameters({k: list(v) if isinstance(v, tuple) else v for k, v in self.hparams.items()})
-        self.net = net
+        self.net, self.__dict__["backbone"] = net, getattr(net, "body", None)  # the latter for BackboneFinetuning
         self.channels_last = any(c.__module__.startswith("lit_cnn.") for c in {type(self), type(net)} - {LitClassifier})
         self.loss = build_loss(loss, label_smoothing)
         self.metrics = nn.ModuleDict(  # "train" alone would hide nn.Module.train

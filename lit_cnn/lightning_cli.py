@@ -13,12 +13,11 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_cnn import architectures, checkpoints, machine, monitors, resume, safe_yaml  # noqa: F401  (architectures and modules: known by short names)
 from lit_cnn.arguments import add_arguments
-from lit_cnn.callbacks.averaging import forget_averages
 from lit_cnn.callbacks.axis import EpochAxis
 from lit_cnn.callbacks.disk import DiskCheck
+from lit_cnn.callbacks.given import companions, refuse_doubles
 from lit_cnn.callbacks.keeping import arrange_checkpoints
 from lit_cnn.callbacks.predictions import PredictionWriter
-from lit_cnn.callbacks.progress import Progress
 from lit_cnn.callbacks.results import Results
 from lit_cnn.callbacks.selection import TestEachEpoch
 from lit_cnn.checkpoint_io import SafeCheckpointIO
@@ -27,6 +26,7 @@ from lit_cnn.data import modules  # noqa: F401
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import CheckpointError, ConfigError, DataError, LitCNNError, printable
 from lit_cnn.importable import allow_imports
+from lit_cnn.missing import missing_package
 from lit_cnn.one_verb import OneVerbCLI
 from lit_cnn.parser import (
     ParseError,
@@ -98,7 +98,7 @@ class LitCLI(OneVerbCLI):
         """Builds data, model and trainer; what their classes refuse is an error of the config."""
         try:
             super().instantiate_classes()
-        except (ValueError, MisconfigurationException) as error:
+        except (ValueError, MisconfigurationException, ModuleNotFoundError) as error:
             raise _refusal(error) from error
         except (TypeError, OverflowError) as error:
             if _is_ours(error):
@@ -137,7 +137,7 @@ class LitCLI(OneVerbCLI):
         self.results = Results(folder, settings, config.seed_everything, config.test_after_fit)
         try:
             return super().instantiate_trainer(**kwargs)
-        except (ValueError, MisconfigurationException):
+        except (ValueError, MisconfigurationException, ModuleNotFoundError):
             self._give_folder_back()
             raise
 
@@ -149,13 +149,13 @@ class LitCLI(OneVerbCLI):
         config["plugins"] = plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins]
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             plugins.append(SafeCheckpointIO())
-        if config["enable_progress_bar"] is not False:
-            callbacks.append(Progress())
+        callbacks += companions(config, self.model)
         if self.subcommand == "fit" and settings.test_each_epoch:
             callbacks.append(TestEachEpoch())
         arrange_checkpoints(callbacks, config, settings.checkpoint_every)
         if self.subcommand == "predict":
             callbacks.append(PredictionWriter(self.results.folder))
+        refuse_doubles(config, callbacks)
         return super()._instantiate_trainer(config, callbacks)
 
     def before_fit(self) -> None:
@@ -187,7 +187,6 @@ class LitCLI(OneVerbCLI):
             )
         if self.config.fit.test_after_fit:
             kept = getattr(self.trainer.checkpoint_callback, "best_model_path", None) or None
-            forget_averages(self.trainer)
             self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=kept, verbose=False)
         self._sum_up()
         _say(f"see    tensorboard --logdir {self._folder.parent.parent}")
@@ -218,7 +217,7 @@ class LitCLI(OneVerbCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         try:
             super()._run_subcommand(subcommand)
-        except (LitCNNError, SystemExit, KeyboardInterrupt) as end:
+        except (LitCNNError, SystemExit, KeyboardInterrupt, ModuleNotFoundError) as end:
             if self.trainer.global_step in (0, self._first_step):  # no step was taken: nothing to keep
                 self._give_folder_back()
             elif not isinstance(end, LitCNNError):
@@ -248,6 +247,8 @@ def _is_ours(error: BaseException) -> bool:
 
 def _refusal(error: BaseException) -> LitCNNError:
     """Returns what a class had to say; the parser wraps it once for each type that it tried."""
+    if missing := missing_package(error):
+        return missing
     while error.__cause__ is not None and not isinstance(error, LitCNNError):
         error = error.__cause__
     text = " ".join(str(error).split())
@@ -291,5 +292,5 @@ def run_verb(argv: list[str], cli: type[LitCLI] = LitCLI) -> LitCLI:
         )
     except ParseError as error:
         raise ConfigError(explain(str(error), settings)) from error
-    except MisconfigurationException as error:
-        raise ConfigError(" ".join(str(error).split())) from error
+    except (MisconfigurationException, ModuleNotFoundError) as error:
+        raise _refusal(error) from error

@@ -10,7 +10,6 @@ from typing import Any
 import yaml
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser
 
 from lit_cnn import safe_yaml
 from lit_cnn.architectures import family_of
@@ -19,6 +18,7 @@ from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import ConfigError, nearest
 from lit_cnn.importable import refusal
 from lit_cnn.models import ARCHITECTURES
+from lit_cnn.readable import ReadableDumps
 from lit_cnn.registry import subclasses_of
 from lit_cnn.shipped import shipped_configs
 from lit_cnn.transforms import Augmentation, View
@@ -41,7 +41,7 @@ class ParseError(Exception):
     """What the parser says of a wrong setting, in its own words; `explain` finds a person's."""
 
 
-class Parser(LightningArgumentParser):
+class Parser(ReadableDumps):
     """Answers a wrong setting with its key, its value and the nearest right name, in place of a page of usage."""
 
     def __init__(self, *args: Any, **kwargs: Any):

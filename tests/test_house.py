@@ -66,7 +66,7 @@ MAY_IMPORT = {
     "explanations": set(),
     "explanation_plots": {"plots"},
     "exporting": {"classifiers", "errors", "transforms"},
-    "callbacks": {"checkpoint_io", "data", "loop_conditions", "plots", "signals", "transforms"},
+    "callbacks": {"checkpoint_io", "data", "errors", "loop_conditions", "plots", "signals", "transforms"},
     "checks": {"classifiers", "data", "errors", "models", "optimizers", "transforms"},
     "shipped": set(),
     "experiments": {"errors", "lightning_cli", "parser", "runs", "shipped"},

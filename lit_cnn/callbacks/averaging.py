@@ -1,14 +1,76 @@
-"""Averaged weights (EMA), which are Lightning's WeightAveraging and its subclasses."""
+"""Averages of the weights: an EMA that is right for short runs, and what Lightning's own averages need."""
 
-from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import WeightAveraging
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import EMAWeightAveraging, WeightAveraging
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+
+FROM_THE_START = 0.1  # share of the first weights in an average from which on a person should know
 
 
-def forget_averages(trainer: Trainer) -> None:
-    """Lets go of the averages after a fit, so that a checkpoint is tested as it was validated, with the average in it.
+class EMA(WeightAveraging):
+    """Exponential moving average of the weights, which validation, test and checkpoints take.
 
-    Lightning 2.6 gives any checkpoint that is loaded afterwards the weights that training would go on from.
+    The n-th average is d * average + (1 - d) * weights, with d = min(decay, (1 + n) / (10 + n)): without this warm-up,
+    as in Lightning's EMAWeightAveraging, an average of few steps is little else than the weights of the first.
+
+    Args:
+        decay: Share of the average that a step leaves as it is, from 0 to below 1. An average reaches back over about
+            1 / (1 - decay) steps, so that 0.999 suits runs of some thousand steps.
+
+    Raises:
+        ValueError: If decay is out of its range.
     """
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, WeightAveraging):
+
+    def __init__(self, decay: float = 0.999):
+        if not 0 <= decay < 1:
+            raise ValueError(f"`decay` of EMA is from 0 to below 1, but got {decay}.")
+        super().__init__(multi_avg_fn=self._average)
+        self.decay = decay
+
+    @torch.no_grad()
+    def _average(self, averages: list[Tensor], weights: list[Tensor], averaged: Tensor) -> None:
+        n = int(averaged)
+        decay = min(self.decay, (1 + n) / (10 + n))
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, weights, 1 - decay)
+        else:  # counts of batches
+            torch._foreach_copy_(averages, weights)
+
+
+class Averages(Callback):
+    """Says where an average would be of a run's beginning, and has a checkpoint tested as it was validated."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Says so before the first step."""
+        for callback in _averaging(trainer):
+            if type(callback) is EMAWeightAveraging:
+                _say_if_short(callback, trainer)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lets go of the averages, which a checkpoint has too.
+
+        Lightning 2.6 gives any checkpoint that is loaded afterwards the weights that training would go on from.
+        """
+        for callback in _averaging(trainer):
             callback._average_model = None
+
+
+def _averaging(trainer: Trainer) -> list[WeightAveraging]:
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    return [callback for callback in callbacks if isinstance(callback, WeightAveraging)]
+
+
+@rank_zero_only
+def _say_if_short(callback: EMAWeightAveraging, trainer: Trainer) -> None:
+    decay = callback._kwargs["avg_fn"](1.0, 0.0, 1)
+    steps, first = trainer.estimated_stepping_batches, callback.update_starting_at_step or 0
+    updates = (steps - first) / max(callback.update_every_n_steps, 1)
+    share = decay ** max(updates - 1, 0)
+    if share > FROM_THE_START:
+        print(
+            f"EMAWeightAveraging: with decay {decay:g} over {updates:,.0f} updates, {share:.0%} of the average are the "
+            "weights of the first.\nTake the callback EMA in its place, whose decay warms up, or a smaller decay.",
+            flush=True,
+        )

@@ -1,6 +1,7 @@
 """Starting from weights that others trained: reading them, fitting them in, and freezing what they fill."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,6 +47,11 @@ class Pretrained(nn.Module):
                 parameter.requires_grad_(_belongs(key, self.heads))
             self.train(self.training)
 
+    @property
+    def body(self) -> nn.ModuleList:
+        """All parts but the heads."""
+        return nn.ModuleList(_without(self, self.heads))
+
     def train(self, mode: bool = True) -> Self:
         """Sets training mode; a frozen body's batch norms stay in evaluation."""
         super().train(mode)
@@ -73,6 +79,15 @@ class Pretrained(nn.Module):
             if here != there:
                 raise CheckpointError(_difference(name, weights, key, here, there, is_first=key == next(iter(ours))))
         return {key: ours[key] if key in keep else theirs[key] for key in ours}
+
+
+def _without(module: nn.Module, heads: tuple[str, ...], prefix: str = "") -> Iterator[nn.Module]:
+    for name, child in module.named_children():
+        key = f"{prefix}{name}"
+        if any(head.startswith(f"{key}.") for head in heads):
+            yield from _without(child, heads, f"{key}.")
+        elif key not in heads:
+            yield child
 
 
 def _belongs(key: str, parts: tuple[str, ...]) -> bool:

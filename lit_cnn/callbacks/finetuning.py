@@ -1,0 +1,40 @@
+"""What Lightning's BackboneFinetuning needs: a network with a body, no schedule, and a body that a resume thaws."""
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import BackboneFinetuning
+from torch import nn
+
+from lit_cnn.errors import ConfigError
+
+
+class Thaw(Callback):
+    """Trains the body on in a run that goes on after it was unfrozen; Lightning 2.6 leaves it frozen then."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Unfreezes it where the optimizer has its parameters already."""
+        groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
+        if not all(parameter.requires_grad for group in groups for parameter in group["params"]):
+            BackboneFinetuning.make_trainable(pl_module.backbone)
+
+
+def refuse_unfit(callback: BackboneFinetuning, module: LightningModule) -> None:
+    """Refuses what the callback cannot finetune.
+
+    Raises:
+        ConfigError: If the network has no body, its body is frozen for good, or a schedule sets the learning rate.
+    """
+    name, epoch = type(callback).__name__, callback.unfreeze_backbone_at_epoch
+    if not isinstance(getattr(module, "backbone", None), nn.Module):
+        raise ConfigError(
+            f"trainer.callbacks: {name} trains a head first, but {type(module).__name__} has no `backbone` to freeze.\n"
+            "Take a network with `weights` and `freeze_body`, such as LitResNet, or remove the callback."
+        )
+    if module.hparams.get("freeze_body"):
+        raise ConfigError(
+            f"model.freeze_body keeps frozen what {name} would train from epoch {epoch} on. Leave one of them out."
+        )
+    if scheduler := module.hparams.get("scheduler"):
+        raise ConfigError(
+            f"model.scheduler: {scheduler} does not know the parameters that {name} brings in epoch {epoch}.\n"
+            f"Leave the scheduler out; or {name}, and take --model.freeze_body true."
+        )
