@@ -6,7 +6,7 @@ from statistics import mean
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from lit_cnn.plots.curves import colours
-from lit_cnn.plots.text import Figure, shortened
+from lit_cnn.plots.text import LEGEND, Figure, shortened
 
 LONGEST = 40  # letters of a variant's name
 
@@ -85,6 +85,6 @@ def cost_chart(
         axis.grid(alpha=0.3)
     axes[0].set_ylabel(ylabel)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", fontsize=8)
+    figure.legend(handles, [shortened(label, LEGEND) for label in labels], loc="outside right upper", fontsize=8)
     figure.suptitle(f"{title}; the line joins those that none beats", fontsize=11)
     return figure

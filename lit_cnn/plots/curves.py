@@ -9,7 +9,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lit_cnn.plots.text import Figure
+from lit_cnn.plots.text import LEGEND, Figure, shortened
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,7 @@ def curves(panels: Mapping[str, Mapping[str, Sequence[Curve]]], xlabel: str, tit
         xlabel: What is along the x-axis.
         title: What to write above all.
     """
-    names = [name for lines in panels.values() for name in lines]
-    colour = colours(names)
+    colour = colours([name for lines in panels.values() for name in lines])
     figure = Figure(figsize=(4.6 * len(panels) + 2, 3.8), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (ylabel, lines) in zip(axes, panels.items(), strict=True):
@@ -56,7 +55,8 @@ def curves(panels: Mapping[str, Mapping[str, Sequence[Curve]]], xlabel: str, tit
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    figure.legend([*handles.values()], [*handles], loc="outside right upper", fontsize=8)
+    names = [shortened(label, LEGEND) for label in handles]
+    figure.legend([*handles.values()], names, loc="outside right upper", fontsize=8)
     if len(panels) == 1:
         axes[0].set_title(title, fontsize=11)
     else:

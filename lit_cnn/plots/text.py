@@ -21,6 +21,8 @@ WIDE_FONTS = [
 # Fonts of bitmaps in colour, which matplotlib does not draw, and one that has a box for every letter.
 NOT_DRAWN = ("Noto Color Emoji", "Apple Color Emoji", "Last Resort", ".LastResort")
 
+LEGEND = 40  # letters of a name in a legend
+
 _family_of: dict[str, str] = {}  # the font of each letter that was asked for; empty where none has it
 _scanned: set[str] = set()  # the files of all fonts, once they were looked for
 _said: list[str] = []  # the sentence that some letters have no font

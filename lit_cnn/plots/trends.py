@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
 from lit_cnn.plots.curves import colours
-from lit_cnn.plots.text import Figure, shortened
+from lit_cnn.plots.text import LEGEND, Figure, shortened
 
 
 def trends(
@@ -26,7 +26,15 @@ def trends(
         at = [place for place, step in enumerate(steps) if line.get(step)]
         values = [line[steps[place]] for place in at]
         spread = [stdev(v) if len(v) > 1 else 0 for v in values]
-        axis.errorbar(at, [mean(v) for v in values], spread, marker="o", capsize=3, label=name, color=colour[name])
+        axis.errorbar(
+            at,
+            [mean(v) for v in values],
+            spread,
+            marker="o",
+            capsize=3,
+            color=colour[name],
+            label=shortened(name, LEGEND),
+        )
     axis.set_xticks(range(len(steps)), [shortened(step) for step in steps])
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.grid(alpha=0.3)
