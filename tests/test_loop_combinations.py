@@ -279,8 +279,9 @@ def combination(draw):
     return make
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", [pytest.param(seed, id=f"draw{i}") for i, seed in enumerate(SEEDS)])
 def test_nothing_depends_on_the_fast_loop_or_the_clock(tmp_path, seed):
+    print(f"to repeat it: LIT_CNN_LOOP_SEEDS={seed}")
     left = both(tmp_path, combination(random.Random(seed)))
     print(f"{left.alone} of {left.step} steps alone, {left.error or 'no error'}")
 
