@@ -17,7 +17,7 @@ from lit_cnn.errors import ConfigError
 from lit_cnn.lightning_internals import with_fewer_calls
 from lit_cnn.losses import LossName, build_loss
 from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class, counts_of, go_on_counting, log_counted, share_of_each
-from lit_cnn.optimizers import build, refuse_short
+from lit_cnn.optimizers import build, refuse_short, try_out
 from lit_cnn.step_log import StepLog
 from lit_cnn.transforms import Preprocess
 from lit_cnn.transforms.draws import seed_generators
@@ -101,7 +101,7 @@ class LitClassifier(LightningModule):
         self._loss_watch = LossWatch()
         self.preprocess: Preprocess | None = None
         self.class_names: list[str] = []
-        build(nn.Linear(1, 1), self.hparams)  # refuses wrong settings now, not later
+        try_out(self.hparams)  # refuses wrong settings now, not later
 
     def setup(self, stage: str) -> None:
         """Compiles the network where that is asked for; in place, so that names in checkpoints stay."""

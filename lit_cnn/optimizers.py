@@ -17,6 +17,9 @@ from lit_cnn.monitors import PLATEAU, mode_of
 # The arguments that stand for a run's length, which we know and the user should not have to compute.
 LENGTHS = ("total_steps", "T_max")
 
+# What torch raises of values that it cannot compute with.
+REFUSALS = (RuntimeError, TypeError, ValueError, ArithmeticError, LookupError)
+
 
 def parameters_to_train(net: nn.Module, decay_norms_and_biases: bool = True) -> list[Any]:
     """Returns the parameters for an optimizer, those of norms and biases in a group without weight decay if asked.
@@ -126,6 +129,47 @@ def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], l
     if "epochs" in settings:  # OneCycleLR's other way to say its length
         defaults.pop("total_steps", None)
     return _construct(scheduler_class, "scheduler_args", defaults | settings, optimizer)
+
+
+def try_out(h: Any) -> None:
+    """Takes one step with an optimizer and its scheduler, which refuses values that their constructors take.
+
+    Args:
+        h: The settings of a LitClassifier.
+
+    Raises:
+        ValueError: If they cannot be made, or cannot take a step.
+    """
+    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
+        net = nn.Linear(1, 1)
+        built = build(net, h)
+        optimizer = built["optimizer"]
+
+        def loss() -> torch.Tensor:
+            optimizer.zero_grad()
+            value = net(torch.ones(1, 1)).sum()
+            value.backward()
+            return value
+
+        try:
+            optimizer.step(loss)
+        except AssertionError:  # `capturable` is for GPUs alone
+            pass
+        except REFUSALS as error:
+            given = {key: value for key, value in optimizer.defaults.items() if key not in ("lr", "fused") and value}
+            raise _refused(optimizer, "optimizer_args", given, error) from None
+        config = built.get("lr_scheduler", {})
+        try:
+            if scheduler := config.get("scheduler"):
+                scheduler.step(*([1.0] if "monitor" in config else []))
+        except REFUSALS as error:
+            raise _refused(scheduler, "scheduler_args", scheduler.state_dict(), error) from None
+
+
+def _refused(part: Any, argument: str, given: dict[str, Any], error: Exception) -> ValueError:
+    plain = {key: value for key, value in given.items() if isinstance(value, (bool, int, float, str, tuple))}
+    what = " ".join(str(error).split())[:200]
+    return ValueError(f"{type(part).__name__} cannot take a step with `{argument}` {plain}: {what}")
 
 
 def _find(name: str, modules: list[ModuleType], base: type, kind: str) -> type:

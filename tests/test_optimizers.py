@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from lit_cnn import LitMLP
 from lit_cnn.optimizers import build_optimizer, build_scheduler
 
 
@@ -50,3 +51,21 @@ def test_scheduler_refuses(name, settings, match):
     optimizer = build_optimizer("SGD", parameters(), 0.1, {})
     with pytest.raises(ValueError, match=match):
         build_scheduler(name, optimizer, settings, 70)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"optimizer": "SparseAdam"}, "SparseAdam cannot take a step"),
+        ({"optimizer_args": {"amsgrad": float("nan")}}, "Adam cannot take a step with `optimizer_args` .*amsgrad"),
+    ],
+)
+def test_what_only_a_step_refuses_is_refused_at_once(settings, message):
+    with pytest.raises(ValueError, match=message):
+        LitMLP(**settings)
+
+
+def test_a_module_can_be_made_where_no_gradients_are_taken():
+    with torch.inference_mode():
+        LitMLP(optimizer="LBFGS", scheduler="ReduceLROnPlateau")
+    LitMLP(optimizer_args={"capturable": True, "fused": False})
