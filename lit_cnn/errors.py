@@ -41,13 +41,21 @@ class DiskError(LitCNNError):
 
 def nearest(name: str, known: list[str]) -> str:
     """Returns " Did you mean 'x'?" for the known name closest to `name`, or nothing where none is close."""
+    found = closest(name, known)
+    return f" Did you mean {found!r}?" if found else ""
+
+
+def closest(name: str, known: list[str]) -> str | None:
+    """Returns the known name closest to `name`, or the only one that holds all of it; None where none is close."""
     import difflib
 
     lowered = {k.lower(): k for k in known}
     if name in known:
-        return ""
+        return None
     matches = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
-    return f" Did you mean {lowered[matches[0]]!r}?" if matches else ""
+    holding = [k for k in lowered if len(name) > 3 and name.lower() in k]
+    best = matches or [k for k in holding if k.startswith(name.lower())] or holding
+    return lowered[best[0]] if best else None
 
 
 def printable(path: object) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lit_cnn.commands.arguments import Parser
-from lit_cnn.errors import ConfigError
+from lit_cnn.errors import ConfigError, nearest
 from lit_cnn.shipped import shipped_experiments
 
 FORMATS = ("html", "md", "tex", "csv")
@@ -17,6 +17,7 @@ report.html needs no network and no other file. report.md and report.tex have th
 examples:
   python -m lit_cnn report logs/quickstart/version_0
   python -m lit_cnn report exercise                        # logs/exercise, as `ablate exercise` left it
+  python -m lit_cnn report my_experiment.yaml              # logs/my_experiment, likewise
   python -m lit_cnn report logs/vgg_cifar logs/resnet18_cifar --output comparison --format html tex
 """
 
@@ -28,7 +29,7 @@ def main(argv: list[str]) -> None:
         LitCNNError: If an argument is wrong, or there are no runs.
     """
     parser = Parser("report", __doc__, EPILOG)
-    parser.add_argument("runs", nargs="+", help="runs' folders, folders above them, or the name of an experiment")
+    parser.add_argument("runs", nargs="+", help="runs' folders, folders above them, or an experiment's name or file")
     parser.add_argument("--output", type=Path, help="folder to write to (default the first one given)")
     parser.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, help="(default all)")
     parser.add_argument("--baseline", help="variant that all others are compared with (default: pairs in one axis)")
@@ -58,12 +59,17 @@ def main(argv: list[str]) -> None:
 
 
 def _folder(name: str) -> Path:
+    """Returns the folder of runs that a name means: a folder, or that of an experiment, by its name or its file."""
     path = Path(name)
-    experiment = Path("logs") / path.stem
-    if not path.is_dir() and path.stem in {known.rpartition("/")[2] for known in shipped_experiments()}:
-        if not experiment.is_dir():
-            raise ConfigError(f"{experiment}: there are no runs yet. python -m lit_cnn ablate {path.stem} makes them.")
-        return experiment
-    if path.is_file() and path.suffix in (".yaml", ".yml") and experiment.is_dir():
-        return experiment
-    return path
+    if path.is_dir():
+        return path
+    experiment = path.stem if path.suffix in (".yaml", ".yml") else path.name
+    folder = Path("logs") / experiment
+    if folder.is_dir():
+        return folder
+    shipped = {known.rpartition("/")[2] for known in shipped_experiments()}
+    if path.is_file() or experiment in shipped:
+        given = experiment if experiment in shipped and not path.is_file() else name
+        raise ConfigError(f"{folder}: there are no runs yet. python -m lit_cnn ablate {given} makes them.")
+    known = [each.name for each in Path("logs").glob("*") if each.is_dir()]
+    raise ConfigError(f"{name}: there are no such runs.{nearest(name, known)} Give a run's folder or an experiment.")
