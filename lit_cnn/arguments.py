@@ -13,7 +13,17 @@ from lit_cnn.callbacks.graph import Graph
 from lit_cnn.callbacks.health import Health
 from lit_cnn.callbacks.keeping import Minutes
 from lit_cnn.callbacks.pictures import Pictures
-from lit_cnn.parser import LINKED
+from lit_cnn.known_settings import LINKED
+
+# Sections whose settings are the arguments of one class.
+PARTS = {
+    "checkpoint": ModelCheckpoint,
+    "pictures": Pictures,
+    "evaluation": Evaluation,
+    "features": Features,
+    "health": Health,
+    "graph": Graph,
+}
 
 
 def add_arguments(parser: Any) -> None:
@@ -40,7 +50,8 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--tensorboard_axis", type=Literal["step", "epoch"], default="step", help=axis)
     fast = "Take steps that nobody watches without Lightning's calls around each: same results, in less time."
     parser.add_argument("--fast_loop", type=bool, default=True, help=fast)
-    parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+    for section, cls in PARTS.items():
+        parser.add_lightning_class_args(cls, section)
     parser.set_defaults(
         {
             "trainer.enable_model_summary": False,  # one line at the start says it
@@ -51,5 +62,3 @@ def add_arguments(parser: Any) -> None:
             "checkpoint.enable_version_counter": False,
         }
     )
-    for callback in (Pictures, Evaluation, Features, Health, Graph):
-        parser.add_lightning_class_args(callback, callback.__name__.lower())

@@ -37,10 +37,10 @@ COMMANDS = {
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
-HELP = f"""usage: python -m lit_cnn VERB [--config CONFIG ...] [--model MODEL] [--data DATA] [--KEY VALUE ...]
+HELP = f"""usage: python -m lit_cnn VERB [CONFIG ...] [--model MODEL] [--data DATA] [--KEY VALUE ...]
 
-Trains, tests and uses convolutional networks on small images. Settings stand in configs, of which several are
-merged from left to right, and in flags behind them.
+Trains, tests and uses convolutional networks on small images. Settings stand in configs, each a file or a name, with
+or without --config in front. Several are merged from left to right, and flags win over all of them.
 
 verbs:
 {"".join(f"  {verb:10} {what}{chr(10)}" for verb, what in (VERBS | COMMANDS).items())}
@@ -49,7 +49,8 @@ all settings of a verb                         python -m lit_cnn fit --help
 the settings of one model or data module       python -m lit_cnn fit --model.help LitVGG
 a complete config to start from                python -m lit_cnn fit --config quickstart --print_config
 its cost, and whether it can learn at all      python -m lit_cnn check --config quickstart
-a checkpoint's test                            python -m lit_cnn test --config RUN/config.yaml --ckpt_path RUN
+a run's test, by its own config and weights    python -m lit_cnn test RUN
+a run that was broken off goes on              python -m lit_cnn fit --resume RUN
 
 exit codes: 0 done, 1 a bug, 2 config (or too little memory for it), 3 data, 4 checkpoint, 5 diverged, 6 disk or
 permissions, 7 not as expected (verify), 130 interrupted, 143 terminated. LIT_CNN_DEBUG=1 shows tracebacks.
@@ -103,8 +104,11 @@ def _dispatch(argv: list[str]) -> int:
     elif not argv or argv[0] in ("--help", "-h"):
         print(HELP)
     elif argv[0] in VERBS:
+        import_module("lit_cnn.quick_check").check(argv)  # within a second; what follows takes several
         _import_once("lit_cnn.lightning_cli").run_verb(argv)
     elif argv[0] in COMMANDS:
+        if argv[0] == "check":
+            import_module("lit_cnn.quick_check").check(argv)
         _import_once(f"lit_cnn.commands.{argv[0]}").main(argv[1:])
     else:
         verbs = [*VERBS, *COMMANDS]

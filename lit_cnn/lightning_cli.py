@@ -2,7 +2,6 @@
 
 import shutil
 from pathlib import Path
-from traceback import walk_tb
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -11,7 +10,7 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_cnn import architectures, checkpoints, machine, monitors, resume, safe_yaml  # noqa: F401  (architectures and modules: known by short names)
+from lit_cnn import architectures, checkpoints, machine, monitors, resume  # noqa: F401  (architectures and modules: known by short names)
 from lit_cnn.arguments import add_arguments
 from lit_cnn.callbacks.axis import EpochAxis
 from lit_cnn.callbacks.disk import DiskCheck
@@ -22,24 +21,18 @@ from lit_cnn.callbacks.results import Results
 from lit_cnn.callbacks.selection import TestEachEpoch
 from lit_cnn.checkpoint_io import SafeCheckpointIO
 from lit_cnn.classifiers import LitClassifier
+from lit_cnn.command_line import config_paths, given_settings
 from lit_cnn.data import modules  # noqa: F401
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.errors import CheckpointError, ConfigError, DataError, LitCNNError, printable
 from lit_cnn.importable import allow_imports
-from lit_cnn.missing import missing_package
+from lit_cnn.messages import explain
+from lit_cnn.misfits import refuse_misfit
 from lit_cnn.one_verb import OneVerbCLI
-from lit_cnn.parser import (
-    ParseError,
-    Parser,
-    config_paths,
-    explain,
-    find_configs,
-    given_settings,
-    refuse_linked,
-    refuse_unknown_sections,
-    root_and_name,
-)
+from lit_cnn.parser import ParseError, Parser
+from lit_cnn.quick_check import check
 from lit_cnn.quiet import quiet
+from lit_cnn.refusals import raised_in, refusal
 from lit_cnn.resume import RunSettings, loggers
 from lit_cnn.runs import alone, claim_folder, is_name
 from lit_cnn.settings import decisive, hyperparameters
@@ -99,16 +92,19 @@ class LitCLI(OneVerbCLI):
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException, ModuleNotFoundError) as error:
-            raise _refusal(error) from error
-        except (TypeError, OverflowError) as error:
-            if _is_ours(error):
+            raise refusal(error, given_settings(self._argv)) from error
+        except OSError:
+            raise
+        except Exception as error:
+            if raised_in(error).startswith("lit_cnn."):
                 raise
-            raise _refusal(error) from error
+            raise refusal(error, given_settings(self._argv)) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the Trainer with the run's folder, loggers and callbacks."""
         config = self.config[self.subcommand]
         self.model.fast_loop = config.fast_loop
+        refuse_misfit(self.model, self.datamodule)
         if config.ckpt_path:
             checkpoint = checkpoints.read(config.ckpt_path)
             if self.subcommand == "fit" and not config.allow_changes and RunSettings.KEY in checkpoint:
@@ -137,7 +133,7 @@ class LitCLI(OneVerbCLI):
         self.results = Results(folder, settings, config.seed_everything, config.test_after_fit)
         try:
             return super().instantiate_trainer(**kwargs)
-        except (ValueError, MisconfigurationException, ModuleNotFoundError):
+        except Exception:
             self._give_folder_back()
             raise
 
@@ -216,7 +212,7 @@ class LitCLI(OneVerbCLI):
 
     def _run_subcommand(self, subcommand: str) -> None:
         try:
-            super()._run_subcommand(subcommand)
+            self._run_or_refuse(subcommand)
         except (LitCNNError, SystemExit, KeyboardInterrupt, ModuleNotFoundError) as end:
             if self.trainer.global_step in (0, self._first_step):  # no step was taken: nothing to keep
                 self._give_folder_back()
@@ -224,35 +220,27 @@ class LitCLI(OneVerbCLI):
                 self._say_how_to_go_on()
             raise
 
+    def _run_or_refuse(self, subcommand: str) -> None:
+        """Runs a verb; what Lightning refuses before the first step is an error of the config."""
+        try:
+            super()._run_subcommand(subcommand)
+        except (ValueError, MisconfigurationException) as error:
+            begun = self.trainer.global_step != self._first_step
+            if begun or not raised_in(error).startswith("lightning."):
+                raise
+            raise refusal(error, given_settings(self._argv)) from error
+
     def _say_how_to_go_on(self) -> None:
         verb = "fit" if self.trainer.state.fn == "fit" else "test"  # interrupted in the test after the training
         if self.subcommand == "fit" and (self._folder / "checkpoints" / checkpoints.LAST).is_file():
             _say(f"stopped after step {self.trainer.global_step}; to go on:")
-            way = f"--resume {self._folder}"
-            if verb == "test":
-                way = f"--config {self._folder}/config.yaml --ckpt_path {self._folder}"
+            way = str(self._folder) if verb == "test" else f"--resume {self._folder}"
             _say(f"python -m lit_cnn {verb} {way}")
 
     @rank_zero_only
     def _give_folder_back(self) -> None:
         if self._claimed is not None:
             shutil.rmtree(self._claimed, ignore_errors=True)
-
-
-def _is_ours(error: BaseException) -> bool:
-    """Whether an error was raised in lit_cnn itself, and not by what it called."""
-    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
-    return frames[-1].f_globals.get("__name__", "").startswith("lit_cnn")
-
-
-def _refusal(error: BaseException) -> LitCNNError:
-    """Returns what a class had to say; the parser wraps it once for each type that it tried."""
-    if missing := missing_package(error):
-        return missing
-    while error.__cause__ is not None and not isinstance(error, LitCNNError):
-        error = error.__cause__
-    text = " ".join(str(error).split())
-    return error if isinstance(error, LitCNNError) else ConfigError(machine.explain_devices(text))
 
 
 @rank_zero_only
@@ -267,13 +255,7 @@ def run_verb(argv: list[str], cli: type[LitCLI] = LitCLI) -> LitCLI:
         LitCNNError: If a person has to change something first.
     """
     allow_imports()
-    safe_yaml.use()
-    argv = find_configs(argv)
-    if argv[0] == "fit":
-        argv = resume.expand(argv, *root_and_name(argv))
-    settings = given_settings(argv)
-    refuse_unknown_sections(settings)
-    refuse_linked(settings)
+    argv = check(argv)
     quiet()
     machine.keep_memory()
     machine.forget_nvml()
@@ -291,6 +273,6 @@ def run_verb(argv: list[str], cli: type[LitCLI] = LitCLI) -> LitCLI:
             args=argv,
         )
     except ParseError as error:
-        raise ConfigError(explain(str(error), settings)) from error
+        raise ConfigError(explain(str(error), given_settings(argv))) from error
     except (MisconfigurationException, ModuleNotFoundError) as error:
-        raise _refusal(error) from error
+        raise refusal(error, given_settings(argv)) from error

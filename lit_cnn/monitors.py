@@ -45,7 +45,7 @@ def settle(config: Any, given: list[Any]) -> None:
 
     Args:
         config: The settings of `fit`, changed in place.
-        given: What a person gave of them (`parser.given_settings`).
+        given: What a person gave of them (`command_line.given_settings`).
 
     Raises:
         ConfigError: If a metric is never logged, or a mode that was given would keep the worst.

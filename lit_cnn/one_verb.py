@@ -20,5 +20,10 @@ class OneVerbCLI(LightningCLI):
         return {self._argv[0]: LightningCLI.subcommands()[self._argv[0]]}
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
-        """Parses, without Lightning's warning where the process has arguments of its own."""
+        """Parses, without Lightning's warning where the process has arguments of its own.
+
+        Lightning's table of what was evaluated is not printed unless asked for: the summary has the figures.
+        """
+        if (verb := self._argv[0]) in ("validate", "test"):
+            self._parser(verb).set_defaults({"verbose": False})
         self.config = parser.parse_args(args)

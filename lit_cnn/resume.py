@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,55 +14,11 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from lit_cnn import checkpoint_io
 from lit_cnn.callbacks.axis import EpochBoard
+from lit_cnn.command_line import RESUME
 from lit_cnn.errors import CheckpointError, ConfigError
 from lit_cnn.settings import LENGTH
 
-FLAG = "--resume"
 ONCE_AN_EPOCH = ("train/acc", "seconds")  # columns of metrics.csv that are written when an epoch ends
-
-
-def expand(argv: list[str], root: Path, name: str | None) -> list[str]:
-    """Returns the arguments of `fit` with the run's folder behind `--resume`, and its config where none is given.
-
-    Args:
-        argv: The verb and its arguments; `--ckpt_path last` is another way to say `--resume`.
-        root: Where runs lie.
-        name: Name of the run, if the arguments tell it.
-
-    Raises:
-        CheckpointError: If there is no run to go on with.
-    """
-    if "--ckpt_path" in argv and argv[argv.index("--ckpt_path") + 1 :][:1] == ["last"]:
-        i = argv.index("--ckpt_path")
-        argv = [*argv[:i], FLAG, *argv[i + 2 :]]
-    if FLAG not in argv and not any(argument.startswith(f"{FLAG}=") for argument in argv):
-        return argv
-    i = next(i for i, argument in enumerate(argv) if argument.partition("=")[0] == FLAG)
-    _, equals, given = argv[i].partition("=")
-    rest = argv[i + 1 :]
-    if not equals and rest and not rest[0].startswith("-"):
-        given, *rest = rest
-    run = Path(given) if given and given != "true" else newest_run(root, name)
-    config = [] if {"--config", "-c"} & set(argv) else ["--config", str(run / "config.yaml")]
-    if not run.is_dir() or (config and not Path(config[1]).is_file()):
-        raise CheckpointError(f"There is no run {run} to go on with. Give the folder of a run that `fit` began.")
-    return [*argv[:1], *config, *argv[1:i], FLAG, str(run), *rest]
-
-
-def newest_run(root: Path, name: str | None) -> Path:
-    """Returns the newest run's folder of this name that holds a checkpoint.
-
-    Raises:
-        CheckpointError: If there is none.
-    """
-    if name is None:
-        raise CheckpointError(f"{FLAG} goes on with which run? Give its folder, or its --config or --name.")
-    runs = [folder for folder in (root / name).glob("version_*") if any((folder / "checkpoints").glob("*.ckpt"))]
-    if not runs:
-        raise CheckpointError(
-            f"There is no run in {root / name} with a checkpoint to go on from. Begin without {FLAG}."
-        )
-    return max(runs, key=lambda folder: int(re.sub(r"\D", "", folder.name) or 0))
 
 
 def newest_checkpoint(run: Path) -> tuple[Path, list[str]]:
@@ -100,7 +55,7 @@ def refuse_finished(run: Path, config: Any) -> None:
         was = f", ended by its max_time of {before.get('max_time')}" if by == "max_time" else ""
         raise ConfigError(
             f"The run {run} is finished: {results['epochs']} epochs, {results['steps']} steps{was}.\n"
-            f"To train it for longer, say how long: {FLAG} {run} --trainer.{way}."
+            f"To train it for longer, say how long: {RESUME} {run} --trainer.{way}."
         )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lit_cnn.parser import LINKED
+from lit_cnn.known_settings import LINKED
 
 # Settings that change no figure, and would be in the way in a table of runs.
 WITHOUT_EFFECT = ("data_dir", "eval_batch_size")

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import lit_cnn
-from lit_cnn.parser import SECTIONS
+from lit_cnn.known_settings import sections
 from lit_cnn.registry import subclasses_of
 from lit_cnn.shipped import shipped_configs
 from lit_cnn.transforms import Augmentation
@@ -69,7 +69,7 @@ MAY_IMPORT = {
     "callbacks": {"checkpoint_io", "data", "errors", "loop_conditions", "plots", "signals", "transforms"},
     "checks": {"classifiers", "data", "errors", "models", "optimizers", "transforms"},
     "shipped": set(),
-    "experiments": {"errors", "lightning_cli", "parser", "runs", "shipped"},
+    "experiments": {"command_line", "errors", "lightning_cli", "runs", "shipped"},
     "reports": {
         "callbacks",
         "checkpoints",
@@ -188,7 +188,7 @@ def test_overlay_goes_on_top_of_a_config(name, lit_cnn):
 
 def test_sections_are_those_of_the_parser(lit_cnn):
     printed = yaml.safe_load(lit_cnn("fit", "--config", "quickstart", "--print_config").out)
-    assert set(printed) <= set(SECTIONS)
+    assert set(printed) <= set(sections())
 
 
 def test_configs_are_tabulated():

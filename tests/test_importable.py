@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lit_cnn.parser import given_settings
+from lit_cnn.command_line import given_settings
 from lit_cnn.safe_yaml import DEEPEST
 
 EVIL = """from pathlib import Path

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 import lit_cnn
-from lit_cnn.architectures import family_of
 from lit_cnn.classifiers import LitClassifier
+from lit_cnn.known_settings import family_of
 from lit_cnn.models import ARCHITECTURES
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 224, 224)]
@@ -28,7 +28,9 @@ def settings_for(name: str, shape: tuple[int, int, int]) -> dict[str, Any] | Non
 
 def lit_module(name: str, shape: tuple[int, int, int], **settings: Any) -> LitClassifier:
     """Returns a network in its Lit class."""
-    family, named = family_of(name)
+    found = family_of(name)
+    assert found is not None, name
+    family, named = found
     lit_class = getattr(lit_cnn, family)
     return lit_class(in_channels=shape[0], image_size=list(shape[1:]), optimizer="SGD", lr=1e-3, **named, **settings)
 
