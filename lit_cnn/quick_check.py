@@ -44,11 +44,13 @@ def check(argv: list[str]) -> list[str]:
         for name in _names(branch, settings):
             if "." not in name and name not in _classes(branch) and not _may_be_foreign(settings):
                 raise ConfigError(unknown_class(name, settings))
-    for setting in _last_of_each(settings):
-        if message := _refusal(setting, settings):
-            raise ConfigError(explain(message, settings))
+    that_hold = list(_last_of_each(settings))
+    for setting in that_hold:
         if limits := out_of_range(setting.key, setting.value):
             raise ConfigError(f"{setting.key}: {setting.value} ({setting.origin}) has to be {limits}.")
+    for setting in reversed(that_hold):  # flags, which are new, before configs
+        if message := _refusal(setting, settings):
+            raise ConfigError(explain(message, settings))
     missing = [part for part in ("model", "data") if not any(s.key.partition(".")[0] == part for s in settings)]
     if missing:
         raise ConfigError(missing_sections(missing))
