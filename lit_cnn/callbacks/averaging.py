@@ -21,6 +21,10 @@ class EMA(WeightAveraging):
 
     Raises:
         ValueError: If decay is out of its range.
+
+    Example:
+        >>> from lightning.pytorch import Trainer
+        >>> trainer = Trainer(callbacks=[EMA(decay=0.99)], accelerator="cpu", logger=False)
     """
 
     def __init__(self, decay: float = 0.999):

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Int64, Shaped, UInt8
 from torch import Tensor
 
-from lit_cnn.errors import DataError
+from lit_cnn.errors import ConfigError, DataError
 from lit_cnn.transforms.draws import permutation
 from lit_cnn.transforms.placement import Place, put, put_from
 
@@ -116,6 +116,23 @@ class Selection:
     def placed(self, place: Place) -> Shaped[Tensor, "b c h w"]:
         """Returns copies of the images in their places."""
         return self.arrays.placed(self.indices, place)
+
+
+def number_held_out(val_size: int | float, images: int) -> int:
+    """Returns how many of so many training images are held out for validation.
+
+    Raises:
+        ConfigError: If that would be all of them, or none though some are asked for.
+    """
+    held_out = int(val_size if val_size >= 1 else round(val_size * images))
+    if held_out >= images:
+        raise ConfigError(f"`val_size` is {held_out}, but there are only {images} training images.")
+    if val_size and not held_out:
+        raise ConfigError(
+            f"`val_size` is {val_size}, which of {images} training images is none. "
+            "Take a larger share, or 0 to hold out none."
+        )
+    return held_out
 
 
 def stratified_split(

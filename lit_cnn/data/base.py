@@ -11,7 +11,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from lit_cnn.data.arrays import Arrays, Selection, stratified_split
+from lit_cnn.data.arrays import Arrays, Selection, number_held_out, stratified_split
 from lit_cnn.data.loader import ArrayLoader, BatchOrder, RawBatch, takes_channels_last
 from lit_cnn.data.unneeded import refuse
 from lit_cnn.errors import ConfigError, DataError
@@ -161,14 +161,7 @@ class ImageDataModule(LightningDataModule):
         if "train" in self._arrays:
             return
         everything = self._checked("train")
-        held_out = int(self.val_size if self.val_size >= 1 else round(self.val_size * len(everything)))
-        if held_out >= len(everything):
-            raise ConfigError(f"`val_size` is {held_out}, but there are only {len(everything)} training images.")
-        if self.val_size and not held_out:
-            raise ConfigError(
-                f"`val_size` is {self.val_size}, which of {len(everything)} training images is none. "
-                "Take a larger share, or 0 to hold out none."
-            )
+        held_out = number_held_out(self.val_size, len(everything))
         kept, held = stratified_split(everything.labels, held_out, self.split_seed)
         for augmentation in self.augment:
             augmentation.learn(everything.images)
