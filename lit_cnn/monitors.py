@@ -67,7 +67,7 @@ def settle(config: Any, given: list[Any]) -> None:
 
 def _settle_mode(place: Place, metric: str) -> None:
     better = mode_of(metric)
-    given = place.arguments.get("mode") in place.modes
+    given = str(place.arguments.get("mode")) in place.modes
     key = place.key.replace("monitor", "mode")
     if better is None and not given:
         raise ConfigError(
@@ -115,7 +115,7 @@ def _places(config: Any, given: list[Any]) -> Iterator[Place]:
     model = config.model.init_args
     if model.get("scheduler") == "ReduceLROnPlateau":
         arguments = {"monitor": PLATEAU} | (model.scheduler_args or {})
-        modes = {arguments["mode"]} if "mode" in arguments else set()
+        modes = {str(arguments["mode"])} if "mode" in arguments else set()
         yield Place("model.scheduler_args.monitor", arguments, modes)
 
 

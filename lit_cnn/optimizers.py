@@ -1,6 +1,7 @@
 """Optimizers and schedulers of torch by name, checked before anything is trained."""
 
 import inspect
+import math
 from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
@@ -164,6 +165,11 @@ def try_out(h: Any) -> None:
                 scheduler.step(*([1.0] if "monitor" in config else []))
         except REFUSALS as error:
             raise _refused(scheduler, "scheduler_args", scheduler.state_dict(), error) from None
+    for rate in (group["lr"] for group in optimizer.param_groups):
+        if not (rate >= 0 and math.isfinite(rate)):
+            raise ValueError(
+                f"{h['scheduler']} with `scheduler_args` {h['scheduler_args']} sets a learning rate of {rate}."
+            )
 
 
 def _refused(part: Any, argument: str, given: dict[str, Any], error: Exception) -> ValueError:

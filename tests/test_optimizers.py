@@ -57,6 +57,13 @@ def test_scheduler_refuses(name, settings, match):
     ("settings", "message"),
     [
         ({"optimizer": "SparseAdam"}, "SparseAdam cannot take a step"),
+        (
+            {"scheduler": "StepLR", "scheduler_args": {"step_size": 0}},
+            "StepLR cannot take a step with",
+        ),
+        ({"scheduler": "ExponentialLR", "scheduler_args": {"gamma": -1}}, "sets a learning rate of -0.001"),
+        ({"scheduler": "CosineAnnealingLR", "scheduler_args": {"eta_min": float("nan")}}, "a learning rate of nan"),
+        ({"scheduler": "ReduceLROnPlateau", "scheduler_args": {"mode": []}}, "mode"),
         ({"optimizer_args": {"amsgrad": float("nan")}}, "Adam cannot take a step with `optimizer_args` .*amsgrad"),
     ],
 )
