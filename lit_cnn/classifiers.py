@@ -88,7 +88,7 @@ class LitClassifier(LightningModule):
         # Lists, since tuples would make hparams.yaml unreadable for safe loaders.
         self.save_hyperparameters({k: list(v) if isinstance(v, tuple) else v for k, v in self.hparams.items()})
         self.net, self.__dict__["backbone"] = net, getattr(net, "body", None)  # the latter for BackboneFinetuning
-        self.channels_last = any(c.__module__.startswith("lit_cnn.") for c in {type(self), type(net)} - {LitClassifier})
+        self.channels_last = all(c.__module__.startswith("lit_cnn.") for c in {type(self), type(net)} - {LitClassifier})
         self.loss = build_loss(loss, label_smoothing)
         self.metrics = nn.ModuleDict(  # "train" alone would hide nn.Module.train
             {f"{stage}_metrics": accuracy_and_nll(num_classes, f"{stage}/") for stage in ("train", "val", "test")}

@@ -34,7 +34,7 @@ from lit_cnn.quick_check import check
 from lit_cnn.quiet import quiet
 from lit_cnn.refusals import raised_in, refusal
 from lit_cnn.resume import RunSettings, loggers
-from lit_cnn.runs import alone, claim_folder, is_name
+from lit_cnn.runs import alone, claim_folder, is_name, restore, snapshot
 from lit_cnn.settings import decisive, hyperparameters
 from lit_cnn.signals import StopOnSignal
 
@@ -45,6 +45,7 @@ class LitCLI(OneVerbCLI):
     _claimed: Path | None = None
     _resumed: Path | None = None  # the folder of the run that goes on
     _resumed_from = ""
+    _untouched: dict[Path, bytes | None]  # its files before anything is written
     _first_step = _epochs_before = 0
 
     def add_arguments_to_parser(self, parser: Any) -> None:
@@ -54,6 +55,8 @@ class LitCLI(OneVerbCLI):
     def before_instantiate_classes(self) -> None:
         """Settles the run's name and the checkpoint before anything is built."""
         config = self.config[self.subcommand]
+        if not isinstance(config.trainer.callbacks, list | None):  # Lightning takes one alone too
+            config.trainer.callbacks = [config.trainer.callbacks]
         machine.set_matmul_precision(config.matmul_precision)
         if config.name is None:
             paths = config_paths(self._argv)
@@ -121,6 +124,7 @@ class LitCLI(OneVerbCLI):
             return super().instantiate_trainer(**kwargs)
         if self._resumed:
             folder = self._resumed
+            self._untouched = snapshot(folder)
             self.save_config_kwargs["overwrite"] = True
             config.resume = config.ckpt_path = None  # config.yaml repeats the run from its beginning
         else:
@@ -224,7 +228,9 @@ class LitCLI(OneVerbCLI):
         """Runs a verb; what Lightning refuses before the first step is an error of the config."""
         try:
             super()._run_subcommand(subcommand)
-        except (ValueError, MisconfigurationException) as error:
+        except (ValueError, TypeError, MisconfigurationException) as error:
+            if isinstance(error.__cause__, LitCNNError):  # the parser wraps what it cannot write to config.yaml
+                raise error.__cause__ from error
             begun = self.trainer.global_step != self._first_step
             if begun or not raised_in(error).startswith("lightning."):
                 raise
@@ -239,8 +245,11 @@ class LitCLI(OneVerbCLI):
 
     @rank_zero_only
     def _give_folder_back(self) -> None:
+        """Leaves a run's folder as it was before a verb that took no step: a new one goes."""
         if self._claimed is not None:
             shutil.rmtree(self._claimed, ignore_errors=True)
+        elif self._resumed is not None:
+            restore(self._resumed, self._untouched)
 
 
 @rank_zero_only

@@ -20,6 +20,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import SingleDeviceStrategy
+from torch.nn.modules import module as torch_module
 
 from lit_cnn.data.loader import ArrayLoader
 from lit_cnn.signals import StopOnSignal
@@ -43,8 +44,17 @@ TRAINING_STEPS = (
 TRANSFERS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
 # What the steps of LitClassifier call in turn: networks of ours may have their own.
 WITHIN_STEPS = ("__call__", "forward", "loss_of", "evaluate", "count", "count_waiting", "log_noted", "log", "log_dict")
-HOOKS_OF_TORCH = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+HOOKS_OF_MODULES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+HOOKS_OF_WEIGHTS = ("_backward_hooks", "_post_accumulate_grad_hooks")
+HOOKS_OF_OPTIMIZERS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 
+# What a step runs of the parts that Lightning drives, which somebody may have replaced in their classes.
+STEPS_OF_STRATEGY = ("training_step", "backward", "optimizer_step", "batch_to_device")
+STEPS_OF_PRECISION = ("optimizer_step", "backward", "pre_backward", "post_backward", "convert_input")
+STEPS_OF_LOOP = ("run", "_optimizer_step", "_training_step")
+LOGGERS = ("lit_cnn.", "lightning.pytorch.loggers.")  # which neither stop a run nor look at it
+
+_GLOBAL_HOOKS = [name for name in vars(torch_module) if name.startswith("_global_") and name.endswith("_hooks")]
 _NO_HOOKS = {name: function for name, function in vars(Callback).items() if name.startswith("on_")}
 _Kind = TypeVar("_Kind", bound=type)
 
@@ -71,9 +81,9 @@ def may_train(loop: Any, base: type[LightningModule]) -> bool:
         and not trainer.fit_loop._skip_backward
         and isinstance(module, base)
         and module.automatic_optimization
-        and not any(config.reduce_on_plateau and config.interval == "step" for config in trainer.lr_scheduler_configs)
+        and all(_is_plain_schedule(config) for config in trainer.lr_scheduler_configs)
         and _is_plain(trainer, module, base, trainer.fit_loop._combined_loader)
-        and _is_as_written(loop.automatic_optimization)
+        and _is_as_written(loop.automatic_optimization, STEPS_OF_LOOP)
         and _is_plain_optimizer(trainer)
         and all(_may_miss(callback, TRAINING_HOOKS, PATIENT_IN_TRAINING) for callback in trainer.callbacks)
         and _are_of(module, base, (*TRAINING_HOOKS, *TRAINING_STEPS))
@@ -103,12 +113,34 @@ def _is_plain(trainer: Any, module: Any, base: Any, loader: Any) -> bool:
         and type(strategy) is SingleDeviceStrategy
         and type(precision) in (Precision, MixedPrecision)
         and getattr(precision, "scaler", None) is None
-        and _is_as_written(strategy)
-        and _is_as_written(precision)
+        and _is_as_written(strategy, STEPS_OF_STRATEGY)
+        and _is_as_written(precision, STEPS_OF_PRECISION)
+        and all(type(logger).__module__.startswith(LOGGERS) for logger in trainer.loggers)
         and (data is None or _are_of(data, LightningDataModule, TRANSFERS))
         and _are_of(module, base, TRANSFERS)
         and all(_is_ours(_function(module, name), "torch.") for name in WITHIN_STEPS)
-        and not any(getattr(part, hooks) for part in module.modules() for hooks in HOOKS_OF_TORCH)
+        and not _has_global_hooks()
+        and all(_is_plain_part(part) for part in module.modules())
+        and not any(getattr(weight, hooks) for weight in module.parameters() for hooks in HOOKS_OF_WEIGHTS)
+    )
+
+
+def _is_plain_part(part: Any) -> bool:
+    """Says whether a layer is one of torch's, torchvision's or ours, and nobody listens to it."""
+    return (
+        not any(getattr(part, hooks) for hooks in HOOKS_OF_MODULES)
+        and "forward" not in vars(part)
+        and _is_ours(type(part).forward, "torch.", "torchvision.", "torchmetrics.")
+    )
+
+
+def _is_plain_schedule(config: Any) -> bool:
+    """Says whether a schedule of the learning rate is torch's or ours, and needs no metric at a step."""
+    factors = getattr(config.scheduler, "lr_lambdas", [])
+    return (
+        type(config.scheduler).__module__.startswith(("torch.optim.", "lit_cnn."))
+        and not (config.reduce_on_plateau and config.interval == "step")
+        and all(_is_ours(factor) for factor in factors)
     )
 
 
@@ -119,6 +151,8 @@ def _is_plain_optimizer(trainer: Any) -> bool:
     return (
         type(optimizer).__module__.startswith("torch.optim.")
         and "zero_grad" not in vars(optimizer)
+        and _is_ours(type(optimizer).zero_grad, "torch.")
+        and not any(getattr(optimizer, hooks) for hooks in HOOKS_OF_OPTIMIZERS)
         and _is_ours(wrapper._on_before_step)
         and _is_ours(wrapper._on_after_step)
     )
@@ -127,7 +161,7 @@ def _is_plain_optimizer(trainer: Any) -> bool:
 def _may_miss(callback: Callback, hooks: Iterable[str], patient: set[type]) -> bool:
     """Says whether a callback has none of these hooks, or is of a class that is known to do with fewer calls."""
     functions = [(name, _function(callback, name)) for name in hooks]
-    return all(function is _NO_HOOKS[name] for name, function in functions) or (
+    return all(function is _NO_HOOKS[name] and _is_ours(function) for name, function in functions) or (
         type(callback) in patient and all(_is_ours(function) for _, function in functions)
     )
 
@@ -150,10 +184,18 @@ def _is_ours(function: Any, *others: str) -> bool:
     return home.startswith(("lit_cnn.", "lightning.", *others))
 
 
-def _is_as_written(this: Any) -> bool:
-    """Says whether an object is of a class of Lightning's, and none of its methods was replaced on the instance."""
+def _is_as_written(this: Any, steps: Iterable[str]) -> bool:
+    """Says whether an object is of a class of Lightning's, none of whose methods or of these steps was replaced."""
     kind: Any = type(this)
-    return kind.__module__.startswith("lightning.") and _methods(kind).isdisjoint(vars(this))
+    return (
+        kind.__module__.startswith("lightning.")
+        and _methods(kind).isdisjoint(vars(this))
+        and all(_is_ours(getattr(kind, name)) for name in steps)
+    )
+
+
+def _has_global_hooks() -> bool:
+    return any(getattr(torch_module, name) for name in _GLOBAL_HOOKS)
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from lit_cnn import safe_yaml
-from lit_cnn.command_line import Setting, expand, given_settings
+from lit_cnn.command_line import COMMAND_LINE, Setting, expand, given_settings
 from lit_cnn.errors import CheckpointError, ConfigError
 from lit_cnn.known_settings import BRANCHES, LINKED, UNCLEAR, Known, classes_of, sections, settings_of
 from lit_cnn.limits import out_of_range
@@ -55,7 +55,7 @@ def check(argv: list[str]) -> list[str]:
     if missing:
         raise ConfigError(missing_sections(missing))
     checkpoint = next((s.value for s in reversed(settings) if s.key == "ckpt_path"), None)
-    if checkpoint is not None:
+    if checkpoint not in (None, "null"):
         find_run(checkpoint)
     elif argv[0] not in ("fit", "check"):
         raise CheckpointError(
@@ -73,6 +73,20 @@ def _refuse_linked(settings: list[Setting]) -> None:
                 f"{setting.key}: {setting.value} ({setting.origin}) is not yours to set: the data decides it.\n"
                 f"Remove it. Data modules with a shape of your choice take --data.{name}."
             )
+
+
+def _refuse_shapeless(setting: Setting) -> None:
+    """Refuses a section of a config that holds something else than settings, such as `evaluation: false`."""
+    section = setting.key
+    if "." in section or section in BRANCHES or setting.origin == COMMAND_LINE or isinstance(setting.value, dict):
+        return
+    if section == "trainer" and setting.value is None:  # the one that the parser takes so
+        return
+    if inner := [name for known in settings_of(section, []) or [] for name in known]:
+        raise ConfigError(
+            f"{section}: {setting.value} ({setting.origin}) has to hold settings of its own, such as `{inner[0]}`.\n"
+            "Leave it out for the defaults."
+        )
 
 
 def _is_unknown(setting: Setting, settings: list[Setting]) -> bool:
@@ -107,7 +121,7 @@ def _kinds(setting: Setting, settings: list[Setting]) -> list[dict[str, Known]] 
 def _names(branch: str, settings: list[Setting]) -> list[str]:
     values = [s.value for s in settings if s.key.replace("+", "") in (branch, f"{branch}.class_path")]
     names = [name for value in values for name in (value if isinstance(value, list) else [value])]
-    return [name for name in names if isinstance(name, str)] if branch in BRANCHES else []
+    return [name for name in names if isinstance(name, str) and name != "null"] if branch in BRANCHES else []
 
 
 def _classes(branch: str) -> set[str]:

@@ -18,6 +18,7 @@ def quiet() -> None:
         "The dirpath has changed from",  # a test has a folder of its own
         "The number of training batches .* is smaller than the logging interval",  # metrics come by the epoch
         "You're using the WeightAveraging callback, but loading",  # for a test: its weights are the averages
+        "The provided params to be frozen already exist",  # batch norms, which BackboneFinetuning trains all along
         "Grad strides do not match bucket view strides",  # DDP on greyscale images; no error, as it says
     ):
         warnings.filterwarnings("ignore", message=message)

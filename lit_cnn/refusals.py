@@ -29,6 +29,6 @@ def refusal(error: BaseException, settings: list[Setting]) -> LitCNNError:
     text = machine.explain_devices(" ".join(str(error).split()))
     for setting in reversed(settings):
         section, _, name = setting.key.partition(".")
-        if section == "trainer" and re.search(rf"\b{name}\b", text) and str(setting.value) not in text:
+        if section == "trainer" and name and re.search(rf"\b{name}\b", text) and str(setting.value) not in text:
             return ConfigError(f"{setting.key}: {setting.value} ({setting.origin}) is refused: {text}")
     return ConfigError(text)

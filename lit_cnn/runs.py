@@ -52,6 +52,21 @@ def claim_folder(parent: Path, kind: str) -> Path:
         return folder
 
 
+def snapshot(run: Path) -> dict[Path, bytes | None]:
+    """Returns the files of a run's folder, those beside its checkpoints, with the content of all but TensorBoard's."""
+    files = [path for path in run.iterdir() if path.is_file()]
+    return {path: None if path.name.startswith("events.") else path.read_bytes() for path in files}
+
+
+def restore(run: Path, before: dict[Path, bytes | None]) -> None:
+    """Brings a run's folder back to what `snapshot` found: nothing has come of the run that was to go on."""
+    for path in [path for path in run.iterdir() if path.is_file() and path not in before]:
+        path.unlink()
+    for path, content in before.items():
+        if content is not None and not (path.is_file() and path.read_bytes() == content):
+            path.write_bytes(content)
+
+
 def find_run(path: str | Path) -> Path:
     """Returns the run that a path means: a run's folder, the one run below a folder, or a checkpoint's file as it is.
 

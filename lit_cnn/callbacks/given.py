@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import (
     BatchSizeFinder,
     Checkpoint,
     LearningRateFinder,
+    OnExceptionCheckpoint,
     ProgressBar,
     SpikeDetection,
     WeightAveraging,
@@ -71,6 +72,11 @@ def _refuse(callback: Callback, module: LightningModule) -> None:
         raise ConfigError(
             "trainer.callbacks: SpikeDetection of this Lightning fails at the first checkpoint. Remove it;\n"
             "a run whose loss is not finite is stopped without it, and --trainer.gradient_clip_val tames spikes."
+        )
+    if isinstance(callback, OnExceptionCheckpoint):
+        raise ConfigError(
+            f"trainer.callbacks: {name} has Lightning go on from its file in the next run, without a word. Remove it;\n"
+            "a run that breaks off goes on from its last checkpoint: --checkpoint_every 5min, then --resume RUN."
         )
     if isinstance(callback, LearningRateFinder):
         raise ConfigError(
