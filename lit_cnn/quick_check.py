@@ -44,6 +44,8 @@ def check(argv: list[str]) -> list[str]:
         for name in _names(branch, settings):
             if "." not in name and name not in _classes(branch) and not _may_be_foreign(settings):
                 raise ConfigError(unknown_class(name, settings))
+    for setting in settings:
+        _refuse_shapeless(setting)
     that_hold = list(_last_of_each(settings))
     for setting in that_hold:
         if limits := out_of_range(setting.key, setting.value):

@@ -46,14 +46,6 @@ class OfOthers(L.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-class Sees(LitLeNet):
-    """One of our networks, which notes how its batches lie in memory."""
-
-    def training_step(self, batch, batch_idx):
-        self.orders = getattr(self, "orders", set()) | {batch[0].is_contiguous()}
-        return super().training_step(batch, batch_idx)
-
-
 def trainer(**settings):
     return L.Trainer(
         max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
@@ -108,13 +100,25 @@ def test_a_network_of_others_in_our_classifier_may_take_colour_images_apart():
     assert module.predict(data.arrays("test").images).shape == (20, 3)
 
 
+class Viewing(LitLeNet):
+    """A subclass of one of our networks, which takes images apart as a student's own does."""
+
+    def forward(self, images):
+        return super().forward(images.view(len(images), -1).view(images.shape))
+
+
 def test_our_own_loop_keeps_channels_last_and_a_plain_loop_after_it_does_not():
-    data, module = SyntheticDataModule(**{**SMALL, "image_size": 28}), Sees(num_classes=3, in_channels=3, image_size=28)
+    data, orders = SyntheticDataModule(**{**SMALL, "image_size": 28}), set()
+    module = LitLeNet(num_classes=3, in_channels=3, image_size=28)
+    module.net.register_forward_pre_hook(lambda net, inputs: orders.add(inputs[0].is_contiguous()))
     trainer().fit(module, datamodule=data)
     assert module.channels_last
-    assert module.orders == {False}
+    assert orders == {False}
     assert next(iter(data.train_dataloader()))[0].is_contiguous()
     assert LitClassifier(lit_cnn.models.create("lenet", num_classes=3), num_classes=3).channels_last
+    viewing = Viewing(num_classes=3, in_channels=3, image_size=28)
+    trainer().fit(viewing, datamodule=data)
+    assert not viewing.channels_last
 
 
 @pytest.mark.parametrize(

@@ -210,3 +210,14 @@ def test_a_config_may_be_given_bare_and_flags_win_wherever_they_stand(lit_cnn):
     assert "lr: 0.5" in bare.out
     named = lit_cnn("fit", "--config=quickstart", "-c", "overlays/debug", "--print_config", "--model.lr=0.5")
     assert named.out == bare.out
+
+
+@pytest.mark.parametrize("text", ["evaluation: false", "checkpoint: null", "pictures: [1]", "trainer: [1]"])
+def test_a_section_that_holds_no_settings_is_refused(tmp_path, text):
+    (tmp_path / "odd.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="has to hold settings of its own"):
+        check(["fit", "--config", "quickstart", "--config", str(tmp_path / "odd.yaml")])
+
+
+def test_null_is_nothing():
+    check(["fit", "--config", "quickstart", "--data.augment", "null", "--ckpt_path", "null"])

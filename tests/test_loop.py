@@ -391,3 +391,84 @@ def test_the_command_line_turns_it_off_and_counts_it_as_no_change(lit_cnn, monke
     last = runs[0] / "checkpoints/last.ckpt"
     more = lit_cnn(*SMALL, "--trainer.max_epochs", 3, "--fast_loop", "false", "--ckpt_path", last)
     assert more.code == 0, more.err
+
+
+class LogsAGradient(L.Callback):
+    """Logs the size of a gradient by a hook of torch's, which Lightning allows within its own loop."""
+
+    def on_fit_start(self, trainer, pl_module):
+        weight = next(pl_module.parameters())
+        weight.register_hook(lambda gradient: pl_module.log("gradient", gradient.norm()))
+
+
+class StopsByALogger(CSVLogger):
+    """A logger that ends the run when the loss is small enough."""
+
+    def log_metrics(self, metrics, step=None):
+        super().log_metrics(metrics, step)
+        if metrics.get("train/loss", 9) < 1.3:
+            self.trainer.should_stop = True
+
+
+class OwnLayer(torch.nn.Linear):
+    def forward(self, x):
+        return super().forward(x)
+
+
+def listens_to_the_optimizer(calls):
+    class Module(lit_cnn.LitMLP):
+        def configure_optimizers(self):
+            built = super().configure_optimizers()
+            optimizer = built["optimizer"]
+            optimizer.register_step_post_hook(lambda *_: calls.append(self.trainer.fit_loop.epoch_loop.batch_idx))
+            return built
+
+    return Module(num_classes=4, image_size=12), data(), {"max_epochs": 2}
+
+
+def logs_a_gradient(calls):
+    settings = {"max_epochs": 2, "log_every_n_steps": 1, "callbacks": [LogsAGradient()]}
+    return lit_cnn.LitMLP(num_classes=4, image_size=12), data(), settings
+
+
+def stops_by_a_logger(calls):
+    class Module(lit_cnn.LitMLP):
+        def on_fit_start(self):
+            self.trainer.logger.trainer = self.trainer
+
+    settings = {"max_epochs": 9, "log_every_n_steps": 1, "logger": StopsByALogger(".", name="", version="")}
+    return Module(num_classes=4, image_size=12, lr=0.02), data(), settings
+
+
+def has_a_layer_of_its_own(calls):
+    net = torch.nn.Sequential(torch.nn.Flatten(), OwnLayer(144, 4))
+    return LitClassifier(net, num_classes=4), data(), {"max_epochs": 2}
+
+
+def has_a_factor_of_its_own(calls):
+    class Module(lit_cnn.LitMLP):
+        def configure_optimizers(self):
+            optimizer = super().configure_optimizers()["optimizer"]
+            schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    return Module(num_classes=4, image_size=12), data(), {"max_epochs": 2}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [listens_to_the_optimizer, logs_a_gradient, stops_by_a_logger, has_a_layer_of_its_own, has_a_factor_of_its_own],
+)
+def test_what_acts_within_a_step_gets_lightning_s_loop(tmp_path, make):
+    left = both(tmp_path, make)
+    assert not left.error
+    assert left.alone == 0
+
+
+def test_a_method_replaced_in_a_class_of_lightning_s_is_called_at_each_batch(tmp_path, monkeypatch):
+    strategy = L.strategies.SingleDeviceStrategy
+    step, calls = strategy.optimizer_step, []
+    monkeypatch.setattr(strategy, "optimizer_step", lambda *args, **kwargs: (calls.append(1), step(*args, **kwargs))[1])
+    _, trainer, alone = fit(tmp_path, True)
+    assert alone == 0
+    assert len(calls) == trainer.global_step

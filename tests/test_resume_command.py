@@ -235,3 +235,14 @@ def test_a_run_whose_checkpoints_are_all_broken_says_so(lit_cnn, interrupted):
     assert "There is no checkpoint in logs/run/version_0 to go on from. Begin anew." in outcome.err
     assert len(outcome.err.splitlines()) == 3
     assert list(RUN.glob("checkpoints/*.ckpt"))
+
+
+def test_a_run_that_is_not_gone_on_with_stays_as_it_is(lit_cnn):
+    schedule = ("--model.scheduler", "OneCycleLR", "--model.scheduler_interval", "step")
+    begun = lit_cnn("fit", *SETTINGS, "--name", "run", "--trainer.max_epochs", 1, *schedule)
+    assert begun.code == 0, begun.err
+    before = {path: path.read_bytes() for path in RUN.iterdir() if path.is_file()}
+    refused = lit_cnn("fit", "--resume", RUN, "--trainer.max_epochs", 3, "--allow_changes", "true")
+    assert refused.code == 2
+    assert "OneCycleLR ends after" in refused.err
+    assert {path: path.read_bytes() for path in RUN.iterdir() if path.is_file()} == before
