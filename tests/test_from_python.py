@@ -154,3 +154,7 @@ def test_the_command_line_refuses_unknown_settings_of_data_as_before(lit_cnn):
 def test_the_package_lists_its_names():
     assert set(lit_cnn.__all__) <= set(dir(lit_cnn))
     assert "__version__" in dir(lit_cnn)
+
+
+def test_a_data_module_can_be_printed():
+    assert "SampleDataModule" in str(SampleDataModule())

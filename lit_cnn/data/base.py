@@ -74,6 +74,7 @@ class ImageDataModule(LightningDataModule):
     mean: list[float]
     std: list[float]
     has_test: bool = True  # whether there are test images
+    __str__ = object.__repr__  # Lightning's asks loaders for what only torch's have
 
     def __init__(
         self,
