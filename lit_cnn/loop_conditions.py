@@ -121,14 +121,14 @@ def _is_plain(trainer: Any, module: Any, base: Any, loader: Any) -> bool:
         and all(_is_ours(_function(module, name), "torch.") for name in WITHIN_STEPS)
         and not _has_global_hooks()
         and all(_is_plain_part(part) for part in module.modules())
-        and not any(getattr(weight, hooks) for weight in module.parameters() for hooks in HOOKS_OF_WEIGHTS)
+        and all(_has_only_our_hooks(weight, HOOKS_OF_WEIGHTS) for weight in module.parameters())
     )
 
 
 def _is_plain_part(part: Any) -> bool:
     """Says whether a layer is one of torch's, torchvision's or ours, and nobody listens to it."""
     return (
-        not any(getattr(part, hooks) for hooks in HOOKS_OF_MODULES)
+        _has_only_our_hooks(part, HOOKS_OF_MODULES)
         and "forward" not in vars(part)
         and _is_ours(type(part).forward, "torch.", "torchvision.", "torchmetrics.")
     )
@@ -152,7 +152,7 @@ def _is_plain_optimizer(trainer: Any) -> bool:
         type(optimizer).__module__.startswith("torch.optim.")
         and "zero_grad" not in vars(optimizer)
         and _is_ours(type(optimizer).zero_grad, "torch.")
-        and not any(getattr(optimizer, hooks) for hooks in HOOKS_OF_OPTIMIZERS)
+        and _has_only_our_hooks(optimizer, HOOKS_OF_OPTIMIZERS)
         and _is_ours(wrapper._on_before_step)
         and _is_ours(wrapper._on_after_step)
     )
@@ -192,6 +192,11 @@ def _is_as_written(this: Any, steps: Iterable[str]) -> bool:
         and _methods(kind).isdisjoint(vars(this))
         and all(_is_ours(getattr(kind, name)) for name in steps)
     )
+
+
+def _has_only_our_hooks(this: Any, kinds: Iterable[str]) -> bool:
+    """Says whether nobody else than lit_cnn, which looks at a step now and then, hooked into a part of torch's."""
+    return all(_is_ours(hook) for kind in kinds for hook in (getattr(this, kind) or {}).values())
 
 
 def _has_global_hooks() -> bool:

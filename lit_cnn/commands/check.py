@@ -50,6 +50,9 @@ ALONE: dict[str, Any] = {
 }
 
 
+NO_CHECKPOINT = "`check` looks at a run before its first step. Leave --ckpt_path out."
+
+
 def main(argv: list[str]) -> None:
     """Checks the run that these arguments of `fit` describe.
 
@@ -59,6 +62,8 @@ def main(argv: list[str]) -> None:
     if "--help" in argv or "-h" in argv:
         print(HELP)
         return
+    if any(argument.partition("=")[0] == "--ckpt_path" for argument in argv):
+        raise ConfigError(NO_CHECKPOINT)
     with state_kept():
         run_verb(["fit", *argv], CheckCLI)
 
@@ -81,7 +86,7 @@ class CheckCLI(LitCLI):
     def before_instantiate_classes(self) -> None:
         """Refuses what says nothing of a run's beginning."""
         if self.config.fit.ckpt_path:
-            raise ConfigError("`check` looks at a run before its first step. Leave --ckpt_path out.")
+            raise ConfigError(NO_CHECKPOINT)
         super().before_instantiate_classes()
 
     def new_inspection(self) -> "Inspection":
