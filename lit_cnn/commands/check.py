@@ -50,9 +50,6 @@ ALONE: dict[str, Any] = {
 }
 
 
-NO_CHECKPOINT = "`check` looks at a run before its first step. Leave --ckpt_path out."
-
-
 def main(argv: list[str]) -> None:
     """Checks the run that these arguments of `fit` describe.
 
@@ -62,8 +59,6 @@ def main(argv: list[str]) -> None:
     if "--help" in argv or "-h" in argv:
         print(HELP)
         return
-    if any(argument.partition("=")[0] == "--ckpt_path" for argument in argv):
-        raise ConfigError(NO_CHECKPOINT)
     with state_kept():
         run_verb(["fit", *argv], CheckCLI)
 
@@ -86,7 +81,7 @@ class CheckCLI(LitCLI):
     def before_instantiate_classes(self) -> None:
         """Refuses what says nothing of a run's beginning."""
         if self.config.fit.ckpt_path:
-            raise ConfigError(NO_CHECKPOINT)
+            raise ConfigError("`check` looks at a run before its first step. Leave --ckpt_path out.")
         super().before_instantiate_classes()
 
     def new_inspection(self) -> "Inspection":
