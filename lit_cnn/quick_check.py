@@ -58,8 +58,9 @@ def check(argv: list[str]) -> list[str]:
         raise ConfigError(missing_sections(missing))
     checkpoint = next((s.value for s in reversed(settings) if s.key == "ckpt_path"), None)
     if checkpoint not in (None, "null"):
-        if argv[0] != "check":  # which refuses any
-            find_run(checkpoint)
+        if argv[0] == "check":
+            raise ConfigError("`check` looks at a run before its first step. Leave --ckpt_path out.")
+        find_run(checkpoint)
     elif argv[0] not in ("fit", "check"):
         raise CheckpointError(
             f"`{argv[0]}` needs a trained network: {argv[0]} RUN, the folder of a run, or --ckpt_path CHECKPOINT."

@@ -78,12 +78,6 @@ def state_kept() -> Iterator[None]:
 class CheckCLI(LitCLI):
     """Begins `fit` as ever, and ends it before its first step."""
 
-    def before_instantiate_classes(self) -> None:
-        """Refuses what says nothing of a run's beginning."""
-        if self.config.fit.ckpt_path:
-            raise ConfigError("`check` looks at a run before its first step. Leave --ckpt_path out.")
-        super().before_instantiate_classes()
-
     def new_inspection(self) -> "Inspection":
         """Returns what looks at the run."""
         return Inspection()
