@@ -216,7 +216,7 @@ def test_selection_is_shown_where_the_test_images_were_looked_at(lit_cnn):
 @pytest.mark.parametrize(
     ("argv", "code", "message"),
     [
-        (("report", "nowhere"), 2, "nowhere: there is no such folder"),
+        (("report", "nowhere"), 2, "nowhere: there are no such runs"),
         (("report", "empty"), 2, "empty holds no runs"),
         (("report", "exercise"), 2, "logs/exercise: there are no runs yet. python -m lit_cnn ablate exercise"),
         (("report", "empty", "--format", "pdf"), 2, "'pdf'"),
