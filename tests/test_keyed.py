@@ -34,6 +34,8 @@ def by_index(augment, batch_size, devices=1, epoch=EPOCH, seed=5):
             global_rank=rank,
             world_size=devices,
             overfit_batches=0,
+            state=SimpleNamespace(status="running"),
+            lightning_module=SimpleNamespace(channels_last=True),
             strategy=SimpleNamespace(root_device=torch.device("cpu")),
         )
         loader = data.train_dataloader()
