@@ -2,7 +2,7 @@
 
     python scripts/freeze.py > constraints.txt
 
-Run it in the environment whose tests passed. `pip install -e . -c constraints.txt` then installs the same versions.
+Run it in the environment of the tests. `pip install -e . -c constraints.txt` then installs the same versions.
 """
 
 import platform
@@ -31,7 +31,7 @@ def closure(*roots: str) -> dict[str, str]:
 
 def main() -> None:
     """Prints a line `name==version` for each package but our own."""
-    print(f"# Written by scripts/freeze.py: versions with which all tests passed (Python {platform.python_version()}).")
+    print(f"# Written by scripts/freeze.py: versions that the tests ran with (Python {platform.python_version()}).")
     for name, version in sorted(closure(ROOT).items()):
         if name != "lit-cnn":
             print(f"{name}=={version.partition('+')[0]}")
