@@ -1,7 +1,8 @@
 """What every verb of the Trainer takes beside model, data and trainer."""
 
 from pathlib import Path
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -62,3 +63,16 @@ def add_arguments(parser: Any) -> None:
             "checkpoint.enable_version_counter": False,
         }
     )
+    try_whole_numbers_first(parser)
+
+
+def try_whole_numbers_first(parser: Any) -> None:
+    """Puts int before float in the types that take both, so that `limit_val_batches 1` is a batch and not all of them.
+
+    They are written so, but `typing` keeps one order of `Optional[Union[int, float]]` for a whole process: that in
+    which any library wrote it first.
+    """
+    for action in parser._actions:
+        kinds = get_args(kind := getattr(action, "_typehint", None))
+        if get_origin(kind) in (Union, UnionType) and int in kinds and float in kinds:
+            action._typehint = Union[(int, *(other for other in kinds if other is not int))]

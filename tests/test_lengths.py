@@ -9,6 +9,8 @@ import torch
 from lightning.pytorch.callbacks import Timer
 
 from lit_cnn import checkpoint_io
+from lit_cnn.arguments import try_whole_numbers_first
+from lit_cnn.parser import Parser
 
 SETTINGS = (
     "--model", "LitMLP", "--model.hidden", "[8]", "--data", "SyntheticDataModule", "--data.image_size", "12",
@@ -57,6 +59,16 @@ def test_the_images_that_were_used_are_counted(lit_cnn, flags, train, val, test)
         assert [line.endswith(f"  {images} images") for line in lines] == [True] * bool(images)
         if images:
             assert results[f"{split}/acc"] * images == pytest.approx(round(results[f"{split}/acc"] * images), abs=1e-3)
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", 1), ("1.0", 1.0), ("0.5", 0.5), ("null", None)])
+def test_one_batch_is_one_whatever_the_order_of_its_types(text, value):
+    # `typing` keeps one order for a process, which without rich is that of another function of Lightning's.
+    parser = Parser()
+    parser.add_argument("--limit", type=float | int | None)
+    try_whole_numbers_first(parser)
+    read = parser.parse_args(["--limit", text]).limit
+    assert (read, type(read)) == (value, type(value))
 
 
 def test_an_epoch_without_a_validation_shows_none(lit_cnn):
