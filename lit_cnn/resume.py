@@ -18,6 +18,8 @@ from lit_cnn.command_line import RESUME
 from lit_cnn.errors import CheckpointError, ConfigError
 from lit_cnn.settings import LENGTH
 
+LIMITS_OF_LENGTH = {"max_epochs": "N", "max_steps": "N", "max_time": "LONGER"}  # and what a person gives for more
+_KEPT = "OneCycleLR keeps the length that it began with, and cannot go on past it."
 ONCE_AN_EPOCH = ("train/acc", "seconds")  # columns of metrics.csv that are written when an epoch ends
 
 
@@ -46,22 +48,37 @@ def refuse_finished(run: Path, config: Any) -> None:
         return
     if not ("test/acc" in results or (not config.test_after_fit and "epochs" in results)):
         return
-    longer = [name for name in LENGTH if before.get(name) != config.trainer.get(name)]
     by, now = results.get("ended_by"), config.trainer
-    if by == "max_time" or (by is None and not longer):
-        longer = ["max_time"] if _seconds(now.get("max_time")) > _seconds(before.get("max_time")) else []
-    if not longer:
-        way = "max_time LONGER" if by == "max_time" else "max_epochs N"
-        was = f", ended by its max_time of {before.get('max_time')}" if by == "max_time" else ""
-        raise ConfigError(
-            f"The run {run} is finished: {results['epochs']} epochs, {results['steps']} steps{was}.\n"
-            f"To train it for longer, say how long: {RESUME} {run} --trainer.{way}."
-        )
+    ends = [by] if by in LIMITS_OF_LENGTH else list(LIMITS_OF_LENGTH)  # else by EarlyStopping, say
+    if any(_length(now, name) > _length(before, name) for name in ends):
+        return
+    was = f", ended by its max_time of {before.get('max_time')}" if by == "max_time" else ""
+    longer = f"--trainer.{ends[0]} {LIMITS_OF_LENGTH[ends[0]]}"
+    scheduler, arguments = (config.model.init_args.get(name) for name in ("scheduler", "scheduler_args"))
+    if ends[0] in LENGTH and _keeps_its_length(scheduler, arguments):
+        remedy = f"{_KEPT} Begin anew: --config {run / 'config.yaml'} {longer}."
+    else:
+        allowed = " --allow_changes true" if ends[0] in LENGTH and scheduler else ""
+        remedy = f"To train it for longer, say how long: {RESUME} {run} {longer}{allowed}."
+    raise ConfigError(
+        f"The run {run} is finished: {results['epochs']} epochs, {results['steps']} steps{was}.\n{remedy}"
+    )
 
 
-def _seconds(max_time: Any) -> float:
-    limit = Timer(duration=max_time).time_remaining()
-    return math.inf if limit is None else limit
+def _length(trainer: Any, name: str) -> float:
+    """Returns a limit of a training's length; infinity where there is none."""
+    limit = trainer.get(name)
+    if name == "max_time":
+        seconds = Timer(duration=limit).time_remaining()
+        return math.inf if seconds is None else seconds
+    if limit is None and name == "max_epochs":
+        return 1000  # Lightning's own, where nothing else limits a training
+    return math.inf if limit in (None, -1) else limit
+
+
+def _keeps_its_length(scheduler: str | None, arguments: dict[str, Any] | None) -> bool:
+    """Says whether a schedule has the length of the run that it began with, and refuses to be stepped past it."""
+    return scheduler == "OneCycleLR" and not {"total_steps", "epochs"} & (arguments or {}).keys()
 
 
 def epochs_of(checkpoint: dict[str, Any]) -> int:
@@ -86,10 +103,11 @@ def refuse_changes(path: str | Path, before: dict[str, Any], now: dict[str, Any]
     if changed:
         each = [f"{key} was {before.get(key, missing)}, now {now.get(key, missing)}" for key in dict.fromkeys(changed)]
         more = f"; and {len(each) - 3} more" if len(each) > 3 else ""
-        raise CheckpointError(
-            f"{path} was trained with other settings: {'; '.join(each[:3])}{more}.\n"
-            "Leave them as they were, or go on with the new ones by --allow_changes true."
-        )
+        remedy = "Leave them as they were, or go on with the new ones by --allow_changes true."
+        longer = any(_length(now, name) > _length(before, name) for name in (f"trainer.{name}" for name in LENGTH))
+        if longer and _keeps_its_length(now.get("model.scheduler"), now.get("model.scheduler_args")):
+            remedy = f"{_KEPT} Leave them as they were, or begin anew."
+        raise CheckpointError(f"{path} was trained with other settings: {'; '.join(each[:3])}{more}.\n{remedy}")
 
 
 class RunSettings(Callback):

@@ -205,6 +205,45 @@ def test_a_finished_run_is_not_trained_for_nothing_but_for_longer(lit_cnn, inter
     assert state_of(RUN) == state_of(Path("logs/whole/version_0"))
 
 
+CYCLE = ("--model.scheduler", "OneCycleLR", "--model.scheduler_interval", "step")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [],
+        CYCLE,
+        [*CYCLE, "--model.scheduler_args", "{total_steps: 26}"],
+        ["--model.scheduler", "CosineAnnealingLR"],
+        ["--trainer.max_epochs", "2", "--trainer.max_steps", "7"],
+        ["--trainer.max_epochs", "2", "--trainer.max_steps", "7", "--model.scheduler", "CosineAnnealingLR"],
+    ],
+)
+def test_what_a_finished_run_is_advised_trains_it_for_longer(lit_cnn, settings):
+    assert lit_cnn("fit", *SETTINGS, "--trainer.max_epochs", "1", *settings, "--name", "run").code == 0
+    advised = re.search(r"--(resume|config) logs.*(?=\.$)", lit_cnn("fit", "--resume", RUN).err.strip())[0]
+    longer = lit_cnn("fit", *advised.replace("epochs N", "epochs 2").replace("steps N", "steps 26").split())
+    assert longer.code == 0, longer.err
+    run = RUN if "--resume" in advised else RUN.with_name("version_1")
+    assert json.loads((run / "results.json").read_text())["steps"] == 26
+
+
+@pytest.mark.parametrize("no_longer", [("max_epochs", 5), ("max_steps", 6)])
+def test_what_makes_a_finished_run_no_longer_is_refused(lit_cnn, no_longer):
+    assert lit_cnn("fit", *SETTINGS, "--trainer.max_steps", "7", "--name", "run").code == 0
+    refused = lit_cnn("fit", "--resume", RUN, f"--trainer.{no_longer[0]}", no_longer[1])
+    assert refused.code == 2
+    assert "say how long: --resume logs/run/version_0 --trainer.max_steps N." in refused.err
+
+
+def test_a_longer_run_of_a_schedule_that_keeps_its_length_is_not_advised(lit_cnn):
+    assert lit_cnn("fit", *SETTINGS, "--trainer.max_epochs", "1", *CYCLE, "--name", "run").code == 0
+    refused = lit_cnn("fit", "--resume", RUN, "--trainer.max_epochs", "2")
+    assert refused.code == 4
+    assert "trainer.max_epochs was 1, now 2.\nOneCycleLR keeps the length that it began with" in refused.err
+    assert "--allow_changes" not in refused.err
+
+
 def test_a_run_that_broke_off_before_its_test_is_tested(lit_cnn, interrupted):
     assert lit_cnn("fit", "--resume", RUN, "--test_after_fit", "false").code == 0
     results = json.loads((RUN / "results.json").read_text())
@@ -238,8 +277,7 @@ def test_a_run_whose_checkpoints_are_all_broken_says_so(lit_cnn, interrupted):
 
 
 def test_a_run_that_is_not_gone_on_with_stays_as_it_is(lit_cnn):
-    schedule = ("--model.scheduler", "OneCycleLR", "--model.scheduler_interval", "step")
-    begun = lit_cnn("fit", *SETTINGS, "--name", "run", "--trainer.max_epochs", 1, *schedule)
+    begun = lit_cnn("fit", *SETTINGS, "--name", "run", "--trainer.max_epochs", 1, *CYCLE)
     assert begun.code == 0, begun.err
     before = {path: path.read_bytes() for path in RUN.iterdir() if path.is_file()}
     refused = lit_cnn("fit", "--resume", RUN, "--trainer.max_epochs", 3, "--allow_changes", "true")
