@@ -294,15 +294,19 @@ def test_what_is_left_out_is_counted_and_named(image_folder, lit_cnn, capsys):
     data.prepare_data()
     assert capsys.readouterr().out == ""
     for path in ("train/blue/phone.HEIC", "train/blue/.hidden.png", "train/red/._alone.png", "train/red/no suffix",
-                 "train/beside.png", "train/.kept/x.png", "test/blue/deep/raw.cr2", "val/blue/x.png"):  # fmt: skip
+                 "train/beside.png", "train/.kept/x.png", "test/blue/deep/raw.cr2", "val/blue/x.png",
+                 "train/.git/objects/y.png", "train/.git/config", "test/green/.git/z.PNG"):  # fmt: skip
         (image_folder / path).parent.mkdir(parents=True, exist_ok=True)
         (image_folder / path).write_bytes(b"perhaps an image")
     data.prepare_data()
     data.prepare_data()
     said = capsys.readouterr().out.splitlines()
     assert said == [
-        f"{image_folder}/train: 6 files are left out, not {EXAMPLES}: .kept, beside.png, blue/.hidden.png and 3 more.",
-        f"{image_folder}/test: 1 file is left out, not {EXAMPLES}: blue/deep/raw.cr2.",
+        f"{image_folder}/train: 1 image lies in no folder of a class: beside.png.",
+        f"{image_folder}/train: 2 files are left out, not {EXAMPLES}: blue/phone.HEIC, red/no suffix; "
+        "4 hidden images are skipped: .git/objects/y.png, .kept/x.png, blue/.hidden.png and 1 more.",
+        f"{image_folder}/test: 1 file is left out, not {EXAMPLES}: blue/deep/raw.cr2; "
+        "1 hidden image is skipped: green/.git/z.PNG.",
         f"{image_folder}: the folders train and test are read, and not val. "
         "Images to validate with are held out from train.",
     ]
@@ -324,11 +328,13 @@ def test_a_newline_in_a_name_takes_no_line_of_an_error(image_folder):
         read_in_fit(image_folder, "a\nb.png")
 
 
-def test_classes_of_train_and_test_are_reconciled_by_name(image_folder):
+def test_classes_of_train_and_test_are_reconciled_by_name(image_folder, capsys):
     for path in (image_folder / "test/blue").iterdir():
         path.unlink()
     (image_folder / "test/blue").rmdir()
     data = ImageFolderDataModule(str(image_folder), batch_size=2)
+    data.prepare_data()
+    assert capsys.readouterr().out == f"{image_folder}/test: 1 class has no images and is not tested: blue.\n"
     data.setup("test")
     assert np.bincount(data.arrays("test").labels, minlength=3).tolist() == [0, 4, 4]
     (image_folder / "test/Blue").mkdir()

@@ -38,11 +38,11 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--batch_size", type=positive, default=256, help="images at a time (default 256)")
     given = parser.parse_args(argv)
 
-    from lit_cnn.data.image_files import find_images, left_out
+    from lit_cnn.data.image_files import find_images
 
     files = find_images(given.images)
-    if files.left_out:
-        print(left_out(files.left_out), file=sys.stderr)
+    if unread := files.unread():
+        print(unread, file=sys.stderr)
     classify(given.run, files.images, given.top_k, given.batch_size, given.format)
 
 

@@ -48,12 +48,12 @@ def main(argv: list[str]) -> None:
     from tqdm import tqdm
 
     from lit_cnn.checkpoints import load
-    from lit_cnn.data.image_files import find_images, left_out
+    from lit_cnn.data.image_files import find_images
     from lit_cnn.data.stream import stream
 
     files = find_images(given.images)
-    if files.left_out:
-        print(left_out(files.left_out), file=sys.stderr)
+    if unread := files.unread():
+        print(unread, file=sys.stderr)
     paths = files.images
     module = for_other_images(load(given.run))
     channels, height, width = module.input_shape

@@ -1,7 +1,7 @@
 """Image folders: `train/CLASS/*` and `test/CLASS/*`, decoded once, into a cache or into memory."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from hashlib import blake2b
@@ -14,7 +14,18 @@ from jaxtyping import UInt8
 
 from lit_cnn.data import cache
 from lit_cnn.data.arrays import Arrays, channel_statistics
-from lit_cnn.data.image_files import EXAMPLES, Files, images_below, is_junk, left_out, unreadable
+from lit_cnn.data.image_files import (
+    EXAMPLES,
+    Files,
+    counted,
+    first_of,
+    hidden_images,
+    images_below,
+    is_junk,
+    suffix_of,
+    suffixes,
+    unreadable,
+)
 from lit_cnn.data.images import GREYSCALE_MODES, open_image, to_pixels
 from lit_cnn.errors import DataError, printable
 
@@ -74,7 +85,7 @@ def list_images(folder: Path, names: Sequence[str]) -> tuple[list[str], list[int
     for label, name in enumerate(names):
         found = images_below(folder / name) if (folder / name).is_dir() else Files()
         if not found.images and folder.name == "train":
-            also = f"\n{_below(folder, found.left_out)}." if found.left_out else ""
+            also = f"\n{said}." if (said := found.unread(folder)) else ""
             raise DataError(f"There are no images of the class {printable(name)} in {printable(folder / name)}.{also}")
         paths += found.images
         labels += [label] * len(found.images)
@@ -84,14 +95,11 @@ def list_images(folder: Path, names: Sequence[str]) -> tuple[list[str], list[int
 
 
 def what_is_left_out(data_dir: Path, names: Sequence[str]) -> list[str]:
-    """Returns a sentence for each of `train/` and `test/` with files that are no images, and for the folders beside."""
+    """Returns sentences on what is not read in `train/`, in `test/` and beside them, and on classes without a test."""
     said = []
     for folder in (data_dir / "train", data_dir / "test"):
         if folder.is_dir():
-            out = _entries(folder)[1]
-            for name in names:
-                out += images_below(folder / name).left_out if (folder / name).is_dir() else []
-            said += [f"{printable(folder)}: {_below(folder, out)}."] if out else []
+            said += [f"{printable(folder)}: {sentence}." for sentence in _remarks(folder, names)]
     others = sorted(set(_entries(data_dir)[0]) - {"train", "test"})
     if others:
         listed = ", ".join(printable(name) for name in others[:5]) + (", ..." if len(others) > 5 else "")
@@ -102,19 +110,40 @@ def what_is_left_out(data_dir: Path, names: Sequence[str]) -> list[str]:
     return said
 
 
-def _below(folder: Path, paths: Sequence[str]) -> str:
-    return left_out([os.path.relpath(path, folder) for path in paths])
+def _remarks(folder: Path, names: Sequence[str]) -> Iterator[str]:
+    beside = _entries(folder)[1]
+    plain = [path for path in beside if not os.path.basename(path).startswith(".")]
+    astray = [os.path.relpath(path, folder) for path in plain if suffix_of(path) in suffixes()]
+    found = Files(left_out=[path for path in plain if suffix_of(path) not in suffixes()])
+    found.hidden = [image for path in beside if path not in plain for image in hidden_images(path)]
+    without = []
+    for name in names:
+        below = images_below(folder / name) if (folder / name).is_dir() else Files()
+        found.left_out += below.left_out
+        found.hidden += below.hidden
+        without += [] if below.images else [name]
+    if astray:
+        yield f"{counted(astray, 'image lies', 'images lie')} in no folder of a class: {first_of(astray)}"
+    if unread := found.unread(folder):
+        yield unread
+    if without:
+        lacking = counted(without, "class has no images and is", "classes have no images and are")
+        yield f"{lacking} not tested: {first_of(without)}"
 
 
 def _entries(folder: Path) -> tuple[list[str], list[str]]:
-    """Returns the names of the folders in a folder, and the paths of what else is there and no system's."""
+    """Returns the names of the folders in a folder, and the paths of what else is there, hidden or no system's."""
     try:
         with os.scandir(folder) as scanned:
             entries = sorted((entry.name, entry.is_dir()) for entry in scanned)
     except OSError as error:  # a folder that may not be read, or a link to itself
         raise unreadable(folder, error) from error
     names = {name for name, _ in entries}
-    ours = [(name, is_folder) for name, is_folder in entries if not is_junk(name, names)]
+    ours = [
+        (name, is_folder)
+        for name, is_folder in entries
+        if not is_junk(name, names) or (is_folder and name.startswith("."))  # which may hold images
+    ]
     folders = [name for name, is_folder in ours if is_folder and not name.startswith(".")]
     return folders, [os.path.join(folder, name) for name, _ in ours if name not in folders]
 

@@ -29,16 +29,32 @@ class Files:
 
     Attributes:
         images: Paths of the images.
-        left_out: Paths of all else, without what operating systems leave there; of hidden folders the folders.
+        left_out: Paths of the files that are no images, without what operating systems leave there.
+        hidden: Paths of images that are skipped, since their name, or that of a folder, begins with a dot.
     """
 
     images: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
 
     def add(self, more: "Files") -> None:
         """Adds what is not there yet."""
         self.images = list(dict.fromkeys([*self.images, *more.images]))
         self.left_out = list(dict.fromkeys([*self.left_out, *more.left_out]))
+        self.hidden = list(dict.fromkeys([*self.hidden, *more.hidden]))
+
+    def unread(self, folder: str | Path | None = None) -> str:
+        """Returns how many files are not read, why, and the first few names, below a folder; nothing if all are."""
+        no_images, hidden = (
+            [os.path.relpath(path, folder) if folder else path for path in paths]
+            for paths in (self.left_out, self.hidden)
+        )
+        said = []
+        if no_images:
+            said.append(f"{counted(no_images, 'file is', 'files are')} left out, not {EXAMPLES}: {first_of(no_images)}")
+        if hidden:
+            said.append(f"{counted(hidden, 'hidden image is', 'hidden images are')} skipped: {first_of(hidden)}")
+        return "; ".join(said)
 
 
 @cache
@@ -64,10 +80,19 @@ def images_below(folder: str | Path) -> Files:
     """
     found = Files()
     above = frozenset(_identity(parent) for parent in Path(folder).resolve().parents)
-    for path, is_folder in _walk(os.fspath(folder), above):
-        good = not is_folder and suffix_of(path) in suffixes() and not os.path.basename(path).startswith(".")
-        (found.images if good else found.left_out).append(path)
+    for path, hidden in _walk(os.fspath(folder), above):
+        if suffix_of(path) in suffixes():
+            (found.hidden if hidden else found.images).append(path)
+        elif not hidden:
+            found.left_out.append(path)
     return found
+
+
+def hidden_images(path: str) -> list[str]:
+    """Returns a hidden file if it is an image, or all images below a hidden folder."""
+    if os.path.isdir(path):
+        return [below for below, _ in _walk(path, frozenset(), hidden=True) if suffix_of(below) in suffixes()]
+    return [path] if suffix_of(path) in suffixes() else []
 
 
 def _identity(path: str | Path) -> tuple[int, int]:
@@ -75,8 +100,8 @@ def _identity(path: str | Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _walk(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, bool]]:
-    """Yields all files below a folder, and the hidden folders, which are not entered."""
+def _walk(folder: str, above: frozenset[tuple[int, int]], hidden: bool = False) -> Iterator[tuple[str, bool]]:
+    """Yields all files below a folder, each with whether it or a folder above it is hidden."""
     try:
         here = _identity(folder)
         if here in above:
@@ -84,15 +109,16 @@ def _walk(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str,
         with os.scandir(folder) as entries:  # four times as fast as Path.iterdir
             ours = sorted(((entry.name, _is_folder(entry)) for entry in entries), key=lambda entry: entry[0])
     except OSError as error:
+        if hidden:  # nobody meant it
+            return
         raise unreadable(folder, error) from error
     names = {name for name, _ in ours}
-    ours = [(name, is_folder) for name, is_folder in ours if not is_junk(name, names)]
     for name, is_folder in ours:
-        if not is_folder or name.startswith("."):
-            yield os.path.join(folder, name), is_folder
+        if not is_folder and not is_junk(name, names):
+            yield os.path.join(folder, name), hidden or name.startswith(".")
     for name, is_folder in ours:
-        if is_folder and not name.startswith("."):
-            yield from _walk(os.path.join(folder, name), above | {here})
+        if is_folder and (name.startswith(".") or not is_junk(name, names)):
+            yield from _walk(os.path.join(folder, name), above | {here}, hidden or name.startswith("."))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -135,7 +161,7 @@ def find_images(given: Sequence[str]) -> Files:
                 f"There is no file or folder {printable(item)}. Give image files, folders, or patterns in quotes."
             )
         if not files.images:
-            also = f" ({left_out(files.left_out)})" if files.left_out else ""
+            also = f" ({said})" if (said := files.unread()) else ""
             raise DataError(f"There are no images in {printable(item)}{also}. They have to be {EXAMPLES}.")
         found.add(files)
     return found
@@ -157,9 +183,12 @@ def _matching(pattern: str) -> Files:
 NAMED = 3
 
 
-def left_out(paths: Sequence[str]) -> str:
-    """Returns how many files are left out, and the names of the first few."""
-    names = ", ".join(printable(path) for path in paths[:NAMED])
+def first_of(paths: Sequence[str]) -> str:
+    """Returns the first few paths, and how many more there are."""
     more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
-    is_no_image = "file is" if len(paths) == 1 else "files are"
-    return f"{len(paths):,} {is_no_image} left out, not {EXAMPLES}: {names}{more}"
+    return ", ".join(printable(path) for path in paths[:NAMED]) + more
+
+
+def counted(paths: Sequence[str], one: str, several: str) -> str:
+    """Returns the number of paths, and what they are."""
+    return f"{len(paths):,} {one if len(paths) == 1 else several}"
