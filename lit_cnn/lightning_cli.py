@@ -14,6 +14,7 @@ from lit_cnn import architectures, checkpoints, machine, monitors, resume  # noq
 from lit_cnn.arguments import add_arguments
 from lit_cnn.callbacks.axis import EpochAxis
 from lit_cnn.callbacks.disk import DiskCheck
+from lit_cnn.callbacks.final_test import FinalTestCheck, refuse_missing_test
 from lit_cnn.callbacks.given import companions, refuse_doubles
 from lit_cnn.callbacks.keeping import arrange_checkpoints
 from lit_cnn.callbacks.predictions import PredictionWriter
@@ -24,7 +25,7 @@ from lit_cnn.classifiers import LitClassifier
 from lit_cnn.command_line import config_paths, given_settings
 from lit_cnn.data import modules  # noqa: F401
 from lit_cnn.data.base import ImageDataModule
-from lit_cnn.errors import CheckpointError, ConfigError, DataError, LitCNNError, printable
+from lit_cnn.errors import CheckpointError, ConfigError, LitCNNError, printable
 from lit_cnn.importable import allow_imports
 from lit_cnn.messages import explain
 from lit_cnn.misfits import refuse_misfit
@@ -149,7 +150,7 @@ class LitCLI(OneVerbCLI):
         config["plugins"] = plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins]
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             plugins.append(SafeCheckpointIO())
-        callbacks += companions(config, self.model)
+        callbacks += [*self.final_test, *companions(config, self.model)]
         if self.subcommand == "fit" and settings.test_each_epoch:
             callbacks.append(TestEachEpoch())
         arrange_checkpoints(callbacks, config, settings.checkpoint_every)
@@ -159,21 +160,25 @@ class LitCLI(OneVerbCLI):
         return super()._instantiate_trainer(config, callbacks)
 
     def before_fit(self) -> None:
-        """Refuses a run that would end without its test, and says what begins."""
-        self.refuse_missing_test()
+        """Says what begins."""
         parameters = sum(p.numel() for p in self.model.parameters())
         network = f"{type(self.model).__name__} ({parameters:,} parameters)"
         _say(f"{network} on {self.datamodule.dataset_name}, run {self._folder}")
         if self._resumed:
             _say(f"goes on from {self._resumed_from}, step {self._first_step}")
 
-    def refuse_missing_test(self) -> None:
-        """Refuses a training that would end without its test."""
-        if self.config.fit.test_after_fit and not self.datamodule.has_test:
-            raise DataError(
-                f"{self.datamodule.dataset_name} has no test images, so that `fit` could not end with a test.\n"
-                "Bring them, or set --test_after_fit false."
-            )
+    @property
+    def final_test(self) -> list[Callback]:
+        """What reads the test images before a training that will test; nothing for one that will not.
+
+        Raises:
+            DataError: If it will test, and there are no test images.
+        """
+        config = self.config[self.subcommand]
+        if self.subcommand != "fit" or not (config.test_after_fit or config.test_each_epoch):
+            return []
+        refuse_missing_test(self.datamodule)
+        return [FinalTestCheck()]
 
     def after_fit(self) -> None:
         """Tests the best checkpoint once, and sums up."""

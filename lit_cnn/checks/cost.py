@@ -46,7 +46,7 @@ class Length:
 
 def memory_of(module: LitClassifier, optimizer: Optimizer, data: ImageDataModule, first: FirstSteps) -> dict[str, int]:
     """Returns bytes by what they are for; the optimizer has taken a step."""
-    images = {a.stored_images.data_ptr(): a.stored_images for a in map(data.arrays, ("train", "val"))}
+    images = {a.stored_images.data_ptr(): a.stored_images for a in data._arrays.values()}  # as they are read
     return {
         "parameters": _bytes([*module.net.parameters(), *module.net.buffers()]),
         "gradients": _bytes([p for p in module.net.parameters() if p.requires_grad]),

@@ -87,11 +87,10 @@ class CheckCLI(LitCLI):
         self.inspection = self.new_inspection()
         given = self._get(self.config_init, "trainer", default={})
         self.compiled, self.model.hparams["compile"] = self.model.hparams["compile"], None
-        return Trainer(**{**given, **ALONE, "callbacks": [self.inspection]})
+        return Trainer(**{**given, **ALONE, "callbacks": [*self.final_test, self.inspection]})
 
     def before_fit(self) -> None:
-        """Refuses a run that would end without its test, and prints the layers."""
-        self.refuse_missing_test()
+        """Prints the layers."""
         data = self.datamodule
         print(f"{type(self.model).__name__} on {data.dataset_name}: ", end="")
         print(f"{text.by((data.in_channels, *data.image_size))} pixels, {data.num_classes} classes\n")

@@ -31,7 +31,7 @@ class ImageDataModule(LightningDataModule):
         batch_size: Images in a training batch of one device.
         eval_batch_size: Images in a batch of validation, test or prediction. It changes no result.
         val_size: Training images held out for validation: a number of images, or below 1 a share of them.
-            Each class gives its part. The test images are touched by `test` alone.
+            Each class gives its part. The test images are used by `test` alone.
         split_seed: Seed of the choice of validation images, apart from the run's seed.
         permute: Move the pixels of all images by one fixed permutation.
         permute_seed: Seed of that permutation, apart from the run's seed, so that all runs face the same task; or the
