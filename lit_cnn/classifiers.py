@@ -17,10 +17,11 @@ from lit_cnn.errors import ConfigError
 from lit_cnn.lightning_internals import with_fewer_calls
 from lit_cnn.losses import LossName, build_loss
 from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class, counts_of, go_on_counting, log_counted, share_of_each
-from lit_cnn.optimizers import build, refuse_short, try_out
+from lit_cnn.optimizers import build, refuse_short, refuse_unwritable, try_out
 from lit_cnn.step_log import StepLog
 from lit_cnn.transforms import Preprocess
 from lit_cnn.transforms.draws import seed_generators
+from lit_cnn.typed_arguments import TypedArguments, plain
 
 Targets = Int64[Tensor, "b"] | Float[Tensor, "b k"]  # classes, or a share of each class
 Batch = tuple[Float[Tensor, "b c h w"], Targets]
@@ -28,7 +29,7 @@ Batch = tuple[Float[Tensor, "b c h w"], Targets]
 UNCOUNTED = 64  # batches whose logits wait to be counted
 
 
-class LitClassifier(LightningModule):
+class LitClassifier(TypedArguments, LightningModule):
     """Trains any network from images to logits, and logs `train|val|test/{acc,nll}`.
 
     Batches are pairs of images and labels, from whatever data module or DataLoader.
@@ -84,9 +85,9 @@ class LitClassifier(LightningModule):
         super().__init__()
         if not (lr > 0 and math.isfinite(lr)):
             raise ValueError(f"`lr` is a learning rate above 0, but got {lr}.")
+        refuse_unwritable(optimizer_args=optimizer_args, scheduler_args=scheduler_args)
         self.save_hyperparameters(ignore=["net", "weights"])  # a checkpoint brings its own weights
-        # Lists, since tuples would make hparams.yaml unreadable for safe loaders.
-        self.save_hyperparameters({k: list(v) if isinstance(v, tuple) else v for k, v in self.hparams.items()})
+        self.save_hyperparameters({name: plain(value) for name, value in self.hparams.items()})
         self.net, self.__dict__["backbone"] = net, getattr(net, "body", None)  # the latter for BackboneFinetuning
         self.channels_last = all(c.__module__.startswith("lit_cnn.") for c in {type(self), type(net)} - {LitClassifier})
         self.loss = build_loss(loss, label_smoothing)

@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Iterable
+from numbers import Real
 from types import ModuleType
 from typing import Any
 
@@ -70,6 +71,30 @@ def build(net: nn.Module, h: Any, length: int | None = None, validate_every: int
     if length:
         refuse_short(scheduler, length)
     return {"optimizer": optimizer, "lr_scheduler": config}
+
+
+def refuse_unwritable(**arguments: dict[str, Any] | None) -> None:
+    """Makes sure that a checkpoint can hold the arguments of an optimizer and a scheduler, which no function can be.
+
+    Raises:
+        ConfigError: If one is not built of plain values.
+    """
+    for name, settings in arguments.items():
+        for key, value in (settings or {}).items():
+            if not _is_plain(value):
+                raise ConfigError(
+                    f"`{name}` has {key}: {value!r}, which a checkpoint cannot hold: it takes numbers, texts, lists "
+                    "and dicts.\nFor a schedule by a function, derive from the class and override "
+                    "`configure_optimizers`, or take one of lit_cnn.schedules."
+                )
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(inner) for inner in value)
+    if isinstance(value, dict):
+        return all(_is_plain(inner) for inner in value.values())
+    return value is None or isinstance(value, (bool, str, Real, torch.Tensor))
 
 
 def refuse_short(scheduler: LRScheduler, length: float) -> None:

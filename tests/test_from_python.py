@@ -1,6 +1,10 @@
 """The package as a newcomer uses it from Python: a loop or a network of their own, other libraries' habits."""
 
+import math
+import re
+
 import lightning.pytorch as L
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -158,3 +162,87 @@ def test_the_package_lists_its_names():
 
 def test_a_data_module_can_be_printed():
     assert "SampleDataModule" in str(SampleDataModule())
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "message"),
+    [
+        (
+            lit_cnn.CIFAR10DataModule,
+            {"augment": "RandomCrop"},
+            "Give a list of objects, such as augment=[RandomCrop()].",
+        ),
+        (lit_cnn.CIFAR10DataModule, {"permute": "no"}, "`permute` is True or False, but got 'no', a str."),
+        (lit_cnn.CIFAR10DataModule, {"batch_size": "32"}, "Leave the quotes out: batch_size=32."),
+        (
+            lit_cnn.MNISTDataModule,
+            {"data_dir": 3},
+            "`data_dir` is a text, but got 3, an int. The default is data_dir='data'",
+        ),
+        (lit_cnn.ImageFolderDataModule, {"image_size": "32"}, "Leave the quotes out: image_size=32."),
+        (SampleDataModule, {"views": "LowPass"}, "Give a list of objects, such as views=[LowPass()]."),
+        (SyntheticDataModule, {"permute_kind": "block"}, "Did you mean 'blocks'?"),
+        (SyntheticDataModule, {"augment": [RandomCrop]}, "such as augment=[RandomCrop()]."),
+        (SyntheticDataModule, {"train_images": True}, "`train_images` is a whole number, but got True, a bool."),
+        (lit_cnn.LitMLP, {"hidden": 8}, "`hidden` is a list (each a whole number), but got 8, an int."),
+        (lit_cnn.LitMLP, {"lr": "0.1"}, "Leave the quotes out: lr=0.1."),
+        (
+            lit_cnn.LitVGG,
+            {"widths": "64"},
+            "`widths` is a list (each a whole number or 'M') or None, but got '64', a str.",
+        ),
+        (LitLeNet, {"optimizer": torch.optim.SGD}, "Give its name: optimizer='SGD'."),
+        (LitLeNet, {"test_time_flip": "no"}, "`test_time_flip` is True or False, but got 'no', a str."),
+        (LitLeNet, {"scheduler_interval": "steps"}, "Did you mean 'step'?"),
+        (LitClassifier, {"net": "LeNet", "num_classes": 3}, "`net` is a Module object, but got 'LeNet', a str."),
+        (RandomCrop, {"padding": "4"}, "Leave the quotes out: padding=4."),
+        (lit_cnn.PixelPermutation, {"image_size": "28"}, "Leave the quotes out: image_size=28."),
+    ],
+)
+def test_an_argument_of_the_wrong_type_is_refused_at_once(make, arguments, message):
+    with pytest.raises(ConfigError, match=re.escape(message)) as refused:
+        make(**arguments)
+    assert str(refused.value).startswith(f"{make.__name__}'s `")
+
+
+def test_arguments_that_work_are_taken_whatever_their_exact_type():
+    data = SyntheticDataModule(np.int64(3), 3, [8, 8], batch_size=8, augment=(RandomCrop(1),), train_images=60)
+    module = lit_cnn.LitMLP(
+        3, 3, torch.Size([8, 8]), range(3, 5), lr=np.float32(0.5), optimizer_args={"eps": np.float32(1)}
+    )
+    given = trainer()
+    given.fit(module, data)
+    given.save_checkpoint("own.ckpt")
+    assert lit_cnn.load("own.ckpt").hparams == module.hparams
+    assert module.hparams["hidden"] == [3, 4]
+
+
+@pytest.mark.parametrize("scheduler", ["LambdaLR", "MultiplicativeLR"])
+@pytest.mark.parametrize("function", [lambda epoch: 0.9**epoch, math.exp, [math.exp]])
+def test_a_function_that_no_checkpoint_holds_is_refused_with_a_way_to_have_it(scheduler, function):
+    with pytest.raises(
+        ConfigError, match="(?s)`scheduler_args` has lr_lambda: .*override `configure_optimizers`"
+    ) as refused:
+        LitLeNet(scheduler=scheduler, scheduler_args={"lr_lambda": function})
+    assert len(str(refused.value).splitlines()) <= 3
+
+
+def test_the_way_to_have_a_schedule_by_a_function_works():
+    class Decayed(LitLeNet):
+        def configure_optimizers(self):
+            optimizer = torch.optim.SGD(self.parameters(), self.hparams["lr"])
+            return [optimizer], [torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.5**epoch)]
+
+    given = trainer()
+    given.fit(Decayed(num_classes=3, image_size=8, widths=[2], kernel_size=3, lr=0.1), SyntheticDataModule(**SMALL))
+    assert given.optimizers[0].param_groups[0]["lr"] == 0.05
+
+
+def test_a_class_of_ones_own_takes_what_its_author_wants():
+    class Named(SyntheticDataModule):
+        def __init__(self, augment: str = "crop", **kwargs):
+            super().__init__(augment=[RandomCrop(1)] if augment == "crop" else None, **kwargs)
+
+    assert Named(augment="crop").augment
+    with pytest.raises(ConfigError, match="`batch_size` is a whole number"):
+        type("Plain", (SyntheticDataModule,), {})(batch_size="3")

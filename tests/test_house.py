@@ -21,7 +21,8 @@ OVERLAYS = {name: path for name, path in shipped_configs().items() if name.start
 # What each part of the package may import of the others.
 MAY_IMPORT = {
     "models": {"errors", "sizes"},
-    "transforms": {"sizes"},
+    "typed_arguments": {"errors", "registry"},
+    "transforms": {"sizes", "typed_arguments"},
     "plots": {"errors"},
     "metrics": set(),
     "losses": set(),
@@ -29,7 +30,7 @@ MAY_IMPORT = {
     "optimizers": {"errors", "monitors", "schedules"},
     "schedules": set(),
     "machine": set(),
-    "data": {"errors", "sizes", "transforms"},
+    "data": {"errors", "sizes", "transforms", "typed_arguments"},
     "signals": set(),
     "divergence": {"errors"},
     "step_log": set(),
@@ -50,6 +51,7 @@ MAY_IMPORT = {
         "optimizers",
         "step_log",
         "transforms",
+        "typed_arguments",
     },
     "architectures": {"classifiers", "models"},
     "runs": {"errors"},

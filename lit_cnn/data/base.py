@@ -22,9 +22,10 @@ from lit_cnn.transforms.draws import Draws
 from lit_cnn.transforms.permutation import PermutationKind
 from lit_cnn.transforms.placement import Placement
 from lit_cnn.transforms.views import View, seen, settings_of
+from lit_cnn.typed_arguments import TypedArguments
 
 
-class ImageDataModule(LightningDataModule):
+class ImageDataModule(TypedArguments, LightningDataModule):
     """Serves a dataset of small images from memory, in whole batches.
 
     Args:

@@ -7,6 +7,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from lit_cnn.transforms.draws import Draws
+from lit_cnn.typed_arguments import TypedArguments
 
 
 class Stage(IntEnum):
@@ -24,7 +25,7 @@ class Stage(IntEnum):
     MIXING = 4
 
 
-class Augmentation(ABC):
+class Augmentation(TypedArguments, ABC):
     """A random change of training images: `uint8 [b, c, h, w]` in, the same out.
 
     Attributes:
@@ -35,10 +36,10 @@ class Augmentation(ABC):
     stage: Stage = Stage.GEOMETRY
     takes_floats: bool = False
 
-    def learn(self, images: UInt8[Tensor, "n c h w"]) -> None:  # noqa: B027
+    def learn(self, images: UInt8[Tensor, "n c h w"]) -> None:
         """Takes from all training images what the augmentation needs to know, before the first step."""
 
-    def check(self, image_size: tuple[int, int], in_channels: int) -> None:  # noqa: B027
+    def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         """Raises ValueError where images of this size and number of channels cannot be augmented so."""
 
     @abstractmethod

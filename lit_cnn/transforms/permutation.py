@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from lit_cnn.sizes import height_and_width
 from lit_cnn.transforms.draws import permutation
+from lit_cnn.typed_arguments import TypedArguments
 
 PermutationKind = Literal["pixels", "blocks", "deranged_blocks", "within_blocks", "rows", "columns"]
 
 
-class PixelPermutation(nn.Module):
+class PixelPermutation(TypedArguments, nn.Module):
     """Moves every pixel to a new position, the same for all images and channels.
 
     What a fully connected network can learn is unchanged by it, since the order of its inputs means nothing

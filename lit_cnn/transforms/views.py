@@ -13,11 +13,12 @@ from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from lit_cnn.transforms.draws import Draws, key_of, permutation, random_bits
+from lit_cnn.typed_arguments import TypedArguments
 
 AT_ONCE = 1024  # images
 
 
-class View(ABC):
+class View(TypedArguments, ABC):
     """A fixed change of a dataset's images `[n, c, h, w]`: grey levels from 0 to 255 in, as bytes or floats, and out.
 
     Attributes:
@@ -35,7 +36,7 @@ class View(ABC):
         """Whether it makes grey levels that no byte can hold, as float16."""
         return False
 
-    def check(self, image_size: tuple[int, int], in_channels: int) -> None:  # noqa: B027
+    def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         """Raises ValueError where images of this size and number of channels have no such view."""
 
     @abstractmethod
