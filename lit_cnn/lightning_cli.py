@@ -118,11 +118,8 @@ class LitCLI(OneVerbCLI):
             self._first_step, self._epochs_before = checkpoint["global_step"], resume.epochs_of(checkpoint)
         if self.subcommand == "predict":  # one table, in the images' order
             kwargs |= alone()
-        root = Path(config.trainer.default_root_dir or "logs") / config.name
-        settings = hyperparameters(config)
         if config.trainer.fast_dev_run:
-            self.results = Results(root, settings, config.seed_everything, config.test_after_fit)
-            return super().instantiate_trainer(**kwargs)
+            return self.trainer_without_folder(**kwargs)
         if self._resumed:
             folder = self._resumed
             self._untouched = snapshot(folder)
@@ -130,17 +127,28 @@ class LitCLI(OneVerbCLI):
             config.resume = config.ckpt_path = None  # config.yaml repeats the run from its beginning
         else:
             kind = "version" if self.subcommand == "fit" else str(self.subcommand)
-            folder = self._claimed = claim_folder(root, kind)
+            folder = self._claimed = claim_folder(self._root, kind)
         kwargs["default_root_dir"] = folder
         if config.trainer.logger in (None, True):
             before = (self._first_step, self._epochs_before) if self._resumed else None
             kwargs["logger"] = loggers(folder, before, config.tensorboard_axis)
-        self.results = Results(folder, settings, config.seed_everything, config.test_after_fit)
+        self.results = Results(folder, hyperparameters(config), config.seed_everything, config.test_after_fit)
         try:
             return super().instantiate_trainer(**kwargs)
         except Exception:
             self._give_folder_back()
             raise
+
+    def trainer_without_folder(self, **kwargs: Any) -> Trainer:
+        """Builds the Trainer of a run that leaves nothing behind."""
+        config = self.config[self.subcommand]
+        self.results = Results(self._root, hyperparameters(config), config.seed_everything, config.test_after_fit)
+        return super().instantiate_trainer(**kwargs)
+
+    @property
+    def _root(self) -> Path:
+        config = self.config[self.subcommand]
+        return Path(config.trainer.default_root_dir or "logs") / config.name
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         settings = self.config[self.subcommand]
@@ -169,11 +177,7 @@ class LitCLI(OneVerbCLI):
 
     @property
     def final_test(self) -> list[Callback]:
-        """What reads the test images before a training that will test; nothing for one that will not.
-
-        Raises:
-            DataError: If it will test, and there are no test images.
-        """
+        """What reads the test images before a training that will test, which is refused if there are none."""
         config = self.config[self.subcommand]
         if self.subcommand != "fit" or not (config.test_after_fit or config.test_each_epoch):
             return []

@@ -93,14 +93,39 @@ def test_config_of_a_run_can_be_read_again_and_gone_on_with(lit_cnn, name):
         assert torch.equal(last(0)["state_dict"][key], weights), key
 
 
+@pytest.mark.parametrize("verb", ["fit", "check"])
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_could_not_work_is_refused_before_the_first_step(lit_cnn, name):
+def test_what_could_not_work_is_refused_before_the_first_step(lit_cnn, name, verb):
     needed = {"dirpath": "exceptions"} if name == "OnExceptionCheckpoint" else {}
-    refused = lit_cnn("fit", *SMALL, *NET, *config(name, **needed), LENGTH, 1)
+    refused = lit_cnn(verb, *SMALL, *NET, *config(name, **needed), LENGTH, 1)
     lines = [line for line in refused.err.splitlines() if not line.startswith("Seed set to")]
     assert refused.code == 2
     assert REFUSED[name] in refused.err
     assert 1 <= len(lines) <= 3
+    assert not Path("logs/run/version_0").exists()
+
+
+OFF = ("--trainer.logger", "false")
+BESIDE = [
+    ("LearningRateMonitor", {}, OFF, "LearningRateMonitor writes to the loggers, but"),
+    ("DeviceStatsMonitor", {}, OFF, "DeviceStatsMonitor writes to the loggers, but"),
+    (
+        "GradientAccumulationScheduler",
+        {"scheduling": {1: 2}},
+        ("--trainer.accumulate_grad_batches", "2"),
+        "sets what trainer.accumulate_grad_batches (2) sets. Remove one.",
+    ),
+    ("Timer", {}, ("--trainer.strategy", "nonsense"), "invalid strategy name: `strategy='nonsense'`"),
+]
+
+
+@pytest.mark.parametrize(("name", "needed", "flags", "message"), BESIDE, ids=[case[0] for case in BESIDE])
+def test_check_refuses_what_fit_refuses_in_the_same_words(lit_cnn, name, needed, flags, message):
+    arguments = (*SMALL, *NET, *config(name, **needed), *flags, LENGTH, 1)
+    outcomes = [lit_cnn(verb, *arguments) for verb in ("fit", "check")]
+    assert [outcome.code for outcome in outcomes] == [2, 2]
+    assert message in outcomes[0].err
+    assert outcomes[0].err == outcomes[1].err
     assert not Path("logs/run/version_0").exists()
 
 

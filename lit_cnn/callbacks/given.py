@@ -9,10 +9,14 @@ from lightning.pytorch.callbacks import (
     BasePredictionWriter,
     BatchSizeFinder,
     Checkpoint,
+    DeviceStatsMonitor,
+    GradientAccumulationScheduler,
     LearningRateFinder,
+    LearningRateMonitor,
     OnExceptionCheckpoint,
     ProgressBar,
     SpikeDetection,
+    ThroughputMonitor,
     WeightAveraging,
 )
 
@@ -22,6 +26,7 @@ from lit_cnn.callbacks.progress import Progress
 from lit_cnn.errors import ConfigError
 
 BASES = (Callback, BaseFinetuning, BasePredictionWriter, Checkpoint, ProgressBar)  # do nothing of themselves
+LOGGING = (DeviceStatsMonitor, LearningRateMonitor, ThroughputMonitor)
 
 
 def given(settings: dict[str, Any]) -> list[Callback]:
@@ -39,6 +44,7 @@ def companions(settings: dict[str, Any], module: LightningModule) -> list[Callba
     named = given(settings)
     for callback in named:
         _refuse(callback, module)
+        _refuse_beside(callback, settings)
     beside: list[Callback] = []
     if settings["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in named):
         beside.append(Progress())
@@ -62,6 +68,18 @@ def refuse_doubles(settings: dict[str, Any], others: list[Callback]) -> None:
             ours = "\nSet that of every run by --checkpoint.*, or give yours a `monitor`." if "Model" in name else ""
             raise ConfigError(f"trainer.callbacks: a second {name} with the same settings. Remove one of them.{ours}")
         seen[callback.state_key] = callback
+
+
+def _refuse_beside(callback: Callback, settings: dict[str, Any]) -> None:
+    """Refuses a callback that does not go with another of the Trainer's settings."""
+    name = type(callback).__name__
+    if isinstance(callback, LOGGING) and settings["logger"] in (False, []):
+        raise ConfigError(f"trainer.callbacks: {name} writes to the loggers, but trainer.logger is false. Remove one.")
+    accumulated = settings["accumulate_grad_batches"]
+    if isinstance(callback, GradientAccumulationScheduler) and accumulated not in (None, 1):
+        raise ConfigError(
+            f"trainer.callbacks: {name} sets what trainer.accumulate_grad_batches ({accumulated}) sets. Remove one."
+        )
 
 
 def _refuse(callback: Callback, module: LightningModule) -> None:

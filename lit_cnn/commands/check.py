@@ -83,9 +83,13 @@ class CheckCLI(LitCLI):
         return Inspection()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Builds the Trainer of the run, with a device for itself and nothing that writes files."""
+        """Builds the Trainer of the run, with a device for itself and nothing that writes files.
+
+        Before it the one that `fit` builds, which is thrown away: it refuses what `fit` refuses, in the same words.
+        """
         self.inspection = self.new_inspection()
         given = self._get(self.config_init, "trainer", default={})
+        self.trainer_without_folder(devices=1, num_nodes=1)
         self.compiled, self.model.hparams["compile"] = self.model.hparams["compile"], None
         return Trainer(**{**given, **ALONE, "callbacks": [*self.final_test, self.inspection]})
 
