@@ -10,13 +10,14 @@ from jaxtyping import Float, Int64, UInt8
 from lightning.pytorch import Callback, LightningModule
 from torch import Tensor, nn
 
+from lit_cnn import continuation
 from lit_cnn.data.images import Picture, as_batch
 from lit_cnn.devices import OneNetwork
 from lit_cnn.divergence import LossWatch
 from lit_cnn.errors import ConfigError
 from lit_cnn.lightning_internals import with_fewer_calls
 from lit_cnn.losses import LossName, build_loss
-from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class, counts_of, go_on_counting, log_counted, share_of_each
+from lit_cnn.metrics import accuracy_and_nll, accuracy_per_class, log_counted, share_of_each
 from lit_cnn.optimizers import build, refuse_short, refuse_unwritable, try_out
 from lit_cnn.step_log import StepLog
 from lit_cnn.transforms import Preprocess
@@ -98,7 +99,7 @@ class LitClassifier(TypedArguments, LightningModule):
         self._uncounted: dict[str, list[tuple[Tensor, Tensor]]] = {"train": [], "val": [], "test": []}
         self.listeners: dict[str, Callable[[Tensor, Tensor], None]] = {}  # told of all logits of a stage
         self._step_log = StepLog()
-        self._counted_before: dict[str, dict[str, Tensor]] = {}
+        self._begun: dict[str, Any] = {}
         self._loss_watch = LossWatch()
         self.preprocess: Preprocess | None = None
         self.class_names: list[str] = []
@@ -270,25 +271,22 @@ class LitClassifier(TypedArguments, LightningModule):
         self._loss_watch.check_weights(self.trainer, checkpoint["state_dict"])
         self.log_noted()
         self.count_waiting("train")
-        checkpoint["train_metrics"] = counts_of(self.metrics["train_metrics"])
+        checkpoint.update(continuation.noted(self))
         checkpoint["class_path"] = f"{type(self).__module__}.{type(self).__qualname__}"
         if hasattr(self._datamodule, "checkpoint_settings"):
             checkpoint["data"] = self._datamodule.checkpoint_settings()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps what the epoch had counted, for a training that goes on in the middle of it."""
-        self._counted_before = checkpoint.get("train_metrics", {})
+        """Keeps what had begun, for a training that goes on in the middle of it."""
+        self._begun = {part: checkpoint[part] for part in continuation.PARTS if part in checkpoint}
 
     def on_train_start(self) -> None:
         """Goes on with images and counts where the checkpoint was in the middle of an epoch, or of its validation."""
         # The Trainer has forgotten the loader's state if its length was asked for before, as schedulers do:
         # https://github.com/Lightning-AI/pytorch-lightning/issues/20550
         self.trainer.fit_loop._load_combined_loader_states()
-        loop = self.trainer.fit_loop.epoch_loop
-        in_the_middle = 0 < loop.batch_progress.current.ready < self.trainer.num_training_batches
-        if in_the_middle or loop.val_loop.restarted_mid_evaluation:
-            go_on_counting(self.metrics["train_metrics"], self._counted_before, first=self.global_rank == 0)
-        self._counted_before = {}
+        continuation.go_on(self, self._begun)
+        self._begun = {}
         for config in self.trainer.lr_scheduler_configs:  # a checkpoint brings the length of its own
             per_step = config.interval == "step"
             refuse_short(

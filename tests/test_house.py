@@ -40,7 +40,9 @@ MAY_IMPORT = {
     "loop_conditions": {"data", "signals"},
     "loop": {"loop_conditions"},
     "devices": {"data", "errors"},
+    "continuation": {"metrics"},
     "classifiers": {
+        "continuation",
         "data",
         "devices",
         "divergence",
