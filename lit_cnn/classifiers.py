@@ -234,7 +234,8 @@ class LitClassifier(TypedArguments, LightningModule):
         names = getattr(self._datamodule, "class_names", None) or range(len(self.test_acc_per_class.tp))
         same: Any = {"sync_dist": True, "reduce_fx": "max"}  # on all devices already, where a mean would round again
         per_class = share_of_each(self.test_acc_per_class).items()
-        self.log_dict({f"test/acc_of/{names[k]}": share for k, share in per_class}, **same)
+        self.exact = {f"test/acc_of/{names[k]}": share for k, share in per_class}  # Lightning logs them in float32
+        self.log_dict(self.exact, **same)
         self.test_acc_per_class.reset()
 
     def _log_metrics(self, stage: str) -> None:

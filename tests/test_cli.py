@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,7 @@ def test_summary_names_the_hardest_classes(lit_cnn):
     per_class = json.loads((run_folder(out) / "results.json").read_text())
     accuracies = {k.removeprefix("test/acc_of/"): v for k, v in per_class.items() if k.startswith("test/acc_of/")}
     assert len(accuracies) == 5
+    assert all(float(Fraction(share).limit_denominator(1000)) == share for share in accuracies.values())
     (line,) = [line for line in out.splitlines() if line.startswith("hardest to tell: ")]
     named = [part.rpartition(" ")[0] for part in line.removeprefix("hardest to tell: ").split(", ")]
     assert [accuracies[name] for name in named] == sorted(accuracies.values())[:3]

@@ -223,6 +223,8 @@ def _metrics(trainer: Trainer, split: str) -> dict[str, float]:
     """Returns the figures of a split, with the counts behind its accuracy where the module has counted."""
     prefix, logged = f"{split}/", trainer.callback_metrics.items()
     figures = {name: float(value) for name, value in logged if name.startswith(prefix) and name != "train/loss"}
+    exact = getattr(trainer.lightning_module, "exact", {})
+    figures = {name: exact.get(name, value) for name, value in figures.items()}
     counting: Any = getattr(trainer.lightning_module, "metrics", {})
     if f"{split}/acc" in figures and f"{split}_metrics" in counting:
         accuracy = counting[f"{split}_metrics"]["acc"]
