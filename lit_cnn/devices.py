@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lit_cnn.data.loader import BatchOrder, Share
+from lit_cnn.data.order import BatchOrder, Share
 from lit_cnn.errors import ConfigError
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)

@@ -113,9 +113,8 @@ class LitCrashing(LitWorking):
 class BrokenDataModule(SyntheticDataModule):
     """Its images are divided by 0."""
 
-    def transform(self, batch, epoch=None):
-        images, labels = super().transform(batch, epoch)
-        return images / 0, labels
+    def statistics(self):
+        return [0.0] * 3, [0.0] * 3
 
 
 @pytest.fixture

@@ -20,8 +20,7 @@ from lit_cnn import (
     SyntheticDataModule,
 )
 from lit_cnn.data import cifar, mnist
-from lit_cnn.data.arrays import Arrays, Selection, channel_statistics
-from lit_cnn.data.loader import RawBatch
+from lit_cnn.data.arrays import Arrays, channel_statistics
 from lit_cnn.errors import ConfigError, DataError
 from lit_cnn.transforms import AlternatingFlip, Cutout, Mixup, RandomFlip
 
@@ -68,12 +67,13 @@ def test_permutation_is_the_last_thing_and_the_same_for_every_seed():
     plain = ready(SampleDataModule(augment=[RandomCrop(2)]), "fit")
     permuted = ready(SampleDataModule(augment=[RandomCrop(2)], permute=True), "fit")
     indices = torch.arange(64)
-    raw = RawBatch(*plain.arrays("train").gather(indices), indices)
-    seen, labels = plain.transform(raw, epoch=3)
-    assert torch.equal(permuted.transform(raw, epoch=3)[0], permuted.preprocess.permute(seen))
-    assert torch.equal(labels, raw.labels)
-    assert not torch.equal(seen, plain.transform(raw, epoch=4)[0])
-    assert torch.equal(plain.transform(raw)[0], plain.preprocess(raw.images))  # evaluation: no augmentation
+    make, make_permuted = plain.batch_maker("train"), permuted.batch_maker("train")
+    seen, labels = make(indices, epoch=3)
+    assert torch.equal(make_permuted(indices, epoch=3)[0], permuted.preprocess.permute(seen))
+    images, expected = plain.arrays("train").gather(indices)
+    assert torch.equal(labels, expected)
+    assert not torch.equal(seen, make(indices, epoch=4)[0])
+    assert torch.equal(make(indices)[0], plain.preprocess(images))  # evaluation: no augmentation
 
 
 def test_order_follows_the_seed_of_the_run(monkeypatch):
@@ -315,17 +315,17 @@ def test_real_mnist_has_the_stated_statistics(shared_data):
 
 @pytest.mark.parametrize("rest", [[], [AlternatingFlip(), Cutout(2), Mixup()]])
 @pytest.mark.parametrize("first", [0, 3])
-def test_images_put_in_their_places_in_large_groups_are_those_of_transform(monkeypatch, rest, first):
+def test_images_put_in_their_places_in_large_groups_are_those_of_one_batch(monkeypatch, rest, first):
     settings = {"train_images": 100, "batch_size": 8, "augment": [RandomCrop(2), RandomFlip(), *rest], "seed": 1}
     data = SyntheticDataModule(**settings)
     data.setup("fit")
-    monkeypatch.setattr("lit_cnn.data.loader.GROUP_BYTES", 1)
-    monkeypatch.setattr("lit_cnn.data.loader.PLACED_BYTES", 5 * 8 * 3 * 32 * 32)
+    monkeypatch.setattr("lit_cnn.data.batches.GROUP_BYTES", 1)
+    monkeypatch.setattr("lit_cnn.data.batches.PLACED_BYTES", 5 * 8 * 3 * 32 * 32)
     loader = data.train_dataloader()
     loader.sampler.set_epoch(2)
     loader.load_state_dict({"epoch": 2, "batches": first})
     found = list(loader)
-    expected = [data.transform(Selection(data.arrays("train"), indices), 2) for indices in loader.sampler]
+    expected = [loader.make(indices, 2) for indices in loader.sampler]
     assert len(found) == len(expected) - first > 5
     for pair, wanted in zip(found, expected[first:], strict=True):
         assert all(torch.equal(*parts) for parts in zip(pair, wanted, strict=True))

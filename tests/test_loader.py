@@ -1,13 +1,29 @@
 import pytest
 import torch
 
-from lit_cnn.data import loader
+from lit_cnn.data import batches, loader
 from lit_cnn.data.arrays import Arrays, channel_statistics, stratified_split
-from lit_cnn.data.loader import ArrayLoader, BatchOrder
+from lit_cnn.data.batches import BatchMaker
+from lit_cnn.data.loader import ArrayLoader
+from lit_cnn.data.order import BatchOrder
 from lit_cnn.errors import DataError
+from lit_cnn.transforms import Augmentation, Preprocess
 
 
-def batches(n, batch_size, training, rank=0, devices=1, seed=0, epoch=0):
+class Invert(Augmentation):
+    def __call__(self, images, draws):
+        return 255 - images
+
+
+AS_THEY_ARE = Preprocess([0.0], [1 / 255], (1, 1))
+
+
+def numbered(n):
+    """Returns images of one pixel, whose grey level is their number."""
+    return Arrays(torch.arange(n, dtype=torch.uint8).reshape(n, 1, 1, 1), torch.arange(n))
+
+
+def cut(n, batch_size, training, rank=0, devices=1, seed=0, epoch=0):
     order = BatchOrder(n, batch_size, training, seed, rank, devices)
     order.set_epoch(epoch)
     found = [b.tolist() for b in order]
@@ -16,21 +32,21 @@ def batches(n, batch_size, training, rank=0, devices=1, seed=0, epoch=0):
 
 
 def test_training_order_is_new_each_epoch_and_repeatable():
-    first = batches(100, 10, True)
+    first = cut(100, 10, True)
     assert sorted(sum(first, [])) == list(range(100))
-    assert first == batches(100, 10, True)
-    assert first != batches(100, 10, True, epoch=1)
-    assert first != batches(100, 10, True, seed=1)
+    assert first == cut(100, 10, True)
+    assert first != cut(100, 10, True, epoch=1)
+    assert first != cut(100, 10, True, seed=1)
 
 
 def test_evaluation_keeps_the_order():
-    assert sum(batches(25, 10, False), []) == list(range(25))
+    assert sum(cut(25, 10, False), []) == list(range(25))
 
 
 @pytest.mark.parametrize("devices", [1, 2, 3])
 @pytest.mark.parametrize("n", [1, 7, 24, 25, 26, 100, 10_007])
 def test_evaluation_sees_each_image_once_on_any_number_of_devices(n, devices):
-    shares = [batches(n, 4, False, rank, devices) for rank in range(devices)]
+    shares = [cut(n, 4, False, rank, devices) for rank in range(devices)]
     assert sorted(i for share in shares for b in share for i in b) == list(range(n))
     assert len({len(share) for share in shares}) == 1  # a device with fewer batches would make the others wait
     if n >= devices:
@@ -40,8 +56,8 @@ def test_evaluation_sees_each_image_once_on_any_number_of_devices(n, devices):
 @pytest.mark.parametrize("n", [24, 25, 27, 28, 29, 31, 100])
 @pytest.mark.parametrize("devices", [2, 4])
 def test_devices_share_the_global_batches_of_one(n, devices):
-    one = batches(n, 8, True)
-    shares = [batches(n, 8 // devices, True, rank, devices) for rank in range(devices)]
+    one = cut(n, 8, True)
+    shares = [cut(n, 8 // devices, True, rank, devices) for rank in range(devices)]
     joined = [sum(parts, []) for parts in zip(*shares, strict=True)]
     left_out = 0 < n % 8 < 2 * devices  # one image of a batch is not enough for a device
     assert joined == (one[: n // 8] if left_out else one)
@@ -55,18 +71,25 @@ def test_devices_share_the_global_batches_of_one(n, devices):
 
 @pytest.mark.parametrize(("n", "sizes"), [(130, [64, 64, 2]), (129, [64, 64]), (128, [64, 64]), (30, [30])])
 def test_training_leaves_out_a_last_batch_of_one(n, sizes):
-    assert [len(b) for b in batches(n, 64, True)] == sizes
+    assert [len(b) for b in cut(n, 64, True)] == sizes
 
 
 @pytest.mark.parametrize("group_bytes", [1, 4 * 6 * 4, 2**20])
 def test_loader_yields_the_sampler_s_batches_in_groups_of_any_size(monkeypatch, group_bytes):
-    monkeypatch.setattr(loader, "GROUP_BYTES", group_bytes)
-    arrays = Arrays(torch.arange(20, dtype=torch.uint8).reshape(20, 1, 1, 1), torch.arange(20))
+    monkeypatch.setattr(batches, "GROUP_BYTES", group_bytes)
     order = BatchOrder(20, 6, True)
     order.set_epoch(3)
-    seen = list(ArrayLoader(arrays, order, lambda raw, epoch: (raw.images, raw.labels + 100 * epoch)))
-    assert [labels.tolist() for _, labels in seen] == [(b + 300).tolist() for b in order]
-    assert [images.flatten().tolist() for images, _ in seen] == [b.tolist() for b in order]
+    epochs = []
+
+    class Noted(Invert):
+        def __call__(self, images, draws):
+            epochs.append(draws.epoch)
+            return super().__call__(images, draws)
+
+    seen = list(ArrayLoader(BatchMaker(numbered(20), AS_THEY_ARE, [Noted()]), order))
+    assert [labels.tolist() for _, labels in seen] == [b.tolist() for b in order]
+    assert [images.flatten().tolist() for images, _ in seen] == [(255 - b).tolist() for b in order]
+    assert set(epochs) == {3}
 
 
 def test_a_part_shares_the_memory_of_the_whole():
@@ -104,31 +127,33 @@ def test_arrays_refuse_labels_of_another_number():
         Arrays(torch.zeros(3, 1, 2, 2, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64))
 
 
-def evaluated(prepare, n=20, training=False):
-    arrays = Arrays(torch.arange(n, dtype=torch.uint8).reshape(n, 1, 1, 1), torch.arange(n))
-    return ArrayLoader(arrays, BatchOrder(n, 6, training), prepare, keep=True)
+def evaluated(made, n=20, training=False):
+    """Returns a loader, which notes in a list how many images were made at once."""
+
+    class Noting(BatchMaker):
+        def groups(self, indices, epoch=None):
+            for group in super().groups(indices, epoch):
+                made.append(sum(group[2]))
+                yield group
+
+    return ArrayLoader(Noting(numbered(n), AS_THEY_ARE), BatchOrder(n, 6, training), keep=True)
 
 
-def test_loader_prepares_the_batches_of_an_evaluation_once():
-    prepared = []
-
-    def prepare(raw, epoch):
-        prepared.append(len(raw.labels))
-        return raw.images.float().add_(0), raw.labels  # add_ counts as a change, which is before they are kept
-
-    loader_ = evaluated(prepare)
+def test_loader_makes_the_batches_of_an_evaluation_once():
+    made = []
+    loader_ = evaluated(made)
     with torch.inference_mode():
         first, second = (torch.cat([x for x, _ in loader_]) for _ in range(2))
     assert first.equal(second)
-    assert sum(prepared) == 20
-    training = evaluated(prepare, training=True)
+    assert sum(made) == 20
+    training = evaluated(made, training=True)
     assert not torch.cat([x for x, _ in training]).equal(first)
     assert len(list(training)) == 4
-    assert sum(prepared) == 60
+    assert sum(made) == 60
 
 
-def test_loader_prepares_them_again_after_a_network_worked_in_place():
-    loader_ = evaluated(lambda raw, epoch: (raw.images.float(), raw.labels))
+def test_loader_makes_them_again_after_a_network_worked_in_place():
+    loader_ = evaluated([])
     with torch.inference_mode():
         for inputs, _ in loader_:
             inputs.mul_(-1)
@@ -137,7 +162,7 @@ def test_loader_prepares_them_again_after_a_network_worked_in_place():
 
 def test_loader_keeps_nothing_that_is_large(monkeypatch):
     monkeypatch.setattr(loader, "KEPT_BYTES", 4 * 20 - 1)
-    prepared = []
-    loader_ = evaluated(lambda raw, epoch: (prepared.append(0) or raw.images.float(), raw.labels))
+    made = []
+    loader_ = evaluated(made)
     assert len(list(loader_)) == len(list(loader_)) == 4
-    assert len(prepared) == 2
+    assert made == [20, 20]

@@ -1,11 +1,11 @@
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
 from lightning.pytorch import seed_everything
 
 from lit_cnn.data.arrays import Arrays
+from lit_cnn.data.batches import BatchMaker
 from lit_cnn.transforms import (
     AlternatingFlip,
     PixelPermutation,
@@ -15,7 +15,6 @@ from lit_cnn.transforms import (
     RandomGrayscale,
     RandomShift,
 )
-from lit_cnn.transforms.chain import augment
 from lit_cnn.transforms.draws import Draws
 from lit_cnn.transforms.placement import Place, _put_pixels, put
 
@@ -137,12 +136,19 @@ def test_alternating_flip_turns_each_image_in_every_second_epoch(images, draws):
     assert 8 < int(flips[0].sum()) < 32
 
 
+def augmented(images, augmentations, draws):
+    """Returns what a batch of these images is made into, where every third image of a dataset is one of them."""
+    arrays = Arrays(images.repeat_interleave(3, 0), torch.zeros(120, dtype=torch.int64))
+    as_they_are = Preprocess([0.0] * 3, [1 / 255] * 3, images.shape[2:])
+    return BatchMaker(arrays, as_they_are, augmentations, seed=draws.seed)(draws.indices, draws.epoch)[0]
+
+
 def test_augmentations_in_a_row_equal_one_after_the_other(images, draws):
     chosen = [RandomFlip(), RandomCrop(2), RandomFlip(), RandomShift(1, 1), RandomGrayscale(0.5), RandomFlip()]
     out = images
     for position, augmentation in enumerate(chosen):
         out = augmentation(out, replace(draws, purpose=f"{type(augmentation).__name__} {position}"))
-    assert torch.equal(augment(partial(put, images), chosen, draws), out)
+    assert torch.equal(augmented(images, chosen, draws), out.float())
 
 
 def test_random_flip_tosses_one_coin_for_each_image(images, draws):
@@ -156,8 +162,8 @@ def test_random_flip_tosses_one_coin_for_each_image(images, draws):
 
 
 def test_augment_gives_each_augmentation_its_own_draws(images, draws):
-    twice = augment(partial(put, images), [RandomFlip(), RandomFlip()], draws)
-    assert not torch.equal(twice, images)  # the same coins twice would undo each other
+    twice = augmented(images, [RandomFlip(), RandomFlip()], draws)
+    assert not torch.equal(twice, images.float())  # the same coins twice would undo each other
 
 
 @pytest.mark.parametrize(

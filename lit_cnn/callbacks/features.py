@@ -57,8 +57,8 @@ class Features(Callback):
 
     def _follow(self, trainer: Trainer, module: LightningModule, data: ImageDataModule) -> None:
         assert data.preprocess is not None
-        batch = some(data, "val" if len(data.arrays("val")) else "train", self.images)
-        inputs, labels = data.transform(batch)
+        split = "val" if len(data.arrays("val")) else "train"
+        inputs, labels = data.batch_maker(split)(some(data, split, self.images))
         outputs = _outputs(module, for_network(module, inputs), nn.Conv2d)
         chosen = [name for name, maps in outputs.items() if maps.ndim == 4 and maps.shape[2] > 1]
         if not chosen:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from jaxtyping import Int64
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
@@ -13,7 +14,6 @@ from torch import Tensor
 from lit_cnn.callbacks import tensorboards
 from lit_cnn.callbacks.axis import place
 from lit_cnn.data.base import ImageDataModule
-from lit_cnn.data.loader import RawBatch
 from lit_cnn.transforms.draws import permutation
 
 SHARE = 0.005  # of a run's time that each callback may take in the middle of it: four together 2 %
@@ -52,11 +52,10 @@ def data_of(trainer: Trainer) -> ImageDataModule | None:
     return data if isinstance(data, ImageDataModule) and boards(trainer) else None
 
 
-def some(data: ImageDataModule, split: str, n: int) -> RawBatch:
-    """Returns up to n images of a split, always the same, drawn at random since files may be sorted by class."""
+def some(data: ImageDataModule, split: str, n: int) -> Int64[Tensor, "b"]:
+    """Returns the indices of up to n images of a split, always the same, drawn since files may be sorted by class."""
     arrays = data.arrays(split)
-    indices = permutation(len(arrays), "pictures", split)[:n].sort().values
-    return RawBatch(*arrays.gather(indices.to(arrays.device)), indices)
+    return permutation(len(arrays), "pictures", split)[:n].sort().values.to(arrays.device)
 
 
 @contextmanager

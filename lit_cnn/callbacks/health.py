@@ -74,7 +74,7 @@ class Health(Callback):
     def _log(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = getattr(trainer, "datamodule", None)
         if self.enabled and tensorboards(trainer) and isinstance(data, ImageDataModule):
-            inputs, _ = data.transform(some(data, "train", self.images))
+            inputs, _ = data.batch_maker("train")(some(data, "train", self.images))
             self._scalars |= activations(pl_module, for_network(pl_module, inputs))
         scalars = {name: float(value) for name, value in self._scalars.items()}
         for logger in tensorboards(trainer):

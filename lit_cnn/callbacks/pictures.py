@@ -35,13 +35,14 @@ class Pictures(Callback):
         data = data_of(trainer)
         if data is None or data.preprocess is None:
             return
-        batch = some(data, "train", self.samples)
-        seen, _ = data.transform(batch, epoch=trainer.current_epoch)
+        indices = some(data, "train", self.samples)
+        images, labels = data.arrays("train").gather(indices)
+        seen, _ = data.batch_maker("train")(indices, trainer.current_epoch)
         changes = ["augmented"] * bool(data.augment) + ["permuted"] * data.permute
         figure = sample_grid(
-            as_bytes(batch.images),
+            as_bytes(images),
             data.preprocess.to_picture(seen),
-            [data.class_names[label] for label in batch.labels],
+            [data.class_names[label] for label in labels],
             f"{data.dataset_name}: training images with their labels",
             ", ".join(changes) or "unchanged",
         )
@@ -68,13 +69,13 @@ class Pictures(Callback):
         if data is None or not len(data.arrays(split)):
             return
         with self._budget.spending():
-            batch = some(data, split, self.predictions)
-            inputs, labels = data.transform(batch)
+            indices = some(data, split, self.predictions)
+            inputs, labels = data.batch_maker(split)(indices)
             with evaluating(pl_module):
                 logits = getattr(pl_module, "evaluate", pl_module)(for_network(pl_module, inputs))
             confidence, preds = logits.float().softmax(dim=1).cpu().max(dim=1)
             figure = prediction_grid(
-                as_bytes(batch.images),
+                as_bytes(data.arrays(split).images_at(indices)),
                 labels.tolist(),
                 preds.tolist(),
                 confidence.tolist(),

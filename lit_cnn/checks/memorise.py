@@ -13,7 +13,6 @@ from torch.optim import Adam
 from lit_cnn.checks.trial import Steps
 from lit_cnn.classifiers import Batch
 from lit_cnn.data.base import ImageDataModule
-from lit_cnn.data.loader import RawBatch
 from lit_cnn.optimizers import parameters_to_train
 from lit_cnn.transforms.draws import permutation
 
@@ -103,8 +102,7 @@ def images_to_learn(data: ImageDataModule, device: torch.device, n: int = IMAGES
     arrays = data.arrays("train")
     order = permutation(len(arrays), data.run_seed, "order", 0)
     indices = order[_evenly(arrays.labels.cpu()[order], n)]
-    images, labels = arrays.gather(indices.to(arrays.device))
-    return data.transform(RawBatch(images.to(device), labels.to(device), indices), None)
+    return data.batch_maker("train", device)(indices)
 
 
 def _evenly(labels: Int64[Tensor, "n"], n: int) -> Int64[Tensor, "m"]:

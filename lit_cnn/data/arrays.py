@@ -90,34 +90,6 @@ class Arrays:
         return Arrays(images, self.stored_labels.to(device), positions)
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Some images of a dataset, copied when they are asked for.
-
-    Args:
-        arrays: The dataset.
-        indices: Which of its images.
-    """
-
-    arrays: Arrays
-    indices: Int64[Tensor, "b"]
-    done = 0  # augmentations that have been applied
-
-    @property
-    def images(self) -> Shaped[Tensor, "b c h w"]:
-        """Copies of the images."""
-        return self.arrays.images_at(self.indices)
-
-    @property
-    def labels(self) -> Int64[Tensor, "b"]:
-        """The class of each image."""
-        return self.arrays.labels_at(self.indices)
-
-    def placed(self, place: Place) -> Shaped[Tensor, "b c h w"]:
-        """Returns copies of the images in their places."""
-        return self.arrays.placed(self.indices, place)
-
-
 def number_held_out(val_size: int | float, images: int) -> int:
     """Returns how many of so many training images are held out for validation.
 

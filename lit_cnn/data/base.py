@@ -2,25 +2,20 @@
 
 import os
 from abc import abstractmethod
-from itertools import takewhile
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Int64
 from lightning.pytorch import LightningDataModule
-from torch import Tensor
-from torch.nn.functional import one_hot
 
-from lit_cnn.data.arrays import Arrays, Selection, number_held_out, stratified_split
-from lit_cnn.data.loader import ArrayLoader, BatchOrder, RawBatch, takes_channels_last
+from lit_cnn.data.arrays import Arrays, number_held_out, stratified_split
+from lit_cnn.data.batches import BatchMaker
+from lit_cnn.data.loader import ArrayLoader, takes_channels_last
+from lit_cnn.data.order import BatchOrder
 from lit_cnn.data.unneeded import refuse
 from lit_cnn.errors import ConfigError, DataError
-from lit_cnn.transforms import Augmentation, Mixing, Preprocess
-from lit_cnn.transforms.chain import augment as augment_batch
-from lit_cnn.transforms.chain import check_levels
-from lit_cnn.transforms.draws import Draws
+from lit_cnn.transforms import Augmentation, Preprocess
+from lit_cnn.transforms.augment import check_levels
 from lit_cnn.transforms.permutation import PermutationKind
-from lit_cnn.transforms.placement import Placement
 from lit_cnn.transforms.views import View, seen, settings_of
 from lit_cnn.typed_arguments import TypedArguments
 
@@ -217,16 +212,27 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         frozen = bool(self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
         order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen)
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        self._bring_to(device, split)
         keep = split == "val"  # the test images come once
-        place = self._placed if self._placements and type(self).transform is ImageDataModule.transform else None
-        loader = ArrayLoader(self._brought_to(device, split), order, self.transform, device, keep, place)
+        loader = ArrayLoader(self.batch_maker(split, device), order, keep)
         loader.contiguous = not takes_channels_last(self.trainer)
         return loader
 
-    def _brought_to(self, device: torch.device, split: str) -> Arrays:
+    def batch_maker(self, split: str, device: torch.device | None = None) -> BatchMaker:
+        """Returns what makes inputs and targets of a split's images, by their indices.
+
+        Args:
+            split: "train", "val" or "test".
+            device: Where they are made; by default where the images lie.
+        """
+        arrays = self.arrays(split)
+        assert self.preprocess is not None
+        return BatchMaker(arrays, self.preprocess, self.augment, self.num_classes, self.run_seed, device)
+
+    def _bring_to(self, device: torch.device, split: str) -> None:
         arrays = self._arrays[split]
         if not self.resident or device.type != "cuda" or arrays.device == device:
-            return arrays
+            return
         free, needed = torch.cuda.mem_get_info(device)[0], arrays.stored_images.nbytes
         if needed > free // 2:  # the network needs some too
             raise ConfigError(
@@ -238,57 +244,11 @@ class ImageDataModule(TypedArguments, LightningDataModule):
             if other.stored_images is arrays.stored_images:
                 positions = None if other.positions is None else other.positions.to(device)
                 self._arrays[name] = Arrays(moved.stored_images, moved.stored_labels, positions)
-        return self._arrays[split]
 
     @property
     def run_seed(self) -> int:
         """The seed of orders and augmentations."""
         return self.seed if self.seed is not None else int(os.environ.get("PL_GLOBAL_SEED", 0))
-
-    def transform(
-        self, batch: RawBatch | Selection, epoch: int | None = None
-    ) -> tuple[Float[Tensor, "b c h w"], Int64[Tensor, "b"] | Float[Tensor, "b k"]]:
-        """Returns a raw batch as network inputs and labels, augmented where an epoch is given.
-
-        Where images are mixed, the labels are the shares of all classes.
-        """
-        assert self.preprocess is not None, "setup comes first"
-        if epoch is None or not self.augment:
-            return self.preprocess(batch.images), batch.labels
-        inputs, targets = self._augmented(batch, epoch)
-        mixings = [a for a in self.augment if isinstance(a, Mixing)]
-        if mixings:
-            targets = one_hot(targets, self.num_classes).float()
-        for position, mixing in enumerate(mixings):
-            draws = Draws(self.run_seed, epoch, batch.indices, f"{type(mixing).__name__} {position}")
-            # A partner from the whole dataset and not from the batch, so that batches and devices make no difference.
-            partner = draws.integers("partner", 0, len(self._arrays["train"]) - 1)
-            others, their_labels = self._augmented(self._training_images(partner), epoch)
-            inputs, share = mixing(inputs, others, draws)
-            targets = share[:, None] * targets + (1 - share[:, None]) * one_hot(their_labels, self.num_classes)
-        return self.preprocess.permuted(inputs), targets
-
-    def _augmented(self, batch: RawBatch | Selection, epoch: int) -> tuple[Tensor, Tensor]:
-        assert self.preprocess is not None
-        single = [a for a in self.augment if not isinstance(a, Mixing)]
-        images = augment_batch(batch.placed, single, Draws(self.run_seed, epoch, batch.indices), batch.done)
-        return self.preprocess.normalised(images), batch.labels
-
-    @property
-    def _placements(self) -> list[Augmentation]:
-        return list(takewhile(lambda a: isinstance(a, Placement), self.augment))
-
-    def _placed(self, batch: Selection, epoch: int) -> RawBatch:
-        first = self._placements
-        images = augment_batch(batch.placed, first, Draws(self.run_seed, epoch, batch.indices))
-        return RawBatch(images, batch.labels, batch.indices, len(first))
-
-    def _training_images(self, indices: Int64[Tensor, "b"]) -> RawBatch | Selection:
-        arrays = self._arrays["train"]
-        if arrays.device == indices.device:
-            return Selection(arrays, indices)
-        images, labels = arrays.gather(indices.to(arrays.device))
-        return RawBatch(images.to(indices.device), labels.to(indices.device), indices)
 
     def checkpoint_settings(self) -> dict[str, Any]:
         """Returns what a checkpoint has to know to prepare other images in the same way."""

@@ -1,12 +1,14 @@
 """What every augmentation of whole batches is: a change of each image by draws of its own."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from enum import IntEnum
 
 from jaxtyping import UInt8
 from torch import Tensor
 
 from lit_cnn.transforms.draws import Draws
+from lit_cnn.transforms.views import View
 from lit_cnn.typed_arguments import TypedArguments
 
 
@@ -45,3 +47,18 @@ class Augmentation(TypedArguments, ABC):
     @abstractmethod
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
         """Returns the augmented images, each by its own draws."""
+
+
+def check_levels(views: Sequence[View], augmentations: Sequence[Augmentation]) -> None:
+    """Makes sure that the augmentations can work on the grey levels that the views make.
+
+    Raises:
+        ValueError: If one needs bytes, and does not get them.
+    """
+    floats = [type(view).__name__ for view in views if view.floats and "train" in view.splits]
+    bytes_only = [type(augmentation).__name__ for augmentation in augmentations if not augmentation.takes_floats]
+    if floats and bytes_only:
+        raise ValueError(
+            f"{bytes_only[0]} works on whole grey levels from 0 to 255, and {floats[0]} makes others.\n"
+            f"Leave one of them out, or give {floats[0]} `clip: true`, which rounds them and cuts them off."
+        )
