@@ -15,14 +15,10 @@ import torch
 from lightning.fabric.utilities.cloud_io import _is_local_file_protocol
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from lit_cnn import files
 from lit_cnn.errors import CheckpointError, DiskError
 
-try:
-    import fcntl
-except ImportError:  # Windows, where a file that is open cannot be deleted anyway
-    fcntl = None  # type: ignore[assignment]
-
-PARTIAL = ".partial"
+LOCK = ".lock"  # of a folder of checkpoints, held while one is written
 NAME = b"lit_cnn sha256 "
 COMMENT = len(NAME) + 2 * hashlib.sha256().digest_size
 END, END_MARK, NO_COMMENT = 22, b"PK\5\6", b"\0\0"  # a zip archive's last record; its last two bytes count the comment
@@ -90,11 +86,8 @@ def save(content: Any, path: str | Path) -> None:
         DiskError: If it cannot be written; the old file stays.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            _lock(file)
+        with files.alone(path.parent / LOCK), files.replacing(path, alone=True) as partial, partial.open("wb") as file:
             summed = _Summed(file)
             try:
                 torch.save(content, summed)  # type: ignore[arg-type]
@@ -102,19 +95,12 @@ def save(content: Any, path: str | Path) -> None:
                 raise summed.error or error from None
             file.seek(-len(NO_COMMENT), os.SEEK_END)
             file.write(_ending(summed.digest.hexdigest()))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-        _sync_folder(path.parent)
     except OSError as error:
         kept = " The one before it stays." if path.exists() else ""
         raise DiskError(
             f"{path} cannot be written: {error.strerror}.{kept}\n"
             "Make room, or choose another folder by --trainer.default_root_dir."
         ) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def load(path: str | Path, map_location: Any = "cpu") -> Any:
@@ -155,10 +141,10 @@ def newest_valid(folder: Path, key: str) -> tuple[Path | None, list[str]]:
 
 def sweep(folder: Path) -> None:
     """Deletes what killed processes left half-written in a folder; what is being written now stays."""
-    for partial in folder.glob(f".*{PARTIAL}"):
-        with suppress(OSError), partial.open("rb+") as file:
-            _lock(file)
-            partial.unlink()
+    with suppress(OSError), files.alone(folder / LOCK, timeout=0):
+        for partial in folder.glob(f".*{files.PARTIAL}"):
+            with suppress(OSError):
+                partial.unlink()
 
 
 def probe(folder: Path, size: int) -> None:
@@ -167,7 +153,7 @@ def probe(folder: Path, size: int) -> None:
     Raises:
         DiskError: If it cannot.
     """
-    file = folder / f".probe.{os.getpid()}{PARTIAL}"
+    file = folder / f".probe.{os.getpid()}{files.PARTIAL}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with file.open("wb") as opened:
@@ -213,19 +199,3 @@ def _verify(file: IO[bytes]) -> None:
     digest.update(NO_COMMENT)
     if file.read() != _ending(digest.hexdigest()):
         raise ValueError("it is cut off, or was changed after it was written (its checksum differs).")
-
-
-def _lock(file: IO[bytes]) -> None:
-    """Locks a file for as long as it is open and its process lives; raises an OSError where it is locked already."""
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,7 +1,6 @@
 """What a run came to: results.json, TensorBoard's hyperparameters tab, and a short summary."""
 
 import json
-import os
 import platform
 import time
 from functools import cache
@@ -14,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, Timer
 from lightning.pytorch.utilities import rank_zero_only
 
-from lit_cnn import checkpoint_io
+from lit_cnn import checkpoint_io, files
 from lit_cnn.callbacks import tensorboards
 from lit_cnn.callbacks.keeping import validates
 
@@ -189,10 +188,7 @@ class Results(Callback):
         for logger in tensorboards(trainer):
             final = {_hp(name): self.values[name] for name in METRICS if name in self.values}
             logger.log_metrics(final, step=trainer.global_step)
-        target = self.folder / FILE
-        partial = target.with_suffix(".json.partial")
-        partial.write_text(json.dumps(self.values, indent=2) + "\n")
-        os.replace(partial, target)
+        files.write_text(self.folder / FILE, json.dumps(self.values, indent=2) + "\n")
 
     def summary(self) -> str:
         """Returns what a person wants to know at the end, in a few lines."""

@@ -6,7 +6,6 @@ file gets its name by an atomic rename when it is complete and on the disk.
 """
 
 import errno
-import fcntl
 import json
 import mmap
 import os
@@ -16,7 +15,7 @@ import tempfile
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -26,6 +25,7 @@ import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
 
+from lit_cnn import files
 from lit_cnn.data.arrays import Arrays, channel_counts, statistics_of
 from lit_cnn.errors import DiskError
 
@@ -173,9 +173,8 @@ def _build(
     checksums = np.zeros(-(-len(labels) // block_length), "<u4")
     counts: list[torch.Tensor] = []
     _check_space(path, len(labels) * (image_bytes + 8) + checksums.nbytes + 2**16)
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        with partial.open("wb") as file:
+        with files.replacing(path, alone=True) as partial, partial.open("wb") as file:
 
             def write(start: int, block: UInt8[np.ndarray, "b h w c"]) -> None:
                 content = block.tobytes()
@@ -201,32 +200,21 @@ def _build(
             ).encode()
             file.seek(len(labels) * image_bytes)
             file.write(tail + header + TRAILER.pack(MAGIC, len(header), zlib.crc32(header)))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _disk_error(path, error) from error
-        raise
+    except OSError as error:
+        raise _disk_error(path, error) from error
 
 
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
     """Keeps other processes from writing the same cache; the system lets go of it when the process ends."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.with_name(f"{path.name}.lock").open("w")
-    except OSError as error:
-        raise _disk_error(path, error) from error
-    with file:
+    file = path.with_name(f"{path.name}.lock")
+    with ExitStack() as held:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            held.enter_context(files.alone(file, timeout=0))
+        except files.Timeout:
             print(f"Another process writes {path}: waiting for it.", flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:  # a file system that knows no locks
+            held.enter_context(files.alone(file))
+        except OSError as error:
             raise _disk_error(path, error) from error
         yield
 

@@ -1,10 +1,9 @@
 """Downloads: by https alone, whole or not at all, verified, and with an answer for a machine without a network."""
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from hashlib import file_digest
 from hashlib import md5 as new_md5
 from http.client import HTTPException
@@ -14,6 +13,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from lit_cnn import files
 from lit_cnn.errors import DataError, DiskError
 
 SCHEMES = {"https"}
@@ -86,37 +86,19 @@ def get(urls: Sequence[str], path: Path, md5: str) -> None:
         OSError: If no source gives it, or what it gives has another checksum.
         DiskError: If it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = _open_alone(partial)
-    except OSError as error:
-        raise disk_error(path, error) from error
-    with file:
+    with ExitStack() as held:
         try:
-            if path.is_file() and _md5(path) == md5:  # another process was quicker
-                return
-            _fill(file, urls, path, md5)
-            os.replace(partial, path)
-        finally:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
+            held.enter_context(files.alone(path.with_name(f".{path.name}.lock")))
+        except OSError as error:
+            raise disk_error(path, error) from error
+        if not path.is_file() or _md5(path) != md5:  # else another process was quicker
+            with files.replacing(path, alone=True) as partial, partial.open("wb") as file:
+                _fill(file, urls, path, md5)
 
 
 def _md5(path: Path) -> str:
     with path.open("rb") as file:
         return file_digest(file, lambda: new_md5(usedforsecurity=False)).hexdigest()
-
-
-def _open_alone(partial: Path) -> BinaryIO:
-    """Opens a file that no other process has open in this way, waiting for those that have."""
-    while True:
-        file = partial.open("ab")
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file.fileno()), partial.stat()):
-                return file
-        file.close()  # the other process has renamed or deleted it
 
 
 def _fill(file: BinaryIO, urls: Sequence[str], path: Path, md5: str) -> None:
@@ -155,15 +137,14 @@ def _fetch(file: BinaryIO, url: str, path: Path, md5: str) -> None:
         raise URLError(f"{url} broke off after {size:,} of {total:,} bytes")
     if digest.hexdigest() != md5:
         raise Corrupt(f"{url} has the checksum (MD5) {digest.hexdigest()}, not {md5}")
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _write(file: BinaryIO, block: bytes | None, path: Path) -> None:
     """Writes a block, or begins anew where it is None."""
     try:
         if block is None:
-            file.truncate(0)
+            file.seek(0)
+            file.truncate()
         else:
             file.write(block)
     except OSError as error:

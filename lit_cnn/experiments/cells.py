@@ -1,15 +1,14 @@
 """One cell of an experiment: a variant with a seed, which is an ordinary run of `fit` in a folder of its own."""
 
-import fcntl
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import yaml
 
+from lit_cnn import files
 from lit_cnn.runs import read_results
 
 # Parts of a config that decide what a run comes to, and settings in them that do not.
@@ -68,16 +67,12 @@ class Cell:
         """Returns the message that its last attempt ended with, or nothing."""
         return str(_read(self.folder / FAILURE).get("message", ""))
 
-    def claim(self) -> IO[str] | None:
+    def claim(self) -> Any:
         """Takes the cell for this process until it ends, however it ends; returns None where another one has it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = (self.folder / LOCK).open("w")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
+            return files.lock(self.folder / LOCK, timeout=0)
+        except files.Timeout:
             return None
-        return lock
 
     def arguments(self) -> list[str]:
         """Returns the arguments of `fit` that bring it to its end; runs that were cut off before a checkpoint go."""
@@ -105,9 +100,7 @@ def decisive(config: dict[str, Any]) -> dict[str, Any]:
 
 def note_failure(folder: Path, code: int, message: str) -> None:
     """Writes what a cell ended with into its folder."""
-    partial = folder / f"{FAILURE}.partial"
-    partial.write_text(json.dumps({"exit_code": code, "message": message}, indent=2) + "\n")
-    os.replace(partial, folder / FAILURE)
+    files.write_text(folder / FAILURE, json.dumps({"exit_code": code, "message": message}, indent=2) + "\n")
 
 
 def _read(path: Path) -> dict[str, Any]:

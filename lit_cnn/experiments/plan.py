@@ -1,12 +1,12 @@
 """The cells of an experiment, each with its config checked by the parser of `fit`."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from lit_cnn import files
 from lit_cnn.command_line import given_settings, root_and_name
 from lit_cnn.errors import ConfigError, LitCNNError
 from lit_cnn.experiments.cells import Cell
@@ -52,16 +52,13 @@ def plan(experiment: Experiment, overrides: list[str]) -> list[Cell]:
 def write_plan(experiment: Experiment, cells: list[Cell]) -> Path:
     """Writes all expected cells to plan.json in the experiment's folder, and returns its path."""
     target = cells[0].root / PLAN
-    target.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "experiment": experiment.name,
         "file": str(experiment.path),
         "seeds": experiment.seeds,
         "cells": [cell.described() for cell in cells],
     }
-    partial = target.with_name(f"{PLAN}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(partial, target)
+    files.write_text(target, json.dumps(content, indent=1) + "\n")
     return target
 
 

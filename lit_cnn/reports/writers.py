@@ -4,13 +4,13 @@ import base64
 import csv
 import html
 import io
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from lit_cnn import files
 from lit_cnn.errors import printable
 from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
 
@@ -190,10 +190,8 @@ def write(document: Document, folder: Path, name: str, formats: list[str]) -> li
     paths = []
     for form in formats:
         path = folder / f"{name}.{form}"
-        partial = path.with_name(f"{path.name}.partial")
         # What is no text, such as a byte in the name of a folder, is written out.
-        partial.write_text(WRITERS[form](document), encoding="utf-8", errors="backslashreplace", newline="\n")
-        os.replace(partial, path)
+        files.write_text(path, WRITERS[form](document), errors="backslashreplace", newline="\n")
         paths.append(path)
     return paths
 
