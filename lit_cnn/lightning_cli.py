@@ -1,6 +1,5 @@
 """The verbs of the Trainer: from arguments to a trained, tested network and a run's folder."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ from lit_cnn.quick_check import check
 from lit_cnn.quiet import quiet
 from lit_cnn.refusals import raised_in, refusal
 from lit_cnn.resume import RunSettings, loggers
-from lit_cnn.runs import alone, claim_folder, is_name, restore, snapshot
+from lit_cnn.runs import alone, claim_folder, give_back, is_name, restore, snapshot
 from lit_cnn.settings import decisive, hyperparameters
 from lit_cnn.signals import StopOnSignal
 
@@ -256,7 +255,7 @@ class LitCLI(OneVerbCLI):
     def _give_folder_back(self) -> None:
         """Leaves a run's folder as it was before a verb that took no step: a new one goes."""
         if self._claimed is not None:
-            shutil.rmtree(self._claimed, ignore_errors=True)
+            give_back(self._claimed)
         elif self._resumed is not None:
             restore(self._resumed, self._untouched)
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from lit_cnn.errors import CheckpointError, ConfigError, DiskError, nearest
 
 # How the processes that a distributed strategy starts learn which folder the first one claimed.
 _CLAIMED = "LIT_CNN_RUN_FOLDER"
+_MADE: dict[Path, list[Path]] = {}  # of each folder that this process claimed, those above it that it made
 RESULTS = "results.json"
 FLOAT32 = 2**-24  # the error of a number from 0 to 1 at most, and a little
 
@@ -36,10 +39,7 @@ def claim_folder(parent: Path, kind: str) -> Path:
 
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         return Path(os.environ.get(_CLAIMED, parent))
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DiskError(f"{parent}: {error.strerror}. --trainer.default_root_dir says where runs go.") from error
+    made = _make(parent)
     n = 0
     while True:
         folder = parent / f"{kind}_{n}"
@@ -48,8 +48,30 @@ def claim_folder(parent: Path, kind: str) -> Path:
         except FileExistsError:
             n += 1
             continue
+        except FileNotFoundError:  # a run beside this one gave back the folder that it had made
+            made = _make(parent)
+            continue
         os.environ[_CLAIMED] = str(folder)
+        _MADE[folder] = made
         return folder
+
+
+def _make(folder: Path) -> list[Path]:
+    """Makes a folder with all above it, and returns those that were not there, the innermost first."""
+    try:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiskError(f"{folder}: {error.strerror}. --trainer.default_root_dir says where runs go.") from error
+    return missing
+
+
+def give_back(folder: Path) -> None:
+    """Removes a folder that `claim_folder` made, and those above it that it made too and that nothing else is in."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # another run is in it
+        for above in _MADE.pop(folder, []):
+            above.rmdir()
 
 
 def snapshot(run: Path) -> dict[Path, bytes | None]:

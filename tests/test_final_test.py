@@ -56,7 +56,15 @@ def test_a_broken_test_folder_is_told_before_the_first_step(lit_cnn, image_folde
     assert message in outcome.err
     assert "epoch 1" not in outcome.out
     assert "sound" not in outcome.out
-    assert not list(Path("logs").glob("*/*"))
+    assert not Path("logs").exists()  # what was made for the run is gone
+
+
+def test_a_refused_run_leaves_folders_that_were_there_before(lit_cnn, image_folder):
+    (image_folder / "test/red/03.png").write_bytes(b"?")
+    Path("logs/mine").mkdir(parents=True)
+    assert lit_cnn("fit", *FIT, "--name", "mine/deep").code == 3
+    assert list(Path("logs").iterdir()) == [Path("logs/mine")]
+    assert not list(Path("logs/mine").iterdir())
 
 
 @pytest.mark.parametrize("verb", ["fit", "check"])
