@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from lit_cnn import __version__
-from lit_cnn.errors import ConfigError, DiskError, LitCNNError, nearest
+from lit_cnn.errors import ConfigError, DiskError, LitCNNError, forbidden, nearest
 
 VERBS = {
     "fit": "train a network, test its best checkpoint once, and sum up",
@@ -138,6 +138,8 @@ def _import_once(module: str) -> Any:
 
 def _fault_of(error: Exception) -> LitCNNError | None:
     """Returns the fault of a person's or a machine's that an error stands for, or None for a bug of ours."""
+    if isinstance(error, PermissionError):
+        return forbidden(error)
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
         return DiskError(f"{error.filename or 'The disk'}: {error.strerror}. Make room, or choose another folder.")
     if _is_out_of_memory(error):

@@ -39,6 +39,12 @@ class DiskError(LitCNNError):
     exit_code = 6
 
 
+def forbidden(error: OSError) -> DiskError:
+    """Returns what a person reads of a file or folder that may not be read or written."""
+    where = f"{printable(error.filename)}: " if error.filename else ""
+    return DiskError(f"{where}{error.strerror}. Give yourself the right to it and what is above, or take another.")
+
+
 def nearest(name: str, known: list[str]) -> str:
     """Returns " Did you mean 'x'?" for the known name closest to `name`, or nothing where none is close."""
     found = closest(name, known)

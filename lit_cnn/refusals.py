@@ -5,7 +5,7 @@ from traceback import walk_tb
 
 from lit_cnn import machine
 from lit_cnn.command_line import Setting
-from lit_cnn.errors import ConfigError, LitCNNError
+from lit_cnn.errors import ConfigError, LitCNNError, forbidden
 from lit_cnn.missing import missing_package
 
 
@@ -26,6 +26,8 @@ def refusal(error: BaseException, settings: list[Setting]) -> LitCNNError:
         error = error.__cause__
     if isinstance(error, LitCNNError):
         return error
+    if isinstance(error, PermissionError):
+        return forbidden(error)
     text = machine.explain_devices(" ".join(str(error).split()))
     for setting in reversed(settings):
         section, _, name = setting.key.partition(".")

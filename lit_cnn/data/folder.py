@@ -21,6 +21,7 @@ from lit_cnn.data.image_files import (
     first_of,
     hidden_images,
     images_below,
+    is_folder,
     is_junk,
     suffix_of,
     suffixes,
@@ -54,9 +55,9 @@ def class_names(data_dir: Path) -> list[str]:
         DataError: If there are none.
     """
     train = data_dir / "train"
-    names = _entries(train)[0] if train.is_dir() else []
+    names = _entries(train)[0] if is_folder(train) else []
     if not names:
-        what = "There are no folders of classes in" if train.is_dir() else "There is no folder"
+        what = "There are no folders of classes in" if is_folder(train) else "There is no folder"
         raise DataError(
             f"{what} {printable(train.resolve())}.\n"
             "An image folder is train/CLASS/* and test/CLASS/*; --data.data_dir is the folder above them."
@@ -72,7 +73,7 @@ def list_images(folder: Path, names: Sequence[str]) -> tuple[list[str], list[int
     Raises:
         DataError: If there are none, or one has a class that is not among `names`.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise DataError(
             f"There is no folder {printable(folder.resolve())}.\nAn image folder is train/CLASS/* and test/CLASS/*."
         )
@@ -83,7 +84,7 @@ def list_images(folder: Path, names: Sequence[str]) -> tuple[list[str], list[int
     paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(names):
-        found = images_below(folder / name) if (folder / name).is_dir() else Files()
+        found = images_below(folder / name) if is_folder(folder / name) else Files()
         if not found.images and folder.name == "train":
             also = f"\n{said}." if (said := found.unread(folder)) else ""
             raise DataError(f"There are no images of the class {printable(name)} in {printable(folder / name)}.{also}")
@@ -98,7 +99,7 @@ def what_is_left_out(data_dir: Path, names: Sequence[str]) -> list[str]:
     """Returns sentences on what is not read in `train/`, in `test/` and beside them, and on classes without a test."""
     said = []
     for folder in (data_dir / "train", data_dir / "test"):
-        if folder.is_dir():
+        if is_folder(folder):
             said += [f"{printable(folder)}: {sentence}." for sentence in _remarks(folder, names)]
     others = sorted(set(_entries(data_dir)[0]) - {"train", "test"})
     if others:
@@ -118,7 +119,7 @@ def _remarks(folder: Path, names: Sequence[str]) -> Iterator[str]:
     found.hidden = [image for path in beside if path not in plain for image in hidden_images(path)]
     without = []
     for name in names:
-        below = images_below(folder / name) if (folder / name).is_dir() else Files()
+        below = images_below(folder / name) if is_folder(folder / name) else Files()
         found.left_out += below.left_out
         found.hidden += below.hidden
         without += [] if below.images else [name]

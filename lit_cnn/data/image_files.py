@@ -1,8 +1,11 @@
 """Which files are images: all suffixes that Pillow reads, in folders of any depth; and which are left out."""
 
+import errno
 import glob
 import os
+import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -79,8 +82,11 @@ def images_below(folder: str | Path) -> Files:
         DataError: If a folder cannot be read.
     """
     found = Files()
-    above = frozenset(_identity(parent) for parent in Path(folder).resolve().parents)
-    for path, hidden in _walk(os.fspath(folder), above):
+    above = set()
+    for parent in Path(folder).resolve().parents:
+        with suppress(PermissionError):  # one that may not be entered, from a folder below it
+            above.add(_identity(parent))
+    for path, hidden in _walk(os.fspath(folder), frozenset(above)):
         if suffix_of(path) in suffixes():
             (found.hidden if hidden else found.images).append(path)
         elif not hidden:
@@ -133,9 +139,28 @@ def is_junk(name: str, beside: set[str] = frozenset()) -> bool:  # type: ignore[
     return name.lower() in JUNK or (name.startswith("._") and name[2:] in beside)
 
 
+def is_folder(path: str | Path) -> bool:
+    """Whether there is such a folder.
+
+    Raises:
+        DataError: If a folder above it may not be entered, so that nobody can tell.
+    """
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
 def unreadable(folder: str | Path, error: OSError) -> DataError:
     """Returns what a person reads where a folder may not be read or is a link to itself."""
-    return DataError(f"{printable(error.filename or folder)} cannot be read: {error.strerror}. Replace or remove it.")
+    where = printable(error.filename or folder)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return DataError(
+            f"{where} cannot be read: {error.strerror}.\nGive yourself the right to it and the folders above."
+        )
+    return DataError(f"{where} cannot be read: {error.strerror}. Replace or remove it.")
 
 
 def find_images(given: Sequence[str]) -> Files:

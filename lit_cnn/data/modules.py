@@ -7,6 +7,7 @@ from lit_cnn.data import cifar, folder, mnist, sample, svhn
 from lit_cnn.data.arrays import Arrays, channel_statistics
 from lit_cnn.data.base import ImageDataModule
 from lit_cnn.data.cache import default_folder
+from lit_cnn.data.image_files import is_folder
 from lit_cnn.data.synthetic_module import SyntheticDataModule  # noqa: F401  (makes it known with the others)
 from lit_cnn.errors import ConfigError, printable
 from lit_cnn.sizes import height_and_width
@@ -221,7 +222,7 @@ class ImageFolderDataModule(ImageDataModule):
         self.shape = folder.shape_of(self.data_dir, self._folders, in_channels, size)
         self.in_channels = self.shape.in_channels
         self.image_size = self.shape.image_size
-        self.has_test = (self.data_dir / "test").is_dir()
+        self.has_test = is_folder(self.data_dir / "test")
         self._said: list[str] = []
 
     def prepare_data(self) -> None:
