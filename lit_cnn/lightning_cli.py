@@ -35,7 +35,7 @@ from lit_cnn.quiet import quiet
 from lit_cnn.refusals import raised_in, refusal
 from lit_cnn.resume import RunSettings, loggers
 from lit_cnn.runs import alone, claim_folder, give_back, is_name, restore, snapshot
-from lit_cnn.settings import decisive, hyperparameters
+from lit_cnn.settings import decisive_of_steps, hyperparameters
 from lit_cnn.signals import StopOnSignal
 
 
@@ -111,7 +111,9 @@ class LitCLI(OneVerbCLI):
         if config.ckpt_path:
             checkpoint = checkpoints.read(config.ckpt_path)
             if self.subcommand == "fit" and not config.allow_changes and RunSettings.KEY in checkpoint:
-                resume.refuse_changes(config.ckpt_path, checkpoint[RunSettings.KEY], decisive(config))
+                resume.refuse_changes(
+                    config.ckpt_path, checkpoint[RunSettings.KEY], decisive_of_steps(config.as_dict())
+                )
             checkpoints.check_fits(config.ckpt_path, checkpoint, self.model)
             checkpoints.take_over_preprocessing(config.ckpt_path, checkpoint, self.datamodule)
             self._first_step, self._epochs_before = checkpoint["global_step"], resume.epochs_of(checkpoint)
@@ -152,7 +154,7 @@ class LitCLI(OneVerbCLI):
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         settings = self.config[self.subcommand]
         callbacks += [self.results, DiskCheck(), StopOnSignal(self._folder / "checkpoints" / checkpoints.LAST)]
-        callbacks += [RunSettings(decisive(settings)), EpochAxis()]
+        callbacks += [RunSettings(decisive_of_steps(settings.as_dict())), EpochAxis()]
         plugins = config["plugins"] or []
         config["plugins"] = plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins]
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):

@@ -114,7 +114,7 @@ class RunSettings(Callback):
     """Writes the settings of a run into its checkpoints, so that none is gone on from with others in silence.
 
     Args:
-        settings: As `decisive` returns them.
+        settings: As `decisive_of_steps` returns them.
     """
 
     KEY = "settings"

@@ -13,8 +13,9 @@ import yaml
 
 from lit_cnn.commands.ablate import table
 from lit_cnn.errors import ConfigError
-from lit_cnn.experiments.cells import Cell, decisive
+from lit_cnn.experiments.cells import Cell
 from lit_cnn.experiments.grid import read_experiment
+from lit_cnn.settings import decisive
 from lit_cnn.shipped import shipped_experiments
 
 TINY = {
@@ -213,6 +214,14 @@ def test_settings_without_effect_make_no_other_cell():
     there = {"data": {**data, "init_args": {"batch_size": 1, "data_dir": "b"}}, "trainer": {"max_epochs": 1}}
     assert decisive(here) == decisive(there)
     assert decisive(here) != decisive({**there, "trainer": {"max_epochs": 2}})
+
+
+def test_what_changes_the_result_makes_another_cell():
+    data = {"class_path": "lit_cnn.ImageFolderDataModule", "init_args": {"data_dir": "a"}}
+    config = {"data": data, "checkpoint": {"monitor": "val/acc", "mode": "max", "filename": "best"}}
+    assert decisive(config) != decisive(config | {"data": data | {"init_args": {"data_dir": "b"}}})
+    assert decisive(config) != decisive(config | {"checkpoint": {"monitor": "val/nll", "mode": "min"}})
+    assert decisive(config) == decisive(config | {"checkpoint": {"monitor": "val/acc", "mode": "max"}})
 
 
 def test_jobs_of_a_cluster_share_the_cells(tiny, processes):

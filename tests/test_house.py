@@ -73,7 +73,7 @@ MAY_IMPORT = {
     "callbacks": {"checkpoint_io", "data", "errors", "loop_conditions", "plots", "signals", "transforms"},
     "checks": {"classifiers", "data", "errors", "models", "optimizers", "transforms"},
     "shipped": set(),
-    "experiments": {"command_line", "errors", "lightning_cli", "runs", "shipped"},
+    "experiments": {"command_line", "errors", "lightning_cli", "runs", "settings", "shipped"},
     "reports": {
         "callbacks",
         "checkpoints",
@@ -85,6 +85,7 @@ MAY_IMPORT = {
         "plots",
         "registry",
         "runs",
+        "settings",
         "transforms",
     },
     "commands": {
@@ -103,6 +104,7 @@ MAY_IMPORT = {
         "models",
         "reports",
         "runs",
+        "settings",
         "shipped",
     },
 }

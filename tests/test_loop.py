@@ -21,8 +21,8 @@ import lit_cnn
 from lit_cnn import lightning_internals
 from lit_cnn.callbacks.progress import Progress
 from lit_cnn.classifiers import LitClassifier
-from lit_cnn.experiments.cells import decisive
 from lit_cnn.loop import FewerCalls
+from lit_cnn.settings import decisive
 
 
 class WatchBatches(L.Callback):

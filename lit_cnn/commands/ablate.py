@@ -19,10 +19,11 @@ from tqdm import tqdm
 
 from lit_cnn.data.download import FORBIDDEN
 from lit_cnn.errors import ConfigError, DataError, LitCNNError
-from lit_cnn.experiments.cells import OUTPUT, Cell, decisive, note_failure
+from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure
 from lit_cnn.experiments.cluster import submit
 from lit_cnn.experiments.grid import Experiment, read_experiment, seeds_of
 from lit_cnn.experiments.processes import BUSY, in_a_fork, last_line, start
+from lit_cnn.settings import decisive
 
 HELP = """usage: python -m lit_cnn ablate EXPERIMENT [--dry_run] [--jobs N] [--seeds N] [--KEY VALUE of fit ...]
 
@@ -260,9 +261,9 @@ def seconds_of(argv: list[str], dry_run: bool) -> float:
 
 def _work(cell: Cell) -> str:
     """Returns what of a cell's config decides how long a step takes: what the pixels show does not."""
-    config = decisive(cell.config) | {"seed_everything": None}
-    data = {key: value for key, value in config["data"].items() if not key.startswith(("permute", "views"))}
-    return json.dumps(config | {"data": data}, sort_keys=True, default=str)
+    without = ("seed_everything", "data.permute", "data.views")
+    settings = {key: value for key, value in decisive(cell.config).items() if not key.startswith(without)}
+    return json.dumps(settings, sort_keys=True)
 
 
 def table(cells: list[Cell], name: str = "test/acc") -> str:

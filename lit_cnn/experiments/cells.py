@@ -10,13 +10,8 @@ import yaml
 
 from lit_cnn import files
 from lit_cnn.runs import read_results
+from lit_cnn.settings import decisive
 
-# Parts of a config that decide what a run comes to, and settings in them that do not.
-DECISIVE = ("seed_everything", "model", "data", "trainer", "test_after_fit", "matmul_precision")
-WITHOUT_EFFECT = {
-    "data": ("data_dir", "eval_batch_size", "resident"),
-    "trainer": ("default_root_dir", "enable_progress_bar", "enable_model_summary", "logger"),
-}
 LOCK, OUTPUT, FAILURE = "lock", "output.txt", "failure.json"
 
 
@@ -85,17 +80,6 @@ class Cell:
     def described(self) -> dict[str, Any]:
         """Returns the cell for the plan's file."""
         return asdict(self) | {"root": str(self.root), "folder": str(self.folder)}
-
-
-def decisive(config: dict[str, Any]) -> dict[str, Any]:
-    """Returns what of a run's config decides what it comes to."""
-    parts: dict[str, Any] = {part: config.get(part) for part in DECISIVE}
-    for part, names in WITHOUT_EFFECT.items():
-        settings = parts[part] or {}
-        inner = settings.get("init_args", settings)
-        kept = {key: value for key, value in inner.items() if key not in names}
-        parts[part] = {"class": settings.get("class_path"), **kept}
-    return parts
 
 
 def note_failure(folder: Path, code: int, message: str) -> None:
