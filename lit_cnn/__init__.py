@@ -9,7 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lit_cnn import models
-    from lit_cnn.architectures import (
+    from lit_cnn.callbacks.averaging import EMA
+    from lit_cnn.data.datasets import (
+        CIFAR10DataModule,
+        CIFAR100DataModule,
+        FashionMNISTDataModule,
+        ImageFolderDataModule,
+        KMNISTDataModule,
+        MNISTDataModule,
+        SampleDataModule,
+        SVHNDataModule,
+    )
+    from lit_cnn.data.module import ImageDataModule
+    from lit_cnn.data.synthetic_module import SyntheticDataModule
+    from lit_cnn.inference.load import load
+    from lit_cnn.runs.checkpoint_io import SafeCheckpointIO
+    from lit_cnn.training.architectures import (
         LitAlexNet,
         LitCIFARResNet,
         LitCNN,
@@ -25,22 +40,7 @@ if TYPE_CHECKING:
         LitVGG,
         LitZFNet,
     )
-    from lit_cnn.callbacks.averaging import EMA
-    from lit_cnn.checkpoint_io import SafeCheckpointIO
-    from lit_cnn.checkpoints import load
-    from lit_cnn.classifiers import LitClassifier
-    from lit_cnn.data.base import ImageDataModule
-    from lit_cnn.data.modules import (
-        CIFAR10DataModule,
-        CIFAR100DataModule,
-        FashionMNISTDataModule,
-        ImageFolderDataModule,
-        KMNISTDataModule,
-        MNISTDataModule,
-        SampleDataModule,
-        SVHNDataModule,
-    )
-    from lit_cnn.data.synthetic_module import SyntheticDataModule
+    from lit_cnn.training.classifier import LitClassifier
     from lit_cnn.transforms import (
         AlternatingFlip,
         ColorJitter,
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "lit_cnn.architectures": [
+    "lit_cnn.training.architectures": [
         "LitAlexNet",
         "LitCIFARResNet",
         "LitCNN",
@@ -84,11 +84,11 @@ _HOMES = {
         "LitZFNet",
     ],
     "lit_cnn.callbacks.averaging": ["EMA"],
-    "lit_cnn.checkpoint_io": ["SafeCheckpointIO"],
-    "lit_cnn.checkpoints": ["load"],
-    "lit_cnn.classifiers": ["LitClassifier"],
-    "lit_cnn.data.base": ["ImageDataModule"],
-    "lit_cnn.data.modules": [
+    "lit_cnn.runs.checkpoint_io": ["SafeCheckpointIO"],
+    "lit_cnn.inference.load": ["load"],
+    "lit_cnn.training.classifier": ["LitClassifier"],
+    "lit_cnn.data.module": ["ImageDataModule"],
+    "lit_cnn.data.datasets": [
         "CIFAR100DataModule",
         "CIFAR10DataModule",
         "FashionMNISTDataModule",

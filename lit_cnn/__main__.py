@@ -1,6 +1,6 @@
 """`python -m lit_cnn`."""
 
-from lit_cnn.cli import run
+from lit_cnn.cli.main import run
 
 if __name__ == "__main__":
     run()

@@ -43,7 +43,7 @@ def main() -> None:
 
     import torch
 
-    from lit_cnn.machine import forget_nvml, keep_memory
+    from lit_cnn.training.hardware import forget_nvml, keep_memory
 
     warnings.simplefilter("ignore")
     if args.subject not in ("memory", "startup"):

@@ -17,9 +17,25 @@ ROOT = Path(__file__).parents[1]
 
 # What touches the libraries in the most places: the Trainer, the command line, files, figures, exports, statistics.
 TESTS = [
-    *("test_cli", "test_loop", "test_checkpoint_io", "test_resume", "test_callbacks", "test_board", "test_metrics"),
-    *("test_optimizers", "test_data_modules", "test_images", "test_datasets", "test_policies", "test_exporting"),
-    *("test_search", "test_statistics", "test_report", "test_importable", "test_networks", "test_models"),
+    "cli/test_main",
+    "training/test_fast_loop",
+    "runs/test_checkpoint_io",
+    "cli/test_resume",
+    "callbacks/test_callbacks",
+    "callbacks/tensorboard/test_board",
+    "training/test_metrics",
+    "training/test_optimizers",
+    "data/test_data_modules",
+    "data/test_images",
+    "data/test_datasets",
+    "transforms/test_policies",
+    "inference/test_export",
+    "commands/test_search",
+    "reports/test_statistics",
+    "commands/test_report",
+    "cli/test_allowed_imports",
+    "models/test_networks",
+    "models/test_models",
 ]
 
 

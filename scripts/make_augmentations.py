@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lit_cnn import SampleDataModule
 from lit_cnn import transforms as t
-from lit_cnn.transforms.draws import Draws
+from lit_cnn.keyed_random import Draws
 
 TARGET = Path(__file__).parents[1] / "docs" / "augmentations.png"
 SIDE, DRAWS = 32, 2

@@ -1,4 +1,4 @@
-"""Writes the losses of the first 100 steps of two runs, which tests/test_golden.py holds.
+"""Writes the losses of the first 100 steps of two runs, which tests/training/test_golden.py holds.
 
     python scripts/make_golden.py
 
@@ -45,7 +45,7 @@ def trace(name: str, folder: Path) -> list[float]:
     """
     import torch
 
-    from lit_cnn.cli import main
+    from lit_cnn.cli.main import main
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

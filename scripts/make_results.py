@@ -15,11 +15,11 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from lit_cnn.cli.shipped_configs import shipped_configs, shipped_experiments
 from lit_cnn.experiments.expected import recorded
 from lit_cnn.reports.many_runs import in_points, p_value
-from lit_cnn.reports.records import runs_in
 from lit_cnn.reports.statistics import holm, paired_test
-from lit_cnn.shipped import shipped_configs, shipped_experiments
+from lit_cnn.runs.record import runs_in
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "configs" / "expected.json"

@@ -16,16 +16,16 @@ import torch
 from PIL import Image
 
 from lit_cnn import LitLeNet, LitMLP, SyntheticDataModule
-from lit_cnn.cli import main
+from lit_cnn.cli.main import main
+from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms import Augmentation
-from lit_cnn.transforms.draws import Draws
 
 # Imports torch once, and for each line forks a process that runs a command, as `python -m lit_cnn` would.
 LAUNCHER = """
 import json, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-import lit_cnn.lightning_cli
-from lit_cnn import cli
+import lit_cnn.cli.trainer
+from lit_cnn.cli import main as cli
 for line in sys.stdin:
     order = json.loads(line)
     child = os.fork()

@@ -25,8 +25,8 @@ from torch.distributed.nn.functional import all_reduce
 from torch.distributed.tensor import DTensor
 
 import lit_cnn
-from lit_cnn.callbacks.evaluation import Evaluation
-from lit_cnn.quiet import quiet
+from lit_cnn.callbacks.tensorboard.evaluation import Evaluation
+from lit_cnn.cli.warning_filters import quiet
 
 ROOT = Path(__file__).parents[1]
 GLOBAL_BATCH = 12  # of all devices together; 1, 2 and 3 divide it

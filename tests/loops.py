@@ -15,8 +15,8 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop
 
 import lit_cnn
-from lit_cnn.loop import _FewerCallsLoop
-from lit_cnn.step_log import StepLog
+from lit_cnn.training.fast_loop import _FewerCallsLoop
+from lit_cnn.training.step_log import StepLog
 
 QUIET = {
     "accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False, "default_root_dir": ".",

@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 
-from lit_cnn.cli import main
+from lit_cnn.cli.main import main
 
 NOBODY = 65534
 

@@ -19,8 +19,8 @@ import pytest
 import torch
 
 import lit_cnn as library
-from lit_cnn import checkpoint_io
 from lit_cnn.errors import DivergedError
+from lit_cnn.runs import checkpoint_io
 
 DATA = (
     "--model", "LitLeNet", "--data", "SyntheticDataModule", "--data.image_size", "16", "--data.num_classes", "3",

@@ -19,8 +19,8 @@ SETTINGS = (
 # Imports torch once, and then has as many processes as asked for begin the same run at the same moment.
 TOGETHER = """
 import os, sys
-import lit_cnn.lightning_cli
-from lit_cnn import cli
+import lit_cnn.cli.trainer
+from lit_cnn.cli import main as cli
 go, wait = os.pipe()[::-1]
 children = []
 for i in range(int(sys.argv[1])):

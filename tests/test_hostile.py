@@ -14,7 +14,7 @@ from torchvision.datasets import CIFAR10
 
 import lit_cnn
 from lit_cnn import CIFAR10DataModule
-from lit_cnn.data.cifar import ArraysOnly
+from lit_cnn.data.sources.cifar import ArraysOnly
 from lit_cnn.errors import CheckpointError, DataError
 
 

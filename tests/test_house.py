@@ -1,16 +1,16 @@
 """The order of the house: which way imports run, and that configs, names and README agree."""
 
-import ast
 import importlib
 from pathlib import Path
 
 import pytest
 import yaml
+from importlinter.cli import lint_imports
 
 import lit_cnn
-from lit_cnn.known_settings import sections
-from lit_cnn.registry import subclasses_of
-from lit_cnn.shipped import shipped_configs
+from lit_cnn.cli.known_settings import sections
+from lit_cnn.cli.shipped_configs import shipped_configs
+from lit_cnn.runs.class_paths import subclasses_of
 from lit_cnn.transforms import Augmentation
 
 PACKAGE = Path(lit_cnn.__file__).parent
@@ -18,126 +18,23 @@ ROOT = PACKAGE.parent
 CONFIGS = {name: path for name, path in shipped_configs().items() if not name.startswith("overlays/")}
 OVERLAYS = {name: path for name, path in shipped_configs().items() if name.startswith("overlays/")}
 
-# What each part of the package may import of the others.
-MAY_IMPORT = {
-    "models": {"errors", "sizes"},
-    "typed_arguments": {"errors", "registry"},
-    "transforms": {"sizes", "typed_arguments"},
-    "plots": {"errors"},
-    "metrics": set(),
-    "losses": set(),
-    "monitors": {"errors"},
-    "optimizers": {"errors", "monitors", "schedules"},
-    "schedules": set(),
-    "machine": set(),
-    "data": {"errors", "sizes", "transforms", "typed_arguments"},
-    "signals": set(),
-    "divergence": {"errors"},
-    "step_log": set(),
-    "quiet": set(),
-    "checkpoint_io": {"errors"},
-    "lightning_internals": {"loop"},
-    "loop_conditions": {"data", "signals"},
-    "loop": {"loop_conditions"},
-    "devices": {"data", "errors"},
-    "continuation": {"metrics"},
-    "classifiers": {
-        "continuation",
-        "data",
-        "devices",
-        "divergence",
-        "errors",
-        "lightning_internals",
-        "losses",
-        "metrics",
-        "optimizers",
-        "step_log",
-        "transforms",
-        "typed_arguments",
-    },
-    "architectures": {"classifiers", "models"},
-    "runs": {"errors"},
-    "checkpoints": {
-        "architectures",
-        "checkpoint_io",
-        "classifiers",
-        "data",
-        "errors",
-        "registry",
-        "runs",
-        "transforms",
-    },
-    "explanations": set(),
-    "explanation_plots": {"plots"},
-    "exporting": {"classifiers", "errors", "transforms"},
-    "callbacks": {"checkpoint_io", "data", "errors", "loop_conditions", "plots", "signals", "transforms"},
-    "checks": {"classifiers", "data", "errors", "models", "optimizers", "transforms"},
-    "shipped": set(),
-    "experiments": {"command_line", "errors", "lightning_cli", "runs", "settings", "shipped"},
-    "reports": {
-        "callbacks",
-        "checkpoints",
-        "classifiers",
-        "data",
-        "errors",
-        "experiments",
-        "models",
-        "plots",
-        "registry",
-        "runs",
-        "settings",
-        "transforms",
-    },
-    "commands": {
-        "checkpoints",
-        "checks",
-        "classifiers",
-        "cli",
-        "data",
-        "errors",
-        "experiments",
-        "explanation_plots",
-        "explanations",
-        "exporting",
-        "plots",
-        "lightning_cli",
-        "models",
-        "reports",
-        "runs",
-        "settings",
-        "shipped",
-    },
-}
+ON_THE_GROUND_FLOOR = {"__init__.py", "__main__.py", "errors.py", "files.py", "keyed_random.py", "sizes.py"}
 
 
-def imports_of(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text())
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-    return found
+def test_imports_run_one_way(capfd):
+    # the contracts in pyproject.toml: the order of the rooms, and who knows nothing of Lightning
+    assert lint_imports(str(ROOT / "pyproject.toml"), no_cache=True) == 0, capfd.readouterr().out
 
 
-def files_of(part: str) -> list[Path]:
-    return sorted((PACKAGE / part).rglob("*.py")) or [PACKAGE / f"{part}.py"]
+def test_script_shows_the_rooms_and_no_import_upward(capsys):
+    from scripts.house import main
+
+    assert main() == 0
+    assert " 0 upward" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("part", MAY_IMPORT)
-def test_imports_run_one_way(part):
-    for path in files_of(part):
-        ours = {m.split(".")[1] for m in imports_of(path) if m.startswith("lit_cnn.")}
-        assert ours - {part} <= MAY_IMPORT[part], path
-
-
-@pytest.mark.parametrize(
-    "part", ["models", "transforms", "plots", "explanations", "explanation_plots", "losses", "optimizers"]
-)
-def test_networks_transforms_and_plots_import_no_lightning(part):
-    for path in files_of(part):
-        assert not [m for m in imports_of(path) if m.startswith(("lightning", "pytorch_lightning"))], path
+def test_only_what_everything_uses_lies_loose():
+    assert {path.name for path in PACKAGE.glob("*.py")} <= ON_THE_GROUND_FLOOR
 
 
 def test_files_can_be_read_in_one_sitting():

@@ -8,9 +8,9 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Timer
 
-from lit_cnn import checkpoint_io
-from lit_cnn.arguments import try_whole_numbers_first
-from lit_cnn.parser import Parser
+from lit_cnn.cli.arguments import try_whole_numbers_first
+from lit_cnn.cli.parser import Parser
+from lit_cnn.runs import checkpoint_io
 
 SETTINGS = (
     "--model", "LitMLP", "--model.hidden", "[8]", "--data", "SyntheticDataModule", "--data.image_size", "12",

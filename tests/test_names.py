@@ -18,8 +18,8 @@ from PIL import Image
 
 from lit_cnn import plots
 from lit_cnn.errors import printable
-from lit_cnn.explanation_plots import View, explanation
 from lit_cnn.plots import comparisons, curves, text, trends
+from lit_cnn.plots.attribution import View, explanation
 
 HARD = [
     "$x^$", "100% $$", os.fsdecode(b"caf\xe9"), "two\nlines", "a\tb", 'comma, "quote"', "<script>alert(1)<",
@@ -83,7 +83,7 @@ def _installed(letter):
 
 
 def test_every_plot_uses_the_figure_with_literal_texts():
-    for path in [*Path(plots.__file__).parent.glob("*.py"), Path(plots.__file__).parents[1] / "explanation_plots.py"]:
+    for path in Path(plots.__file__).parent.glob("*.py"):
         assert path.name == "text.py" or "from matplotlib.figure import" not in path.read_text(), path
 
 

@@ -12,9 +12,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from lit_cnn.cli.trainer import LitCLI
 from lit_cnn.data.images import as_batch
 from lit_cnn.errors import DataError
-from lit_cnn.lightning_cli import LitCLI
 
 # LIT_CNN_TEST_SECONDS=600 LIT_CNN_TEST_SEED=1 looks longer, and elsewhere.
 SECONDS = float(os.environ.get("LIT_CNN_TEST_SECONDS", "9"))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import lit_cnn
-from lit_cnn import ImageFolderDataModule, cli
+from lit_cnn import ImageFolderDataModule
+from lit_cnn.cli import main as cli
 from lit_cnn.data import cache
 
 

@@ -6,7 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
-from lit_cnn import checkpoint_io
+from lit_cnn.runs import checkpoint_io
 
 STATES = 3  # of each weight a checkpoint holds itself and what the optimizer keeps of it: Adam two numbers
 

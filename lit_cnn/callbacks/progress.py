@@ -7,7 +7,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from tqdm.auto import tqdm
 
-from lit_cnn.loop_conditions import patient
+from lit_cnn.training.loop_conditions import patient
 
 IN_NOTEBOOK = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
 
@@ -36,7 +36,7 @@ class Count:
         self.start = self._last_line = time.perf_counter()
 
     def advance(self, done: int, batch: Any, module: Any, stage: str) -> None:
-        """Moves to a batch; those before it may have gone by unseen (loop.py).
+        """Moves to a batch; those before it may have gone by unseen (fast_loop.py).
 
         Args:
             done: Batches that are done.

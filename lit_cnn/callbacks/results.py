@@ -13,9 +13,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, Timer
 from lightning.pytorch.utilities import rank_zero_only
 
-from lit_cnn import checkpoint_io, files
+from lit_cnn import files
 from lit_cnn.callbacks import tensorboards
-from lit_cnn.callbacks.keeping import validates
+from lit_cnn.callbacks.checkpointing import validates
+from lit_cnn.runs import checkpoint_io
 
 FILE = "results.json"
 PER_CLASS = "test/acc_of/"

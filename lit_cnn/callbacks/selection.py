@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from lit_cnn.callbacks.figures import evaluating
+from lit_cnn.callbacks.tensorboard.figures import evaluating
 
 
 class TestEachEpoch(Callback):

@@ -11,8 +11,8 @@ from torch.optim import Optimizer
 from torch.utils._pytree import tree_leaves
 
 from lit_cnn.checks.trial import FirstSteps
-from lit_cnn.classifiers import LitClassifier
-from lit_cnn.data.base import ImageDataModule
+from lit_cnn.data.module import ImageDataModule
+from lit_cnn.training.classifier import LitClassifier
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.optim import Adam
 
 from lit_cnn.checks.trial import Steps
-from lit_cnn.classifiers import Batch
-from lit_cnn.data.base import ImageDataModule
-from lit_cnn.optimizers import parameters_to_train
-from lit_cnn.transforms.draws import permutation
+from lit_cnn.data.module import ImageDataModule
+from lit_cnn.keyed_random import permutation
+from lit_cnn.training.classifier import Batch
+from lit_cnn.training.optimizers import parameters_to_train
 
 IMAGES = 16
 STEPS = 30  # with the run's own optimizer

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from lit_cnn.checks.cost import Length
-from lit_cnn.models.arithmetic import Layer
+from lit_cnn.models.layer_table import Layer
 
 NAME_WIDTH = 40
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.optim import Optimizer
 
-from lit_cnn.classifiers import Batch, LitClassifier
 from lit_cnn.errors import ConfigError
+from lit_cnn.training.classifier import Batch, LitClassifier
 
 GRADIENT_STEPS = 5  # a branch that starts at zero lets gradients through from the second step on
 

@@ -23,7 +23,7 @@ from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure
 from lit_cnn.experiments.cluster import submit
 from lit_cnn.experiments.grid import Experiment, read_experiment, seeds_of
 from lit_cnn.experiments.processes import BUSY, in_a_fork, last_line, start
-from lit_cnn.settings import decisive
+from lit_cnn.runs.settings import decisive
 
 HELP = """usage: python -m lit_cnn ablate EXPERIMENT [--dry_run] [--jobs N] [--seeds N] [--KEY VALUE of fit ...]
 
@@ -152,7 +152,7 @@ def run_cells(cells: list[Cell], of: int, jobs: int, command: list[str]) -> list
         jobs: How many run at a time.
         command: The verb and its arguments, which go on with it when it is interrupted.
     """
-    from lit_cnn.cli import main as run
+    from lit_cnn.cli.main import main as run
 
     waiting, running = deque((cell, 0.0) for cell in cells), dict[BaseProcess, tuple[Cell, int]]()
     failed: list[tuple[Cell, int]] = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from lit_cnn.errors import ConfigError, printable
 
 if TYPE_CHECKING:
-    from lit_cnn.classifiers import LitClassifier
+    from lit_cnn.training.classifier import LitClassifier
 
 RUN = "a run's folder, the folder above it if there is but one run in it, or a checkpoint"
 IMAGES = "image files, folders (taken with all folders below them), or patterns such as 'scans/*.png'"

@@ -19,9 +19,9 @@ from lit_cnn.checks.cost import length_of, memory_of
 from lit_cnn.checks.judgements import Finding
 from lit_cnn.checks.memorise import images_to_learn, loss_of_one_answer, memorise
 from lit_cnn.checks.trial import Steps, first_line, take_first_steps
+from lit_cnn.cli.trainer import LitCLI, run_verb
 from lit_cnn.errors import ConfigError
-from lit_cnn.lightning_cli import LitCLI, run_verb
-from lit_cnn.models.arithmetic import layers_of
+from lit_cnn.models.layer_table import layers_of
 
 HELP = """usage: python -m lit_cnn check [any arguments of fit]
 

@@ -62,8 +62,8 @@ def classify(run: str, paths: list[str], top_k: int, batch_size: int, form: str)
     import torch
     from tqdm import tqdm
 
-    from lit_cnn.checkpoints import load
     from lit_cnn.data.stream import stream
+    from lit_cnn.inference.load import load
 
     module = for_other_images(load(run)).to("cuda" if torch.cuda.is_available() else "cpu")
     names, shape = module.class_names, module.input_shape

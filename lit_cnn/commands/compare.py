@@ -30,10 +30,10 @@ def main(argv: list[str]) -> None:
 
     from lit_cnn.checks.text import table
     from lit_cnn.reports.document import Paragraph, Table
-    from lit_cnn.reports.records import run_at
     from lit_cnn.reports.two_runs import comparison
     from lit_cnn.reports.writers import write
-    from lit_cnn.runs import find_run
+    from lit_cnn.runs.folder import find_run
+    from lit_cnn.runs.record import run_at
 
     folders = [find_run(path) for path in (given.a, given.b)]
     for folder in folders:

@@ -7,8 +7,8 @@ from lightning.pytorch import LightningModule, Trainer
 
 from lit_cnn.checks.cost import length_of
 from lit_cnn.checks.trial import Steps, take_first_steps
+from lit_cnn.cli.trainer import run_verb
 from lit_cnn.commands.check import CheckCLI, Inspection, state_kept
-from lit_cnn.lightning_cli import run_verb
 
 SECONDS = 0.7  # to take steps in
 

@@ -12,8 +12,8 @@ from lit_cnn.errors import DataError, printable
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from lit_cnn.classifiers import LitClassifier
     from lit_cnn.plots.text import Figure
+    from lit_cnn.training.classifier import LitClassifier
 
 EPILOG = """Each picture holds the image, the image as the network sees it, and over it
 
@@ -47,9 +47,9 @@ def main(argv: list[str]) -> None:
 
     from tqdm import tqdm
 
-    from lit_cnn.checkpoints import load
     from lit_cnn.data.image_files import find_images
     from lit_cnn.data.stream import stream
+    from lit_cnn.inference.load import load
 
     files = find_images(given.images)
     if unread := files.unread():
@@ -99,8 +99,8 @@ def explain(module: "LitClassifier", images: "Tensor", paths: list[str], side: i
         paths: Their files, for the titles.
         side: Side of the squares that occlusion hides, in pixels.
     """
-    from lit_cnn.explanation_plots import View, explanation
-    from lit_cnn.explanations import grad_cam, occlusion, saliency
+    from lit_cnn.inference.attribution import grad_cam, occlusion, saliency
+    from lit_cnn.plots.attribution import View, explanation
 
     preprocess = module.preprocess
     assert preprocess is not None

@@ -67,8 +67,8 @@ def export(run: str, form: str, output: Path | None, preprocessing: bool) -> tup
     Raises:
         LitCNNError: If a package is missing, the network cannot be written so, or the file computes something else.
     """
-    from lit_cnn import exporting
-    from lit_cnn.checkpoints import load
+    from lit_cnn.inference import export as exporting
+    from lit_cnn.inference.load import load
 
     exporting.check_packages(form)
     kind = exporting.FORMATS[form]

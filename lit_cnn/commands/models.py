@@ -100,7 +100,7 @@ def row_of(name: str, shape: tuple[int, int, int], num_classes: int = 10, stem: 
     import torch
 
     from lit_cnn import models
-    from lit_cnn.models import arithmetic
+    from lit_cnn.models import layer_table
 
     entry = models.ARCHITECTURES[name]
     settings: dict[str, Any] = {"stem": stem} if entry.stems else {}
@@ -111,7 +111,7 @@ def row_of(name: str, shape: tuple[int, int, int], num_classes: int = 10, stem: 
         parameters = multiply_adds = None
     else:
         parameters = sum(p.numel() for p in net.parameters())
-        multiply_adds = arithmetic.multiply_adds(net, shape)
+        multiply_adds = layer_table.multiply_adds(net, shape)
     return Row(
         name, entry.paper, entry.year, parameters, multiply_adds, entry.smallest, dict(entry.stems), entry.link
     )  # fmt: skip

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from lit_cnn.cli.shipped_configs import shipped_experiments
 from lit_cnn.commands.arguments import Parser
 from lit_cnn.errors import ConfigError, nearest
-from lit_cnn.shipped import shipped_experiments
 
 FORMATS = ("html", "md", "tex", "csv")
 EPILOG = """Of one run: result with intervals, curves, classes, worst mistakes, filters, cost, config. Its best
@@ -41,8 +41,8 @@ def main(argv: list[str]) -> None:
     from lit_cnn.reports.document import Table
     from lit_cnn.reports.many_runs import report_of_many
     from lit_cnn.reports.one_run import report_of_one
-    from lit_cnn.reports.records import runs_in
     from lit_cnn.reports.writers import write
+    from lit_cnn.runs.record import runs_in
 
     runs = runs_in(paths)
     if len(runs) == 1 and not runs[0].labels:

@@ -7,7 +7,7 @@ from jaxtyping import Int64, Shaped, UInt8
 from torch import Tensor
 
 from lit_cnn.errors import ConfigError, DataError
-from lit_cnn.transforms.draws import permutation
+from lit_cnn.keyed_random import permutation
 from lit_cnn.transforms.placement import Place, put, put_from
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from lit_cnn.data.arrays import Arrays
+from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms import Augmentation, Mixing, Preprocess
-from lit_cnn.transforms.draws import Draws
 from lit_cnn.transforms.placement import Place, Placement, put
 
 # How many images are made at once, in bytes of float32 inputs. On a CPU, of 1 to 32 MB, this was fastest: smaller

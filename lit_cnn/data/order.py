@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from lit_cnn.transforms.draws import permutation
+from lit_cnn.keyed_random import permutation
 
 
 class Share(NamedTuple):

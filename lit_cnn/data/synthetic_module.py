@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from lit_cnn.data import synthetic
 from lit_cnn.data.arrays import Arrays
-from lit_cnn.data.base import ImageDataModule
+from lit_cnn.data.module import ImageDataModule
+from lit_cnn.data.sources import synthetic
 from lit_cnn.errors import ConfigError
 from lit_cnn.sizes import height_and_width
 

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from lit_cnn import files
-from lit_cnn.runs import read_results
-from lit_cnn.settings import decisive
+from lit_cnn.runs.folder import read_results
+from lit_cnn.runs.record import runs_of
 
 LOCK, OUTPUT, FAILURE = "lock", "output.txt", "failure.json"
 
@@ -46,9 +46,7 @@ class Cell:
 
     def runs(self) -> list[Path]:
         """Returns the folders of its runs, newest first; those with another config are other cells'."""
-        runs = sorted(self.folder.glob("version_*"), key=lambda run: int(run.name.rpartition("_")[2]), reverse=True)
-        mine = decisive(self.config)
-        return [run for run in runs if decisive(_read(run / "config.yaml")) == mine]
+        return runs_of(self.folder, self.config)
 
     def results(self) -> dict[str, Any] | None:
         """Returns what its finished run came to, or None where there is none yet."""

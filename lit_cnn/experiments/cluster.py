@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from lit_cnn import safe_yaml
+from lit_cnn.cli import safe_yaml
 from lit_cnn.errors import ConfigError
 
 

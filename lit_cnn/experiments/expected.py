@@ -7,7 +7,7 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
-from lit_cnn.shipped import shipped_configs
+from lit_cnn.cli.shipped_configs import shipped_configs
 
 CONFIDENCE = 0.95
 

@@ -20,9 +20,9 @@ from typing import Any
 
 import yaml
 
-from lit_cnn import safe_yaml
+from lit_cnn.cli import safe_yaml
+from lit_cnn.cli.shipped_configs import shipped_experiments
 from lit_cnn.errors import ConfigError, nearest
-from lit_cnn.shipped import shipped_experiments
 
 KEYS = ("config", "settings", "axes", "seeds")
 

@@ -7,11 +7,11 @@ from typing import Any
 import yaml
 
 from lit_cnn import files
-from lit_cnn.command_line import given_settings, root_and_name
+from lit_cnn.cli.command_line import given_settings, root_and_name
+from lit_cnn.cli.trainer import LitCLI, run_verb
 from lit_cnn.errors import ConfigError, LitCNNError
 from lit_cnn.experiments.cells import Cell
 from lit_cnn.experiments.grid import Experiment, Variant
-from lit_cnn.lightning_cli import LitCLI, run_verb
 
 PLAN = "plan.json"
 TAKEN = ("name", "seed_everything", "resume", "ckpt_path")  # what the experiment sets for each cell

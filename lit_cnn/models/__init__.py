@@ -12,7 +12,6 @@ from torch import nn
 
 from lit_cnn.errors import ConfigError, nearest
 from lit_cnn.models.alexnet import AlexNet
-from lit_cnn.models.catalogue import ARCHITECTURES, Architecture
 from lit_cnn.models.cifar_resnet import CIFARResNet
 from lit_cnn.models.cnn import CNN
 from lit_cnn.models.dilated import DilatedCNN
@@ -23,6 +22,7 @@ from lit_cnn.models.lenet import LeNet
 from lit_cnn.models.mlp import MLP
 from lit_cnn.models.pointwise import PointwiseCNN
 from lit_cnn.models.preact_resnet import PreActResNet
+from lit_cnn.models.registry import ARCHITECTURES, Architecture
 from lit_cnn.models.resnet import ResNet
 from lit_cnn.models.vgg import VGG
 from lit_cnn.models.zfnet import ZFNet

@@ -7,8 +7,8 @@ from functools import cached_property
 from statistics import mean
 from typing import Any
 
-from lit_cnn.reports.records import Run
-from lit_cnn.settings import decisive
+from lit_cnn.runs.record import Run
+from lit_cnn.runs.settings import decisive
 
 SEEDS = ("seed_everything", "data.seed")
 

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from itertools import combinations
 from statistics import mean, stdev
 
-from lit_cnn.checkpoints import load
 from lit_cnn.errors import ConfigError, LitCNNError, nearest
+from lit_cnn.inference.load import load
 from lit_cnn.plots.comparisons import cost_chart, interval_chart
 from lit_cnn.reports.axes import along_axes
-from lit_cnn.reports.course import course
+from lit_cnn.reports.curves import course
 from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
 from lit_cnn.reports.groups import Group, differences, group_runs
 from lit_cnn.reports.predictions import cost_of
-from lit_cnn.reports.records import Run
 from lit_cnn.reports.statistics import PairedTest, holm, mean_interval, paired_test, pareto_front
+from lit_cnn.runs.record import Run
 
 ACC, NLL = "test/acc", "test/nll"
 CURVES = 12  # variants that can be told apart in one panel

@@ -4,15 +4,15 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from lit_cnn.callbacks.features import first_filters
+from lit_cnn.callbacks.tensorboard.features import first_filters
 from lit_cnn.errors import LitCNNError
 from lit_cnn.plots import class_accuracy, confusion_matrix, filters, reliability_diagram, worst_mistakes
-from lit_cnn.reports.course import course
+from lit_cnn.reports.curves import course
 from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
 from lit_cnn.reports.groups import Group
 from lit_cnn.reports.predictions import Predictions, cost_of, predict
-from lit_cnn.reports.records import Run
 from lit_cnn.reports.statistics import share_interval
+from lit_cnn.runs.record import Run
 
 MISTAKES = 18
 

@@ -13,14 +13,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
-import lit_cnn
-from lit_cnn.checkpoints import load
-from lit_cnn.classifiers import LitClassifier
-from lit_cnn.data.base import ImageDataModule
+from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import ConfigError
-from lit_cnn.models.arithmetic import multiply_adds
-from lit_cnn.registry import subclasses_of
-from lit_cnn.reports.records import Run
+from lit_cnn.inference.load import load
+from lit_cnn.models.layer_table import multiply_adds
+from lit_cnn.runs.class_paths import find_class
+from lit_cnn.runs.record import Run
+from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms.pixels import as_bytes
 from lit_cnn.transforms.views import View, view_of
 
@@ -96,9 +95,7 @@ def data_of(run: Run, data_dir: Path | None = None) -> ImageDataModule:
     """
     settings = run.config.get("data") or {}
     path = str(settings.get("class_path", ""))
-    name = path.rpartition(".")[2]
-    classes = {f"{c.__module__}.{c.__qualname__}": c for c in subclasses_of(ImageDataModule)}
-    cls: Any = getattr(lit_cnn, name, None) if path == f"lit_cnn.{name}" else classes.get(path)
+    cls = find_class(path, ImageDataModule)
     if cls is None:
         raise ConfigError(f"{run.folder} was trained on {path or 'unknown data'}, which is not known here.")
     given = dict(settings.get("init_args") or {}) | {"augment": None}

@@ -7,13 +7,13 @@ import torch
 
 from lit_cnn.errors import ConfigError
 from lit_cnn.plots.grids import worst_mistakes
-from lit_cnn.reports.course import course
+from lit_cnn.reports.curves import course
 from lit_cnn.reports.document import Block, Document, Heading, Paragraph, Picture, Table
 from lit_cnn.reports.groups import Group, differences
 from lit_cnn.reports.many_runs import p_value
 from lit_cnn.reports.predictions import Predictions, predict
-from lit_cnn.reports.records import Run
 from lit_cnn.reports.statistics import holm, mcnemar, share_interval
+from lit_cnn.runs.record import Run
 
 SHOWN = 18  # images in a gallery
 FIGURES = (

@@ -7,9 +7,9 @@ from enum import IntEnum
 from jaxtyping import UInt8
 from torch import Tensor
 
-from lit_cnn.transforms.draws import Draws
+from lit_cnn.keyed_random import Draws
+from lit_cnn.transforms.typed_arguments import TypedArguments
 from lit_cnn.transforms.views import View
-from lit_cnn.typed_arguments import TypedArguments
 
 
 class Stage(IntEnum):

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.arguments import Range, check_channels, check_probability, check_range
 from lit_cnn.transforms.augment import Augmentation, Stage
-from lit_cnn.transforms.draws import Draws
 from lit_cnn.transforms.pixels import from_rows, moments, scaled, to_images, to_planes, to_rows
 
 # Red, green, blue to Y (ITU-R BT.601's luma) and to I and Q (NTSC, as standardised in SMPTE C).

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.arguments import Range, check_number, check_probability, check_range
 from lit_cnn.transforms.augment import Augmentation, Stage
-from lit_cnn.transforms.draws import Draws
 from lit_cnn.transforms.pixels import box, from_rows, moments, to_rows
 
 Fill = Literal["mean", "black", "noise"]

@@ -5,9 +5,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.arguments import Range, check_range
 from lit_cnn.transforms.augment import Augmentation
-from lit_cnn.transforms.draws import Draws
 from lit_cnn.transforms.pixels import scaled, to_images, to_planes
 
 

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.arguments import check_number
 from lit_cnn.transforms.augment import Augmentation, Stage
-from lit_cnn.transforms.draws import Draws
 from lit_cnn.transforms.pixels import box, from_rows, to_rows
 
 

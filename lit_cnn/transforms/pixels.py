@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64, Shaped, UInt8
 from torch import Tensor
 
+from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.arguments import Range
-from lit_cnn.transforms.draws import Draws
 
 
 def to_planes(images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Bool, Int64, Shaped
 from torch import Tensor
 
+from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.augment import Augmentation
-from lit_cnn.transforms.draws import Draws
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
+from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.arguments import check_channels
 from lit_cnn.transforms.augment import Augmentation, Stage
-from lit_cnn.transforms.draws import Draws
 from lit_cnn.transforms.operations import OPERATIONS, apply
 
 STRONGEST = 30  # the largest magnitude in both papers

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor
 
-from lit_cnn.transforms.draws import Draws, key_of, permutation, random_bits
-from lit_cnn.typed_arguments import TypedArguments
+from lit_cnn.keyed_random import Draws, key_of, permutation, random_bits
+from lit_cnn.transforms.typed_arguments import TypedArguments
 
 AT_ONCE = 1024  # images
 

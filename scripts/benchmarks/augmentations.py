@@ -21,7 +21,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.functional import to_pil_image
 
 from lit_cnn import transforms as ours
-from lit_cnn.transforms.draws import Draws
+from lit_cnn.keyed_random import Draws
 from scripts.benchmarks.timing import spread
 
 BATCH = 512  # images that the loader prepares at once, of CIFAR-10's size

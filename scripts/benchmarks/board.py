@@ -17,11 +17,11 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from lit_cnn import LitClassifier, LitCNN, LitLeNet, LitResNet
-from lit_cnn.callbacks.evaluation import Evaluation
-from lit_cnn.callbacks.features import Features
-from lit_cnn.callbacks.graph import Graph
-from lit_cnn.callbacks.health import Health
-from lit_cnn.callbacks.pictures import Pictures
+from lit_cnn.callbacks.tensorboard.evaluation import Evaluation
+from lit_cnn.callbacks.tensorboard.features import Features
+from lit_cnn.callbacks.tensorboard.graph import Graph
+from lit_cnn.callbacks.tensorboard.health import Health
+from lit_cnn.callbacks.tensorboard.pictures import Pictures
 from scripts.benchmarks.noise import Noise
 from scripts.benchmarks.timing import spread
 

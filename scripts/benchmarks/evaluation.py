@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from lit_cnn import LitCNN, LitLeNet, LitMLP, LitVGG
 from lit_cnn.callbacks.progress import Progress
-from lit_cnn.classifiers import LitClassifier
+from lit_cnn.training.classifier import LitClassifier
 from scripts.benchmarks.noise import Noise
 from scripts.benchmarks.timing import seconds, spread
 

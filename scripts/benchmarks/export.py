@@ -7,8 +7,8 @@ from typing import Any
 import lightning.pytorch as L
 
 import lit_cnn
-from lit_cnn import exporting
 from lit_cnn.commands.export import export
+from lit_cnn.inference import export as exporting
 from scripts.benchmarks.timing import seconds, spread
 
 BATCH = 64

@@ -49,7 +49,7 @@ def _inside(images: int) -> None:
 
     from lit_cnn import LitCNN, RandomCrop, RandomFlip
     from lit_cnn.data.arrays import Arrays
-    from lit_cnn.data.base import ImageDataModule
+    from lit_cnn.data.module import ImageDataModule
 
     class Noise(ImageDataModule):
         num_classes, in_channels, image_size = 10, 3, (32, 32)

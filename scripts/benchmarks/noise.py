@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from lit_cnn.data.arrays import Arrays
-from lit_cnn.data.base import ImageDataModule
+from lit_cnn.data.module import ImageDataModule
 
 SHAPES = {"mnist": (60_000, 10_000, 1, 28), "cifar10": (50_000, 10_000, 3, 32)}
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from lit_cnn.data import cache
 from lit_cnn.data.arrays import Arrays
-from lit_cnn.data.base import ImageDataModule
+from lit_cnn.data.module import ImageDataModule
 from lit_cnn.transforms import RandomCrop, RandomFlip
 
 SMALL = 5000

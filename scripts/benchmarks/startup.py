@@ -8,7 +8,7 @@ from typing import Any
 
 COMMANDS = {
     "import lightning and torch": ["-c", "import torch, lightning.pytorch, lightning.pytorch.cli"],
-    "import what fit needs": ["-c", "import lit_cnn.lightning_cli"],
+    "import what fit needs": ["-c", "import lit_cnn.cli.trainer"],
     "--help": ["-m", "lit_cnn", "--help"],
     "models resnet18": ["-m", "lit_cnn", "models", "resnet18"],
     "fit --print_config": ["-m", "lit_cnn", "fit", "--config", "quickstart", "--print_config"],

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from lit_cnn import LitLeNet, LitVGG, RandomCrop, RandomFlip
-from lit_cnn.transforms.draws import Draws
+from lit_cnn.keyed_random import Draws
 from scripts.benchmarks.timing import spread
 
 Step = Callable[[], None]

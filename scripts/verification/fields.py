@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lit_cnn.models.arithmetic import Layer, layers_of
 from lit_cnn.models.cifar_resnet import PaddedShortcut
+from lit_cnn.models.layer_table import Layer, layers_of
 from scripts.verification.sizes import on_meta
 
 Ends = tuple[int, int]  # first and last pixel along one axis

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_cnn import models
-from lit_cnn.models import ARCHITECTURES, arithmetic
+from lit_cnn.models import ARCHITECTURES, layer_table
 from lit_cnn.models.inception_v2 import BLOCKS
 from scripts.verification.cells import Cell
 
@@ -107,4 +107,4 @@ def compare_multiply_adds(name: str, shape: tuple[int, int, int], **settings: An
     net = on_meta(name, in_channels=shape[0], image_size=shape[1:], **settings)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net.eval()(torch.zeros(1, *shape, device="meta"))
-    return Cell(arithmetic.multiply_adds(net, shape), counter.get_total_flops() // 2)
+    return Cell(layer_table.multiply_adds(net, shape), counter.get_total_flops() // 2)

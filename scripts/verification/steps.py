@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 import lit_cnn
-from lit_cnn.classifiers import LitClassifier
-from lit_cnn.known_settings import family_of
+from lit_cnn.cli.known_settings import family_of
 from lit_cnn.models import ARCHITECTURES
+from lit_cnn.training.classifier import LitClassifier
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 224, 224)]
 

@@ -1,0 +1,122 @@
+"""Ctrl-C and SIGTERM: a checkpoint, and the exit code that belongs to the signal."""
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from lit_cnn.training.loop_conditions import patient
+
+STOPPING = b"\nstopping after this batch; once more stops at once\n"
+
+
+@patient
+class StopOnSignal(Callback):
+    """Ends a run at the next batch after Ctrl-C or SIGTERM: saves, and exits with 130 or 143.
+
+    Several devices agree on it, whichever of them the signal reached. A second signal ends the run at once.
+
+    Args:
+        last: Where the checkpoint goes that a training is continued from.
+    """
+
+    def __init__(self, last: Path):
+        self.last = last
+        self.received = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listens; Lightning stops that when it is done, and has its own way before."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._note)
+
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listens."""
+        self.on_train_start(trainer, pl_module)
+
+    on_validation_start = on_test_start = on_predict_start = on_sanity_check_start
+
+    def _note(self, number: int, frame: Any) -> None:
+        if self.received:
+            raise SystemExit(128 + number)
+        self.received = number
+        with suppress(OSError):
+            os.write(2, STOPPING)  # print could have been interrupted in the middle of itself
+
+    def _wanted(self, trainer: Trainer) -> bool:
+        if trainer.world_size == 1:
+            return bool(self.received)
+        return trainer.strategy.reduce_boolean_decision(bool(self.received), all=False)
+
+    def _exit(self) -> NoReturn:
+        raise SystemExit(128 + (self.received or signal.SIGTERM))
+
+    def _save(self, trainer: Trainer) -> None:
+        if trainer.checkpoint_callbacks:
+            trainer.save_checkpoint(self.last)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves and exits, unless a validation or the end of the epoch comes next, which a checkpoint would skip."""
+        if self._wanted(trainer) and not more_than_a_batch_ends(trainer):
+            self._save(trainer)
+            self._exit()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Exits if the epoch's end has just been saved; else the first batch comes first."""
+        saved = [getattr(c, "_last_global_step_saved", None) for c in trainer.checkpoint_callbacks]
+        if self._wanted(trainer) and (not saved or saved[-1] == trainer.global_step):
+            self._exit()
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
+    ) -> None:
+        """Exits; of a training it saves, so that it goes on with this validation from its first batch."""
+        if not self._wanted(trainer):
+            return
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            progress = trainer.fit_loop.epoch_loop.val_loop.batch_progress
+            # As Lightning knows a validation that broke off in its first batch.
+            done = progress.current.completed
+            for counts in (progress.total, progress.current):
+                before = counts.completed - done
+                counts.ready = counts.started = before + 1  # type: ignore[attr-defined]
+                counts.processed = counts.completed = before  # type: ignore[attr-defined]
+            progress.is_last_batch = False
+            self._save(trainer)
+        self._exit()
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
+    ) -> None:
+        """Exits."""
+        if self._wanted(trainer):
+            self._exit()
+
+    on_predict_batch_end = on_test_batch_end  # type: ignore[assignment]
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Exits, if the signal came in the last batches, which need not come here one by one; a training goes on."""
+        if trainer.state.fn != "fit" and self._wanted(trainer):
+            self._exit()
+
+    on_validation_epoch_end = on_test_epoch_end
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Exits, if the training ended before it could be stopped."""
+        if self._wanted(trainer):
+            self._exit()
+
+
+def more_than_a_batch_ends(trainer: Trainer) -> bool:
+    """Says whether this batch has a validation or an epoch's end after it, which going on from here would skip."""
+    loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
+    if loop.batch_progress.is_last_batch or loop._num_ready_batches_reached():
+        return True
+    assert fetcher is not None
+    return trainer.enable_validation and loop._should_check_val_fx(fetcher)

@@ -1,0 +1,153 @@
+"""What the network gets wrong, and how sure it is of it."""
+
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int64
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+from torchmetrics.utilities.distributed import gather_all_tensors
+
+from lit_cnn.callbacks.tensorboard.figures import Budget, add, boards, data_of
+from lit_cnn.data.loader import ArrayLoader
+from lit_cnn.plots import class_accuracy, confusion_matrix, reliability_diagram, worst_mistakes
+from lit_cnn.plots.calibration import calibration_bins
+from lit_cnn.transforms.pixels import as_bytes
+
+NAMES = {"val": "validation", "test": "test"}
+
+
+class Outcome(NamedTuple):
+    """What became of each image of an evaluation."""
+
+    preds: Int64[Tensor, "n"]
+    confidences: Float[Tensor, "n"]  # probability of the predicted class
+    labels: Int64[Tensor, "n"]
+    indices: Int64[Tensor, "n"]  # of the images in their split; -1 where it is not known
+
+
+class Evaluation(Callback):
+    """Draws confusion matrix, accuracy of each class, worst mistakes and reliability, and logs the calibration error.
+
+    The figures are of the last validation and of the test, and of validations before as often as there is time for
+    it. They come from the predictions that are counted anyway, those of all devices.
+
+    Args:
+        enabled: Draw these figures, and log `val/ece` and `test/ece`.
+        mistakes: How many of the worst mistakes to show.
+    """
+
+    def __init__(self, enabled: bool = True, mistakes: int = 18):
+        self.enabled = enabled
+        self.mistakes = mistakes
+        self._budget = Budget()
+        self._listening = False
+        self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._undrawn: Outcome | None = None
+
+    @rank_zero_only
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts the clock."""
+        self._budget = Budget()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listens."""
+        self._listen(trainer, pl_module, "val")
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listens."""
+        self._listen(trainer, pl_module, "test")
+
+    def _listen(self, trainer: Trainer, module: Any, split: str) -> None:
+        self._waiting.clear()
+        self._listening = bool(self.enabled and boards(trainer) and hasattr(module, "listeners"))
+        if self._listening:
+            module.listeners[split] = self._note
+
+    def _note(self, logits: Tensor, labels: Tensor) -> None:
+        confidences, preds = logits.float().softmax(dim=1).max(dim=1)
+        self._waiting.append((preds, confidences, labels))
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Logs the calibration error, and draws if there is time for it."""
+        self._undrawn = self._heard(trainer, pl_module, "val")
+        if self._undrawn and (trainer.state.fn != "fit" or self._budget.allows()):
+            self._draw(trainer, "val")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws the last validation, if it was not."""
+        self._draw(trainer, "val")
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Logs the calibration error and draws."""
+        self._undrawn = self._heard(trainer, pl_module, "test")
+        self._draw(trainer, "test")
+
+    def _heard(self, trainer: Trainer, module: Any, split: str) -> Outcome | None:
+        """Returns what became of the images of all devices, each of which comes here, and logs it."""
+        getattr(module, "listeners", {}).pop(split, None)
+        if trainer.sanity_checking or not self._listening:
+            return None
+        nothing = torch.empty(0, dtype=torch.int64, device=module.device)
+        waiting = self._waiting or [(nothing, nothing.float(), nothing)]
+        mine = [torch.cat(parts) for parts in zip(*waiting, strict=True)]
+        outcome = _of_all_devices(trainer.world_size, _indices(trainer, split), *mine)
+        self._waiting.clear()
+        if not len(outcome.labels):
+            return None
+        ece = calibration_bins(outcome.confidences, outcome.preds == outcome.labels).ece
+        trainer.callback_metrics[f"{split}/ece"] = torch.tensor(ece, dtype=torch.float64)
+        step = trainer.global_step - (trainer.state.fn == "fit")  # that of the validation's accuracy
+        for logger in trainer.loggers:
+            logger.log_metrics({f"{split}/ece": ece}, step)
+        return outcome
+
+    @rank_zero_only
+    def _draw(self, trainer: Trainer, split: str) -> None:
+        data, outcome, self._undrawn = data_of(trainer), self._undrawn, None
+        if data is None or outcome is None:
+            return
+        with self._budget.spending():
+            preds, confidences, labels, indices = outcome
+            k, names = data.num_classes, data.class_names
+            about = f"{data.dataset_name}, {NAMES[split]} images"
+            counts = torch.bincount(labels * k + preds, minlength=k * k).view(k, k)
+            add(trainer, f"confusion/{split}", confusion_matrix(counts, names, about))
+            add(trainer, f"accuracy of classes/{split}", class_accuracy(counts, names, f"{about}: accuracy by class"))
+            add(trainer, f"reliability/{split}", reliability_diagram(confidences, preds == labels, about))
+            if indices.min() >= 0:
+                wrong = (preds != labels).nonzero().flatten()
+                worst = wrong[confidences[wrong].argsort(descending=True, stable=True)][: self.mistakes]
+                images, _ = data.arrays(split).gather(indices[worst].to(data.arrays(split).device))
+                figure = worst_mistakes(
+                    as_bytes(images.cpu()),
+                    labels[worst].tolist(),
+                    preds[worst].tolist(),
+                    confidences[worst].tolist(),
+                    names,
+                    f"{about}: the surest of {len(wrong):,} mistakes",
+                )
+                add(trainer, f"worst mistakes/{split}", figure)
+
+
+def _of_all_devices(devices: int, indices: Tensor, preds: Tensor, confidences: Tensor, labels: Tensor) -> Outcome:
+    """Returns what one device has to tell, with what the others have, in the order of the images if it is known."""
+    place = labels.device if devices > 1 else torch.device("cpu")
+    if len(indices) != len(labels):
+        indices = torch.full_like(labels, -1)
+    # Whole numbers and float32 are exact in float64, so that all goes in one message.
+    rows = torch.stack([part.to(place, torch.float64) for part in (preds, confidences, labels, indices)], dim=1)
+    if devices > 1:
+        rows = torch.cat(gather_all_tensors(rows)).cpu()  # each may have another number of them
+    preds, confidences, labels, indices = rows[rows[:, 3].argsort(stable=True)].unbind(1)
+    return Outcome(preds.long(), confidences.float(), labels.long(), indices.long())
+
+
+def _indices(trainer: Trainer, split: str) -> Tensor:
+    """Returns which images this device's batches of an evaluation hold, in their order."""
+    loader: Any = trainer.val_dataloaders if split == "val" else trainer.test_dataloaders
+    if not isinstance(loader, ArrayLoader):
+        return torch.empty(0, dtype=torch.int64)
+    batches = trainer.num_val_batches if split == "val" else trainer.num_test_batches
+    return torch.cat(list(loader.sampler)[: int(batches[0])])

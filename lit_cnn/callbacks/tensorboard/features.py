@@ -1,0 +1,111 @@
+"""What the layers look for, and what they find."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor, nn
+
+from lit_cnn.callbacks.tensorboard.figures import Budget, add, data_of, evaluating, for_network, some
+from lit_cnn.data.module import ImageDataModule
+from lit_cnn.plots import feature_maps, filters
+
+LAYERS = 6  # that an image is followed through
+
+
+class Features(Callback):
+    """Draws the first layer's filters, and images on their way through the convolutions.
+
+    They are drawn at the end of the training, and before as often as there is time for it. A fully connected first
+    layer has one filter for each unit, of the size of the image; of permuted images its pixels are put back in place.
+
+    Args:
+        enabled: Draw these figures.
+        images: How many validation images (training images, if none are held out) to follow through the layers.
+    """
+
+    def __init__(self, enabled: bool = True, images: int = 2):
+        self.enabled = enabled
+        self.images = images
+        self._budget = Budget()
+
+    @rank_zero_only
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts the clock."""
+        self._budget = Budget()
+
+    @rank_zero_only
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws if there is time for it."""
+        if self._budget.allows():
+            self._draw(trainer, pl_module)
+
+    @rank_zero_only
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws what was learned."""
+        self._draw(trainer, pl_module)
+
+    def _draw(self, trainer: Trainer, module: LightningModule) -> None:
+        data = data_of(trainer)
+        if not self.enabled or data is None or data.preprocess is None:
+            return
+        with self._budget.spending():
+            if (weights := first_filters(module, data)) is not None:
+                add(trainer, "filters/first layer", filters(weights))
+            self._follow(trainer, module, data)
+
+    def _follow(self, trainer: Trainer, module: LightningModule, data: ImageDataModule) -> None:
+        assert data.preprocess is not None
+        split = "val" if len(data.arrays("val")) else "train"
+        inputs, labels = data.batch_maker(split)(some(data, split, self.images))
+        outputs = _outputs(module, for_network(module, inputs), nn.Conv2d)
+        chosen = [name for name, maps in outputs.items() if maps.ndim == 4 and maps.shape[2] > 1]
+        if not chosen:
+            return
+        step = max(1, (len(chosen) - 1) / (LAYERS - 1))
+        chosen = [chosen[round(i * step)] for i in range(min(LAYERS, len(chosen)))]
+        for i, picture in enumerate(data.preprocess.to_picture(inputs.cpu())):
+            title = f"an image of class {data.class_names[int(labels[i])]}: the strongest maps of the convolutions"
+            figure = feature_maps(picture, {name: outputs[name][i] for name in chosen}, title)
+            add(trainer, f"feature maps/{i}", figure)
+
+
+def first_filters(module: nn.Module, data: ImageDataModule) -> Tensor | None:
+    """Returns the weights of the first layer as images, or None where they are none."""
+    first = next((m for m in module.modules() if isinstance(m, (nn.Conv2d, nn.Linear))), None)
+    return None if first is None else _as_images(first, data)
+
+
+def _as_images(layer: nn.Conv2d | nn.Linear, data: ImageDataModule) -> Tensor | None:
+    """Returns a first layer's weights `[n, c, h, w]`, or None if they are no images."""
+    weights = layer.weight.detach().float().cpu()
+    if isinstance(layer, nn.Conv2d):
+        return weights if max(weights.shape[2:]) > 1 else None
+    height, width = data.image_size
+    if weights.shape[1] != data.in_channels * height * width:
+        return None
+    assert data.preprocess is not None
+    weights, permute = weights.view(-1, data.in_channels, height, width), data.preprocess.permute
+    return weights if permute is None else permute.cpu().inverse(weights)
+
+
+def _outputs(module: LightningModule, inputs: Tensor, kind: Any) -> dict[str, Tensor]:
+    """Returns the outputs of all layers of a kind, in the order in which they are called."""
+    outputs: dict[str, Tensor] = {}
+
+    def keep(name: str) -> Any:
+        def hook(layer: nn.Module, args: Any, output: Tensor) -> None:
+            outputs[name] = output.detach().float().cpu().clone()  # a ReLU may work in place
+
+        return hook
+
+    layers = [(name.removeprefix("net."), layer) for name, layer in module.named_modules() if isinstance(layer, kind)]
+    hooks = [layer.register_forward_hook(keep(name)) for name, layer in layers]
+    try:
+        with evaluating(module), torch.autocast(inputs.device.type, enabled=False):
+            module(inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return outputs

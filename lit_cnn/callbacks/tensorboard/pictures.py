@@ -1,0 +1,85 @@
+"""Pictures of samples and predictions in TensorBoard."""
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
+
+from lit_cnn.callbacks.tensorboard.figures import Budget, add, data_of, evaluating, for_network, some
+from lit_cnn.plots import prediction_grid, sample_grid
+from lit_cnn.transforms.pixels import as_bytes
+
+
+class Pictures(Callback):
+    """Draws training images as the network sees them, and predictions with right and wrong marked.
+
+    Args:
+        enabled: Draw at all; false turns off the figures of all other callbacks too.
+        samples: Images in the grid of samples.
+        predictions: Images in the grid of predictions.
+    """
+
+    def __init__(self, enabled: bool = True, samples: int = 16, predictions: int = 32):
+        self.enabled = enabled
+        self.samples = samples
+        self.predictions = predictions
+        self._budget = Budget()
+
+    @property
+    def draws_at_all(self) -> bool:
+        """Whether there are figures at all, of this callback and of the others that draw."""
+        return self.enabled
+
+    @rank_zero_only
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws the first training images beside the network's view of them."""
+        self._budget = Budget()
+        data = data_of(trainer)
+        if data is None or data.preprocess is None:
+            return
+        indices = some(data, "train", self.samples)
+        images, labels = data.arrays("train").gather(indices)
+        seen, _ = data.batch_maker("train")(indices, trainer.current_epoch)
+        changes = ["augmented"] * bool(data.augment) + ["permuted"] * data.permute
+        figure = sample_grid(
+            as_bytes(images),
+            data.preprocess.to_picture(seen),
+            [data.class_names[label] for label in labels],
+            f"{data.dataset_name}: training images with their labels",
+            ", ".join(changes) or "unchanged",
+        )
+        add(trainer, "samples/train", figure)
+
+    @rank_zero_only
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws predictions on validation images, as often as it costs next to nothing."""
+        if not trainer.sanity_checking and self._budget.allows():
+            self._predict(trainer, pl_module, "val")
+
+    @rank_zero_only
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws the last network's predictions on validation images."""
+        self._predict(trainer, pl_module, "val")
+
+    @rank_zero_only
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws predictions on test images."""
+        self._predict(trainer, pl_module, "test")
+
+    def _predict(self, trainer: Trainer, pl_module: LightningModule, split: str) -> None:
+        data = data_of(trainer)
+        if data is None or not len(data.arrays(split)):
+            return
+        with self._budget.spending():
+            indices = some(data, split, self.predictions)
+            inputs, labels = data.batch_maker(split)(indices)
+            with evaluating(pl_module):
+                logits = getattr(pl_module, "evaluate", pl_module)(for_network(pl_module, inputs))
+            confidence, preds = logits.float().softmax(dim=1).cpu().max(dim=1)
+            figure = prediction_grid(
+                as_bytes(data.arrays(split).images_at(indices)),
+                labels.tolist(),
+                preds.tolist(),
+                confidence.tolist(),
+                data.class_names,
+                f"{data.dataset_name}: predictions on {'validation' if split == 'val' else split} images",
+            )
+            add(trainer, f"predictions/{split}", figure)

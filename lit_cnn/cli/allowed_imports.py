@@ -1,0 +1,72 @@
+"""What a config may import: a class path runs the module that it names, so that only known ones may be named."""
+
+import os
+import sys
+
+from jsonargparse import set_parsing_settings
+
+from lit_cnn.data.module import ImageDataModule
+from lit_cnn.errors import ConfigError
+from lit_cnn.runs.class_paths import homes, subclasses_of
+from lit_cnn.training.classifier import LitClassifier
+from lit_cnn.transforms import Augmentation, View
+
+ALLOW = "LIT_CNN_ALLOW"
+
+# Not whole packages: torch.load, torch.hub and lightning's own commands read or run what they are given.
+IMPORTABLE = [
+    *(f"lit_cnn.{part}" for part in ("callbacks", "data", "models", "runs.checkpoint_io", "transforms")),
+    *(f"lit_cnn.training.{part}" for part in ("architectures", "classifier", "lr_schedules")),
+    *(
+        f"lightning.pytorch.{part}"
+        for part in ("accelerators", "callbacks", "loggers", "plugins", "profilers", "strategies")
+    ),
+    *(f"lightning.fabric.{part}" for part in ("accelerators", "plugins", "strategies")),
+    *("torch.nn", "torch.optim", "torchmetrics", "torchvision.models", "torchvision.ops"),
+]
+
+_allowed: set[str] = set()
+
+
+def allow_imports() -> None:
+    """Has the parser import nothing but `IMPORTABLE`, classes known already, and what $LIT_CNN_ALLOW names.
+
+    Whatever else a class path names is refused before its module is imported, also where it is reached through an
+    allowed module, as in `torch.nn.modules.module.torch.load`.
+
+    Raises:
+        ConfigError: If $LIT_CNN_ALLOW is not a list of packages, separated by commas.
+    """
+    trusted = [name.strip() for name in os.environ.get(ALLOW, "").split(",") if name.strip()]
+    for name in trusted:
+        if not all(part.isidentifier() for part in name.split(".")) or name.partition(".")[0] == "jsonargparse":
+            raise ConfigError(f"{ALLOW}: {name!r} is not a package. Name packages or modules, separated by commas.")
+    names = (f"lit_cnn.{name}" for name in homes())
+    now = {*IMPORTABLE, *names, *trusted, *_known_classes()}
+    gone = _allowed - now
+    set_parsing_settings(import_path_denylist=["*", *sorted(gone)], import_path_allowlist=sorted(now))
+    _allowed.clear()
+    _allowed.update(now)
+
+
+def refusal(name: str, place: str) -> str:
+    """Returns what a person reads of a class path that is not importable.
+
+    Args:
+        name: The class path.
+        place: Where it stands.
+    """
+    module = name.rpartition(".")[0]
+    standard = name.partition(".")[0] in sys.stdlib_module_names
+    remedy = "Remove it." if standard else f"If you trust it: {ALLOW}={module} python -m lit_cnn ..."
+    return (
+        f"{place} names {name}, but configs import only lit_cnn,\n"
+        f"torchmetrics, and the parts of lightning, torch and torchvision that a run is made of. {remedy}"
+    )
+
+
+def _known_classes() -> list[str]:
+    """Returns the paths of classes that a program of the user's has imported, and that so need no import."""
+    bases: list[type] = [LitClassifier, ImageDataModule, Augmentation, View]
+    paths = [f"{c.__module__}.{c.__qualname__}" for base in bases for c in subclasses_of(base)]
+    return [path for path in paths if all(part.isidentifier() for part in path.split("."))]

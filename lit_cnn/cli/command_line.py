@@ -1,0 +1,202 @@
+"""What a person typed: the configs and runs among the arguments, and all settings that they and the flags give."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lit_cnn.cli import safe_yaml
+from lit_cnn.cli.known_settings import BRANCHES, classes_of
+from lit_cnn.cli.shipped_configs import shipped_configs
+from lit_cnn.errors import CheckpointError, ConfigError, nearest
+from lit_cnn.runs.class_paths import up_to_date
+from lit_cnn.runs.folder import find_run
+
+COMMAND_LINE = "command line"
+RESUME = "--resume"
+WITHOUT_VALUE = ("--help", "-h", "--print_config")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting as it was given: its key without `init_args`, its value, and where it stands."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+def expand(argv: list[str]) -> list[str]:
+    """Returns the arguments with all configs as paths and in front, so that flags win wherever they stand.
+
+    `--config quickstart`, `--config configs/quickstart.yaml`, `quickstart` and `configs/quickstart.yaml` are the same.
+    A run's folder or checkpoint stands for its config and its weights. Behind `--resume` comes the run's folder, and
+    in front of it the run's config where none is given.
+
+    Raises:
+        ConfigError: If an argument is neither a flag, a config nor a run.
+        CheckpointError: If there is no such run or checkpoint.
+    """
+    verb, *rest = up_to_date(argv)
+    configs: list[str] = []
+    flags: list[str] = []
+    while rest:
+        argument = rest.pop(0)
+        if argument in ("--config", "-c") and rest:
+            configs.append(_config(rest.pop(0)))
+        elif argument.startswith("--config="):
+            configs.append(_config(argument.removeprefix("--config=")))
+        elif argument.startswith("-"):
+            flags.append(argument)
+            if "=" not in argument and argument not in WITHOUT_VALUE and rest and not rest[0].startswith("--"):
+                flags.append(rest.pop(0))
+        else:
+            config, more = _bare(argument, verb)
+            configs.append(config)
+            flags += more
+    if verb in ("fit", "check"):
+        flags, run = _resumed(flags, configs)
+        if run and not configs:
+            configs = [str(run / "config.yaml")]
+    return [verb, *(part for config in configs for part in ("--config", config)), *flags]
+
+
+def _config(given: str) -> str:
+    """Returns the path of a config that is given by its path or name."""
+    if Path(given).is_file():
+        return given
+    shipped = shipped_configs()
+    name = _name_of_config(given)
+    if name not in shipped:
+        raise ConfigError(
+            f"--config {given}: there is no such file.{nearest(name, list(shipped))}\n"
+            f"Configs that come with lit_cnn: {', '.join(shipped)}."
+        )
+    return str(shipped[name])
+
+
+def _name_of_config(given: str) -> str:
+    return given.removeprefix("configs/").removesuffix(".yaml")
+
+
+def _bare(given: str, verb: str) -> tuple[str, list[str]]:
+    """Returns the config that an argument without a flag stands for, and the flags that come with it."""
+    path = Path(given)
+    if (path.is_file() and path.suffix != ".ckpt") or _name_of_config(given) in shipped_configs():
+        return _config(given), []
+    if verb == "fit" and not path.exists():
+        remedy = _remedy(given) or "\nGive a config by its path or name, or flags."
+        raise ConfigError(f"{given} is neither a config nor a flag.{remedy}")
+    try:
+        found = find_run(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}{_remedy(given)}") from error
+    run = found.parents[1] if found.is_file() else found
+    config = run / "config.yaml"
+    if not config.is_file():
+        raise ConfigError(f"{run} has no config.yaml. Say --config CONFIG --ckpt_path {given}.")
+    if verb == "fit":
+        raise ConfigError(
+            f"{given} is a run. To go on with it: python -m lit_cnn fit --resume {run}\n"
+            f"To train it anew: python -m lit_cnn fit --config {config}"
+        )
+    return str(config), [] if verb == "check" else ["--ckpt_path", given]
+
+
+def _remedy(given: str) -> str:
+    for branch in BRANCHES:
+        if given in classes_of(branch):
+            return f"\nSay --{branch} {given}."
+    if "=" in given:
+        return f"\nSettings are flags: --{given}"
+    return nearest(_name_of_config(given), list(shipped_configs()))
+
+
+def _resumed(flags: list[str], configs: list[str]) -> tuple[list[str], Path | None]:
+    """Returns the flags with the run's folder behind `--resume`, and that folder; `--ckpt_path last` is another way."""
+    if "--ckpt_path" in flags and flags[flags.index("--ckpt_path") + 1 :][:1] == ["last"]:
+        i = flags.index("--ckpt_path")
+        flags = [*flags[:i], RESUME, *flags[i + 2 :]]
+    i = next((i for i, flag in enumerate(flags) if flag.partition("=")[0] == RESUME), -1)
+    if i < 0:
+        return flags, None
+    _, equals, given = flags[i].partition("=")
+    rest = flags[i + 1 :]
+    if not equals and rest and not rest[0].startswith("-"):
+        given, *rest = rest
+    named = [*(part for config in configs for part in ("--config", config)), *flags[:i], *rest]
+    run = Path(given) if given and given != "true" else newest_run(*root_and_name(named))
+    if not run.is_dir() or (not configs and not (run / "config.yaml").is_file()):
+        raise CheckpointError(f"There is no run {run} to go on with. Give the folder of a run that `fit` began.")
+    return [*flags[:i], RESUME, str(run), *rest], run
+
+
+def newest_run(root: Path, name: str | None) -> Path:
+    """Returns the newest run's folder of this name that holds a checkpoint.
+
+    Raises:
+        CheckpointError: If there is none.
+    """
+    if name is None:
+        raise CheckpointError(f"{RESUME} goes on with which run? Give its folder, or its --config or --name.")
+    runs = [folder for folder in (root / name).glob("version_*") if any((folder / "checkpoints").glob("*.ckpt"))]
+    if not runs:
+        raise CheckpointError(
+            f"There is no run in {root / name} with a checkpoint to go on from. Begin without {RESUME}."
+        )
+    return max(runs, key=lambda folder: int(re.sub(r"\D", "", folder.name) or 0))
+
+
+def config_paths(argv: list[str]) -> list[Path]:
+    """Returns the paths of all configs among the arguments."""
+    behind = [argv[i + 1] for i, argument in enumerate(argv[:-1]) if argument in ("--config", "-c")]
+    return [Path(path) for path in behind]
+
+
+def given_settings(argv: list[str]) -> list[Setting]:
+    """Returns all settings of the configs and flags; raises a ConfigError for a config that cannot be read."""
+    settings = []
+    for path in config_paths(argv):
+        settings += [Setting(key, value, str(path)) for key, value in _flatten(safe_yaml.read(path))]
+    for i, argument in enumerate(argv):
+        if argument.startswith("--"):
+            flag, equals, value = argument[2:].partition("=")
+            follows = argv[i + 1] if i + 1 < len(argv) and not argv[i + 1].startswith("--") else None
+            key = flag.removesuffix("+").replace(".init_args", "")
+            content = _structure(value if equals else follows)
+            settings.append(Setting(key, content, COMMAND_LINE))
+            settings += [Setting(inner, value, COMMAND_LINE) for inner, value in _flatten(content, key)]
+    return settings
+
+
+def root_and_name(argv: list[str]) -> tuple[Path, str | None]:
+    """Returns the folder of all runs and the name of this one, as far as configs and flags tell them."""
+    given = {setting.key: setting.value for setting in given_settings(argv)}
+    paths = config_paths(argv)
+    name = given.get("name") or (paths[0].stem if paths else None)
+    return Path(given.get("trainer.default_root_dir") or "logs"), name
+
+
+def _structure(text: str | None) -> Any:
+    """Returns the list or dict that a flag's text stands for, else the text."""
+    try:
+        content = safe_yaml.load(text or "")
+    except yaml.YAMLError:
+        return text
+    return content if isinstance(content, (dict, list)) else text
+
+
+def _flatten(content: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields all keys below, each with its value; `init_args` is no part of a key, nor is a place in a list."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            inner = prefix if key == "init_args" else f"{prefix}.{key}".lstrip(".")
+            if key != "init_args":
+                yield inner, value
+            yield from _flatten(value, inner)
+    elif isinstance(content, list):
+        for item in content:
+            yield from _flatten(item, prefix)

@@ -1,0 +1,67 @@
+"""The range of each number that Lightning would take as it is, and then do nothing, divide by it or never end."""
+
+import math
+from string import Formatter
+from typing import Any
+
+import yaml
+
+from lit_cnn.cli import safe_yaml
+
+HUGE = 2**31 - 1
+LARGEST = 2**63  # of the whole numbers that tensors count with
+
+# The smallest and the largest value of each; one in brackets is not allowed itself.
+LIMITS: dict[str, tuple[float | list[float], float]] = {
+    "seed_everything": (0, 2**32 - 1),
+    "trainer.accumulate_grad_batches": (1, HUGE),
+    "trainer.check_val_every_n_epoch": (1, HUGE),
+    "trainer.val_check_interval": ([0], HUGE),
+    "trainer.num_nodes": (1, HUGE),
+    "trainer.max_epochs": (-1, HUGE),
+    "trainer.min_epochs": (0, HUGE),
+    "trainer.max_steps": (-1, HUGE),
+    "trainer.min_steps": (0, HUGE),
+    "trainer.limit_train_batches": (0, HUGE),
+    "trainer.limit_val_batches": (0, HUGE),
+    "trainer.limit_test_batches": (0, HUGE),
+    "trainer.limit_predict_batches": (0, HUGE),
+    "trainer.overfit_batches": (0, HUGE),
+    "trainer.num_sanity_val_steps": (-1, HUGE),
+    "trainer.log_every_n_steps": (0, HUGE),
+    "trainer.reload_dataloaders_every_n_epochs": (0, HUGE),
+    "trainer.gradient_clip_val": (0, HUGE),
+    "trainer.devices": (-1, HUGE),
+    "checkpoint.save_top_k": (-1, HUGE),
+    "checkpoint.every_n_train_steps": (0, HUGE),
+    "checkpoint.every_n_epochs": (0, HUGE),
+}
+
+
+def out_of_range(key: str, value: Any) -> str | None:
+    """Returns what a setting has to be, in words, where its value is not that."""
+    if key == "checkpoint.filename":
+        return None if _closed(str(value)) else "a name whose braces are closed, such as epoch{epoch:03}"
+    if isinstance(value, str):
+        try:
+            value = safe_yaml.load(value)
+        except yaml.YAMLError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    low, high = LIMITS.get(key, (-math.inf, math.inf))
+    above, least = isinstance(low, list), low[0] if isinstance(low, list) else low
+    if isinstance(value, int) and abs(value) >= LARGEST:
+        return "a number that fits into 64 bits"
+    if key not in LIMITS or ((value > least if above else value >= least) and value <= high):
+        return None
+    if value > high or not math.isfinite(value):
+        return f"a number from {least} to {high}"
+    return f"above {least}" if above else f"{least} or more"
+
+
+def _closed(name: str) -> bool:
+    try:
+        return bool(list(Formatter().parse(name))) or not name
+    except ValueError:
+        return False

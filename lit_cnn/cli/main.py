@@ -1,0 +1,184 @@
+"""The command line: which verb is meant, and what a person reads when something is wrong."""
+
+import atexit
+import errno
+import gc
+import os
+import select
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+from lit_cnn.errors import ConfigError, DiskError, LitCNNError, forbidden, nearest
+
+VERBS = {
+    "fit": "train a network, test its best checkpoint once, and sum up",
+    "validate": "evaluate a checkpoint on the validation images",
+    "test": "evaluate a checkpoint on the test images",
+    "predict": "write a checkpoint's predictions on the test images as a table",
+}
+COMMANDS = {
+    "ablate": "run a grid of trainings over several seeds: skips what is finished, goes on with what was cut off",
+    "check": "look at a run before it begins: layers, first loss, gradients, memory and time",
+    "classify": "name the likeliest classes of image files, by a trained network",
+    "compare": "compare two runs: McNemar's test, classes, the test images on which they disagree",
+    "explain": "show where a trained network looks: Grad-CAM, occlusion, saliency, one picture for each image",
+    "export": "write a trained network as ONNX, pt2, TorchScript or safetensors, and compare what it computes",
+    "models": "tabulate all networks: paper, parameters, multiply-adds, smallest image",
+    "report": "write the report of a run, or of many with intervals, tests and curves: HTML, Markdown, LaTeX, CSV",
+    "search": "find the variant of an experiment with the best validation accuracy without running all, by Optuna",
+    "verify": "train a shipped config, and say whether it comes to its expected result",
+}
+
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
+
+HELP = f"""usage: python -m lit_cnn VERB [CONFIG ...] [--model MODEL] [--data DATA] [--KEY VALUE ...]
+
+Trains, tests and uses convolutional networks on small images. Settings stand in configs, each a file or a name, with
+or without --config in front. Several are merged from left to right, and flags win over all of them.
+
+verbs:
+{"".join(f"  {verb:10} {what}{chr(10)}" for verb, what in (VERBS | COMMANDS).items())}
+a first run, with no dataset and no network    python -m lit_cnn fit --config quickstart
+all settings of a verb                         python -m lit_cnn fit --help
+the settings of one model or data module       python -m lit_cnn fit --model.help LitVGG
+a complete config to start from                python -m lit_cnn fit --config quickstart --print_config
+its cost, and whether it can learn at all      python -m lit_cnn check --config quickstart
+a run's test, by its own config and weights    python -m lit_cnn test RUN
+a run that was broken off goes on              python -m lit_cnn fit --resume RUN
+
+exit codes: 0 done, 1 a bug, 2 config (or too little memory for it), 3 data, 4 checkpoint, 5 diverged, 6 disk or
+permissions, 7 not as expected (verify), 130 interrupted, 143 terminated. LIT_CNN_DEBUG=1 shows tracebacks.
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs a command and returns its exit code.
+
+    Args:
+        argv: The arguments; by default those of the process.
+
+    Returns:
+        0 done; 2 config; 3 data; 4 checkpoint; 5 diverged; 6 disk or permissions; 130 interrupted; 143
+        terminated; 1 a bug of ours, with its traceback.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        return _dispatch(argv)
+    except SystemExit as stop:  # the help of a verb, --print_config; Ctrl-C, which Lightning turns into exit(1)
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            return 130
+        return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        if not _nobody_reads():
+            traceback.print_exc()
+            return 1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its end
+        return 141  # as the shell has it for SIGPIPE
+    except Exception as error:
+        fault = _fault_of(error)
+        if fault is None or os.environ.get("LIT_CNN_DEBUG") == "1":
+            traceback.print_exc()
+            return fault.exit_code if fault else 1
+        print(f"error: {fault}", file=sys.stderr)
+        return fault.exit_code
+
+
+def _nobody_reads() -> bool:
+    """Whether what was to read the output has ended, as `head` does when it has seen enough."""
+    poll = select.poll()
+    poll.register(1, select.POLLOUT)
+    return any(events & select.POLLERR for _, events in poll.poll(0))
+
+
+def _dispatch(argv: list[str]) -> int:
+    if argv and argv[0] == "--version":
+        print(f"lit_cnn {version('lit-cnn')}")
+    elif not argv or argv[0] in ("--help", "-h"):
+        print(HELP)
+    elif argv[0] in VERBS:
+        import_module("lit_cnn.cli.quick_check").check(argv)  # within a second; what follows takes several
+        _import_once("lit_cnn.cli.trainer").run_verb(argv)
+    elif argv[0] in COMMANDS:
+        if argv[0] == "check":
+            import_module("lit_cnn.cli.quick_check").check(argv)
+        _import_once(f"lit_cnn.commands.{argv[0]}").main(argv[1:])
+    else:
+        verbs = [*VERBS, *COMMANDS]
+        raise ConfigError(f"There is no verb {argv[0]!r}.{nearest(argv[0], verbs)} There are {', '.join(verbs)}.")
+    return 0
+
+
+def _import_once(module: str) -> Any:
+    """Imports what a verb needs, torch and Lightning among it, which takes seconds.
+
+    Modules are no garbage. To look through them for it takes 0.7 of these seconds, and 0.2 more each time that the many
+    objects of matplotlib's figures call for it.
+    """
+    if module in sys.modules:
+        return sys.modules[module]
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        found = import_module(module)
+        gc.freeze()
+        atexit.register(gc.unfreeze)  # triton takes what is not collected at the end for a leak, and says so
+        return found
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _fault_of(error: Exception) -> LitCNNError | None:
+    """Returns the fault of a person's or a machine's that an error stands for, or None for a bug of ours."""
+    if isinstance(error, PermissionError):
+        return forbidden(error)
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        return DiskError(f"{error.filename or 'The disk'}: {error.strerror}. Make room, or choose another folder.")
+    if _is_out_of_memory(error):
+        where = "The GPU's" if "CUDA" in str(error) else "The"
+        return ConfigError(
+            f"{where} memory is too small for this run: {' '.join(str(error).split())[:150]}\n"
+            "Take a smaller --data.batch_size (and --data.eval_batch_size), or --trainer.precision bf16-mixed."
+        )
+    return error if isinstance(error, LitCNNError) else None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch's own class by its name, since importing torch takes seconds; on the CPU it is a plain RuntimeError
+    named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
+    return named or "DefaultCPUAllocator: " in str(error)
+
+
+def _terminated(number: int, frame: Any) -> None:
+    raise SystemExit(128 + number)
+
+
+def _thread_failed(args: threading.ExceptHookArgs) -> None:
+    # TensorBoard's writing thread hands its error to the main thread, which says what it stands for
+    if not (isinstance(args.exc_value, Exception) and _fault_of(args.exc_value)):
+        threading.__excepthook__(args)
+
+
+def _open_closed_streams() -> None:
+    """Opens what the caller has closed (`2>&-`), for libraries that write there, and lest a file gets its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # the system takes the lowest number that is free, which is the stream's
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+
+
+def run() -> None:
+    """Runs the process's command and exits with its code."""
+    _open_closed_streams()
+    for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
+        warnings.simplefilter("ignore", category)  # what libraries say to each other, with `python -W error` too
+    signal.signal(signal.SIGTERM, _terminated)
+    threading.excepthook = _thread_failed
+    sys.exit(main())

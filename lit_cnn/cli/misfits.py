@@ -1,0 +1,49 @@
+"""Whether a network of a person's own takes the images of the data, asked before the run begins."""
+
+import copy
+
+import torch
+
+from lit_cnn.data.module import ImageDataModule
+from lit_cnn.errors import ConfigError
+from lit_cnn.training.classifier import LitClassifier
+
+# What a network raises that is given images of another shape; all else is a bug that its author wants to see.
+MISFITS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
+
+
+def refuse_misfit(model: LitClassifier, data: ImageDataModule) -> None:
+    """Makes sure that a network turns two images into two rows of logits, in evaluation and in training.
+
+    Those of lit_cnn do, as they are built for the data.
+
+    Raises:
+        ConfigError: If it does not, with the shapes.
+    """
+    if type(model.net).__module__.startswith("lit_cnn."):
+        return
+    name = type(model.net).__name__
+    images = torch.zeros(2, data.in_channels, *data.image_size)
+    shape = f"[batch, {', '.join(str(size) for size in images.shape[1:])}]"
+    classes = data.num_classes
+    modes = [(part, part.training) for part in model.modules()]
+    for training in (False, True):
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            net = copy.deepcopy(model).train() if training else model.eval()
+            try:
+                logits = net(images)
+            except MISFITS as error:
+                raise ConfigError(
+                    f"The network {name} does not take the images of {data.dataset_name}, {shape} "
+                    f"(channels, height, width):\n{' '.join(str(error).split())[:300]}\n"
+                    f"Give it a first layer for {data.in_channels} channels, and layers for images of this size."
+                ) from error
+        for part, mode in modes:
+            part.training = mode
+        got = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        if got != [2, classes]:
+            what = f"logits {['batch', *got[1:]]}".replace("'", "") if isinstance(got, list) else f"a {got}"
+            raise ConfigError(
+                f"The network {name} turns images {shape} into {what}{' in training' * training}, but "
+                f"{data.dataset_name} has {classes} classes: it has to be [batch, {classes}]."
+            )

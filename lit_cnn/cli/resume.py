@@ -1,0 +1,182 @@
+"""Going on with a run that was broken off: in its own folder, from its newest checkpoint, with its own settings."""
+
+import csv
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+
+from lit_cnn.callbacks.tensorboard.epoch_axis import EpochBoard
+from lit_cnn.cli.command_line import RESUME
+from lit_cnn.errors import CheckpointError, ConfigError
+from lit_cnn.runs import checkpoint_io
+from lit_cnn.runs.class_paths import at_home
+from lit_cnn.runs.settings import LENGTH
+
+LIMITS_OF_LENGTH = {"max_epochs": "N", "max_steps": "N", "max_time": "LONGER"}  # and what a person gives for more
+_KEPT = "OneCycleLR keeps the length that it began with, and cannot go on past it."
+ONCE_AN_EPOCH = ("train/acc", "seconds")  # columns of metrics.csv that are written when an epoch ends
+
+
+def newest_checkpoint(run: Path) -> tuple[Path, list[str]]:
+    """Returns the valid checkpoint of a run that has come farthest, and what is wrong with those that are broken.
+
+    Raises:
+        CheckpointError: If there is none.
+    """
+    newest, broken = checkpoint_io.newest_valid(run / "checkpoints", "class_path")
+    if newest is None:
+        raise CheckpointError("\n".join([*broken[-2:], f"There is no checkpoint in {run} to go on from. Begin anew."]))
+    return newest, broken
+
+
+def refuse_finished(run: Path, config: Any) -> None:
+    """Makes sure that there is something left to do for a run.
+
+    Raises:
+        ConfigError: If it has come to its end, and is not to be any longer.
+    """
+    try:
+        results = json.loads((run / "results.json").read_text())
+        before = yaml.safe_load((run / "config.yaml").read_text())["trainer"]
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return
+    if not ("test/acc" in results or (not config.test_after_fit and "epochs" in results)):
+        return
+    by, now = results.get("ended_by"), config.trainer
+    ends = [by] if by in LIMITS_OF_LENGTH else list(LIMITS_OF_LENGTH)  # else by EarlyStopping, say
+    if any(_length(now, name) > _length(before, name) for name in ends):
+        return
+    was = f", ended by its max_time of {before.get('max_time')}" if by == "max_time" else ""
+    longer = f"--trainer.{ends[0]} {LIMITS_OF_LENGTH[ends[0]]}"
+    scheduler, arguments = (config.model.init_args.get(name) for name in ("scheduler", "scheduler_args"))
+    if ends[0] in LENGTH and _keeps_its_length(scheduler, arguments):
+        remedy = f"{_KEPT} Begin anew: --config {run / 'config.yaml'} {longer}."
+    else:
+        allowed = " --allow_changes true" if ends[0] in LENGTH and scheduler else ""
+        remedy = f"To train it for longer, say how long: {RESUME} {run} {longer}{allowed}."
+    raise ConfigError(
+        f"The run {run} is finished: {results['epochs']} epochs, {results['steps']} steps{was}.\n{remedy}"
+    )
+
+
+def _length(trainer: Any, name: str) -> float:
+    """Returns a limit of a training's length; infinity where there is none."""
+    limit = trainer.get(name)
+    if name == "max_time":
+        seconds = Timer(duration=limit).time_remaining()
+        return math.inf if seconds is None else seconds
+    if limit is None and name == "max_epochs":
+        return 1000  # Lightning's own, where nothing else limits a training
+    return math.inf if limit in (None, -1) else limit
+
+
+def _keeps_its_length(scheduler: str | None, arguments: dict[str, Any] | None) -> bool:
+    """Says whether a schedule has the length of the run that it began with, and refuses to be stepped past it."""
+    return scheduler == "OneCycleLR" and not {"total_steps", "epochs"} & (arguments or {}).keys()
+
+
+def epochs_of(checkpoint: dict[str, Any]) -> int:
+    """Returns how many epochs had come to their end when a checkpoint was written."""
+    loops = checkpoint.get("loops", {}).get("fit_loop", {})
+    return int(loops.get("epoch_progress", {}).get("current", {}).get("processed", checkpoint["epoch"]))
+
+
+def refuse_changes(path: str | Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Makes sure that a training goes on as it began.
+
+    Args:
+        path: The checkpoint that it goes on from.
+        before: The settings that the checkpoint was trained with.
+        now: Those of the command line.
+
+    Raises:
+        CheckpointError: If they differ, with the first differences.
+    """
+    missing = "nothing"
+    then, today = at_home(before), at_home(now)
+    changed = [key for key in [*before, *now] if then.get(key, missing) != today.get(key, missing)]
+    if changed:
+        each = [f"{key} was {before.get(key, missing)}, now {now.get(key, missing)}" for key in dict.fromkeys(changed)]
+        more = f"; and {len(each) - 3} more" if len(each) > 3 else ""
+        remedy = "Leave them as they were, or go on with the new ones by --allow_changes true."
+        longer = any(_length(now, name) > _length(before, name) for name in (f"trainer.{name}" for name in LENGTH))
+        if longer and _keeps_its_length(now.get("model.scheduler"), now.get("model.scheduler_args")):
+            remedy = f"{_KEPT} Leave them as they were, or begin anew."
+        raise CheckpointError(f"{path} was trained with other settings: {'; '.join(each[:3])}{more}.\n{remedy}")
+
+
+class RunSettings(Callback):
+    """Writes the settings of a run into its checkpoints, so that none is gone on from with others in silence.
+
+    Args:
+        settings: As `decisive_of_steps` returns them.
+    """
+
+    KEY = "settings"
+
+    def __init__(self, settings: dict[str, Any]):
+        self.settings = settings
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Adds them."""
+        checkpoint[self.KEY] = self.settings
+
+
+class ContinuedCSVLogger(CSVLogger):
+    """Lightning's, which goes on with the metrics.csv of a run that was broken off where Lightning deletes it.
+
+    Args:
+        folder: The run's folder.
+        step: The step that the run goes on from; what was logged of later ones is taken anew.
+        epochs: Epochs that were over by then; what was logged at the end of later ones is taken anew too.
+
+    Attributes:
+        known_epochs: Those whose training figures the file has, counted from 0.
+    """
+
+    def __init__(self, folder: Path, step: int, epochs: int):
+        super().__init__(folder, name="", version="")
+        self._before = list(_rows_before(folder / "metrics.csv", step, epochs))
+        self.known_epochs = {int(row["epoch"]) for row in self._before if "train/acc" in row}
+
+    @property
+    def experiment(self) -> Any:
+        """The writer, which has the rows from before as its first."""
+        writer = super().experiment
+        if self._before:
+            before, self._before = self._before, []
+            writer.metrics += before
+            writer.save()
+        return writer
+
+
+def _rows_before(path: Path, step: int, epochs: int) -> Iterator[dict[str, str]]:
+    if not path.is_file():
+        return
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if not (row.get("step") or "").isdigit() or int(row["step"]) >= step:
+                continue
+            if any(row.get(name) for name in ONCE_AN_EPOCH) and int(row["epoch"] or 0) >= epochs:
+                continue
+            yield {key: value for key, value in row.items() if key and value}
+
+
+def loggers(folder: Path, before: tuple[int, int] | None, axis: str = "step") -> list[Logger]:
+    """Returns the loggers of a run's folder; of one that goes on, without what was logged of later steps.
+
+    Args:
+        folder: The run's folder.
+        before: The step that it goes on from, and the epochs that were over by then, if it does.
+        axis: What TensorBoard's x-axis is, for all that comes once an epoch: step or epoch.
+    """
+    kind = EpochBoard if axis == "epoch" else TensorBoardLogger
+    board = kind(folder, name="", version="", default_hp_metric=False, purge_step=before[0] if before else None)
+    return [board, ContinuedCSVLogger(folder, *before) if before else CSVLogger(folder, name="", version="")]

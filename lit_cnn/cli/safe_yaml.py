@@ -1,0 +1,179 @@
+"""Reads YAML as plain settings: keys as they are written, no objects, no key twice, no more than a config can mean."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import set_loader
+from jsonargparse._loaders_dumpers import get_yaml_default_loader
+
+from lit_cnn.errors import ConfigError
+from lit_cnn.runs.class_paths import up_to_date
+
+MOST_BYTES = 2**20
+MOST_NODES = 20_000  # with all aliases written out; the longest shipped config has fewer than 200
+DEEPEST = 40
+
+PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map", "merge")}
+PLAIN |= {"tag:yaml.org,2002:timestamp"}  # which the parser reads as a text
+
+MERGE, TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
+DIGITS = "[0-9][0-9_]*"
+NUMBERS = {
+    "tag:yaml.org,2002:int": re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$"),
+    "tag:yaml.org,2002:float": re.compile(
+        rf"[-+]?(?:{DIGITS}\.[0-9_]*(?:[eE][-+]?[0-9]+)?|\.{DIGITS}(?:[eE][-+]?[0-9]+)?|{DIGITS}[eE][-+]?[0-9]+"
+        r"|\.(?:inf|Inf|INF))$|\.(?:nan|NaN|NAN)$"
+    ),
+}
+
+
+class _Loader(get_yaml_default_loader()):  # type: ignore[misc]
+    """The parser's, for which dates are texts and 1e3 a number; 010 and 1:30:00 are not the numbers 8 and 5400 here."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, NUMBERS.get(tag, pattern)) for tag, pattern in resolvers]
+    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
+
+
+class Refused(yaml.YAMLError):
+    """Why a text is no settings."""
+
+
+def load(text: str) -> Any:
+    """Returns what a YAML text says; its keys are texts, so that `no`, `on`, `null` and `1.0` stay what they are.
+
+    Raises:
+        yaml.YAMLError: If it is no YAML, has a tag of Python's or a key twice, or is too large or too deep.
+    """
+    if len(text) > MOST_BYTES:
+        raise Refused(f"it has {len(text):,} characters, more than settings need")
+    _refuse_deep(text)
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _measure(root, {})
+        content = up_to_date(loader.construct_document(root))
+    except (ValueError, TypeError, RecursionError) as error:  # a number of too many digits
+        raise Refused(f"a value in it cannot be read: {' '.join(str(error).split())}") from error
+    finally:
+        loader.dispose()
+    return text if _is_shorthand(content, text) else content
+
+
+def _refuse_deep(text: str) -> None:
+    """Counts levels before anything is composed, which recurses."""
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise Refused(f"{_line(event)}: it is nested more than {DEEPEST} levels deep")
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark  # newer versions have a limit of their own, beyond ours
+        before = text[: mark.index] if mark else ""
+        if mark is None or sum(map(before.count, "[{")) - sum(map(before.count, "]}")) <= DEEPEST:
+            raise
+        raise Refused(f"line {mark.line + 1}: it is nested more than {DEEPEST} levels deep") from error
+
+
+def _is_shorthand(content: Any, text: str) -> bool:
+    """Says whether a text such as `{a,b}` or `a:` is meant as itself, as the parser has it."""
+    if not isinstance(content, dict) or not content or any(value is not None for value in content.values()):
+        return False
+    text = text.strip()
+    return text == f"{next(iter(content))}:" or set(text.strip(" {}").replace(" ", "").split(",")) == set(content)
+
+
+def _measure(node: yaml.Node, seen: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """Returns how many nodes and levels there are below, aliases written out, and refuses what is not plain."""
+    if id(node) in seen:
+        size, height = seen[id(node)]
+        if not size:
+            raise Refused(f"{_line(node)}: an alias holds itself")
+        return size, height
+    seen[id(node)] = (0, 0)
+    if node.tag not in PLAIN:
+        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+        raise Refused(f"{_line(node)}: the tag {tag[:80]} is not allowed, since a config holds plain values")
+    below = []
+    if isinstance(node, yaml.MappingNode):
+        _take_keys_as_texts(node)
+        below = [part for pair in node.value for part in pair]
+    elif isinstance(node, yaml.SequenceNode):
+        below = node.value
+    parts = [_measure(part, seen) for part in below]
+    size, height = 1 + sum(s for s, _ in parts), 1 + max((h for _, h in parts), default=0)
+    if size > MOST_NODES:
+        raise Refused(f"{_line(node)}: its aliases stand for {size:,} values, more than settings need")
+    if height > DEEPEST:
+        raise Refused(f"{_line(node)}: it is nested more than {DEEPEST} levels deep")
+    seen[id(node)] = size, height
+    return size, height
+
+
+def _take_keys_as_texts(node: yaml.MappingNode) -> None:
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise Refused(f"{_line(key)}: a key is a text, and no list or mapping")
+        if key.tag == MERGE:
+            continue
+        if not key.value:
+            raise Refused(f"{_line(key)}: a key is empty")
+        if key.value in lines:
+            raise Refused(f"{_line(key)}: the key {key.value[:80]} is there twice, first in line {lines[key.value]}")
+        lines[key.value] = key.start_mark.line + 1
+        if key.tag in PLAIN:
+            key.tag = TEXT
+
+
+def read(path: Path, kind: str = "config") -> dict[str, Any]:
+    """Returns what a file says.
+
+    Args:
+        path: The file.
+        kind: What it is to be, for the message where it is not.
+
+    Raises:
+        ConfigError: If it cannot be read, or holds no settings.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1).decode()
+        content = load(text)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no {kind}: it is no text in UTF-8 (byte {error.start}).") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {_reason(error, text)}.") from error
+    if not isinstance(content, dict):
+        holds = {"list": "a list", "str": "a text"}.get(type(content).__name__, "a single value")
+        what = "it is empty" if content is None else f"it holds {holds}"
+        raise ConfigError(f"{path} is no {kind}: {what}. Settings are lines of `key: value`.")
+    return content
+
+
+def use() -> None:
+    """Has the parser read all YAML by `load`."""
+    set_loader("yaml", load, (yaml.YAMLError,))
+
+
+def _reason(error: yaml.YAMLError, text: str) -> str:
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return " ".join(str(error).split()).rstrip(".")
+    mark = error.problem_mark or error.context_mark
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    lines = text.splitlines()
+    tab = mark and mark.line < len(lines) and "\t" in lines[mark.line]
+    return f"{where}{error.problem or error.context}" + (". There is a tab; indent by spaces" if tab else "")
+
+
+def _line(place: Any) -> str:
+    return f"line {place.start_mark.line + 1}"

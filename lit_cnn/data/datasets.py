@@ -1,0 +1,278 @@
+"""The datasets as LightningDataModules, a few lines for each."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from lit_cnn.data.arrays import Arrays, channel_statistics
+from lit_cnn.data.cache import default_folder
+from lit_cnn.data.image_files import is_folder
+from lit_cnn.data.module import ImageDataModule
+from lit_cnn.data.sources import cifar, folder, mnist, sample, svhn
+from lit_cnn.data.synthetic_module import SyntheticDataModule  # noqa: F401  (makes it known with the others)
+from lit_cnn.errors import ConfigError, printable
+from lit_cnn.sizes import height_and_width
+
+
+class Source(Protocol):
+    """A dataset's files."""
+
+    def find_or_download(self, data_dir: Path) -> None:
+        """Makes sure that the files are there."""
+
+    def read(self, data_dir: Path, split: str) -> Arrays:
+        """Reads the "train" or "test" images."""
+
+
+class FromFiles:
+    """The part of a data module whose files are found where torchvision puts them, or downloaded to there.
+
+    A class that states no `mean` and `std` is normalised with those of all its training images, computed when
+    they are first read: 0.1 s for 60,000 images of 28 x 28 pixels, 0.25 s for 50,000 of 32 x 32 in colour.
+
+    Args:
+        data_dir: The folder that the dataset's files lie in, in torchvision's layout, or are downloaded to.
+        **kwargs: Arguments of ImageDataModule.
+    """
+
+    source: Source
+
+    def __init__(self, data_dir: str = "data", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.data_dir = Path(data_dir).expanduser()
+
+    def prepare_data(self) -> None:
+        """Finds or downloads the files, and verifies those that `read` does not."""
+        self.source.find_or_download(self.data_dir)
+
+    def read(self, split: str) -> Arrays:
+        """Reads the files."""
+        arrays = self.source.read(self.data_dir, split)
+        if split == "train" and not hasattr(self, "mean"):
+            self.mean, self.std = channel_statistics(arrays.images)
+        return arrays
+
+    def statistics(self) -> tuple[list[float], list[float]]:
+        """Returns mean and standard deviation of each channel, on a scale from 0 to 1."""
+        if not hasattr(self, "mean"):
+            self.read("train")
+        return self.mean, self.std
+
+
+class MNISTDataModule(FromFiles, ImageDataModule):
+    """MNIST: 60,000 and 10,000 handwritten digits, 28 x 28, greyscale; MNIST/raw/ below `data_dir`.
+
+    LeCun et al. 1998, https://doi.org/10.1109/5.726791.
+
+    Example:
+        >>> data = MNISTDataModule(data_dir="data", batch_size=128)  # read by `setup`
+        >>> data.in_channels, data.image_size, data.num_classes
+        (1, (28, 28), 10)
+    """
+
+    source = mnist.MNIST
+    num_classes = 10
+    in_channels = 1
+    image_size = (28, 28)
+    class_names = [str(digit) for digit in range(10)]
+    mean = [0.1307]
+    std = [0.3081]
+
+
+class FashionMNISTDataModule(FromFiles, ImageDataModule):
+    """Fashion-MNIST: 60,000 and 10,000 pieces of clothing, 28 x 28, greyscale; FashionMNIST/raw/ below `data_dir`.
+
+    Xiao, Rasul & Vollgraf 2017, https://arxiv.org/abs/1708.07747.
+
+    Example:
+        >>> data = FashionMNISTDataModule(data_dir="data", batch_size=128)  # read by `setup`
+        >>> data.in_channels, data.image_size, data.num_classes
+        (1, (28, 28), 10)
+    """
+
+    source = mnist.FASHION_MNIST
+    num_classes = 10
+    in_channels = 1
+    image_size = (28, 28)
+    class_names = mnist.FASHION_CLASS_NAMES
+
+
+class KMNISTDataModule(FromFiles, ImageDataModule):
+    """Kuzushiji-MNIST: 60,000 and 10,000 cursive Japanese letters, 28 x 28, greyscale; KMNIST/raw/ below `data_dir`.
+
+    Clanuwat et al. 2018, https://arxiv.org/abs/1812.01718.
+
+    Example:
+        >>> data = KMNISTDataModule(data_dir="data", batch_size=128)  # read by `setup`
+        >>> data.in_channels, data.image_size, data.num_classes
+        (1, (28, 28), 10)
+    """
+
+    source = mnist.KMNIST
+    num_classes = 10
+    in_channels = 1
+    image_size = (28, 28)
+    class_names = mnist.KMNIST_CLASS_NAMES
+
+
+class CIFAR10DataModule(FromFiles, ImageDataModule):
+    """CIFAR-10: 50,000 and 10,000 images in ten classes, 32 x 32, colour; cifar-10-batches-py/ below `data_dir`.
+
+    Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf.
+
+    Example:
+        >>> data = CIFAR10DataModule(data_dir="data", batch_size=128)  # read by `setup`
+        >>> data.in_channels, data.image_size, data.num_classes
+        (3, (32, 32), 10)
+    """
+
+    source = cifar.CIFAR10
+    num_classes = 10
+    in_channels = 3
+    image_size = (32, 32)
+    class_names = cifar.CLASS_NAMES
+    mean = [0.4914, 0.4822, 0.4465]
+    std = [0.2470, 0.2435, 0.2616]
+
+
+class CIFAR100DataModule(FromFiles, ImageDataModule):
+    """CIFAR-100: 50,000 and 10,000 images in 100 fine classes, 32 x 32, colour; cifar-100-python/ below `data_dir`.
+
+    Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf.
+
+    Example:
+        >>> data = CIFAR100DataModule(data_dir="data", batch_size=128)  # read by `setup`
+        >>> data.in_channels, data.image_size, data.num_classes
+        (3, (32, 32), 100)
+    """
+
+    source = cifar.CIFAR100
+    num_classes = 100
+    in_channels = 3
+    image_size = (32, 32)
+    class_names = cifar.FINE_CLASS_NAMES
+
+
+class SVHNDataModule(FromFiles, ImageDataModule):
+    """SVHN: 73,257 and 26,032 digits of house numbers, 32 x 32, colour; train_32x32.mat in `data_dir`; needs SciPy.
+
+    Netzer et al. 2011, http://ufldl.stanford.edu/housenumbers/nips2011_housenumbers.pdf.
+
+    Example:
+        >>> data = SVHNDataModule(data_dir="data", batch_size=128)  # read by `setup`
+        >>> data.in_channels, data.image_size, data.num_classes
+        (3, (32, 32), 10)
+    """
+
+    source = svhn
+    num_classes = 10
+    in_channels = 3
+    image_size = (32, 32)
+    class_names = [str(digit) for digit in range(10)]
+
+
+class ImageFolderDataModule(ImageDataModule):
+    """Image files in `train/CLASS/*` and `test/CLASS/*` or folders below, of any size, greyscale or colour.
+
+    All files are read whose suffix Pillow reads; `prepare_data` says what else lies there and is left out.
+    They are decoded once, into a cache that later runs open in its place for as long as the images stay as they
+    are, and which need not fit in memory. They are normalised with the mean and deviation of all training images.
+
+    Args:
+        data_dir: The folder above `train/` and `test/`.
+        image_size: Height and width in pixels to resize the images to, one number for both; by default the
+            size of the first training image, and images of another size are refused.
+        in_channels: 1 to read the images as greyscale, 3 as colour; by default as the first training image.
+        cache: Keep the decoded images in a memory-mapped file, else decode them into memory each time.
+        cache_dir: Where that file lies or goes; by default `lit_cnn/` in $XDG_CACHE_HOME or ~/.cache.
+        **kwargs: Arguments of ImageDataModule.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from PIL import Image
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("blue", "red"):
+        ...     (folder / "train" / name).mkdir(parents=True)
+        ...     Image.new("RGB", (16, 16), name).save(folder / "train" / name / "0.png")
+        >>> data = ImageFolderDataModule(data_dir=str(folder))
+        >>> data.class_names, data.image_size
+        (['blue', 'red'], (16, 16))
+    """
+
+    def __init__(
+        self,
+        data_dir: str = "data",
+        image_size: int | tuple[int, int] | None = None,
+        in_channels: int | None = None,
+        cache: bool = True,
+        cache_dir: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if in_channels not in (None, 1, 3):
+            raise ConfigError(f"`in_channels` is 1 for greyscale or 3 for colour, but got {in_channels}.")
+        size = None if image_size is None else height_and_width(image_size)
+        if size is not None and min(size) < 1:
+            raise ConfigError(f"`image_size` is a number of pixels from 1 up, but got {image_size}.")
+        self.data_dir = Path(data_dir).expanduser()
+        self.cache_dir = (Path(cache_dir).expanduser() if cache_dir else default_folder()) if cache else None
+        self._folders = folder.class_names(self.data_dir)
+        self.class_names = [printable(name) for name in self._folders]
+        self.num_classes = len(self.class_names)
+        self.shape = folder.shape_of(self.data_dir, self._folders, in_channels, size)
+        self.in_channels = self.shape.in_channels
+        self.image_size = self.shape.image_size
+        self.has_test = is_folder(self.data_dir / "test")
+        self._said: list[str] = []
+
+    def prepare_data(self) -> None:
+        """Says which files are no images and left out, once."""
+        for sentence in folder.what_is_left_out(self.data_dir, self._folders):
+            if sentence not in self._said:
+                print(sentence, flush=True)
+                self._said.append(sentence)
+
+    def read(self, split: str) -> Arrays:
+        """Opens the cache, or decodes the images."""
+        content = folder.read(self.data_dir, split, self._folders, self.shape, self.cache_dir)
+        if split == "train":
+            self.mean, self.std = content.mean, content.std
+        return content.arrays
+
+    def statistics(self) -> tuple[list[float], list[float]]:
+        """Returns mean and standard deviation of all training images, those held out among them."""
+        if not hasattr(self, "mean"):
+            self.read("train")
+        return self.mean, self.std
+
+
+class SampleDataModule(ImageDataModule):
+    """5,000 digits of MNIST that travel with the package: 4,000 to train on, 1,000 to test with.
+
+    For machines without a network or a dataset. Credit and licence: lit_cnn/data/sample/LICENSE.md.
+
+    Args:
+        **kwargs: Arguments of ImageDataModule.
+
+    Example:
+        >>> data = SampleDataModule(batch_size=32, permute=True)
+        >>> data.setup("fit")
+        >>> for images, labels in data.train_dataloader():  # a plain loop, without Lightning
+        ...     break
+        >>> images.shape, labels.shape
+        (torch.Size([32, 1, 28, 28]), torch.Size([32]))
+    """
+
+    num_classes = 10
+    in_channels = 1
+    image_size = (28, 28)
+    class_names = MNISTDataModule.class_names
+    mean = MNISTDataModule.mean
+    std = MNISTDataModule.std
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+
+    def read(self, split: str) -> Arrays:
+        """Reads the file in the package."""
+        return sample.read(split)

@@ -1,0 +1,260 @@
+"""The LightningDataModule that all datasets share."""
+
+import os
+from abc import abstractmethod
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningDataModule
+
+from lit_cnn.data.arrays import Arrays, number_held_out, stratified_split
+from lit_cnn.data.batches import BatchMaker
+from lit_cnn.data.loader import ArrayLoader, takes_channels_last
+from lit_cnn.data.order import BatchOrder
+from lit_cnn.data.unneeded import refuse
+from lit_cnn.errors import ConfigError, DataError
+from lit_cnn.transforms import Augmentation, Preprocess
+from lit_cnn.transforms.augment import check_levels
+from lit_cnn.transforms.permutation import PermutationKind
+from lit_cnn.transforms.typed_arguments import TypedArguments
+from lit_cnn.transforms.views import View, seen, settings_of
+
+
+class ImageDataModule(TypedArguments, LightningDataModule):
+    """Serves a dataset of small images from memory, in whole batches.
+
+    Args:
+        batch_size: Images in a training batch of one device.
+        eval_batch_size: Images in a batch of validation, test or prediction. It changes no result.
+        val_size: Training images held out for validation: a number of images, or below 1 a share of them.
+            Each class gives its part. The test images are used by `test` alone.
+        split_seed: Seed of the choice of validation images, apart from the run's seed.
+        permute: Move the pixels of all images by one fixed permutation.
+        permute_seed: Seed of that permutation, apart from the run's seed, so that all runs face the same task; or the
+            word seed for the run's own, so that each seed draws another permutation.
+        permute_kind: What it moves: pixels, each on its own; blocks of pixels, each kept whole, of which one keeps its
+            place on average; deranged_blocks, of which none does; pixels within_blocks; rows; or columns.
+        permute_block: Height and width of such a block, in pixels. With deranged_blocks a dial from no locality, at 1,
+            to all of it, at the image's size.
+        views: Fixed changes of all images when they are read, before everything else: LowPass, HighPass,
+            PhaseScramble, ShuffleChannels, ShufflePixels, Translate (docs/locality.md).
+        augment: Random changes of the training images, such as RandomCrop and RandomFlip. Whatever their order here,
+            geometry comes first, then policies, colours, erasing and mixing (docs/augmentations.md has them all).
+        seed: Seed of the order of the images and of the augmentations; by default the run's seed, as set by
+            `seed_everything`.
+        resident: Keep all images in the GPU's memory, where there is a GPU; refused if they do not fit.
+
+    Raises:
+        ConfigError: If a setting does not fit the dataset.
+        DataError: If the dataset is missing or broken.
+
+    Example:
+        >>> import torch
+        >>> from lit_cnn.data.arrays import Arrays
+        >>> class Noise(ImageDataModule):  # a dataset of your own, in memory
+        ...     num_classes, in_channels, image_size, class_names = 2, 1, (8, 8), ["a", "b"]
+        ...     mean, std = [0.5], [0.3]
+        ...
+        ...     def read(self, split):
+        ...         return Arrays(torch.randint(0, 256, (100, 1, 8, 8), dtype=torch.uint8), torch.arange(100) % 2)
+        >>> data = Noise(batch_size=10)
+        >>> data.setup("fit")
+        >>> len(data.train_dataloader())
+        9
+    """
+
+    num_classes: int
+    in_channels: int
+    image_size: tuple[int, int]
+    class_names: list[str]
+    mean: list[float]
+    std: list[float]
+    has_test: bool = True  # whether there are test images
+    __str__ = object.__repr__  # Lightning's asks loaders for what only torch's have
+
+    def __init__(
+        self,
+        batch_size: int = 64,
+        eval_batch_size: int = 500,
+        val_size: int | float = 0.1,
+        split_seed: int = 0,
+        permute: bool = False,
+        permute_seed: int | Literal["seed"] = 0,
+        permute_kind: PermutationKind = "pixels",
+        permute_block: int = 1,
+        views: list[View] | None = None,
+        augment: list[Augmentation] | None = None,
+        seed: int | None = None,
+        resident: bool = False,
+        **unknown: Any,
+    ):
+        refuse(type(self), unknown)
+        super().__init__()
+        for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
+            if size < 1:
+                raise ConfigError(f"`{name}` is a number of images from 1 up, but got {size}.")
+        if val_size < 0 or (isinstance(val_size, float) and val_size >= 1 and not val_size.is_integer()):
+            raise ConfigError(f"`val_size` is a number of images, or a share from 0 up to 1, but got {val_size}.")
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.val_size = val_size
+        self.split_seed = split_seed
+        self.permute = permute
+        self.permute_seed = permute_seed
+        self.permute_kind = permute_kind
+        self.permute_block = permute_block
+        self.views = views or []
+        self.augment = sorted(augment or [], key=lambda a: a.stage)
+        self.seed = seed
+        self.resident = resident
+        self.preprocess: Preprocess | None = None
+        self._arrays: dict[str, Arrays] = {}
+
+    @abstractmethod
+    def read(self, split: str) -> Arrays:
+        """Reads the "train" or "test" images into memory."""
+
+    def setup(self, stage: str) -> None:
+        """Reads the images that the stage needs, and checks that the settings fit them."""
+        changes: list[View | Augmentation] = [*self.views, *self.augment]
+        try:
+            for change in changes:
+                change.check(self.image_size, self.in_channels)
+            check_levels(self.views, self.augment)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+        if stage in ("fit", "validate"):
+            self._read_train()
+            if self.batch_size > len(self._arrays["train"]):
+                raise ConfigError(
+                    f"`batch_size` is {self.batch_size}, but there are only {len(self._arrays['train'])} training "
+                    f"images ({len(self._arrays['val'])} more are held out for validation). Take a smaller one."
+                )
+        if stage in ("test", "predict") and "test" not in self._arrays:
+            self._arrays["test"] = self._checked("test")
+        if self.preprocess is None:
+            mean, std = self.statistics()
+            try:
+                self.preprocess = Preprocess(mean, std, self.image_size, *self.permutation, self.view_settings)
+            except ValueError as error:
+                raise ConfigError(str(error)) from error
+
+    @property
+    def permutation(self) -> tuple[int | None, PermutationKind, int]:
+        """Seed, kind and block of the permutation of pixels; the seed is None without one."""
+        seed = self.run_seed if self.permute_seed == "seed" else self.permute_seed
+        return seed if self.permute else None, self.permute_kind, self.permute_block
+
+    @property
+    def view_settings(self) -> list[dict[str, Any]]:
+        """What the images are read through, as a checkpoint keeps it."""
+        return [settings_of(view) for view in self.views]
+
+    def statistics(self) -> tuple[list[float], list[float]]:
+        """Returns mean and standard deviation of each channel, on a scale from 0 to 1."""
+        return self.mean, self.std
+
+    def _read_train(self) -> None:
+        if "train" in self._arrays:
+            return
+        everything = self._checked("train")
+        held_out = number_held_out(self.val_size, len(everything))
+        kept, held = stratified_split(everything.labels, held_out, self.split_seed)
+        for augmentation in self.augment:
+            augmentation.learn(everything.images)
+        self._arrays["train"] = everything.part(kept) if held_out else everything
+        self._arrays["val"] = everything.part(held)
+
+    def _checked(self, split: str) -> Arrays:
+        arrays = self.read(split)
+        if not len(arrays):
+            raise DataError(f"{self.dataset_name} has no {split} images.")
+        labels = arrays.labels
+        outside = labels[(labels < 0) | (labels >= self.num_classes)]
+        if len(outside):
+            raise DataError(
+                f"{self.dataset_name} has the label {int(outside[0])} among its {split} images, "
+                f"but with {self.num_classes} classes labels go from 0 to {self.num_classes - 1}."
+            )
+        return Arrays(seen(arrays.images, self.views, split), labels) if self.views else arrays
+
+    @property
+    def dataset_name(self) -> str:
+        """What to call the dataset in messages and pictures."""
+        return type(self).__name__.removesuffix("DataModule")
+
+    def arrays(self, split: str) -> Arrays:
+        """Returns the "train", "val" or "test" images, which are found and read now if `setup` has not done it."""
+        if split not in self._arrays:
+            self.prepare_data()
+            self.setup("test" if split == "test" else "fit")
+        return self._arrays[split]
+
+    def train_dataloader(self) -> ArrayLoader:
+        """Returns the training batches, in a new order each epoch; read now if `setup` has not done it."""
+        return self._loader("train", self.batch_size)
+
+    def val_dataloader(self) -> ArrayLoader | list[ArrayLoader]:
+        """Returns the validation batches, or no loader where no images are held out."""
+        return self._loader("val", self.eval_batch_size) if len(self.arrays("val")) else []
+
+    def test_dataloader(self) -> ArrayLoader:
+        """Returns the test batches."""
+        return self._loader("test", self.eval_batch_size)
+
+    def predict_dataloader(self) -> ArrayLoader:
+        """Returns the test batches, for their predictions."""
+        return self.test_dataloader()
+
+    def _loader(self, split: str, batch_size: int) -> ArrayLoader:
+        rank, devices = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        arrays = self.arrays(split)
+        frozen = bool(self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
+        order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen)
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        self._bring_to(device, split)
+        keep = split == "val"  # the test images come once
+        loader = ArrayLoader(self.batch_maker(split, device), order, keep)
+        loader.contiguous = not takes_channels_last(self.trainer)
+        return loader
+
+    def batch_maker(self, split: str, device: torch.device | None = None) -> BatchMaker:
+        """Returns what makes inputs and targets of a split's images, by their indices.
+
+        Args:
+            split: "train", "val" or "test".
+            device: Where they are made; by default where the images lie.
+        """
+        arrays = self.arrays(split)
+        assert self.preprocess is not None
+        return BatchMaker(arrays, self.preprocess, self.augment, self.num_classes, self.run_seed, device)
+
+    def _bring_to(self, device: torch.device, split: str) -> None:
+        arrays = self._arrays[split]
+        if not self.resident or device.type != "cuda" or arrays.device == device:
+            return
+        free, needed = torch.cuda.mem_get_info(device)[0], arrays.stored_images.nbytes
+        if needed > free // 2:  # the network needs some too
+            raise ConfigError(
+                f"`resident`: the images take {needed / 1e9:.3g} GB, but {device} has {free / 1e9:.3g} GB free.\n"
+                "Leave `resident` out: batches are then moved one by one."
+            )
+        moved = arrays.to(device)
+        for name, other in self._arrays.items():  # training and validation images are parts of the same
+            if other.stored_images is arrays.stored_images:
+                positions = None if other.positions is None else other.positions.to(device)
+                self._arrays[name] = Arrays(moved.stored_images, moved.stored_labels, positions)
+
+    @property
+    def run_seed(self) -> int:
+        """The seed of orders and augmentations."""
+        return self.seed if self.seed is not None else int(os.environ.get("PL_GLOBAL_SEED", 0))
+
+    def checkpoint_settings(self) -> dict[str, Any]:
+        """Returns what a checkpoint has to know to prepare other images in the same way."""
+        assert self.preprocess is not None, "setup comes first"
+        return {
+            "dataset": self.dataset_name,
+            "class_names": list(self.class_names),
+            "preprocess": self.preprocess.settings,
+        }

@@ -1,0 +1,1 @@
+"""Trained networks: loading, attribution, export."""

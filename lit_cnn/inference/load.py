@@ -1,0 +1,145 @@
+"""From a checkpoint to a network that classifies images, without the command line or a config."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lit_cnn.data.module import ImageDataModule
+from lit_cnn.errors import CheckpointError
+from lit_cnn.runs import checkpoint_io
+from lit_cnn.runs.class_paths import find_class, path_of, present
+from lit_cnn.runs.folder import find_run
+from lit_cnn.training.classifier import LitClassifier
+from lit_cnn.transforms import Preprocess
+from lit_cnn.transforms.views import completed
+
+BEST, LAST = "best.ckpt", "last.ckpt"
+NO_OTHER = "There is no valid one beside it. Take a checkpoint of another run, or train anew without --ckpt_path."
+
+
+def find(path: str | Path, first: str = BEST) -> Path:
+    """Returns the checkpoint that a path means: a file, or of a run (`runs.find_run`) `first`, else the other one.
+
+    Raises:
+        CheckpointError: If there is none.
+        ConfigError: If the path holds several runs.
+    """
+    path = find_run(path)
+    if path.is_file():
+        return path
+    names = [first, LAST if first == BEST else BEST]
+    candidates = [path / "checkpoints" / name for name in names]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise CheckpointError(f"There is no checkpoint in {path}: neither {candidates[0]} nor {names[1]} beside it.")
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Reads a checkpoint's content, running no code that it may hold.
+
+    Raises:
+        CheckpointError: If there is none, or it is not one of lit_cnn's.
+    """
+    file = find(path)
+    try:
+        checkpoint = checkpoint_io.load(file)
+        if not isinstance(checkpoint, dict) or "class_path" not in checkpoint or "state_dict" not in checkpoint:
+            plain = isinstance(checkpoint, dict) and checkpoint and all(map(torch.is_tensor, checkpoint.values()))
+            kind = "it is a plain state dict" if plain else "it does not name its class"
+            raise CheckpointError(f"{file} is not a checkpoint of lit_cnn: {kind}.")
+    except CheckpointError as error:
+        newest, _ = checkpoint_io.newest_valid(file.parent, "class_path")
+        remedy = f"The newest valid one beside it is {newest}: --ckpt_path {newest}" if newest else NO_OTHER
+        raise CheckpointError(f"{error}\n{remedy}") from error
+    return checkpoint | {"class_path": present(str(checkpoint["class_path"]))}
+
+
+def load(path: str | Path) -> LitClassifier:
+    """Loads a trained network in evaluation mode, ready to `predict` and `classify` images.
+
+    Args:
+        path: A checkpoint, or the folder of a run, of which it takes the best checkpoint.
+
+    Raises:
+        CheckpointError: If there is no checkpoint, or it cannot be loaded.
+        ConfigError: If there are several runs in that folder.
+
+    Example:
+        >>> import tempfile, torch
+        >>> import lightning.pytorch as L
+        >>> from lit_cnn import LitMLP, SyntheticDataModule
+        >>> data = SyntheticDataModule(in_channels=1, image_size=28, train_images=100)
+        >>> quiet = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
+        >>> trainer = L.Trainer(max_epochs=1, accelerator="cpu", enable_model_summary=False, **quiet)
+        >>> trainer.fit(LitMLP(), data)
+        >>> file = tempfile.mkdtemp() + "/mlp.ckpt"
+        >>> trainer.save_checkpoint(file)
+        >>> load(file).predict(torch.zeros(2, 1, 28, 28, dtype=torch.uint8)).shape
+        torch.Size([2, 10])
+    """
+    checkpoint = read(path)
+    if "data" not in checkpoint:
+        raise CheckpointError(
+            f"{path} was trained on data of another project, so that its preprocessing is not known.\n"
+            f"Use {checkpoint['class_path']}.load_from_checkpoint in its place."
+        )
+    if checkpoint["class_path"] == path_of(LitClassifier):
+        raise CheckpointError(
+            f"{path} holds a network of your own, which the checkpoint cannot build.\n"
+            "Use LitClassifier.load_from_checkpoint(path, net=...) in its place."
+        )
+    module_name, _, class_name = checkpoint["class_path"].rpartition(".")
+    cls = find_class(checkpoint["class_path"], LitClassifier)
+    if cls is None:
+        raise CheckpointError(f"{path} holds a {class_name}. Import {module_name} first, so that it is known.")
+    module = cls(**checkpoint["hyper_parameters"])
+    check_fits(path, checkpoint, module)
+    module.load_state_dict(checkpoint["state_dict"])
+    data = checkpoint["data"]
+    module.preprocess = Preprocess(**data["preprocess"])
+    module.class_names = data["class_names"]
+    return module.eval()
+
+
+def check_fits(path: str | Path, checkpoint: dict[str, Any], module: LitClassifier) -> None:
+    """Makes sure that the content of a checkpoint is that of this very network.
+
+    Raises:
+        CheckpointError: If it is not, with the first difference.
+    """
+    theirs, ours = checkpoint["state_dict"], module.state_dict()
+    for name in [*ours, *theirs]:
+        shapes = [list(state[name].shape) if name in state else "nothing" for state in (theirs, ours)]
+        if shapes[0] != shapes[1]:
+            raise CheckpointError(
+                f"{path} is of another network than the config's {type(module).__name__}: "
+                f"{name} is {shapes[0]} in the one and {shapes[1]} in the other.\n"
+                "Take the config.yaml beside the checkpoint's folder."
+            )
+
+
+def take_over_preprocessing(path: str | Path, checkpoint: dict[str, Any], data: ImageDataModule) -> None:
+    """Gives the data module the mean, deviation and permutation that a checkpoint was trained with.
+
+    Raises:
+        CheckpointError: If the classes or the permutation of the data module are others.
+    """
+    settings = checkpoint.get("data")
+    if settings is None:
+        return
+    preprocess = settings["preprocess"]
+    kind = preprocess.get("permute_kind", "pixels"), preprocess.get("permute_block", 1)  # earlier checkpoints lack them
+    permutation = (preprocess["permute_seed"], *kind)
+    for what, theirs, ours in (
+        ("classes", list(settings["class_names"]), list(data.class_names)),
+        ("permute_seed (None without permutation), permute_kind and permute_block", permutation, data.permutation),
+        ("views", [completed(view) for view in preprocess.get("views", [])], data.view_settings),
+    ):
+        if theirs != ours:
+            raise CheckpointError(
+                f"{path} was trained with other {what}: {theirs}, but the config has {ours}.\n"
+                "Take the config.yaml beside the checkpoint's folder."
+            )
+    data.preprocess = Preprocess(**preprocess)

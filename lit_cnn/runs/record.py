@@ -1,0 +1,155 @@
+"""What a run's folder holds, read without torch."""
+
+import csv
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lit_cnn.errors import ConfigError
+from lit_cnn.runs.folder import read_results
+from lit_cnn.runs.settings import decisive
+
+PLAN, FAILURE = "plan.json", "failure.json"
+EPOCH_FIGURES = ("train/acc", "train/nll", "val/acc", "val/nll", "seconds", "each_epoch/test_acc")
+
+Row = dict[str, float]
+
+
+@dataclass
+class Run:
+    """One training.
+
+    Attributes:
+        folder: Where it lies.
+        name: Its name, such as that of its config.
+        label: What it is called beside others, such as its variant in an experiment.
+        labels: The value's label for each axis of its experiment; empty outside of one.
+        fault: Why it has no result; empty where it has one.
+    """
+
+    folder: Path
+    name: str = ""
+    label: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    fault: str = ""
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """Its config.yaml."""
+        return _mapping(self.folder / "config.yaml", yaml.safe_load)
+
+    @cached_property
+    def results(self) -> dict[str, Any]:
+        """Its results.json."""
+        return read_results(self.folder)
+
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+        return int(self.config.get("seed_everything") or 0)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The filled cells of each row of metrics.csv."""
+        try:
+            with (self.folder / "metrics.csv").open(newline="") as file:
+                return [{k: float(v) for k, v in row.items() if k and v} for row in csv.DictReader(file)]
+        except (OSError, ValueError, TypeError):
+            return []
+
+    def epochs(self) -> list[Row]:
+        """Returns each epoch's figures, with the number of the epoch (from 1) and the steps that were taken."""
+        found: dict[int, Row] = {}
+        for row in self.rows:
+            figures = {name: row[name] for name in EPOCH_FIGURES if name in row}
+            if figures and "epoch" in row:
+                epoch = int(row["epoch"]) + 1
+                found.setdefault(epoch, {"epoch": epoch}).update(figures, step=row["step"] + 1)
+        return [found[epoch] for epoch in sorted(found)]
+
+    def losses(self) -> list[Row]:
+        """Returns the rows with the loss of a batch, and its step."""
+        return [row for row in self.rows if "train/loss" in row]
+
+    @property
+    def dataset(self) -> str:
+        """Which data it was trained and tested on, for people."""
+        data = self.config.get("data") or {}
+        name = str(data.get("class_path", "unknown data")).rpartition(".")[2].removesuffix("DataModule")
+        return f"{name} in {data['init_args']['data_dir']}" if name == "ImageFolder" else name
+
+
+def runs_in(paths: list[Path]) -> list[Run]:
+    """Returns all runs below some folders, with the cells of experiments that have none yet.
+
+    Raises:
+        ConfigError: If there are none.
+    """
+    found: dict[Path, Run] = {}
+    for path in paths:
+        if not path.is_dir():
+            raise ConfigError(f"{path}: there is no such folder. Give runs' folders, or a folder above them.")
+        planned = [run for plan in sorted(path.rglob(PLAN)) for run in _cells(plan)]
+        here = [config.parent for config in sorted(path.rglob("config.yaml")) if _is_run(config.parent)]
+        if not here and not planned:
+            raise ConfigError(f"{path} holds no runs: no folder version_N with a config.yaml in it or below it.")
+        cells = {run.folder.parent for run in planned if _is_run(run.folder)} | {run.folder for run in planned}
+        found |= {run.folder: run for run in planned}
+        found |= {folder: run_at(folder) for folder in here if folder.parent not in cells}
+    return list(found.values())
+
+
+def runs_of(folder: Path, config: dict[str, Any]) -> list[Path]:
+    """Returns the runs in a folder that this config stands for, newest first; the others have another result."""
+    runs = sorted(folder.glob("version_*"), key=lambda run: int(run.name.rpartition("_")[2]), reverse=True)
+    wanted = decisive(config)
+    return [run for run in runs if decisive(_mapping(run / "config.yaml", yaml.safe_load)) == wanted]
+
+
+def run_at(folder: Path) -> Run:
+    """Returns the run in a folder."""
+    run = Run(folder, folder.parent.name, folder.parent.name)
+    run.fault = _fault(run)
+    return run
+
+
+def _cells(plan: Path) -> list[Run]:
+    cells = _mapping(plan, json.loads).get("cells", [])
+    return [_cell(plan.parent / cell["name"], cell) for cell in cells]
+
+
+def _cell(folder: Path, cell: dict[str, Any]) -> Run:
+    newest = runs_of(folder, cell["config"])
+    run = Run(newest[0] if newest else folder, cell["name"], cell["variant"], cell["labels"])
+    run.fault = _fault(run)
+    if run.fault and (message := _mapping(folder / FAILURE, json.loads).get("message")):
+        run.fault = f"failed: {message.splitlines()[0]}"
+    if not newest:
+        run.__dict__["config"] = cell["config"]
+    return run
+
+
+def _fault(run: Run) -> str:
+    if not _is_run(run.folder):
+        return "not run yet"
+    if not run.results:
+        epochs = run.epochs()
+        return f"cut off after epoch {epochs[-1]['epoch']:.0f}" if epochs else "cut off in its first epoch"
+    tested = run.config.get("test_after_fit", True)
+    return "cut off before its test" if tested and "test/acc" not in run.results else ""
+
+
+def _is_run(folder: Path) -> bool:
+    return folder.name.startswith("version_") and (folder / "config.yaml").is_file()
+
+
+def _mapping(path: Path, parse: Any) -> dict[str, Any]:
+    try:
+        content = parse(path.read_text())
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,91 @@
+"""The settings of a run as flat tables: those that decide its result, and those that are worth a column."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lit_cnn.runs.class_paths import at_home
+
+# What the data decides about the model.
+LINKED = ("num_classes", "in_channels", "image_size")
+
+# The parts of a config that decide a run's result, beside `model` and `data`, which do with all their arguments.
+DECISIVE = ("seed_everything", "test_after_fit", "matmul_precision", "trainer")
+DECISIVE_OF_CHECKPOINT = ("monitor", "mode", "every_n_epochs", "every_n_train_steps")  # which epoch is tested
+
+# Arguments that change no result.
+WITHOUT_EFFECT = {
+    "model": (),
+    "data": ("data_dir", "eval_batch_size", "resident"),
+    "trainer": ("default_root_dir", "enable_progress_bar", "enable_model_summary", "logger"),
+}
+OWN_FILES = "ImageFolderDataModule"  # of it the folder says which images they are
+
+# Settings of the Trainer that are part of what a step computes. The others, which say how long, where and how watched
+# a training is, may change when a run is resumed.
+STEPS = (
+    *("precision", "accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm", "overfit_batches"),
+    *("limit_train_batches", "sync_batchnorm"),
+)
+LENGTH = ("max_epochs", "max_steps")  # part of it where a schedule goes by them
+CHANGED_ON_RESUME = ("data.data_dir", "model.compile", "model.weights")  # files moved; weights that did their work
+
+
+def hyperparameters(config: Any) -> dict[str, Any]:
+    """Returns the settings of model and data in a config as columns of TensorBoard's hyperparameters tab."""
+    settings: dict[str, Any] = {"epochs": config.trainer.max_epochs, "precision": config.trainer.precision}
+    for part in ("model", "data"):
+        settings[part] = config[part].class_path.rpartition(".")[2]
+        for key, value in config[part].init_args.as_dict().items():
+            if key not in (*LINKED, "data_dir", "eval_batch_size") and value is not None:
+                settings[f"{part}/{key}"] = value if isinstance(value, (bool, int, float, str)) else str(value)
+    return settings
+
+
+def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings of a `fit` that decide its result, in plain values by dotted keys.
+
+    Two runs with equal ones come to the same figures: `ablate` takes one for the other, and `report` groups by them.
+
+    Args:
+        config: A config as config.yaml holds it.
+    """
+    settings: dict[str, Any] = {}
+    for part in DECISIVE:
+        _add(settings, part, config.get(part), WITHOUT_EFFECT.get(part, ()))
+    for part in ("model", "data"):
+        given = config.get(part) or {}
+        settings[part] = given.get("class_path")
+        own_files = str(settings[part]).endswith(OWN_FILES)
+        without = [name for name in WITHOUT_EFFECT[part] if not (own_files and name == "data_dir")]
+        _add(settings, part, given.get("init_args") or {}, without)
+    checkpoint = config.get("checkpoint") or {}
+    _add(settings, "checkpoint", {name: checkpoint.get(name) for name in DECISIVE_OF_CHECKPOINT}, ())
+    plain: dict[str, Any] = at_home({key: _plain(value) for key, value in settings.items()})
+    return plain
+
+
+def decisive_of_steps(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns those of the decisive settings that may not change when a run is resumed."""
+    settings = decisive(config)
+    trainer = [f"trainer.{name}" for name in (*STEPS, *(LENGTH if settings.get("model.scheduler") else ()))]
+    return {
+        key: value
+        for key, value in settings.items()
+        if key in ("seed_everything", "model", "data", *trainer)
+        or (key.startswith(("model.", "data.")) and key not in CHANGED_ON_RESUME)
+    }
+
+
+def _add(settings: dict[str, Any], part: str, values: Any, without: Sequence[str]) -> None:
+    if isinstance(values, Mapping):
+        settings |= {f"{part}.{name}": value for name, value in values.items() if name not in without}
+    else:
+        settings[part] = values
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

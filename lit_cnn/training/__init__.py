@@ -1,0 +1,1 @@
+"""Training: the LightningModule, its architectures, losses, metrics, optimizers, schedules and loops."""

@@ -1,0 +1,297 @@
+"""The LightningModule around any network: steps, metrics, optimizer."""
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int64, UInt8
+from lightning.pytorch import Callback, LightningModule
+from torch import Tensor, nn
+
+from lit_cnn.data.images import Picture, as_batch
+from lit_cnn.errors import ConfigError
+from lit_cnn.keyed_random import seed_generators
+from lit_cnn.training import continuation, metrics
+from lit_cnn.training.data_parallel import OneNetwork
+from lit_cnn.training.divergence import LossWatch
+from lit_cnn.training.lightning_internals import with_fewer_calls
+from lit_cnn.training.losses import LossName, build_loss
+from lit_cnn.training.optimizers import build, refuse_short, refuse_unwritable, try_out
+from lit_cnn.training.step_log import StepLog
+from lit_cnn.transforms import Preprocess
+from lit_cnn.transforms.typed_arguments import TypedArguments, plain
+
+Targets = Int64[Tensor, "b"] | Float[Tensor, "b k"]  # classes, or a share of each class
+Batch = tuple[Float[Tensor, "b c h w"], Targets]
+
+UNCOUNTED = 64  # batches whose logits wait to be counted
+
+
+class LitClassifier(TypedArguments, LightningModule):
+    """Trains any network from images to logits, and logs `train|val|test/{acc,nll}`.
+
+    Batches are pairs of images and labels, from whatever data module or DataLoader.
+
+    Args:
+        net: The network, from images `[b, c, h, w]` to logits `[b, num_classes]`.
+        num_classes: Number of classes.
+        lr: Learning rate, above 0.
+        optimizer: Name of a class in torch.optim, such as Adam or SGD.
+        optimizer_args: Its other arguments, such as {momentum: 0.9, weight_decay: 5e-4}.
+        scheduler: Name of a class in torch.optim.lr_scheduler, such as OneCycleLR, or in lit_cnn.training.lr_schedules:
+            WarmupCosineLR, TriangularLR. None by default.
+        scheduler_args: Its arguments. Left out, total_steps and T_max are the length of the run, max_lr is lr, and
+            ReduceLROnPlateau's monitor is val/nll.
+        scheduler_interval: When the scheduler is stepped: after every epoch, or after every step of the
+            optimizer. It is also the unit of the lengths among its arguments.
+        loss: cross_entropy, nll (the same, by way of log-probabilities) or hinge (multi-class margin).
+        label_smoothing: Share of the target spread over all classes, from 0 to 1; cross_entropy only.
+        decay_norms_and_biases: Let weight_decay act on the scales of norms and on biases too; if false, on the
+            weights of convolutions and linear layers alone.
+        test_time_flip: Evaluate and predict with the mean logits of each image and its mirror image.
+        compile: Compile the network for training with torch.compile: default; reduce-overhead, which records CUDA
+            graphs too; max-autotune. Checkpoints are those of the network as it is.
+
+    Raises:
+        ValueError: If a setting is out of its range, or the optimizer or scheduler does not take its arguments.
+
+    Example:
+        >>> from torch import nn
+        >>> module = LitClassifier(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), num_classes=10, lr=0.1)
+        >>> module(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 10])
+    """
+
+    fast_loop = True  # whether training steps that nobody watches may go without Lightning's calls around each
+
+    def __init__(
+        self,
+        net: nn.Module,
+        num_classes: int,
+        lr: float = 1e-3,
+        optimizer: str = "Adam",
+        optimizer_args: dict[str, Any] | None = None,
+        scheduler: str | None = None,
+        scheduler_args: dict[str, Any] | None = None,
+        scheduler_interval: Literal["epoch", "step"] = "epoch",
+        loss: LossName = "cross_entropy",
+        label_smoothing: float = 0.0,
+        decay_norms_and_biases: bool = True,
+        test_time_flip: bool = False,
+        compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None,
+    ):
+        super().__init__()
+        if not (lr > 0 and math.isfinite(lr)):
+            raise ValueError(f"`lr` is a learning rate above 0, but got {lr}.")
+        refuse_unwritable(optimizer_args=optimizer_args, scheduler_args=scheduler_args)
+        self.save_hyperparameters(ignore=["net", "weights"])  # a checkpoint brings its own weights
+        self.save_hyperparameters({name: plain(value) for name, value in self.hparams.items()})
+        self.net, self.__dict__["backbone"] = net, getattr(net, "body", None)  # the latter for BackboneFinetuning
+        self.channels_last = all(c.__module__.startswith("lit_cnn.") for c in {type(self), type(net)} - {LitClassifier})
+        self.loss = build_loss(loss, label_smoothing)
+        self.metrics = nn.ModuleDict(  # "train" alone would hide nn.Module.train
+            {
+                f"{stage}_metrics": metrics.accuracy_and_nll(num_classes, f"{stage}/")
+                for stage in ("train", "val", "test")
+            }
+        )
+        self.test_acc_per_class = metrics.accuracy_per_class(num_classes)
+        self._uncounted: dict[str, list[tuple[Tensor, Tensor]]] = {"train": [], "val": [], "test": []}
+        self.listeners: dict[str, Callable[[Tensor, Tensor], None]] = {}  # told of all logits of a stage
+        self._step_log = StepLog()
+        self._begun: dict[str, Any] = {}
+        self._loss_watch = LossWatch()
+        self.preprocess: Preprocess | None = None
+        self.class_names: list[str] = []
+        try_out(self.hparams)  # refuses wrong settings now, not later
+
+    def setup(self, stage: str) -> None:
+        """Compiles the network where that is asked for; in place, so that names in checkpoints stay."""
+        for waiting in self._uncounted.values():
+            waiting.clear()  # of a run that was interrupted
+        self._step_log.clear()
+        self._loss_watch.clear()
+        self._one_network = OneNetwork(self, self.trainer)
+        if stage == "fit" and self.hparams["compile"]:
+            self.net.compile(mode=self.hparams["compile"])
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Registers the fast loop with any Trainer."""
+        return with_fewer_calls(self.trainer, LitClassifier)
+
+    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+        """Returns logits."""
+        return self.net(images if self.channels_last else images.contiguous())
+
+    def evaluate(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+        """Returns the logits that evaluation and prediction go by."""
+        logits = self(images).float()  # under bf16 autocast, log-softmax would stay in bf16
+        return (logits + self(images.flip(-1)).float()) / 2 if self.hparams["test_time_flip"] else logits
+
+    def loss_of(self, images: Float[Tensor, "b c h w"], labels: Targets) -> tuple[Tensor, Tensor]:
+        """Returns logits and the loss of a training batch; a network with losses of its own adds them here."""
+        logits = self(images).float()
+        return logits, self.loss(logits, labels)
+
+    @torch.inference_mode()
+    def predict(self, images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+        """Returns the probability of each class for each image, prepared as the training images were.
+
+        Args:
+            images: One image or several, as paths, PIL images or uint8 arrays `[h, w]` or `[h, w, c]`, brought
+                to the network's size and channels; or a uint8 tensor `[b, c, h, w]` of the right shape.
+
+        Raises:
+            ValueError: If the module is not from `load`, or the images are not as they have to be for it.
+        """
+        channels, *image_size = self.input_shape
+        batch = as_batch(images, channels, (image_size[0], image_size[1])).to(self.device)
+        return self.evaluate(self.preprocess.prepared(batch)).softmax(dim=1)  # type: ignore[union-attr]
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the images that `predict` brings all images to."""
+        if self.preprocess is None:
+            raise ValueError("Only a module from `lit_cnn.load` knows how to prepare images.")
+        return self.preprocess.image_shape
+
+    def classify(self, images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"]) -> list[str]:
+        """Returns the name of the likeliest class of each image; takes what `predict` takes."""
+        return [self.class_names[i] for i in self.predict(images).argmax(dim=1).tolist()]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Returns the loss of one batch, and notes it for the log."""
+        trainer, seed = self._trainer, os.environ.get("PL_GLOBAL_SEED")
+        if trainer and seed:  # what the network draws, as dropout does, is a function of seed, epoch and batch
+            seed_generators(self.device, int(seed), "network", trainer.current_epoch, batch_idx)
+        weight = self._one_network.take(batch_idx, len(batch[0])) if trainer else 1
+        logits, loss = self.loss_of(*batch)
+        self.count(logits, batch[1], "train")
+        if trainer:
+            self._step_log.note(trainer, loss)
+            self._loss_watch.note(trainer, loss, batch_idx)
+        return loss if weight == 1 else loss * weight
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Logs what was noted."""
+        self.log_noted()
+
+    def log_noted(self) -> None:
+        """Logs loss and learning rate of the steps that were noted."""
+        self._step_log.write(self.trainer)
+
+    def on_validation_start(self) -> None:
+        """Makes sure that there is still something to validate."""
+        self._loss_watch.check(self.trainer)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Counts one batch of the validation images."""
+        self.count(self.evaluate(batch[0]), batch[1], "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Counts one batch of the test images."""
+        self.count(self.evaluate(batch[0]), batch[1], "test")
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Float[Tensor, "b k"]:
+        """Returns the probability of each class for each image."""
+        return self.evaluate(batch[0]).softmax(dim=1)
+
+    def count(self, logits: Tensor, labels: Targets, stage: str) -> None:
+        """Counts a batch for `train|val|test/{acc,nll}`; a step of your own calls it with its logits."""
+        # Kept where they are, and counted many batches at a time: the metrics' own calls take longer than a small net.
+        if not len(labels):  # a device without images, where there are fewer of them than devices
+            return
+        waiting, logits = self._uncounted[stage], logits.detach()
+        waiting.append((logits.clone() if self.hparams["compile"] == "reduce-overhead" else logits, labels))
+        if len(waiting) == UNCOUNTED:
+            self.count_waiting(stage)
+
+    def count_waiting(self, stage: str) -> None:
+        """Counts the batches that wait for it, so that the metrics are up to date."""
+        if not (waiting := self._uncounted[stage]):
+            return
+        logits, labels = (torch.cat(parts) for parts in zip(*waiting, strict=True))
+        waiting.clear()
+        if labels.is_floating_point():  # mixed images count by the class that makes up most of each
+            labels = labels.argmax(dim=1)
+        self.metrics[f"{stage}_metrics"].update(logits, labels)  # type: ignore[operator]
+        if stage == "test":
+            self.test_acc_per_class.update(logits, labels)
+        self.listeners.get(stage, lambda *_: None)(logits, labels)
+
+    def on_train_epoch_end(self) -> None:
+        """Logs the epoch's accuracy and NLL over the training images, as they were met."""
+        self._loss_watch.check(self.trainer)
+        self._log_metrics("train")
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs accuracy and NLL over all validation images."""
+        self._log_metrics("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Logs accuracy and NLL over all test images, and the accuracy of each class."""
+        self._log_metrics("test")
+        names = getattr(self._datamodule, "class_names", None) or range(len(self.test_acc_per_class.tp))
+        same: Any = {"sync_dist": True, "reduce_fx": "max"}  # on all devices already, where a mean would round again
+        per_class = metrics.share_of_each(self.test_acc_per_class).items()
+        self.exact = {f"test/acc_of/{names[k]}": share for k, share in per_class}  # Lightning logs them in float32
+        self.log_dict(self.exact, **same)
+        self.test_acc_per_class.reset()
+
+    def _log_metrics(self, stage: str) -> None:
+        self.count_waiting(stage)
+        metrics.log_counted(self, stage)
+
+    @property
+    def _datamodule(self) -> Any:
+        return getattr(self.trainer, "datamodule", None)
+
+    def configure_optimizers(self) -> Any:
+        """Builds the optimizer and the scheduler that the settings name."""
+        length: float = 1
+        if self.hparams["scheduler"]:
+            per_step = self.hparams["scheduler_interval"] == "step"
+            length = self.trainer.estimated_stepping_batches if per_step else self.trainer.max_epochs or -1
+        if not 0 < length < math.inf:
+            raise ConfigError(
+                f"`scheduler` {self.hparams['scheduler']} needs to know how long the run is: set max_epochs."
+            )
+        validate_every = self._trainer.check_val_every_n_epoch if self._trainer else 1
+        try:
+            return build(self, self.hparams, int(length), validate_every)
+        except ValueError as error:  # this length does not suit the scheduler
+            raise ConfigError(str(error)) from error
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Notes what the epoch has counted; and class and preprocessing, for a checkpoint that is loaded by itself.
+
+        Raises:
+            DivergedError: If a loss or a weight is not finite.
+        """
+        self._loss_watch.check(self.trainer)
+        self._loss_watch.check_weights(self.trainer, checkpoint["state_dict"])
+        self.log_noted()
+        self.count_waiting("train")
+        checkpoint.update(continuation.noted(self))
+        checkpoint["class_path"] = f"{type(self).__module__}.{type(self).__qualname__}"
+        if hasattr(self._datamodule, "checkpoint_settings"):
+            checkpoint["data"] = self._datamodule.checkpoint_settings()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps what had begun, for a training that goes on in the middle of it."""
+        self._begun = {part: checkpoint[part] for part in continuation.PARTS if part in checkpoint}
+
+    def on_train_start(self) -> None:
+        """Goes on with images and counts where the checkpoint was in the middle of an epoch, or of its validation."""
+        # The Trainer has forgotten the loader's state if its length was asked for before, as schedulers do:
+        # https://github.com/Lightning-AI/pytorch-lightning/issues/20550
+        self.trainer.fit_loop._load_combined_loader_states()
+        continuation.go_on(self, self._begun)
+        self._begun = {}
+        for config in self.trainer.lr_scheduler_configs:  # a checkpoint brings the length of its own
+            per_step = config.interval == "step"
+            refuse_short(
+                config.scheduler, self.trainer.estimated_stepping_batches if per_step else self.trainer.max_epochs or 0
+            )

@@ -1,0 +1,207 @@
+"""When the fast loop (fast_loop.py) may take batches by itself: where all that takes part is known to be harmless.
+
+Whatever is not known here gets Lightning's own loop: a class of somebody else with a hook for batches, a hook set on an
+instance, another strategy, precision or optimizer.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, TypeVar
+
+from lightning.pytorch import Callback, LightningDataModule, LightningModule
+from lightning.pytorch.callbacks import (
+    DeviceStatsMonitor,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    RichProgressBar,
+    Timer,
+    TQDMProgressBar,
+)
+from lightning.pytorch.plugins.precision import MixedPrecision, Precision
+from lightning.pytorch.profilers import PassThroughProfiler
+from lightning.pytorch.strategies import SingleDeviceStrategy
+from torch.nn.modules import module as torch_module
+
+from lit_cnn.data.loader import ArrayLoader
+
+# Callbacks whose hooks for batches may miss those between the batches that the fast loop shows them: the first and last
+# of an evaluation, the last of an epoch, those of a validation, a checkpoint or a log, and one every so many seconds.
+# The classes themselves; what a subclass does is not known.
+_BARS = (TQDMProgressBar, RichProgressBar)
+PATIENT_IN_TRAINING: set[type] = {LearningRateMonitor, DeviceStatsMonitor, ModelCheckpoint, Timer, *_BARS}
+PATIENT_IN_EVALUATION: set[type] = set(_BARS)
+
+# What Lightning calls at each batch, of callbacks and module alike, and of the module alone.
+TRAINING_HOOKS = (
+    *("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad", "on_before_backward"),
+    *("on_after_backward", "on_before_optimizer_step"),
+)
+TRAINING_STEPS = (
+    *("training_step", "backward", "optimizer_step", "optimizer_zero_grad", "lr_scheduler_step"),
+    *("configure_gradient_clipping", "clip_gradients"),
+)
+TRANSFERS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
+# What the steps of LitClassifier call in turn: networks of ours may have their own.
+WITHIN_STEPS = ("__call__", "forward", "loss_of", "evaluate", "count", "count_waiting", "log_noted", "log", "log_dict")
+HOOKS_OF_MODULES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+HOOKS_OF_WEIGHTS = ("_backward_hooks", "_post_accumulate_grad_hooks")
+HOOKS_OF_OPTIMIZERS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
+
+# What a step runs of the parts that Lightning drives, which somebody may have replaced in their classes.
+STEPS_OF_STRATEGY = ("training_step", "backward", "optimizer_step", "batch_to_device")
+STEPS_OF_PRECISION = ("optimizer_step", "backward", "pre_backward", "post_backward", "convert_input")
+STEPS_OF_LOOP = ("run", "_optimizer_step", "_training_step")
+LOGGERS = ("lit_cnn.", "lightning.pytorch.loggers.")  # which neither stop a run nor look at it
+
+_GLOBAL_HOOKS = [name for name in vars(torch_module) if name.startswith("_global_") and name.endswith("_hooks")]
+_NO_HOOKS = {name: function for name, function in vars(Callback).items() if name.startswith("on_")}
+_Kind = TypeVar("_Kind", bound=type)
+
+
+def patient(kind: _Kind) -> _Kind:
+    """Marks a callback of ours, and not its subclasses, as one that may miss batches, in training and evaluation."""
+    PATIENT_IN_TRAINING.add(kind)
+    PATIENT_IN_EVALUATION.add(kind)
+    return kind
+
+
+def may_train(loop: Any, base: type[LightningModule]) -> bool:
+    """Says whether the next training steps may be taken without Lightning's calls around each.
+
+    Args:
+        loop: Lightning's loop over the batches of an epoch.
+        base: The LightningModule whose own hooks need no call at each batch.
+    """
+    trainer, module = loop.trainer, loop.trainer.lightning_module
+    return (
+        trainer.accumulate_grad_batches == 1
+        and not trainer.gradient_clip_val
+        and not trainer.should_stop
+        and not trainer.fit_loop._skip_backward
+        and isinstance(module, base)
+        and module.automatic_optimization
+        and all(_is_plain_schedule(config) for config in trainer.lr_scheduler_configs)
+        and _is_plain(trainer, module, base, trainer.fit_loop._combined_loader)
+        and _is_as_written(loop.automatic_optimization, STEPS_OF_LOOP)
+        and _is_plain_optimizer(trainer)
+        and all(_may_miss(callback, TRAINING_HOOKS, PATIENT_IN_TRAINING) for callback in trainer.callbacks)
+        and _are_of(module, base, (*TRAINING_HOOKS, *TRAINING_STEPS))
+    )
+
+
+def may_evaluate(loop: Any, base: type[LightningModule]) -> bool:
+    """Says whether the next batches of a validation or a test may be taken without Lightning's calls around each."""
+    trainer, module = loop.trainer, loop.trainer.lightning_module
+    stage = "test" if trainer.testing else "validation"
+    hooks = (f"on_{stage}_batch_start", f"on_{stage}_batch_end")
+    return (
+        isinstance(module, base)
+        and _is_plain(trainer, module, base, loop._combined_loader)
+        and all(_may_miss(callback, hooks, PATIENT_IN_EVALUATION) for callback in trainer.callbacks)
+        and _are_of(module, base, (*hooks, f"{stage}_step"))
+    )
+
+
+def _is_plain(trainer: Any, module: Any, base: Any, loader: Any) -> bool:
+    """Says whether batches come ready from our data module, and go through nothing that is not known."""
+    strategy, precision, data = trainer.strategy, trainer.precision_plugin, trainer.datamodule
+    return (
+        module.fast_loop
+        and type(loader.iterables) is ArrayLoader
+        and type(trainer.profiler) is PassThroughProfiler
+        and type(strategy) is SingleDeviceStrategy
+        and type(precision) in (Precision, MixedPrecision)
+        and getattr(precision, "scaler", None) is None
+        and _is_as_written(strategy, STEPS_OF_STRATEGY)
+        and _is_as_written(precision, STEPS_OF_PRECISION)
+        and all(type(logger).__module__.startswith(LOGGERS) for logger in trainer.loggers)
+        and (data is None or _are_of(data, LightningDataModule, TRANSFERS))
+        and _are_of(module, base, TRANSFERS)
+        and all(_is_ours(_function(module, name), "torch.") for name in WITHIN_STEPS)
+        and not _has_global_hooks()
+        and all(_is_plain_part(part) for part in module.modules())
+        and all(_has_only_our_hooks(weight, HOOKS_OF_WEIGHTS) for weight in module.parameters())
+    )
+
+
+def _is_plain_part(part: Any) -> bool:
+    """Says whether a layer is one of torch's, torchvision's or ours, and nobody listens to it."""
+    return (
+        _has_only_our_hooks(part, HOOKS_OF_MODULES)
+        and "forward" not in vars(part)
+        and _is_ours(type(part).forward, "torch.", "torchvision.", "torchmetrics.")
+    )
+
+
+def _is_plain_schedule(config: Any) -> bool:
+    """Says whether a schedule of the learning rate is torch's or ours, and needs no metric at a step."""
+    factors = getattr(config.scheduler, "lr_lambdas", [])
+    return (
+        type(config.scheduler).__module__.startswith(("torch.optim.", "lit_cnn."))
+        and not (config.reduce_on_plateau and config.interval == "step")
+        and all(_is_ours(factor) for factor in factors)
+    )
+
+
+def _is_plain_optimizer(trainer: Any) -> bool:
+    if len(trainer.optimizers) != 1:
+        return False
+    optimizer, wrapper = trainer.optimizers[0], trainer.strategy._lightning_optimizers[0]
+    return (
+        type(optimizer).__module__.startswith("torch.optim.")
+        and "zero_grad" not in vars(optimizer)
+        and _is_ours(type(optimizer).zero_grad, "torch.")
+        and _has_only_our_hooks(optimizer, HOOKS_OF_OPTIMIZERS)
+        and _is_ours(wrapper._on_before_step)
+        and _is_ours(wrapper._on_after_step)
+    )
+
+
+def _may_miss(callback: Callback, hooks: Iterable[str], patient: set[type]) -> bool:
+    """Says whether a callback has none of these hooks, or is of a class that is known to do with fewer calls."""
+    functions = [(name, _function(callback, name)) for name in hooks]
+    return all(function is _NO_HOOKS[name] and _is_ours(function) for name, function in functions) or (
+        type(callback) in patient and all(_is_ours(function) for _, function in functions)
+    )
+
+
+def _are_of(this: Any, base: type, names: Iterable[str]) -> bool:
+    """Says whether these methods are those of the base, unchanged."""
+    functions = ((name, _function(this, name)) for name in names)
+    return all(function is getattr(base, name) and _is_ours(function) for name, function in functions)
+
+
+def _function(this: Any, name: str) -> Any:
+    """Returns the function behind a method, or None where the instance has something else in its place."""
+    method = getattr(this, name)
+    return getattr(method, "__func__", None) if getattr(method, "__self__", None) is this else None
+
+
+def _is_ours(function: Any, *others: str) -> bool:
+    """Says whether lit_cnn or Lightning wrote a function; a wrapper around one of theirs is not it."""
+    home: str = getattr(function, "__globals__", {}).get("__name__", "")
+    return home.startswith(("lit_cnn.", "lightning.", *others))
+
+
+def _is_as_written(this: Any, steps: Iterable[str]) -> bool:
+    """Says whether an object is of a class of Lightning's, none of whose methods or of these steps was replaced."""
+    kind: Any = type(this)
+    return (
+        kind.__module__.startswith("lightning.")
+        and _methods(kind).isdisjoint(vars(this))
+        and all(_is_ours(getattr(kind, name)) for name in steps)
+    )
+
+
+def _has_only_our_hooks(this: Any, kinds: Iterable[str]) -> bool:
+    """Says whether nobody else than lit_cnn, which looks at a step now and then, hooked into a part of torch's."""
+    return all(_is_ours(hook) for kind in kinds for hook in (getattr(this, kind) or {}).values())
+
+
+def _has_global_hooks() -> bool:
+    return any(getattr(torch_module, name) for name in _GLOBAL_HOOKS)
+
+
+@cache
+def _methods(kind: type) -> frozenset[str]:
+    return frozenset(name for name in dir(kind) if callable(getattr(kind, name)))

@@ -1,0 +1,238 @@
+"""Optimizers and schedulers of torch by name, checked before anything is trained."""
+
+import inspect
+import math
+from collections.abc import Iterable
+from numbers import Real
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
+
+from lit_cnn.errors import ConfigError, nearest
+from lit_cnn.training import lr_schedules
+from lit_cnn.training.monitors import PLATEAU, mode_of
+
+# The arguments that stand for a run's length, which we know and the user should not have to compute.
+LENGTHS = ("total_steps", "T_max")
+
+# What torch raises of values that it cannot compute with.
+REFUSALS = (RuntimeError, TypeError, ValueError, ArithmeticError, LookupError)
+
+
+def parameters_to_train(net: nn.Module, decay_norms_and_biases: bool = True) -> list[Any]:
+    """Returns the parameters for an optimizer, those of norms and biases in a group without weight decay if asked.
+
+    Args:
+        net: The network.
+        decay_norms_and_biases: Treat all alike; else what has less than two dimensions is not decayed
+            (He et al. 2019, https://arxiv.org/abs/1812.01187, section 3.1).
+    """
+    trained = [p for p in net.parameters() if p.requires_grad]
+    if decay_norms_and_biases:
+        return trained
+    weights, others = ([p for p in trained if (p.dim() > 1) == decayed] for decayed in (True, False))
+    groups: list[dict[str, Any]] = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def build(net: nn.Module, h: Any, length: int | None = None, validate_every: int | None = 1) -> dict[str, Any]:
+    """Returns optimizer and scheduler as Lightning wants them.
+
+    Args:
+        net: What is trained.
+        h: The settings of a LitClassifier.
+        length: How often the scheduler will be stepped in the run, if that is known already.
+        validate_every: Epochs from one validation to the next, if they come by epochs.
+
+    Raises:
+        ValueError: If the optimizer or the scheduler does not take its settings, or does not suit the run.
+    """
+    parameters = parameters_to_train(net, h["decay_norms_and_biases"])
+    optimizer = build_optimizer(h["optimizer"], parameters, h["lr"], h["optimizer_args"] or {})
+    if h["scheduler"] is None:
+        return {"optimizer": optimizer}
+    settings, interval = h["scheduler_args"] or {}, h["scheduler_interval"]
+    scheduler = build_scheduler(h["scheduler"], optimizer, settings, length or 100)
+    config: dict[str, Any] = {"scheduler": scheduler, "interval": interval}
+    if isinstance(scheduler, ReduceLROnPlateau):
+        config["monitor"] = monitor = settings.get("monitor", PLATEAU)
+        validated = monitor.startswith("val/")
+        if interval == "step":
+            raise ValueError(
+                f"`scheduler_interval` is step, but ReduceLROnPlateau goes by {monitor}, which comes once "
+                f"{'a validation' if validated else 'an epoch'}. Set `scheduler_interval` to epoch, or leave it out."
+            )
+        if validated:
+            config["frequency"] = validate_every or 1  # stepped when there is a new one
+    if length:
+        refuse_short(scheduler, length)
+    return {"optimizer": optimizer, "lr_scheduler": config}
+
+
+def refuse_unwritable(**arguments: dict[str, Any] | None) -> None:
+    """Makes sure that a checkpoint can hold the arguments of an optimizer and a scheduler, which no function can be.
+
+    Raises:
+        ConfigError: If one is not built of plain values.
+    """
+    for name, settings in arguments.items():
+        for key, value in (settings or {}).items():
+            if not _is_plain(value):
+                raise ConfigError(
+                    f"`{name}` has {key}: {value!r}, which a checkpoint cannot hold: it takes numbers, texts, lists "
+                    "and dicts.\nFor a schedule by a function, derive from the class and override "
+                    "`configure_optimizers`, or take one of lit_cnn.training.lr_schedules."
+                )
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(inner) for inner in value)
+    if isinstance(value, dict):
+        return all(_is_plain(inner) for inner in value.values())
+    return value is None or isinstance(value, (bool, str, Real, torch.Tensor))
+
+
+def refuse_short(scheduler: LRScheduler, length: float) -> None:
+    """Makes sure that a schedule which cannot be stepped past its end does not end before the run.
+
+    Raises:
+        ConfigError: If it does.
+    """
+    if isinstance(scheduler, OneCycleLR) and scheduler.total_steps < length:
+        raise ConfigError(
+            f"OneCycleLR ends after {scheduler.total_steps} steps, but the run has {length:.0f}.\n"
+            "Leave its length out of `scheduler_args`. That of a checkpoint stays: to train longer, begin anew."
+        )
+
+
+def build_optimizer(name: str, parameters: Iterable[Any], lr: float, settings: dict[str, Any]) -> Optimizer:
+    """Returns the optimizer of this name in `torch.optim`, in its fused form where it has one.
+
+    A fused step is one kernel for all parameters (`python scripts/bench.py step` has what that saves); set
+    `fused: false` or `foreach: true` among the settings for the others.
+
+    Raises:
+        ValueError: If there is none, or it does not take these settings.
+    """
+    optimizer_class = _find(name, [torch.optim], Optimizer, "optimizer")
+    if "lr" in settings:
+        raise ValueError(f"`optimizer_args` has lr: {settings['lr']}. Set the learning rate by `lr` alone.")
+    if "fused" in inspect.signature(optimizer_class).parameters and not settings.keys() & {"foreach", "differentiable"}:
+        settings = {"fused": True} | settings
+    return _construct(optimizer_class, "optimizer_args", settings, parameters, lr=lr)
+
+
+def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], length: int) -> LRScheduler:
+    """Returns the scheduler of this name in `torch.optim.lr_scheduler` or `lit_cnn.training.lr_schedules`.
+
+    Args:
+        name: Name of the class, such as "OneCycleLR".
+        optimizer: The optimizer whose learning rate it sets.
+        settings: Its arguments. Left out, `total_steps` and `T_max` are the run's length and `max_lr` is the
+            optimizer's learning rate. ReduceLROnPlateau takes `monitor` too, the metric that it goes by.
+        length: How often it will be stepped in the run.
+
+    Raises:
+        ValueError: If there is none of this name, or it does not take these settings.
+    """
+    scheduler_class = _find(name, [torch.optim.lr_scheduler, lr_schedules], LRScheduler, "scheduler")
+    known = inspect.signature(scheduler_class).parameters
+    if scheduler_class is ReduceLROnPlateau:
+        monitor = settings.get("monitor", PLATEAU)
+        settings = {"mode": mode_of(monitor) or "min"} | {k: v for k, v in settings.items() if k != "monitor"}
+        if settings["mode"] != (mode_of(monitor) or settings["mode"]):
+            raise ValueError(
+                f"`scheduler_args` has mode: {settings['mode']}, by which {monitor} gets worse. Leave it out."
+            )
+    defaults: dict[str, Any] = {argument: length for argument in LENGTHS if argument in known}
+    if "max_lr" in known:
+        defaults["max_lr"] = optimizer.param_groups[0]["lr"]
+    if "epochs" in settings:  # OneCycleLR's other way to say its length
+        defaults.pop("total_steps", None)
+    return _construct(scheduler_class, "scheduler_args", defaults | settings, optimizer)
+
+
+def try_out(h: Any) -> None:
+    """Takes one step with an optimizer and its scheduler, which refuses values that their constructors take.
+
+    Args:
+        h: The settings of a LitClassifier.
+
+    Raises:
+        ValueError: If they cannot be made, or cannot take a step.
+    """
+    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
+        net = nn.Linear(1, 1)
+        built = build(net, h)
+        optimizer = built["optimizer"]
+
+        def loss() -> torch.Tensor:
+            optimizer.zero_grad()
+            value = net(torch.ones(1, 1)).sum()
+            value.backward()
+            return value
+
+        try:
+            optimizer.step(loss)
+        except AssertionError:  # `capturable` is for GPUs alone
+            pass
+        except REFUSALS as error:
+            given = {key: value for key, value in optimizer.defaults.items() if key not in ("lr", "fused") and value}
+            raise _refused(optimizer, "optimizer_args", given, error) from None
+        config = built.get("lr_scheduler", {})
+        try:
+            if scheduler := config.get("scheduler"):
+                scheduler.step(*([1.0] if "monitor" in config else []))
+        except REFUSALS as error:
+            raise _refused(scheduler, "scheduler_args", scheduler.state_dict(), error) from None
+    for rate in (group["lr"] for group in optimizer.param_groups):
+        if not (rate >= 0 and math.isfinite(rate)):
+            raise ValueError(
+                f"{h['scheduler']} with `scheduler_args` {h['scheduler_args']} sets a learning rate of {rate}."
+            )
+
+
+def _refused(part: Any, argument: str, given: dict[str, Any], error: Exception) -> ValueError:
+    plain = {key: value for key, value in given.items() if isinstance(value, (bool, int, float, str, tuple))}
+    what = " ".join(str(error).split())[:200]
+    return ValueError(f"{type(part).__name__} cannot take a step with `{argument}` {plain}: {what}")
+
+
+def _find(name: str, modules: list[ModuleType], base: type, kind: str) -> type:
+    known = {
+        n: c
+        for module in modules
+        for n, c in vars(module).items()
+        if isinstance(c, type) and issubclass(c, base) and c is not base and not n.startswith("_")
+    }
+    if name not in known:
+        where = " or ".join(module.__name__ for module in modules)
+        raise ValueError(
+            f"`{kind}` {name!r} is not in {where}.{nearest(name, list(known))} There are {', '.join(sorted(known))}."
+        )
+    return known[name]
+
+
+def _construct(cls: type, argument: str, settings: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    known = [name for name in inspect.signature(cls).parameters if name not in ("params", "lr", "optimizer")]
+    for key in settings:
+        if key not in known:
+            raise ValueError(
+                f"`{argument}` has {key!r}, which {cls.__name__} does not take.{nearest(key, known)} "
+                f"It takes {', '.join(known)}."
+            )
+    try:
+        return cls(*args, **kwargs, **settings)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise ValueError(
+            f"{cls.__name__} refuses `{argument}` {settings} with lr {_lr(args, kwargs)}: {error}"
+        ) from None
+
+
+def _lr(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return kwargs["lr"] if "lr" in kwargs else args[0].param_groups[0]["lr"]

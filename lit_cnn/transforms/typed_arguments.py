@@ -1,0 +1,177 @@
+"""Refuses arguments of the wrong type when an object is made from Python, as the command line does before."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from os import PathLike
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from lit_cnn.errors import ConfigError, closest, nearest
+from lit_cnn.runs.class_paths import subclasses_of
+
+PLAIN: dict[type, tuple[str, Any]] = {
+    bool: ("True or False", bool),
+    int: ("a whole number", Integral),
+    float: ("a number", Real),
+    str: ("a text", (str, PathLike)),
+    dict: ("a dict", Mapping),
+    NoneType: ("None", NoneType),
+}
+
+
+class TypedArguments:
+    """A base whose subclasses' arguments are checked by the annotations of `__init__`, before it runs.
+
+    Those of an `__init__` outside of lit_cnn are its author's business.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Raises ConfigError where an argument is not what its annotation says."""
+        refuse_wrong_types(cls, args, kwargs)
+        return super().__new__(cls)
+
+
+def refuse_wrong_types(cls: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Makes sure that arguments are what the annotations of a class's `__init__` say.
+
+    Raises:
+        ConfigError: If one is not, with its name, its value and what it should be.
+    """
+    own = next(base for base in cls.__mro__ if "__init__" in vars(base))
+    if not own.__module__.startswith("lit_cnn."):
+        return
+    names = list(inspect.signature(own.__init__).parameters)[1:]  # type: ignore[misc]
+    for name, value in {**dict(zip(names, args, strict=False)), **kwargs}.items():
+        kind, default = _arguments(cls).get(name, (Any, None))
+        if not fits(value, kind):
+            raise ConfigError(
+                f"{cls.__name__}'s `{name}` is {in_words(kind)}, but got {_short(value)}, {_called(type(value))}."
+                f"{_remedy(name, value, kind, default)}"
+            )
+
+
+def _arguments(cls: type) -> dict[str, tuple[Any, Any]]:
+    """Returns annotation and default of each argument, those that are passed on to a base of ours too."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for base in cls.__mro__:
+        init = vars(base).get("__init__")
+        if init is None or not base.__module__.startswith("lit_cnn."):
+            continue
+        hints, parameters = get_type_hints(init), inspect.signature(init).parameters
+        named = {name: p for name, p in parameters.items() if p.kind is not p.VAR_KEYWORD and name in hints}
+        own = {name: (hints[name], p.default) for name, p in named.items()}
+        found = own | found
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            break
+    return found
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Says whether a value is what an annotation says; a list may stand for a tuple, and NumPy's numbers for Python's.
+
+    Example:
+        >>> fits([28, 28], int | tuple[int, int]), fits("28", int), fits(3, float), fits(True, int)
+        (True, False, True, False)
+    """
+    origin, inner = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return True
+    if origin in (Union, UnionType):
+        return any(fits(value, one) for one in inner)
+    if origin is Literal:
+        return isinstance(value, str) and value in inner
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return isinstance(value, Mapping)
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+            return False
+        if origin is tuple and Ellipsis not in inner and len(value) != len(inner):
+            return False
+        return all(
+            fits(one, inner[i] if origin is tuple and Ellipsis not in inner else inner[0])
+            for i, one in enumerate(value)
+        )
+    if kind is bool:
+        return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")
+    if kind in (int, float) and isinstance(value, bool):
+        return False
+    return isinstance(value, PLAIN[kind][1]) if kind in PLAIN else not isinstance(kind, type) or isinstance(value, kind)
+
+
+def plain(value: Any) -> Any:
+    """Returns a value as a checkpoint can hold it, and hparams.yaml for safe loaders: numbers and lists of Python's.
+
+    Example:
+        >>> plain((range(2), "a", 0.5))
+        [[0, 1], 'a', 0.5]
+    """
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence):
+        return [plain(inner) for inner in value]
+    if isinstance(value, PathLike):
+        return str(value)
+    return int(value) if isinstance(value, Integral) else float(value) if isinstance(value, Real) else value
+
+
+def in_words(kind: Any) -> str:
+    """Returns what an annotation says, in words.
+
+    Example:
+        >>> in_words(int | list[float] | None)
+        'a whole number, a list (each a number) or None'
+    """
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        *first, last = dict.fromkeys(in_words(one) for one in inner)
+        return f"{', '.join(first)} or {last}" if first else last
+    if origin is Literal:
+        return f"one of {', '.join(map(repr, inner))}" if len(inner) > 1 else repr(inner[0])
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return "a dict"
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        pair = origin is tuple and Ellipsis not in inner and len(inner) == 2
+        return f"{'a pair' if pair else 'a list'} (each {in_words(inner[0])})"
+    return PLAIN[kind][0] if kind in PLAIN else f"{_called(kind)} object"
+
+
+def _remedy(name: str, value: Any, kind: Any, default: Any) -> str:
+    """Returns what to give in place of a value, where that can be told."""
+    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    choices = [choice for one in kinds if get_origin(one) is Literal for choice in get_args(one)]
+    if isinstance(value, str) and (near := nearest(value, choices)):
+        return near
+    if str in kinds and isinstance(value, type):
+        return f" Give its name: {name}={value.__name__!r}."
+    for items in (get_args(one)[0] for one in kinds if get_origin(one) is list):
+        first = value[0] if isinstance(value, Sequence) and value and not isinstance(value, str) else value
+        given = first.__name__ if isinstance(first, type) else first if isinstance(first, str) else type(first).__name__
+        classes = [c.__name__ for c in subclasses_of(items)] if isinstance(items, type) else []
+        if classes:
+            example = given if given in classes else closest(given, classes) or classes[0]
+            return f" Give a list of objects, such as {name}=[{example}()]."
+    if isinstance(value, str) and {int, float} & set(kinds) and _is_number(value):
+        return f" Leave the quotes out: {name}={value}."
+    if default is None or default is inspect.Parameter.empty:
+        return ""
+    return f" The default is {name}={list(default) if isinstance(default, tuple) else default!r}."
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _called(cls: type) -> str:
+    return f"{'an' if cls.__name__[0] in 'aeiouAEIO' else 'a'} {cls.__name__}"
+
+
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else text[:77] + "..."

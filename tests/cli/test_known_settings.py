@@ -1,0 +1,223 @@
+"""Settings known from source code against those of the parser, and wrong ones answered before torch is imported."""
+
+import gc
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lightning.pytorch import Trainer
+
+import lit_cnn.cli.trainer  # noqa: F401  (makes all classes known)
+from lit_cnn.cli.arguments import add_arguments
+from lit_cnn.cli.known_settings import (
+    BRANCHES,
+    UNCLEAR,
+    classes_of,
+    family_of,
+    parameters,
+    parts,
+    sections,
+    settings_of,
+)
+from lit_cnn.cli.limits import out_of_range
+from lit_cnn.cli.messages import SYNONYMS
+from lit_cnn.cli.parser import ParseError, Parser
+from lit_cnn.cli.quick_check import check
+from lit_cnn.cli.shipped_configs import shipped_configs
+from lit_cnn.data.module import ImageDataModule
+from lit_cnn.errors import ConfigError
+from lit_cnn.models import ARCHITECTURES
+from lit_cnn.runs.class_paths import subclasses_of
+from lit_cnn.runs.settings import LINKED
+from lit_cnn.training.classifier import LitClassifier
+from lit_cnn.transforms import Augmentation, View
+
+BASES = {"model": LitClassifier, "data": ImageDataModule, "data.augment": Augmentation, "data.views": View}
+CHOSEN = ["--model", "LitVGG", "--data", "SyntheticDataModule"]
+VALUES = ["three", "3", "0", "-1", "2.5", "1e3", "nan", "true", "None", "[1, 2]", "{a: 1}", "auto", "16-mixed", "1:30"]
+
+
+@pytest.fixture(scope="module")
+def parser():
+    """The parser of `fit`, made of the classes themselves."""
+    parser = Parser()
+    parser.add_argument("--seed_everything", type=bool | int, default=0)
+    parser.add_lightning_class_args(Trainer, "trainer")
+    parser.add_lightning_class_args(LitClassifier, "model", subclass_mode=True)
+    parser.add_lightning_class_args(ImageDataModule, "data", subclass_mode=True)
+    parser.add_method_arguments(Trainer, "fit", skip={"model", "train_dataloaders", "val_dataloaders", "datamodule"})
+    add_arguments(parser)
+    return parser
+
+
+@pytest.mark.parametrize("branch", BRANCHES)
+def test_classes_read_from_source_are_those_that_can_be_made(branch):
+    made = {c.__name__ for c in subclasses_of(BASES[branch]) if c.__module__.startswith("lit_cnn.")}
+    assert set(classes_of(branch)) == made
+
+
+def test_settings_read_from_source_are_those_of_the_parser(parser):
+    def accepted(model, data):
+        return parser.parse_args(["--model", model, "--data", data]).as_dict()
+
+    for model, source in classes_of("model").items():
+        settings = accepted(model, "MNISTDataModule")["model"]["init_args"]
+        assert set(parameters(model, source)) - {"net", *LINKED} == set(settings) - set(LINKED)
+    for data, source in classes_of("data").items():
+        assert set(parameters(data, source)) == set(accepted("LitMLP", data)["data"]["init_args"])
+    config = accepted("LitMLP", "MNISTDataModule")
+    for section in ("trainer", *parts()):
+        assert [set(known) for known in settings_of(section)] == [set(config[section])], section
+    other_verbs = {"config", "print_config", "help", "verbose", "return_predictions"}
+    assert set(sections()) - other_verbs == set(config)
+
+
+def test_most_types_are_read_from_source():
+    for section, least in (("trainer", 35), ("checkpoint", 14), ("pictures", 3)):
+        assert sum(known.type is not UNCLEAR for known in settings_of(section)[0].values()) >= least
+    for branch in ("model", "data"):
+        for known in settings_of(branch):
+            assert sum(kind.type is UNCLEAR for kind in known.values()) <= 2
+
+
+def _accepts(judge, *args) -> bool:
+    try:
+        judge(*args)
+    except (ParseError, ConfigError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("section", ["trainer", "checkpoint", "model", "data", ""])
+def test_nothing_is_refused_early_that_the_parser_accepts(parser, section):
+    classes = {"model": CHOSEN[1:2], "data": CHOSEN[3:]}
+    kinds = settings_of(section, classes.get(section, ()))[0] if section else sections()
+    plain = [
+        key for key, kind in kinds.items() if kind.type is not UNCLEAR and key not in (*LINKED, "resume", "ckpt_path")
+    ]
+    if not section:
+        plain = [key for key in plain if key not in ("verbose", "return_predictions")]
+    refused = 0
+    for key in plain:
+        for value in VALUES:
+            argv = [*CHOSEN, f"--{section + '.' if section else ''}{key}={value}"]
+            early = _accepts(check, ["check", *argv])
+            assert (
+                early or out_of_range(f"{section}.{key}".lstrip("."), value) or not _accepts(parser.parse_args, argv)
+            ), argv
+            refused += not early
+    assert refused > 3 * len(plain)
+
+
+@pytest.mark.parametrize("name", shipped_configs())
+def test_shipped_configs_pass_the_early_check(name):
+    given = [name] if not name.startswith("overlays/") else ["quickstart", name]
+    assert check(["fit", *given])[:2] == ["fit", "--config"]
+
+
+def test_a_setting_that_a_later_one_replaces_is_left_to_the_parser():
+    Path("bad.yaml").write_text("trainer: {max_epochs: many}")
+    with pytest.raises(ConfigError, match=r"trainer.max_epochs: many \(bad.yaml\)"):
+        check(["fit", "quickstart", "bad.yaml"])
+    check(["fit", "quickstart", "bad.yaml", "--trainer.max_epochs", "3"])
+
+
+def test_classes_of_a_program_and_of_other_packages_are_left_to_the_parser():
+    class LitOfMine(LitClassifier):
+        def __init__(self, depth: int, **kwargs):
+            super().__init__(None, 10, **kwargs)
+
+    check(["fit", "quickstart", "--model", "LitOfMine", "--model.depth", "3"])
+    check(["fit", "quickstart", "--model", "mine.LitMine", "--model.anything", "x", "--data", "Mine", "--data.y", "3"])
+    del LitOfMine
+    gc.collect()  # no test after this one meets it
+
+
+def test_every_network_has_a_family():
+    for name in ARCHITECTURES:
+        family, settings = family_of(name)
+        assert family in classes_of("model")
+        assert settings in ({}, {"name": name})
+
+
+def test_synonyms_stand_for_settings_that_there_are():
+    for meant in SYNONYMS.values():
+        branch, _, leaf = meant.partition(".")
+        known = settings_of(branch) if leaf else [sections()]
+        assert any(leaf.partition(".")[0] in each for each in known) or branch in known[0], meant
+
+
+HINTS = {
+    "--lr 0.1": "Did you mean --model.lr?",
+    "--learning_rate 0.1": "Did you mean --model.lr?",
+    "--model.learning_rate 0.1": "Did you mean --model.lr?",
+    "--trainer.lr 0.1": "Did you mean --model.lr?",
+    "--max_epochs 3": "Did you mean --trainer.max_epochs?",
+    "--epochs 3": "Did you mean --trainer.max_epochs?",
+    "--trainer.epochs 3": "Did you mean --trainer.max_epochs?",
+    "--batch_size 32": "Did you mean --data.batch_size?",
+    "--batchsize 32": "Did you mean --data.batch_size?",
+    "--gpus 1": "Did you mean --trainer.devices?",
+    "--trainer.gpus 1": "Did you mean --trainer.devices?",
+    "--seed 1": "Did you mean --seed_everything?",
+    "--weight_decay 1e-4": "Did you mean --model.optimizer_args.weight_decay?",
+    "--dataset MNIST": "Did you mean --data?",
+    "--trainer.max_epoch 3": "Did you mean 'max_epochs'?",
+    "--model.name vgg16": "LitLeNet does not take it; fit --model.help LitLeNet names what it takes.",
+    "--model LitVGGG": "there is no class LitVGGG (command line). Did you mean",
+    "--model vgg16": "Say --model LitVGG --model.name vgg16.",
+    "--data MNIST": "Did you mean 'MNISTDataModule'?",
+    "--data.augment+=RandomFlp": "Did you mean 'RandomFlip'?",
+    "--model.lr fast": "model.lr: fast (command line) is not what is expected here: a number.",
+    "--trainer.max_epochs three": "trainer.max_epochs: three (command line) is not what is expected here: a whole",
+    "quickstrat": "quickstrat is neither a config nor a flag. Did you mean 'quickstart'?",
+    "model.lr=0.1": "Settings are flags: --model.lr=0.1",
+    "LitVGG": "Say --model LitVGG.",
+}
+
+
+@pytest.mark.parametrize("typed", HINTS)
+def test_what_is_typed_wrong_is_answered_with_what_is_meant(typed):
+    with pytest.raises(ConfigError) as refused:
+        check(["fit", "quickstart", *typed.split(" ", 1)])
+    assert HINTS[typed] in str(refused.value)
+    assert len(str(refused.value).splitlines()) <= 3
+
+
+HEAVY = """
+import sys
+from lit_cnn.cli.main import main
+for argv in {argvs!r}:
+    assert main(argv) in (2, 4), argv
+heavy = {{"torch", "lightning", "torchmetrics", "torchvision", "matplotlib", "numpy"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def test_wrong_settings_are_answered_before_torch_is_imported():
+    typed = [["fit", "quickstart", *hint.split(" ", 1)] for hint in HINTS]
+    typed += [["fot"], ["fit"], ["test", "quickstart"], ["test", "nowhere"], ["fit", "--resume", "nowhere"]]
+    typed += [["check", "quickstart", "--lr", "1"], ["fit", "--config", "nowhere"], ["fit", "--config=nowhere"]]
+    done = subprocess.run([sys.executable, "-c", HEAVY.format(argvs=typed)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("error: ") == len(typed)
+
+
+def test_a_config_may_be_given_bare_and_flags_win_wherever_they_stand(lit_cnn):
+    bare = lit_cnn("fit", "--model.lr", "0.5", "configs/quickstart.yaml", "overlays/debug", "--print_config")
+    assert bare.code == 0, bare.err
+    assert "lr: 0.5" in bare.out
+    named = lit_cnn("fit", "--config=quickstart", "-c", "overlays/debug", "--print_config", "--model.lr=0.5")
+    assert named.out == bare.out
+
+
+@pytest.mark.parametrize("text", ["evaluation: false", "checkpoint: null", "pictures: [1]", "trainer: [1]"])
+def test_a_section_that_holds_no_settings_is_refused(tmp_path, text):
+    (tmp_path / "odd.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="has to hold settings of its own"):
+        check(["fit", "--config", "quickstart", "--config", str(tmp_path / "odd.yaml")])
+
+
+def test_null_is_nothing():
+    check(["fit", "--config", "quickstart", "--data.augment", "null", "--ckpt_path", "null"])

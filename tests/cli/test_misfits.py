@@ -1,0 +1,93 @@
+"""Networks of a person's own that do not fit the data are refused in a sentence, before the run begins."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from lit_cnn import LitClassifier, LitMLP, SyntheticDataModule
+from lit_cnn.cli.misfits import refuse_misfit
+from lit_cnn.errors import ConfigError
+
+DATA = (
+    "--data", "SyntheticDataModule", "--data.image_size", "12", "--data.num_classes", "3", "--data.in_channels", "1",
+    "--data.train_images", "60", "--data.test_images", "20", "--data.batch_size", "16", "--trainer.accelerator", "cpu",
+    "--trainer.max_epochs", "1", "--pictures.enabled", "false",
+)  # fmt: skip
+
+
+def network_of(*layers: nn.Module) -> LitClassifier:
+    return LitClassifier(nn.Sequential(*layers), num_classes=3)
+
+
+@pytest.fixture
+def data():
+    return SyntheticDataModule(in_channels=1, image_size=12, num_classes=3, train_images=60)
+
+
+class Auxiliary(nn.Module):
+    """Gives two outputs in training, as torchvision's GoogLeNet does."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(144, 3)
+
+    def forward(self, images):
+        logits = self.layer(images.flatten(1))
+        return (logits, logits) if self.training else logits
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(800, 3)], "to have 3 channels, but got 1 channels"),
+        ([nn.Flatten(), nn.Linear(784, 3)], "shapes cannot be multiplied"),
+        ([nn.Flatten(), nn.Linear(144, 1000)], r"into logits \[batch, 1000\], but .* has 3 classes"),
+        ([nn.Linear(12, 3)], r"into logits \[batch, 1, 12, 3\], but"),
+        ([Auxiliary()], "into a tuple in training, but"),
+    ],
+)
+def test_a_network_that_does_not_fit_the_images_is_told_so(data, layers, message):
+    with pytest.raises(ConfigError, match=message) as refused:
+        refuse_misfit(network_of(*layers), data)
+    assert "[batch, 1, 12, 12]" in str(refused.value)
+    assert len(str(refused.value).splitlines()) <= 3
+
+
+def test_a_network_that_fits_is_left_as_it_was(data):
+    torch.manual_seed(0)
+    module = network_of(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), nn.Flatten(), nn.Linear(400, 3))
+    module.net[1].eval()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    random = torch.random.get_rng_state()
+    refuse_misfit(module, data)
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    assert torch.equal(torch.random.get_rng_state(), random)
+    assert [m.training for m in module.net] == [True, False, True, True, True]
+    refuse_misfit(LitMLP(image_size=99), data)  # ours are built for the data
+
+
+def test_a_bug_in_a_network_keeps_its_traceback(data):
+    class Broken(nn.Module):
+        def forward(self, images):
+            return undefined
+
+    with pytest.raises(NameError):
+        refuse_misfit(network_of(Broken()), data)
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        ({"class_path": "torchvision.models.AlexNet", "init_args": "{num_classes: 3}"}, "to have 3 channels"),
+        ({"class_path": "torch.nn.Flatten", "init_args": "{}"}, "into logits [batch, 144]"),
+    ],
+)
+def test_a_network_by_its_class_path_is_refused_before_the_run(lit_cnn, net, message):
+    given = ["--model.net", net["class_path"], "--model.net.init_args", net["init_args"]]
+    refused = lit_cnn("fit", "--model", "LitClassifier", *given, *DATA)
+    assert refused.code == 2, refused.err
+    assert message in refused.err
+    assert "Traceback" not in refused.err
+    assert not list(Path().glob("logs/*/*"))

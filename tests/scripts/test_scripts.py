@@ -1,0 +1,63 @@
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_benchmark_and_picture_show_every_augmentation_of_the_documentation():
+    from scripts.benchmarks.augmentations import comparisons
+    from scripts.make_augmentations import ROWS
+
+    documented = re.findall(r"^\| `(\w+)\(", (ROOT / "docs" / "augmentations.md").read_text(), re.MULTILINE)
+    assert {type(augmentation).__name__ for augmentation in ROWS.values()} == set(documented)
+    measured = {re.split(r"\W", name)[0] for name in comparisons()}
+    placements = {
+        "RandomCrop",
+        "RandomShift",
+        "RandomFlip",
+        "AlternatingFlip",
+    }  # the benchmark of the data path has these
+    assert measured | placements == set(documented)
+
+
+def test_every_augmentation_of_the_picture_changes_it():
+    from scripts.make_augmentations import ROWS, change, own_pictures
+
+    pictures = own_pictures()
+    for title, augmentation in ROWS.items():
+        changed = change(augmentation, pictures)
+        assert (changed != pictures.repeat_interleave(2, 0)).flatten(1).any(1).any(), title
+
+
+def test_picture_and_documentation_show_every_view():
+    from lit_cnn.runs.class_paths import subclasses_of
+    from lit_cnn.transforms import View
+    from scripts.make_augmentations import own_pictures
+    from scripts.make_views import VIEWS, rows_of
+
+    text = (ROOT / "docs" / "locality.md").read_text()
+    ours = {c.__name__ for c in subclasses_of(View) if c.__module__.startswith("lit_cnn.")}
+    assert set(re.findall(r"^\| `(\w+)\(", text, re.MULTILINE)) == ours == {type(v).__name__ for v in VIEWS.values()}
+    rows = rows_of(own_pictures())
+    assert all((rows[title] != rows["as they are"]).any() for title in rows if title != "as they are")
+
+
+def test_constraints_have_what_pyproject_asks_for():
+    from scripts.lowest_versions import floors
+
+    lines = (ROOT / "constraints.txt").read_text().splitlines()[1:]
+    assert lines == sorted(set(lines))
+    frozen = {name.lower(): Version(version) for name, _, version in (line.partition("==") for line in lines)}
+    for name, _, lowest in (line.partition("==") for line in floors("test")):
+        assert frozen[name.lower()] >= Version(lowest), name
+
+
+def test_constraints_are_of_packages_that_ours_need():
+    from scripts.freeze import closure
+
+    found = closure("lit-cnn")
+    assert {"lit-cnn", "torch", "lightning", "numpy"} <= set(found)
+    assert found["torch"] == version("torch")

@@ -1,0 +1,88 @@
+"""What becomes of an image is a function of seed, epoch and index: for every augmentation, bit for bit."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from lit_cnn import SyntheticDataModule
+from lit_cnn.runs.class_paths import subclasses_of
+from lit_cnn.transforms import Augmentation, ColorJitter, PCANoise, RandomAffine, View
+
+EPOCH = 3
+# With other arguments than their own, by which they would change nothing or hardly anything.
+BUILT = {
+    "ColorJitter": lambda: ColorJitter(0.4, 0.4, 0.4, 0.2),
+    "PCANoise": lambda: PCANoise(1.0),
+    "RandomAffine": lambda: RandomAffine(20, (0.1, 0.2), (0.8, 1.2), 10),
+}
+OURS = [c for c in subclasses_of(Augmentation) if c.__module__.startswith("lit_cnn.")]
+
+
+def module(augment, batch_size, seed=5):
+    data = SyntheticDataModule(train_images=500, val_size=0, batch_size=batch_size, augment=augment, seed=seed)
+    data.setup("fit")
+    return data
+
+
+def by_index(augment, batch_size, devices=1, epoch=EPOCH, seed=5):
+    """Inputs and targets of each image, as the loaders of some devices yield them."""
+    found = {}
+    for rank in range(devices):
+        data = module(augment, batch_size, seed)
+        data.trainer = SimpleNamespace(
+            global_rank=rank,
+            world_size=devices,
+            overfit_batches=0,
+            state=SimpleNamespace(status="running"),
+            lightning_module=SimpleNamespace(channels_last=True),
+            strategy=SimpleNamespace(root_device=torch.device("cpu")),
+        )
+        loader = data.train_dataloader()
+        loader.sampler.set_epoch(epoch)
+        for indices, (inputs, targets) in zip(list(loader.sampler), loader, strict=True):
+            found |= {int(i): (x, y) for i, x, y in zip(indices, inputs, targets, strict=True)}
+    return found
+
+
+def equal(some, others):
+    return [
+        torch.equal(some[i][0], others[i][0]) and torch.equal(some[i][1], others[i][1]) for i in some if i in others
+    ]
+
+
+@pytest.mark.parametrize("cls", OURS, ids=lambda cls: cls.__name__)
+def test_an_image_is_changed_alike_in_whatever_batch_on_however_many_devices(cls):
+    def built():
+        return [BUILT.get(cls.__name__, cls)()]
+
+    whole = by_index(built(), 64)
+    assert not all(equal(whole, by_index([], 64)))
+    for other in (by_index(built(), 7), by_index(built(), 1), by_index(built(), 16, devices=3)):
+        compared = equal(whole, other)
+        assert len(compared) > 400
+        assert all(compared)
+    assert not all(equal(whole, by_index(built(), 64, epoch=EPOCH + 1)))
+    if cls.__name__ != "AlternatingFlip":  # which tosses its coins once, by the seed
+        assert not all(equal(whole, by_index(built(), 64, epoch=EPOCH + 2)))
+    assert not all(equal(whole, by_index(built(), 64, seed=6)))
+
+
+def test_all_at_once_too():
+    def built():
+        return [BUILT.get(cls.__name__, cls)() for cls in OURS]
+
+    whole = by_index(built(), 64)
+    for other in (by_index(built(), 7), by_index(built(), 16, devices=3)):
+        assert all(equal(whole, other))
+
+
+@pytest.mark.parametrize("cls", subclasses_of(View), ids=lambda cls: cls.__name__)
+def test_a_view_shows_an_image_alike_among_whichever_others(cls):
+    images = module([], 10).arrays("train").images
+    n = torch.arange(len(images))
+    view = cls(4) if "cutoff" in cls.__init__.__code__.co_varnames else cls()
+    whole = view(images, n, "test")
+    assert not whole.equal(images)
+    assert torch.cat([view(images[i], i, "test") for i in n.split(13)]).equal(whole)
+    assert view(images[77:78], n[77:78], "test").equal(whole[77:78])
