@@ -84,7 +84,7 @@ def _file_of(module: str) -> Path | None:
     spec = find_spec(package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder, *parts)
-        for candidate in (path / "__init__.py", path.with_suffix(".py")):
+        for candidate in (path / "__init__.py", path.with_suffix(".pyi"), path.with_suffix(".py")):
             if candidate.is_file():
                 return candidate
     return None
@@ -98,8 +98,11 @@ def classes_of(branch: str) -> dict[str, Source]:
     home, base, where = BRANCHES[branch]
     folder = _file_of(where)
     assert folder is not None
-    paths = [path for path in sorted(folder.parent.glob("*.py")) if path.stem[0] != "_" and _derives(path)]
-    sources = [source_of(module) for module in dict.fromkeys([home, *(f"{where}.{path.stem}" for path in paths)])]
+    modules = [where]
+    if folder.name == "__init__.py":
+        paths = [path for path in sorted(folder.parent.glob("*.py")) if path.stem[0] != "_" and _derives(path)]
+        modules = [f"{where}.{path.stem}" for path in paths]
+    sources = [source_of(module) for module in dict.fromkeys([home, *modules])]
     found = {name: source for source in sources for name in source.classes}
     return {
         name: source

@@ -64,6 +64,7 @@ class LitClassifier(TypedArguments, LightningModule):
         torch.Size([2, 10])
     """
 
+    unsaved: tuple[str, ...] = ("net", "weights")  # arguments that are no hyperparameters: a checkpoint has its weights
     fast_loop = True  # whether training steps that nobody watches may go without Lightning's calls around each
 
     def __init__(
@@ -86,7 +87,7 @@ class LitClassifier(TypedArguments, LightningModule):
         if not (lr > 0 and math.isfinite(lr)):
             raise ValueError(f"`lr` is a learning rate above 0, but got {lr}.")
         refuse_unwritable(optimizer_args=optimizer_args, scheduler_args=scheduler_args)
-        self.save_hyperparameters(ignore=["net", "weights"])  # a checkpoint brings its own weights
+        self.save_hyperparameters(ignore=list(self.unsaved))
         self.save_hyperparameters({name: plain(value) for name, value in self.hparams.items()})
         self.net, self.__dict__["backbone"] = net, getattr(net, "body", None)  # the latter for BackboneFinetuning
         self.channels_last = all(c.__module__.startswith("lit_cnn.") for c in {type(self), type(net)} - {LitClassifier})

@@ -5,6 +5,7 @@ import torch
 
 import lit_cnn as package
 from lit_cnn import models
+from scripts import make_stubs
 
 SMALL = (
     "--data", "SyntheticDataModule", "--data.image_size", "8", "--data.train_images", "40", "--data.test_images", "8",
@@ -86,3 +87,7 @@ def test_checkpoint_builds_the_network_that_was_trained(lit_cnn):
     images = torch.randn(2, 3, 8, 8)
     with torch.no_grad():
         assert torch.equal(same.eval()(images), module(images))
+
+
+def test_editors_know_the_arguments_of_today():
+    assert make_stubs.TARGET.read_text() == make_stubs.stub(), "run python scripts/make_stubs.py"
