@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from lit_cnn.data.images import Picture, as_batch
 from lit_cnn.errors import ConfigError
 from lit_cnn.keyed_random import seed_generators
-from lit_cnn.training import continuation, metrics
+from lit_cnn.training import continuation
+from lit_cnn.training.buffered_metrics import BufferedMetrics
 from lit_cnn.training.data_parallel import OneNetwork
 from lit_cnn.training.divergence import LossWatch
 from lit_cnn.training.lightning_internals import with_fewer_calls
@@ -25,8 +26,6 @@ from lit_cnn.transforms.typed_arguments import TypedArguments, plain
 
 Targets = Int64[Tensor, "b"] | Float[Tensor, "b k"]  # classes, or a share of each class
 Batch = tuple[Float[Tensor, "b c h w"], Targets]
-
-UNCOUNTED = 64  # batches whose logits wait to be counted
 
 
 class LitClassifier(TypedArguments, LightningModule):
@@ -92,15 +91,7 @@ class LitClassifier(TypedArguments, LightningModule):
         self.net, self.__dict__["backbone"] = net, getattr(net, "body", None)  # the latter for BackboneFinetuning
         self.channels_last = all(c.__module__.startswith("lit_cnn.") for c in {type(self), type(net)} - {LitClassifier})
         self.loss = build_loss(loss, label_smoothing)
-        self.metrics = nn.ModuleDict(  # "train" alone would hide nn.Module.train
-            {
-                f"{stage}_metrics": metrics.accuracy_and_nll(num_classes, f"{stage}/")
-                for stage in ("train", "val", "test")
-            }
-        )
-        self.test_acc_per_class = metrics.accuracy_per_class(num_classes)
-        self._uncounted: dict[str, list[tuple[Tensor, Tensor]]] = {"train": [], "val": [], "test": []}
-        self.listeners: dict[str, Callable[[Tensor, Tensor], None]] = {}  # told of all logits of a stage
+        self.metrics = BufferedMetrics(num_classes)
         self._step_log = StepLog()
         self._begun: dict[str, Any] = {}
         self._loss_watch = LossWatch()
@@ -110,8 +101,7 @@ class LitClassifier(TypedArguments, LightningModule):
 
     def setup(self, stage: str) -> None:
         """Compiles the network where that is asked for; in place, so that names in checkpoints stay."""
-        for waiting in self._uncounted.values():
-            waiting.clear()  # of a run that was interrupted
+        self.metrics.clear()
         self._step_log.clear()
         self._loss_watch.clear()
         self._one_network = OneNetwork(self, self.trainer)
@@ -201,49 +191,27 @@ class LitClassifier(TypedArguments, LightningModule):
 
     def count(self, logits: Tensor, labels: Targets, stage: str) -> None:
         """Counts a batch for `train|val|test/{acc,nll}`; a step of your own calls it with its logits."""
-        # Kept where they are, and counted many batches at a time: the metrics' own calls take longer than a small net.
-        if not len(labels):  # a device without images, where there are fewer of them than devices
-            return
-        waiting, logits = self._uncounted[stage], logits.detach()
-        waiting.append((logits.clone() if self.hparams["compile"] == "reduce-overhead" else logits, labels))
-        if len(waiting) == UNCOUNTED:
-            self.count_waiting(stage)
+        logits = logits.detach()
+        self.metrics.add(stage, logits.clone() if self.hparams["compile"] == "reduce-overhead" else logits, labels)
 
     def count_waiting(self, stage: str) -> None:
-        """Counts the batches that wait for it, so that the metrics are up to date."""
-        if not (waiting := self._uncounted[stage]):
-            return
-        logits, labels = (torch.cat(parts) for parts in zip(*waiting, strict=True))
-        waiting.clear()
-        if labels.is_floating_point():  # mixed images count by the class that makes up most of each
-            labels = labels.argmax(dim=1)
-        self.metrics[f"{stage}_metrics"].update(logits, labels)  # type: ignore[operator]
-        if stage == "test":
-            self.test_acc_per_class.update(logits, labels)
-        self.listeners.get(stage, lambda *_: None)(logits, labels)
+        """Brings the metrics of a stage up to date."""
+        self.metrics.catch_up(stage)
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's accuracy and NLL over the training images, as they were met."""
         self._loss_watch.check(self.trainer)
-        self._log_metrics("train")
+        self.metrics.log(self, "train")
 
     def on_validation_epoch_end(self) -> None:
         """Logs accuracy and NLL over all validation images."""
-        self._log_metrics("val")
+        self.metrics.log(self, "val")
 
     def on_test_epoch_end(self) -> None:
         """Logs accuracy and NLL over all test images, and the accuracy of each class."""
-        self._log_metrics("test")
-        names = getattr(self._datamodule, "class_names", None) or range(len(self.test_acc_per_class.tp))
-        same: Any = {"sync_dist": True, "reduce_fx": "max"}  # on all devices already, where a mean would round again
-        per_class = metrics.share_of_each(self.test_acc_per_class).items()
-        self.exact = {f"test/acc_of/{names[k]}": share for k, share in per_class}  # Lightning logs them in float32
-        self.log_dict(self.exact, **same)
-        self.test_acc_per_class.reset()
-
-    def _log_metrics(self, stage: str) -> None:
-        self.count_waiting(stage)
-        metrics.log_counted(self, stage)
+        self.metrics.log(self, "test")
+        names = getattr(self._datamodule, "class_names", None) or range(self.hparams["num_classes"])
+        self.exact = self.metrics.log_each_class(self, names)
 
     @property
     def _datamodule(self) -> Any:

@@ -13,6 +13,7 @@ from lit_cnn.callbacks.tensorboard.figures import Budget, add, boards, data_of
 from lit_cnn.data.loader import ArrayLoader
 from lit_cnn.plots import class_accuracy, confusion_matrix, reliability_diagram, worst_mistakes
 from lit_cnn.plots.calibration import calibration_bins
+from lit_cnn.training.buffered_metrics import BufferedMetrics
 from lit_cnn.transforms.pixels import as_bytes
 
 NAMES = {"val": "validation", "test": "test"}
@@ -61,9 +62,10 @@ class Evaluation(Callback):
 
     def _listen(self, trainer: Trainer, module: Any, split: str) -> None:
         self._waiting.clear()
-        self._listening = bool(self.enabled and boards(trainer) and hasattr(module, "listeners"))
+        buffered = isinstance(getattr(module, "metrics", None), BufferedMetrics)
+        self._listening = bool(self.enabled and boards(trainer) and buffered)
         if self._listening:
-            module.listeners[split] = self._note
+            module.metrics.listeners[split] = self._note
 
     def _note(self, logits: Tensor, labels: Tensor) -> None:
         confidences, preds = logits.float().softmax(dim=1).max(dim=1)
@@ -86,7 +88,8 @@ class Evaluation(Callback):
 
     def _heard(self, trainer: Trainer, module: Any, split: str) -> Outcome | None:
         """Returns what became of the images of all devices, each of which comes here, and logs it."""
-        getattr(module, "listeners", {}).pop(split, None)
+        if self._listening:
+            module.metrics.listeners.pop(split, None)
         if trainer.sanity_checking or not self._listening:
             return None
         nothing = torch.empty(0, dtype=torch.int64, device=module.device)

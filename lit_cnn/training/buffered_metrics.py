@@ -1,0 +1,69 @@
+"""Accuracy and NLL of training, validation and test, updated with many batches at once."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lit_cnn.training import metrics
+
+BATCHES = 64  # whose logits wait for an update: the metrics' own calls take longer than a small network
+
+
+class BufferedMetrics(nn.ModuleDict):
+    """The metrics of each stage, `train_metrics`, `val_metrics` and `test_metrics`, and the accuracy of each class.
+
+    Args:
+        num_classes: Number of classes.
+
+    Attributes:
+        listeners: Functions by stage that are called with all logits and labels.
+    """
+
+    def __init__(self, num_classes: int):
+        stages = ("train", "val", "test")
+        super().__init__({f"{stage}_metrics": metrics.accuracy_and_nll(num_classes, f"{stage}/") for stage in stages})
+        self["of_each_class"] = metrics.accuracy_per_class(num_classes)
+        self._waiting: dict[str, list[tuple[Tensor, Tensor]]] = {stage: [] for stage in stages}
+        self.listeners: dict[str, Callable[[Tensor, Tensor], None]] = {}
+
+    def clear(self) -> None:
+        """Forgets the batches of a run that was interrupted."""
+        for waiting in self._waiting.values():
+            waiting.clear()
+
+    def add(self, stage: str, logits: Tensor, labels: Tensor) -> None:
+        """Adds a batch, which is counted with others later."""
+        if len(labels):  # else a device has no images, where there are fewer of them than devices
+            self._waiting[stage].append((logits, labels))
+            if len(self._waiting[stage]) == BATCHES:
+                self.catch_up(stage)
+
+    def catch_up(self, stage: str) -> None:
+        """Updates the metrics of a stage with all batches that wait."""
+        if not (waiting := self._waiting[stage]):
+            return
+        logits, labels = (torch.cat(parts) for parts in zip(*waiting, strict=True))
+        waiting.clear()
+        if labels.is_floating_point():  # mixed images count by the class that makes up most of each
+            labels = labels.argmax(dim=1)
+        self[f"{stage}_metrics"].update(logits, labels)  # type: ignore[operator]
+        if stage == "test":
+            self["of_each_class"].update(logits, labels)  # type: ignore[operator]
+        if stage in self.listeners:
+            self.listeners[stage](logits, labels)
+
+    def log(self, module: Any, stage: str) -> None:
+        """Logs accuracy and NLL of a stage, by the module that holds these metrics."""
+        self.catch_up(stage)
+        metrics.log_counted(module, stage)
+
+    def log_each_class(self, module: Any, names: Sequence[Any]) -> dict[str, float]:
+        """Logs the accuracy of each class on the test images, and returns it exactly; Lightning logs it in float32."""
+        shares = metrics.share_of_each(self["of_each_class"]).items()
+        exact = {f"test/acc_of/{names[k]}": share for k, share in shares}
+        # On all devices already, where a mean would round again.
+        module.log_dict(exact, sync_dist=True, reduce_fx="max")
+        self["of_each_class"].reset()  # type: ignore[operator]
+        return exact
