@@ -1,6 +1,7 @@
 """The range of each number that Lightning would take as it is, and then do nothing, divide by it or never end."""
 
 import math
+from datetime import timedelta
 from string import Formatter
 from typing import Any
 
@@ -38,6 +39,9 @@ LIMITS: dict[str, tuple[float | list[float], float]] = {
 }
 
 
+TIMES = ("trainer.val_check_interval", "trainer.max_time")
+
+
 def out_of_range(key: str, value: Any) -> str | None:
     """Returns what a setting has to be, in words, where its value is not that."""
     if key == "checkpoint.filename":
@@ -47,6 +51,8 @@ def out_of_range(key: str, value: Any) -> str | None:
             value = safe_yaml.load(value)
         except yaml.YAMLError:
             return None
+    if key in TIMES and isinstance(value, dict):
+        return "a time above 0" if _seconds(value) <= 0 else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     low, high = LIMITS.get(key, (-math.inf, math.inf))
@@ -58,6 +64,14 @@ def out_of_range(key: str, value: Any) -> str | None:
     if value > high or not math.isfinite(value):
         return f"a number from {least} to {high}"
     return f"above {least}" if above else f"{least} or more"
+
+
+def _seconds(parts: dict[str, Any]) -> float:
+    """Returns the seconds of {hours: 1, minutes: 30}; what is no time is left to the parser."""
+    try:
+        return timedelta(**parts).total_seconds()
+    except (TypeError, OverflowError):
+        return math.inf
 
 
 def _closed(name: str) -> bool:

@@ -67,6 +67,8 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
     for run in runs:
         key = json.dumps([run.dataset, run.labels, settings_of(run)], sort_keys=True, default=str)
         group = groups.setdefault(key, Group(run.label))
+        if run.label not in group.label.split(", "):  # runs of one config under several names
+            group.label += f", {run.label}"
         if run.fault:
             group.unfinished.append(run)
             continue

@@ -6,6 +6,7 @@ LitClassifier's, so that help, checks and `load_from_checkpoint` see all of them
 """
 
 import inspect
+import warnings
 from collections.abc import Callable
 from inspect import Parameter, Signature
 from typing import Any
@@ -14,6 +15,7 @@ from docstring_parser import DocstringStyle, parse
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from lit_cnn.errors import ConfigError
 from lit_cnn.training.classifier import LitClassifier
 
 DEFAULT_SIZE = 32  # of images, in pixels, where a network takes any size
@@ -42,7 +44,12 @@ class LitNetwork(LitClassifier):
         names = inspect.signature(self.network).parameters
         of_network = {name: kwargs[name] for name in names if name in kwargs}
         others = {name: value for name, value in kwargs.items() if name not in names}
-        super().__init__(self.network(**of_network), kwargs["num_classes"], **others)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # said below
+            net = self.network(**of_network)
+        if empty := next((name for name, weight in net.named_parameters() if not weight.numel()), None):
+            raise ConfigError(f"{type(self).__name__}: the layer {empty} has no weights. Take widths from 1 up.")
+        super().__init__(net, kwargs["num_classes"], **others)
 
 
 class LitNetworkWithAuxiliaryHeads(LitNetwork):

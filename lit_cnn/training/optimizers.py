@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable
 from numbers import Real
 from types import ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from torch import nn
@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 from lit_cnn.errors import ConfigError, nearest
 from lit_cnn.training import lr_schedules
 from lit_cnn.training.monitors import PLATEAU, mode_of
+from lit_cnn.transforms.typed_arguments import fits, in_words
 
 # The arguments that stand for a run's length, which we know and the user should not have to compute.
 LENGTHS = ("total_steps", "T_max")
@@ -220,7 +221,10 @@ def _find(name: str, modules: list[ModuleType], base: type, kind: str) -> type:
 
 def _construct(cls: type, argument: str, settings: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
     known = [name for name in inspect.signature(cls).parameters if name not in ("params", "lr", "optimizer")]
-    for key in settings:
+    kinds = get_type_hints(cls.__init__)  # type: ignore[misc]
+    for key, value in settings.items():
+        if isinstance(value, str) and key in kinds and not fits(value, kinds[key]):  # fused: x would be taken for true
+            raise ValueError(f"{cls.__name__}'s {key} in `{argument}` is {in_words(kinds[key])}, but got {value!r}.")
         if key not in known:
             raise ValueError(
                 f"`{argument}` has {key!r}, which {cls.__name__} does not take.{nearest(key, known)} "

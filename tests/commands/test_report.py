@@ -135,6 +135,13 @@ def test_differences_are_those_of_the_configs_and_nothing_else():
     assert differences(group_runs(runs_in([Path("logs")]))) == {"model.hidden": ["[8]", "[9]"]}
 
 
+def test_runs_of_one_config_under_several_names_have_them_all(tmp_path):
+    for name, seed in (("mine", 0), ("again", 1), ("mine", 2)):
+        written(tmp_path, name, seed)
+    (group,) = group_runs(runs_in([tmp_path]))
+    assert (group.label, len(group.runs)) == ("again, mine", 3)
+
+
 def test_baseline_is_compared_with_all_others(lit_cnn):
     for name, accuracy in (("a", 0.5), ("b", 0.6), ("c", 0.7)):
         for seed in range(3):

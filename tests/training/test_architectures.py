@@ -24,6 +24,11 @@ def test_command_line_takes_name_and_stem(lit_cnn):
     [
         (["LitResNet", "--model.name", "resnet180"], "model.name: resnet180 (command line) is not what"),
         (["LitResNet", "--model.name", "resnet180"], "Did you mean 'resnet18'?"),
+        (["LitMLP", "--model.hidden", "[8, 0]"], "has no weights. Take widths from 1 up."),
+        (
+            ["LitMLP", "--model.optimizer_args", "{fused: x}"],
+            "Adam's fused in `optimizer_args` is True or False",
+        ),
         (["LitResnet"], "Did you mean 'LitResNet'?"),
         (["LitAlexNet", "--model.stem", "imagenet"], "at least 63 pixels, but got 8 x 8. Set `stem: small`"),
         (["LitVGG", "--model.name", "vgg16_bn"], "vgg16_bn with the stem small needs images of at least 17 pixels"),
