@@ -78,7 +78,7 @@ def test_random_erasing_never_and_always(colours, draws):
     [
         (lambda: Cutout(0), "Cutout's `size` is a number of pixels from 1 up, but got 0"),
         (lambda: Cutout(-8), "but got -8"),
-        (lambda: Cutout(8, "grey"), "Cutout's `fill` is mean, black or noise, but got grey"),
+        (lambda: Cutout(8, "grey"), "Cutout's `fill` is one of 'mean', 'black', 'noise', but got 'grey'"),
         (lambda: Cutout(28).check((28, 32), 1), "`size` of 28 could hide a whole image of 28 x 32 .* less than 28"),
         (lambda: RandomErasing(1.1), "RandomErasing's `p` is a probability from 0 to 1, but got 1.1"),
         (lambda: RandomErasing(area=(0.2, 1.2)), r"`area` is a range of shares from 0 to 1, but got \[0.2, 1.2\]"),
