@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,13 @@ def as_nobody():
 
         yield run
         server.stdin.close()
+
+
+@pytest.fixture
+def tmp_path():
+    """A folder outside of pytest's, which a second pytest that starts meanwhile closes to others."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder).resolve()
 
 
 @pytest.fixture
