@@ -5,5 +5,9 @@ The public names stand in `__init__.pyi`. Each is imported when it is first used
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, _names, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __version__ = "0.1.0"
+
+
+def __dir__() -> list[str]:
+    return [*_names(), "__version__"]
