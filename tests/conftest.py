@@ -50,6 +50,20 @@ for line in sys.stdin:
 """
 
 
+# A run of a second: two epochs on 270 images.
+SMALL = (
+    "--data", "SyntheticDataModule", "--data.train_images", "300", "--data.test_images", "103",
+    "--data.image_size", "16", "--data.num_classes", "3", "--data.batch_size", "32",
+    "--trainer.max_epochs", "2", "--trainer.accelerator", "cpu",
+)  # fmt: skip
+
+
+def run_folder(out: str) -> Path:
+    """The folder that a command says its run is in."""
+    (line,) = [line for line in out.splitlines() if line.startswith("run ")]
+    return Path(line.removeprefix("run").strip())
+
+
 class Outcome(NamedTuple):
     code: int
     out: str

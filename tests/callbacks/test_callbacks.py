@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import SMALL, run_folder
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_cli import SMALL, run_folder
 
 from lit_cnn.callbacks.results import Results
 from lit_cnn.plots import prediction_grid, sample_grid

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from test_cli import SMALL
+from conftest import SMALL
 
 from lit_cnn import LitClassifier
 from lit_cnn.callbacks import progress

@@ -10,21 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from conftest import SMALL, run_folder
 
 from lit_cnn import SyntheticDataModule
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.training.classifier import LitClassifier
-
-SMALL = (
-    "--data", "SyntheticDataModule", "--data.train_images", "300", "--data.test_images", "103",
-    "--data.image_size", "16", "--data.num_classes", "3", "--data.batch_size", "32",
-    "--trainer.max_epochs", "2", "--trainer.accelerator", "cpu",
-)  # fmt: skip
-
-
-def run_folder(out: str) -> Path:
-    (line,) = [line for line in out.splitlines() if line.startswith("run ")]
-    return Path(line.removeprefix("run").strip())
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from conftest import SMALL, run_folder
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_cli import SMALL, run_folder
 from torch import nn
 
 from lit_cnn import SyntheticDataModule, load
