@@ -1,4 +1,4 @@
-"""The networks: plain modules from images to logits, usable without Lightning.
+"""The networks: plain PyTorch modules from images to logits, usable without Lightning.
 
 Example:
     >>> from lit_cnn import models
@@ -37,7 +37,7 @@ def create(name: str, **settings: Any) -> nn.Module:
 
     Raises:
         ConfigError: If no network has this name, or it does not take one of the settings.
-        ValueError: If it refuses what a setting says, such as too small images.
+        ValueError: If the network rejects a value, such as an image size that is too small.
 
     Example:
         >>> sum(p.numel() for p in create("cnn", num_classes=10).parameters())

@@ -1,10 +1,10 @@
-"""AlexNet: the network with which convolutions won ImageNet.
+"""AlexNet, the network that won ImageNet 2012.
 
 Krizhevsky, Sutskever & Hinton 2012,
 https://papers.nips.cc/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html
-Differs: the layers are torchvision's, which are those of Krizhevsky 2014 (https://arxiv.org/abs/1404.5997), one tower
-of 64, 192, 384, 256, 256 maps in place of two, and no local response normalisation unless asked for. The small stem
-has a 5 x 5 convolution of stride 1 in place of 11 x 11 of stride 4, and leaves 4 x 4 pixels of a 32 x 32 image.
+Differs: the layers are torchvision's, as in Krizhevsky 2014 (https://arxiv.org/abs/1404.5997): one tower of 64, 192,
+384, 256, 256 channels instead of two, and local response normalisation only on request. The small stem has a 5 x 5
+convolution of stride 1 instead of 11 x 11 of stride 4, and turns a 32 x 32 image into 4 x 4 pixels.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from lit_cnn.models.layers import fully_connected, initialise, local_response_no
 from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
 
-# The first that leaves each pooling a whole window; the first that leaves each of three poolings two pixels.
+# Smallest side: imagenet, each pooling has a whole window; small, each of the three poolings has two pixels.
 SMALLEST = {"imagenet": 63, "small": 5}
 
 Init = Literal["torch", "paper"]
@@ -27,22 +27,22 @@ Init = Literal["torch", "paper"]
 class AlexNet(Pretrained, torchvision_models.AlexNet):
     """Five convolutions with three poolings, then three fully connected layers with dropout.
 
-    With the stem imagenet on colour images it is torchvision's network, key by key of the state dict.
+    With the stem imagenet and colour images it is torchvision's network, with the same state dict keys.
 
     Args:
         in_channels: Channels of the images.
         num_classes: Number of classes.
         image_size: Height and width of the images, in pixels; one number for both. By default images are not
-            checked, and auto stands for small.
+            checked, and auto means small.
         stem: imagenet, a first convolution of 11 x 11 and stride 4; small, of 5 x 5 and stride 1; or auto, small for
             images of up to 64 pixels.
-        hidden: Units of each of the two hidden layers behind the convolutions.
-        dropout: Share of the inputs of both hidden layers that is dropped in training.
-        lrn: Normalise the first two layers' output over five neighbouring maps, as the paper does (section 3.3).
-        init: torch, its own default; or paper, normal of deviation 0.01 with biases of 1 in convolutions 2, 4
-            and 5 and in the hidden layers (section 5).
+        hidden: Units of each of the two hidden layers after the convolutions.
+        dropout: Dropout probability at the inputs of both hidden layers.
+        lrn: Local response normalisation after the first two layers, over five neighbouring channels (section 3.3).
+        init: torch, PyTorch's default; or paper, normal with standard deviation 0.01, and biases of 1 in convolutions
+            2, 4 and 5 and in the hidden layers (section 5).
         weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
-        freeze_body: Train the last layer alone.
+        freeze_body: Freeze the backbone: train the last layer only.
 
     Raises:
         ValueError: If the images are too small for the stem.
@@ -64,7 +64,7 @@ class AlexNet(Pretrained, torchvision_models.AlexNet):
         weights: str | None = None,
         freeze_body: bool = False,
     ):
-        nn.Module.__init__(self)  # torchvision's would build layers of 57 million weights, only to be replaced
+        nn.Module.__init__(self)  # torchvision's would build 57 million weights, only to be replaced
         chosen = choose_stem(stem, image_size)
         refuse_small_images("alexnet", chosen, image_size, SMALLEST)
         if chosen == "imagenet":
@@ -96,5 +96,5 @@ class AlexNet(Pretrained, torchvision_models.AlexNet):
 
 
 def _relu(lrn: bool = False) -> nn.Module:
-    """Returns a ReLU, behind which the maps may be normalised with their neighbours."""
+    """Returns a ReLU, with local response normalisation after it if asked for."""
     return nn.Sequential(nn.ReLU(inplace=True), local_response_norm()) if lrn else nn.ReLU(inplace=True)

@@ -1,9 +1,9 @@
-"""The ResNets that the field measures on CIFAR: three stages of 32 x 32, 16 x 16 and 8 x 8 pixels.
+"""ResNets for CIFAR: ResNet-20 to 110 and ResNeXt-29, with stages of 32 x 32, 16 x 16 and 8 x 8 pixels.
 
-He, Zhang, Ren & Sun 2016, https://arxiv.org/abs/1512.03385, section 4.2: 6n + 2 layers of 16, 32, 64 maps, and
-shortcuts without parameters (option A).
+He, Zhang, Ren & Sun 2016, https://arxiv.org/abs/1512.03385, section 4.2: 6n + 2 layers of 16, 32, 64 channels,
+and shortcuts without parameters (option A).
 Xie, Girshick, Dollár, Tu & He 2017, https://arxiv.org/abs/1611.05431, section 5.2: ResNeXt-29, 8 groups of 64.
-Differs: nothing that is known.
+Differs: in nothing known.
 """
 
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ from lit_cnn.models.stem import refuse_small_images
 
 CIFARResNetName = Literal["resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "resnext29_8x64d"]
 
-# Blocks of each stage.
+# Residual blocks per stage.
 DEPTHS = {"resnet20": 3, "resnet32": 5, "resnet44": 7, "resnet56": 9, "resnet110": 18, "resnext29_8x64d": 3}
 
-# The first that leaves the last stage two pixels to halve.
+# Smallest side: the last stage has two pixels to halve.
 SMALLEST = 3
 
 
 class CIFARResNet(Pretrained):
-    """A 3 x 3 convolution, three stages of residual blocks, an average over all pixels and one linear layer.
+    """A 3 x 3 convolution, three stages of residual blocks, global average pooling and one linear layer.
 
     With its defaults it has 269,722 parameters.
 
@@ -37,10 +37,10 @@ class CIFARResNet(Pretrained):
         in_channels: Channels of the images.
         num_classes: Number of classes.
         image_size: Height and width of the images, in pixels; one number for both.
-        zero_init_residual: Let every block start as the identity, by a zero scale in the last batch norm of its
-            branch (Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1).
+        zero_init_residual: Start every block as the identity: the scale of the last batch norm of its branch is zero
+            (Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1).
         weights: Where to start from: the path of a state dict or checkpoint.
-        freeze_body: Train the last layer alone.
+        freeze_body: Freeze the backbone: train the last layer only.
 
     Raises:
         ValueError: If there is no such architecture, or the images are too small for it.
@@ -88,11 +88,11 @@ class CIFARResNet(Pretrained):
 
 
 class PaddedShortcut(nn.Module):
-    """Every second pixel of each map, and maps of zeros for those that are missing.
+    """Parameter-free shortcut (option A): every second pixel, with channels of zeros added.
 
     Args:
         stride: Distance between the pixels that are kept.
-        missing: Maps to add.
+        missing: Channels of zeros to add.
     """
 
     def __init__(self, stride: int, missing: int):
@@ -100,7 +100,7 @@ class PaddedShortcut(nn.Module):
         self.stride, self.missing = stride, missing
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
-        """Returns the thinned and padded maps."""
+        """Returns the subsampled images with the added channels."""
         return F.pad(maps[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.missing))
 
 

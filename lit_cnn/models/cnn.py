@@ -23,7 +23,7 @@ class CNN(nn.Module):
         num_classes: Number of classes.
         image_size: Height and width of the images, in pixels; one number for both.
         widths: Output channels of each convolution.
-        hidden: Units of each hidden layer behind the convolutions.
+        hidden: Units of each hidden layer after the convolutions.
         kernel_size: Height and width of the kernels, in pixels.
 
     Raises:
@@ -62,7 +62,7 @@ class CNN(nn.Module):
 
 
 def smallest_image(stages: int, kernel_size: int) -> int:
-    """Returns the side in pixels that leaves one pixel after so many stages."""
+    """Returns the smallest image side in pixels for so many stages: one pixel is left at the end."""
     side = 1
     for _ in range(stages):
         side = 2 * side + kernel_size - 1

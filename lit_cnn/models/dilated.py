@@ -1,9 +1,9 @@
-"""A dilated CNN: kernels whose taps lie ever further apart.
+"""A CNN of dilated convolutions, with a growing receptive field and no pooling.
 
 Yu & Koltun 2016, https://arxiv.org/abs/1511.07122, section 3: dilations that double let the receptive field grow
 exponentially without pooling.
-Differs: a classifier behind an average over all pixels, for the permutation question: how much of what a convolution
-knows is that neighbours belong together?
+Differs: global average pooling and a classifier at the end. It is here for the permutation experiment: how much does a
+convolution rely on neighbouring pixels?
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class DilatedCNN(nn.Module):
-    """3 x 3 convolutions with ReLU and growing dilation, an average over all pixels, one linear layer.
+    """3 x 3 convolutions with ReLU and growing dilation, global average pooling, one linear layer.
 
     With its defaults on greyscale images it has 6,430 parameters, as many as an `MLP` of 8-8, and its receptive field
     is 31 x 31 pixels.
@@ -21,7 +21,7 @@ class DilatedCNN(nn.Module):
     Args:
         in_channels: Channels of the images.
         num_classes: Number of classes.
-        image_size: Taken for the command line's sake; the network is the same for images of any size.
+        image_size: Ignored, since the network takes images of any size; the command line passes it to every network.
         width: Output channels of each convolution.
         dilations: Distance in pixels between the taps of each convolution; 1 is an ordinary one.
     """

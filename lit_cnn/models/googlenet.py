@@ -1,10 +1,10 @@
-"""GoogLeNet, Inception v1: filters of several sizes side by side.
+"""GoogLeNet (Inception v1): parallel convolutions of several kernel sizes.
 
 Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke & Rabinovich 2015, https://arxiv.org/abs/1409.4842,
 table 1.
-Differs: the layers are torchvision's, with batch norm behind each convolution, 3 x 3 kernels where the paper has
-5 x 5, and no local response normalisation; the last two can be had as in the paper. The small stem begins with a
-3 x 3 convolution of stride 1 and has no pooling before the first Inception block, which sees a 32 x 32 image whole.
+Differs: the layers are torchvision's, with batch norm after each convolution, 3 x 3 kernels where the paper has 5 x 5,
+and no local response normalisation; `true_5x5` and `lrn` bring the last two back. The small stem begins with a 3 x 3
+convolution of stride 1 and has no pooling, so the first Inception block gets 32 x 32 pixels of a 32 x 32 image.
 """
 
 from collections.abc import Sequence
@@ -19,34 +19,34 @@ from lit_cnn.models.layers import local_response_norm
 from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
 
-# The first that leave the last pooling, which rounds up, two pixels.
+# Smallest side: the last pooling, which rounds up, has two pixels.
 SMALLEST = {"imagenet": 31, "small": 4}
 
 InceptionInit = Literal["truncated", "torch"]
 
 
 class GoogLeNet(Pretrained, torchvision_models.GoogLeNet):
-    """Nine Inception blocks, an average over all pixels, one linear layer, and two auxiliary heads for training.
+    """Nine Inception blocks, global average pooling, one linear layer, and two auxiliary heads for training.
 
-    With the stem imagenet on colour images it is torchvision's network, key by key of the state dict.
+    With the stem imagenet and colour images it is torchvision's network, with the same state dict keys.
 
     Args:
         in_channels: Channels of the images.
         num_classes: Number of classes.
         image_size: Height and width of the images, in pixels; one number for both. By default images are not
-            checked, and auto stands for small.
-        stem: imagenet, whose first block sees an eighth of height and width; small, whose first block sees all; or
-            auto, small for images of up to 64 pixels.
-        aux_logits: Have the auxiliary heads, behind blocks 4a and 4d.
-        dropout: Share of the last layer's inputs that is dropped in training; the paper drops 0.4.
+            checked, and auto means small.
+        stem: imagenet, which divides height and width by 8 before the first block; small, which keeps them; or auto,
+            small for images of up to 64 pixels.
+        aux_logits: Add the auxiliary heads, after blocks 4a and 4d.
+        dropout: Dropout probability before the last layer; 0.4 in the paper.
         dropout_aux: The same in the auxiliary heads.
-        true_5x5: Have the paper's 5 x 5 kernels in the third branch of the blocks.
-        lrn: Normalise over five neighbouring maps behind the first pooling and before the second, as the paper.
-        init: truncated, normal of deviation 0.01, torchvision's; or torch, its own default.
-        transform_input: Bring images normalised by ImageNet's mean and deviation to the range that torchvision's
-            published weights were trained with.
+        true_5x5: Use the paper's 5 x 5 kernels in the third branch of the blocks.
+        lrn: Local response normalisation after the first pooling and before the second, as in the paper.
+        init: truncated, torchvision's normal with standard deviation 0.01; or torch, PyTorch's default.
+        transform_input: Rescale images normalised with ImageNet's mean and standard deviation to the range that
+            torchvision's pretrained weights expect.
         weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
-        freeze_body: Train the last layer alone, and those of the auxiliary heads.
+        freeze_body: Freeze the backbone: train the last layer and those of the auxiliary heads only.
 
     Raises:
         ValueError: If the images are too small for the stem.
@@ -104,17 +104,17 @@ class GoogLeNet(Pretrained, torchvision_models.GoogLeNet):
 
 
 def refuse_other_range(name: str, weights: str | None, transform_input: bool) -> None:
-    """Refuses torchvision's published weights without the range of pixels that they were trained with.
+    """Refuses torchvision's pretrained weights without the pixel range that they were trained with.
 
     Raises:
-        ValueError: If the weights go by a name of torchvision's and the images are left as they are.
+        ValueError: If the weights are torchvision's and `transform_input` is false.
     """
     if weights is not None and weights.startswith("IMAGENET1K") and not transform_input:
         raise ValueError(f"`weights` {weights} of {name} were trained on another range. Set `transform_input: true`.")
 
 
 class Inception5x5(Inception):
-    """torchvision's block with the paper's kernels in the third branch."""
+    """torchvision's Inception block with the paper's 5 x 5 kernels in the third branch."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)

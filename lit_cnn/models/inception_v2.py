@@ -1,9 +1,9 @@
-"""Inception v2: batch norm, and two 3 x 3 convolutions for each 5 x 5.
+"""Inception v2 (BN-Inception): batch norm, and two 3 x 3 convolutions for each 5 x 5.
 
 Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167, figure 5.
-Differs: the figure gives blocks 4c and 4d 576 maps, but its columns add up to 608; the columns are followed. The first
-convolution is an ordinary one. The small stem begins with a 3 x 3 convolution of stride 1 and has no poolings, so
-that the first block sees a 32 x 32 image whole.
+Differs: blocks 4c and 4d have 608 channels, the sum of the figure's columns, not the 576 that it states. The first
+convolution is an ordinary one. The small stem begins with a 3 x 3 convolution of stride 1 and has no pooling, so the
+first block gets 32 x 32 pixels of a 32 x 32 image.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,11 +17,11 @@ from torchvision.models.googlenet import BasicConv2d
 from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
 
-# The first that leave two pixels for the last block of stride 2.
+# Smallest side: the last block of stride 2 has two pixels.
 SMALLEST = {"imagenet": 17, "small": 3}
 
-# Maps of: 1 x 1; 3 x 3 reduced, 3 x 3; double 3 x 3 reduced, double 3 x 3; pooled and projected.
-# Blocks without 1 x 1 have stride 2 and pass the pooled maps on as they are.
+# Channels of: 1 x 1; 3 x 3 reduced, 3 x 3; double 3 x 3 reduced, double 3 x 3; pooled and projected.
+# Blocks without 1 x 1 have stride 2 and do not project the pooled channels.
 BLOCKS = {
     "3a": (64, 64, 64, 64, 96, 32),
     "3b": (64, 64, 96, 64, 96, 64),
@@ -37,18 +37,18 @@ BLOCKS = {
 
 
 class InceptionV2(Pretrained):
-    """Ten Inception blocks, an average over all pixels, and one linear layer.
+    """Ten Inception blocks, global average pooling, and one linear layer.
 
     Args:
         in_channels: Channels of the images.
         num_classes: Number of classes.
         image_size: Height and width of the images, in pixels; one number for both. By default images are not
-            checked, and auto stands for small.
-        stem: imagenet, whose first block sees an eighth of height and width; small, whose first block sees all; or
-            auto, small for images of up to 64 pixels.
-        dropout: Share of the last layer's inputs that is dropped in training; the paper drops none.
+            checked, and auto means small.
+        stem: imagenet, which divides height and width by 8 before the first block; small, which keeps them; or auto,
+            small for images of up to 64 pixels.
+        dropout: Dropout probability before the last layer; the paper has none.
         weights: Where to start from: the path of a state dict or checkpoint.
-        freeze_body: Train the last layer alone.
+        freeze_body: Freeze the backbone: train the last layer only.
 
     Raises:
         ValueError: If the images are too small for the stem.
@@ -96,16 +96,16 @@ class InceptionV2(Pretrained):
 
 
 class Block(nn.Module):
-    """Four branches of kernels side by side; three of stride 2 where there is no 1 x 1.
+    """Inception block of four parallel branches; without the 1 x 1 it has three branches of stride 2.
 
     Args:
-        in_channels: Maps that come in.
-        ones: Maps of the 1 x 1 convolution, or 0 for a block of stride 2.
-        reduced_3x3: Maps that are left for the 3 x 3 convolution.
-        out_3x3: Its maps.
-        reduced_double: Maps that are left for the two 3 x 3 convolutions.
-        out_double: Maps of either of them.
-        projected: Maps of the 1 x 1 convolution behind the pooling, or 0 to pass all on.
+        in_channels: Input channels.
+        ones: Channels of the 1 x 1 convolution, or 0 for a block of stride 2.
+        reduced_3x3: Input channels of the 3 x 3 convolution.
+        out_3x3: Its output channels.
+        reduced_double: Input channels of the two 3 x 3 convolutions.
+        out_double: Output channels of each of them.
+        projected: Channels of the 1 x 1 convolution after the pooling, or 0 to have none.
         pool: The pooling, of 3 x 3 pixels.
     """
 
@@ -147,5 +147,5 @@ class Block(nn.Module):
         self.out_channels = ones + out_3x3 + out_double + (projected if ones else in_channels)
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
-        """Returns the maps of all branches, one after the other."""
+        """Returns the channels of all branches, concatenated."""
         return torch.cat([branch(maps) for branch in self.branches], dim=1)

@@ -1,9 +1,9 @@
-"""Inception v3: long kernels in two thin steps.
+"""Inception v3: factorised convolutions, such as 1 x 7 followed by 7 x 1.
 
 Szegedy, Vanhoucke, Ioffe, Shlens & Wojna 2016, https://arxiv.org/abs/1512.00567, table 1.
-Differs: the layers are torchvision's. The auxiliary head pools maps of fewer than 17 pixels to its 5 x 5 too, which
-images of less than 299 pixels leave. The small stem begins with stride 1 and has no poolings, so that a 32 x 32
-image leaves 28 x 28 pixels for the first Inception block, 13 x 13 and 6 x 6 for the later ones.
+Differs: the layers are torchvision's. The auxiliary head also works on fewer than 17 x 17 pixels, which images below
+299 pixels leave. The small stem begins with stride 1 and has no pooling: of a 32 x 32 image the first Inception block
+gets 28 x 28 pixels, later ones 13 x 13 and 6 x 6.
 """
 
 from collections.abc import Sequence
@@ -19,29 +19,29 @@ from lit_cnn.models.googlenet import InceptionInit, refuse_other_range
 from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
 
-# The first that leave a whole window for the last pooling of 3 x 3.
+# Smallest side: the last pooling of 3 x 3 has a whole window.
 SMALLEST = {"imagenet": 75, "small": 11}
 
 
 class InceptionV3(Pretrained, torchvision_models.Inception3):
-    """Eleven Inception blocks, an average over all pixels, one linear layer, and an auxiliary head for training.
+    """Eleven Inception blocks, global average pooling, one linear layer, and an auxiliary head for training.
 
-    With the stem imagenet on colour images it is torchvision's network, key by key of the state dict.
+    With the stem imagenet and colour images it is torchvision's network, with the same state dict keys.
 
     Args:
         in_channels: Channels of the images.
         num_classes: Number of classes.
         image_size: Height and width of the images, in pixels; one number for both. By default images are not
-            checked, and auto stands for small. The paper's are of 299 x 299.
-        stem: imagenet, whose first block sees an eighth of height and width; small, whose first block sees almost
-            all; or auto, small for images of up to 64 pixels.
-        aux_logits: Have the auxiliary head.
-        dropout: Share of the last layer's inputs that is dropped in training; the paper drops 0.2.
-        init: truncated, normal of deviation 0.1, torchvision's; or torch, its own default.
-        transform_input: Bring images normalised by ImageNet's mean and deviation to the range that torchvision's
-            published weights were trained with.
+            checked, and auto means small. The paper has 299 x 299.
+        stem: imagenet, which divides height and width by 8 before the first block; small, which nearly keeps them; or
+            auto, small for images of up to 64 pixels.
+        aux_logits: Add the auxiliary head.
+        dropout: Dropout probability before the last layer; 0.2 in the paper.
+        init: truncated, torchvision's normal with standard deviation 0.1; or torch, PyTorch's default.
+        transform_input: Rescale images normalised with ImageNet's mean and standard deviation to the range that
+            torchvision's pretrained weights expect.
         weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
-        freeze_body: Train the last layer alone, and that of the auxiliary head.
+        freeze_body: Freeze the backbone: train the last layer and that of the auxiliary head only.
 
     Raises:
         ValueError: If the images are too small for the stem.
@@ -92,7 +92,7 @@ class InceptionV3(Pretrained, torchvision_models.Inception3):
 
 
 class InceptionAux(inception.InceptionAux):
-    """torchvision's auxiliary head, for maps of any size."""
+    """torchvision's auxiliary head, for feature maps of any size."""
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         """Returns logits."""

@@ -1,7 +1,7 @@
-"""What a network costs and sees, layer by layer, found by sending an empty image through it.
+"""MACs, parameters and receptive field of each layer of a network, measured by passing an empty image through it.
 
 Receptive fields: Araujo, Norris & Sim 2019, https://doi.org/10.23915/distill.00021, for any graph of layers: where
-branches meet, the field is the smallest that holds all of theirs.
+branches meet, the receptive field is the smallest that contains those of all branches.
 """
 
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ SHOWN = (*COUNTED, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 
 @dataclass(frozen=True)
 class Span:
-    """Which pixels along one axis of the image the values of a map depend on.
+    """Receptive field along one axis: the pixels of the image that the values of a feature map depend on.
 
     Attributes:
         start: First pixel that the first value sees; below 0 in the padding.
-        size: Number of pixels that one value sees, with those between dilated taps.
-        stride: Distance in pixels between what neighbouring values see.
+        size: Number of pixels that one value sees, including those between dilated taps.
+        stride: Distance in pixels between the receptive fields of neighbouring values.
     """
 
     start: int
@@ -36,12 +36,12 @@ class Span:
     stride: int
 
     def through(self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> "Span":
-        """Returns the span behind a convolution or pooling."""
+        """Returns the receptive field after a convolution or pooling."""
         size = self.size + (kernel - 1) * dilation * self.stride
         return Span(self.start - padding * self.stride, size, self.stride * stride)
 
     def joined(self, other: "Span") -> "Span":
-        """Returns the smallest span that holds both."""
+        """Returns the smallest receptive field that contains both."""
         start = min(self.start, other.start)
         end = max(self.start + self.size, other.start + other.size)
         return Span(start, end - start, max(self.stride, other.stride))
@@ -58,9 +58,9 @@ class Layer:
         name: Its name in the network.
         kind: Its class.
         output: Shape of its output for one image.
-        parameters: Its trained numbers.
-        multiply_adds: Multiplications, each with its addition, that it does for one image.
-        field: What one value of its output sees of the image; None where it sees nothing of it.
+        parameters: Number of its parameters.
+        multiply_adds: MACs (multiply-adds) for one image.
+        field: Receptive field of one value of its output; None if it does not depend on the image.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Layer:
 
 
 def multiply_adds(net: nn.Module, shape: tuple[int, int, int]) -> int:
-    """Returns the multiplications, each with its addition, that convolutions and linear layers do for one image.
+    """Returns the MACs (multiply-adds) of all convolutions and linear layers for one image.
 
     Args:
         net: The network, on the device meta.
@@ -89,7 +89,7 @@ def multiply_adds(net: nn.Module, shape: tuple[int, int, int]) -> int:
 
 
 def layers_of(net: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
-    """Returns the convolutions, poolings and linear layers of a network in the order of their running.
+    """Returns the convolutions, poolings and linear layers of a network in the order in which they run.
 
     Args:
         net: The network, on the device meta.
@@ -127,10 +127,10 @@ def _hooked(net: nn.Module, kinds: tuple[type[nn.Module], ...], hook: Any) -> It
 
 
 class TrackFields(TorchDispatchMode):
-    """Carries the receptive field of every tensor along, from operation to operation.
+    """Tracks the receptive field of every tensor through all operations.
 
     Attributes:
-        of: The field of each tensor that sees the image.
+        of: The receptive field of each tensor that depends on the image.
     """
 
     def __init__(self) -> None:
@@ -150,7 +150,7 @@ class TrackFields(TorchDispatchMode):
 
 
 def _behind(func: Any, args: Any, field: Field, before: Tensor, after: Tensor) -> Field:
-    """Returns the field behind an operation, from the smallest that holds those of its inputs."""
+    """Returns the receptive field after an operation; `field` is the smallest that contains those of its inputs."""
     if func is aten.convolution.default:
         return _through(field, args[1].shape[2:], *args[3:6])
     if func in (aten.max_pool2d_with_indices.default, aten.avg_pool2d.default):
@@ -161,7 +161,7 @@ def _behind(func: Any, args: Any, field: Field, before: Tensor, after: Tensor) -
     if func is aten.slice.Tensor and args[1] in (2, 3):  # every second pixel of a shortcut
         step = args[4] if len(args) > 4 else 1
         return _through(field, (1, 1), (step, 1) if args[1] == 2 else (1, step))
-    if after.shape[-2:] == before.shape[-2:]:  # value by value, or over channels
+    if after.shape[-2:] == before.shape[-2:]:  # elementwise, or over channels
         return field
     return _through(field, before.shape[2:], (1, 1))  # the whole map
 

@@ -1,4 +1,4 @@
-"""Layers that several of the older networks share."""
+"""Layers and initialisation shared by the older networks (AlexNet, ZFNet, VGG)."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ from torch import nn
 
 
 def local_response_norm() -> nn.LocalResponseNorm:
-    """Returns the paper's k = 2, n = 5, alpha = 1e-4, beta = 0.75; torch divides alpha by n, the paper does not."""
+    """AlexNet's local response normalisation: k 2, n 5, alpha 1e-4, beta 0.75; torch alone divides alpha by n."""
     return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)
 
 
 def fully_connected(in_features: int, hidden: int, num_classes: int, dropout: float) -> nn.Sequential:
-    """Returns two hidden layers behind dropout and one to the logits."""
+    """Returns two hidden layers with dropout and a last layer to the logits."""
     return nn.Sequential(
         *(nn.Dropout(dropout), nn.Linear(in_features, hidden), nn.ReLU(inplace=True)),
         *(nn.Dropout(dropout), nn.Linear(hidden, hidden), nn.ReLU(inplace=True)),
@@ -20,13 +20,13 @@ def fully_connected(in_features: int, hidden: int, num_classes: int, dropout: fl
 
 
 def initialise(layers: Sequence[nn.Conv2d | nn.Linear], he: bool = False, with_ones: Sequence[nn.Module] = ()) -> None:
-    """Draws all weights from a normal distribution of deviation 0.01, and sets biases to 0, or to 1 where said.
+    """Draws all weights from a normal distribution with standard deviation 0.01, and sets biases to 0 or 1.
 
     Args:
         layers: Convolutions and linear layers, in the order of drawing.
-        he: Give a convolution's weights the deviation of He et al. 2015, https://arxiv.org/abs/1502.01852,
-            equation 14: the square root of 2 by its outputs' connections.
-        with_ones: Those of the layers whose biases start at 1.
+        he: Give convolutions the standard deviation of He et al. 2015, https://arxiv.org/abs/1502.01852, equation
+            14: sqrt(2 / fan_out).
+        with_ones: The layers whose biases start at 1; the others start at 0.
     """
     for layer in layers:
         if he and isinstance(layer, nn.Conv2d):

@@ -1,8 +1,8 @@
-"""LeNet: the small network for CIFAR-10.
+"""LeNet-5, the classic small CNN.
 
 LeCun, Bottou, Bengio & Haffner 1998, https://doi.org/10.1109/5.726791, figure 2.
-Differs: max pooling in place of trained subsampling, rectified linear units, every map of the second
-convolution sees all maps of the first, linear outputs in place of radial basis functions.
+Differs: max pooling instead of trained subsampling; ReLU; every channel of the second convolution is connected to all
+channels of the first; linear outputs instead of radial basis functions.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from lit_cnn.models.cnn import CNN
 
 
 class LeNet(CNN):
-    """Two 5 x 5 convolutions of 6 and 16 maps with pooling, then 120-84-10.
+    """Two 5 x 5 convolutions of 6 and 16 channels with max pooling, then linear layers 120-84-10.
 
     With its defaults on a 32 x 32 colour image it has 62,006 parameters.
 
-    Takes the arguments of `CNN` and refuses what it refuses.
+    Takes the arguments of `CNN` and raises the same errors.
     """
 
     def __init__(

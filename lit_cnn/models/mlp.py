@@ -1,7 +1,7 @@
-"""Multilayer perceptron: the network that knows nothing of images.
+"""Multilayer perceptron (MLP), the baseline without convolutions.
 
 Rumelhart, Hinton & Williams 1986, https://doi.org/10.1038/323533a0.
-Differs: rectified linear units in place of logistic ones.
+Differs: ReLU instead of the logistic function.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class MLP(nn.Sequential):
         super().__init__(nn.Flatten(), *dense(in_channels * height * width, hidden, num_classes))
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits. Raises ValueError for images of another shape than the network was made for."""
+        """Returns logits. Raises ValueError if the images have another shape than the network was built for."""
         if tuple(images.shape[1:]) != self.image_shape:
             raise ValueError(f"MLP expects images of shape {self.image_shape}, but got {tuple(images.shape[1:])}.")
         return super().forward(images)

@@ -1,8 +1,8 @@
-"""A network of 1 x 1 convolutions: the same small perceptron at every pixel, and an average over all.
+"""A CNN of 1 x 1 convolutions: the same small MLP at every pixel, then global average pooling.
 
 Lin, Chen & Yan 2014, https://arxiv.org/abs/1312.4400: convolutions of one pixel, and global average pooling.
-Differs: nothing but such convolutions, for the permutation question. The network sees which values an image has and
-never where, so that no permutation of the pixels changes what it says, beyond the order of a sum.
+Differs: it has no other convolutions, for the permutation experiment. The network sees the values of the pixels but
+not their places, so a permutation of the pixels does not change its logits, except for the rounding of a sum.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 
 class PointwiseCNN(nn.Module):
-    """1 x 1 convolutions with ReLU, an average over all pixels, one linear layer.
+    """1 x 1 convolutions with ReLU, global average pooling, one linear layer.
 
     With its defaults on greyscale images it has 6,448 parameters, as many as an `MLP` of 8-8.
 
     Args:
         in_channels: Channels of the images.
         num_classes: Number of classes.
-        image_size: Taken for the command line's sake; the network is the same for images of any size.
+        image_size: Ignored, since the network takes images of any size; the command line passes it to every network.
         widths: Output channels of each convolution.
     """
 

@@ -1,9 +1,9 @@
-"""Residual networks with normalisation and ReLU before each convolution, and the wide ones made of them.
+"""Pre-activation ResNet and Wide ResNet (WRN): batch norm and ReLU before each convolution.
 
 He, Zhang, Ren & Sun 2016, https://arxiv.org/abs/1603.05027, figure 1b.
-Zagoruyko & Komodakis 2016, https://arxiv.org/abs/1605.07146, table 1: WRN-d-k, 16k, 32k and 64k maps.
-Differs: pre-activation ResNet-18 has the stages of ResNet-18 behind a 3 x 3 convolution of stride 1, as the field
-measures it on CIFAR; the paper's own are deeper.
+Zagoruyko & Komodakis 2016, https://arxiv.org/abs/1605.07146, table 1: WRN-d-k, 16k, 32k and 64k channels.
+Differs: the pre-activation ResNet-18 usual on CIFAR, a 3 x 3 convolution of stride 1 and then the stages of ResNet-18;
+the paper's own networks are deeper.
 """
 
 from collections.abc import Sequence
@@ -18,31 +18,30 @@ from lit_cnn.models.stem import refuse_small_images
 
 PreActResNetName = Literal["preact_resnet18", "wide_resnet16_4", "wide_resnet28_10"]
 
-# Maps of the first convolution, maps of each stage, blocks of each stage.
+# Channels of the first convolution, channels of each stage, blocks per stage.
 VARIANTS: dict[str, tuple[int, tuple[int, ...], int]] = {
     "preact_resnet18": (64, (64, 128, 256, 512), 2),
     "wide_resnet16_4": (16, (64, 128, 256), 2),
     "wide_resnet28_10": (16, (160, 320, 640), 4),
 }
 
-# The first that leave the last stage two pixels to halve.
+# Smallest side: the last stage has two pixels to halve.
 SMALLEST = {"preact_resnet18": 5, "wide_resnet16_4": 3, "wide_resnet28_10": 3}
 
 
 class PreActResNet(Pretrained):
-    """A 3 x 3 convolution, stages of pre-activation blocks, an average over all pixels and one linear layer.
+    """A 3 x 3 convolution, stages of pre-activation blocks, global average pooling and one linear layer.
 
     Args:
         name: preact_resnet18, wide_resnet16_4 (WRN-16-4) or wide_resnet28_10 (WRN-28-10).
         in_channels: Channels of the images.
         num_classes: Number of classes.
         image_size: Height and width of the images, in pixels; one number for both.
-        dropout: Share of what is between the two convolutions of a block that is dropped in training; Zagoruyko
-            & Komodakis drop 0.3 where they drop.
-        zero_init_residual: Let every block start as the identity, by zeros in the last convolution of its branch,
-            behind which no batch norm scales (Zhang et al. 2019, https://arxiv.org/abs/1901.09321, section 3).
+        dropout: Dropout probability between the two convolutions of a block; Zagoruyko & Komodakis use 0 or 0.3.
+        zero_init_residual: Start every block as the identity: the weights of its last convolution are zero, since no
+            batch norm follows it (Zhang et al. 2019, https://arxiv.org/abs/1901.09321, section 3).
         weights: Where to start from: the path of a state dict or checkpoint.
-        freeze_body: Train the last layer alone.
+        freeze_body: Freeze the backbone: train the last layer only.
 
     Raises:
         ValueError: If there is no such architecture, or the images are too small for it.
@@ -87,13 +86,13 @@ class PreActResNet(Pretrained):
 
 
 class PreActBlock(nn.Module):
-    """Batch norm, ReLU, 3 x 3 convolution, twice, beside a shortcut.
+    """Pre-activation block: batch norm, ReLU and 3 x 3 convolution, twice, plus a shortcut.
 
     Args:
-        channels: Maps that come in.
-        width: Maps that go out. Where they are others, the shortcut is a 1 x 1 convolution of what was normalised.
+        channels: Input channels.
+        width: Output channels. If they differ, the shortcut is a 1 x 1 convolution of the normalised input.
         stride: Stride of the first convolution.
-        dropout: Share that is dropped before the second convolution.
+        dropout: Dropout probability before the second convolution.
     """
 
     def __init__(self, channels: int, width: int, stride: int, dropout: float):
@@ -106,7 +105,7 @@ class PreActBlock(nn.Module):
         self.shortcut = None if channels == width else nn.Conv2d(channels, width, 1, stride, bias=False)
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
-        """Returns the sum of both ways."""
+        """Returns the sum of branch and shortcut."""
         normed = self.norm1(maps)
         identity = maps if self.shortcut is None else self.shortcut(normed)
         return identity + self.conv2(self.dropout(self.norm2(self.conv1(normed))))

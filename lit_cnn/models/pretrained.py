@@ -1,4 +1,4 @@
-"""Starting from weights that others trained: reading them, fitting them in, and freezing what they fill."""
+"""Pretrained weights: loading them, adapting the last layer, and freezing the backbone."""
 
 import re
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ State = dict[str, Tensor]
 
 
 class Pretrained(nn.Module):
-    """A network that can start from trained weights with a head of its own; a mixin.
+    """Mixin for a network that can start from pretrained weights with a new head.
 
     Attributes:
-        heads: The layers that give the logits. Where their shapes differ from the weights', they start afresh.
-        auxiliary: The parts that only training uses; weights may come with or without them.
+        heads: The layers that give the logits. They are initialised anew if their shapes differ from the weights.
+        auxiliary: The parts used in training only; weights may include them or not.
     """
 
     heads: tuple[str, ...] = ("fc",)
@@ -27,16 +27,16 @@ class Pretrained(nn.Module):
     _body_is_frozen = False
 
     def start_from(self, name: str, weights: str | None, freeze_body: bool) -> None:
-        """Takes over trained weights, and freezes all but the heads.
+        """Loads pretrained weights, and freezes all but the heads if asked to.
 
         Args:
-            name: Name of the architecture, by which torchvision publishes its weights.
+            name: torchvision's name of the architecture.
             weights: torchvision's name of weights, such as IMAGENET1K_V1, which are downloaded once; or the path of
-                a state dict or of a checkpoint of lit_cnn; or None.
-            freeze_body: Train the heads alone. Batch norms below them keep their statistics.
+                a state dict or a lit_cnn checkpoint; or None.
+            freeze_body: Train the heads only. Batch norms of the backbone keep their statistics.
 
         Raises:
-            CheckpointError: If there are no such weights, or they cannot be read, or are of another network.
+            CheckpointError: If the weights do not exist, cannot be read, or are of another network.
         """
         if weights is not None:
             state = _read(name, weights)
@@ -49,11 +49,11 @@ class Pretrained(nn.Module):
 
     @property
     def body(self) -> nn.ModuleList:
-        """All parts but the heads."""
+        """The backbone: all parts but the heads."""
         return nn.ModuleList(_without(self, self.heads))
 
     def train(self, mode: bool = True) -> Self:
-        """Sets training mode; a frozen body's batch norms stay in evaluation."""
+        """Sets training mode; the batch norms of a frozen backbone stay in evaluation mode."""
         super().train(mode)
         if self._body_is_frozen:
             for key, module in self.named_modules():
@@ -64,7 +64,7 @@ class Pretrained(nn.Module):
     def _fitted(self, name: str, weights: str, theirs: State) -> State:
         ours = self.state_dict()
         keep = {key for key in ours if _belongs(key, self.auxiliary) and key not in theirs}
-        keep |= {key for key in ours if key.endswith("num_batches_tracked")} - set(theirs)  # files of before 2018
+        keep |= {key for key in ours if key.endswith("num_batches_tracked")} - set(theirs)  # files from before 2018
         theirs = {key: value for key, value in theirs.items() if key in ours or not _belongs(key, self.auxiliary)}
         for head in self.heads:
             mine, others = ({k: v.shape for k, v in s.items() if _belongs(k, (head,))} for s in (ours, theirs))

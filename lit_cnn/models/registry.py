@@ -1,4 +1,4 @@
-"""All networks by name: how each is built, whose it is, and which images it takes."""
+"""Model registry: all networks by name, with constructor, paper and smallest image size."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,14 +26,14 @@ from lit_cnn.models.pointwise import PointwiseCNN
 
 @dataclass(frozen=True)
 class Architecture:
-    """One network of the catalogue.
+    """One entry of the model registry.
 
     Attributes:
-        build: Makes it, from `in_channels`, `num_classes`, `image_size` and its own arguments.
+        build: Builds it from `in_channels`, `num_classes`, `image_size` and its own arguments.
         paper: The paper's authors.
         year: The paper's year.
-        link: Where the paper is.
-        smallest: The shorter side of the smallest images that it takes, in pixels; of several stems the least.
+        link: Link to the paper.
+        smallest: Shorter side of the smallest images that it takes, in pixels; the minimum over its stems.
         stems: The same for each stem, if there is a choice.
     """
 

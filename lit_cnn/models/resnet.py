@@ -1,10 +1,10 @@
-"""ResNet and its descendants for ImageNet: ResNeXt, more groups, and Wide ResNet, more channels.
+"""ResNet for ImageNet, with its variants ResNeXt (grouped convolutions) and Wide ResNet.
 
 He, Zhang, Ren & Sun 2016, https://arxiv.org/abs/1512.03385, table 1.
 Xie, Girshick, Dollár, Tu & He 2017, https://arxiv.org/abs/1611.05431, section 3.
 Zagoruyko & Komodakis 2016, https://arxiv.org/abs/1605.07146, section 3.2: twice as wide 3 x 3 convolutions.
-Differs: a bottleneck takes its stride in the 3 x 3 convolution, as torchvision's do, whose networks these are. The
-small stem, one 3 x 3 convolution of stride 1 without pooling, leaves a 32 x 32 image whole for the first stage.
+Differs: these are torchvision's networks, whose bottlenecks have their stride in the 3 x 3 convolution. The small stem
+is one 3 x 3 convolution of stride 1 without pooling, so the first stage gets 32 x 32 pixels of a 32 x 32 image.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ ResNetName = Literal[
     "resnext50_32x4d", "resnext101_32x8d", "wide_resnet50_2", "wide_resnet101_2",
 ]  # fmt: skip
 
-# Block, blocks of each stage, and how a bottleneck differs from ResNet's.
+# Block, blocks per stage, and what differs from ResNet's bottleneck.
 VARIANTS: dict[str, tuple[type[BasicBlock | Bottleneck], list[int], dict[str, Any]]] = {
     "resnet18": (BasicBlock, [2, 2, 2, 2], {}),
     "resnet34": (BasicBlock, [3, 4, 6, 3], {}),
@@ -35,28 +35,28 @@ VARIANTS: dict[str, tuple[type[BasicBlock | Bottleneck], list[int], dict[str, An
     "wide_resnet101_2": (Bottleneck, [3, 4, 23, 3], {"width_per_group": 128}),
 }
 
-# Below these the last stage would halve a single pixel, and its 3 x 3 convolutions see nothing but padding.
+# Smallest side: on less, the last stage would halve a single pixel and its 3 x 3 convolutions see padding only.
 SMALLEST = {"imagenet": 17, "small": 5}
 
 
 class ResNet(Pretrained, torchvision_models.ResNet):
-    """Four stages of residual blocks, an average over all pixels and one linear layer.
+    """Four stages of residual blocks, global average pooling and one linear layer.
 
-    With the stem imagenet on colour images it is torchvision's network of this name, key by key of the state
-    dict. With its defaults and a small stem it has 11,173,962 parameters.
+    With the stem imagenet and colour images it is torchvision's network of this name, with the same state dict keys.
+    With its defaults and a small stem it has 11,173,962 parameters.
 
     Args:
         name: torchvision's name of the architecture.
         in_channels: Channels of the images.
         num_classes: Number of classes.
         image_size: Height and width of the images, in pixels; one number for both. By default images are not
-            checked, and auto stands for small.
-        stem: imagenet, a 7 x 7 convolution and a pooling that leave a quarter of height and width; small, a
-            3 x 3 convolution that leaves all; or auto, small for images of up to 64 pixels.
-        zero_init_residual: Let every block start as the identity, by a zero scale in the last batch norm of its
-            branch (Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1).
+            checked, and auto means small.
+        stem: imagenet, a 7 x 7 convolution and a pooling that divide height and width by 4; small, a 3 x 3
+            convolution that keeps them; or auto, small for images of up to 64 pixels.
+        zero_init_residual: Start every block as the identity: the scale of the last batch norm of its branch is zero
+            (Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1).
         weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
-        freeze_body: Train the last layer alone.
+        freeze_body: Freeze the backbone: train the last layer only.
 
     Raises:
         ValueError: If there is no such architecture or stem, or the images are too small for it.

@@ -1,4 +1,4 @@
-"""The first layers: how early a network throws pixels away, which decides what images it suits."""
+"""The stem, a network's first layers: imagenet downsamples at once, small keeps the resolution of small images."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -13,7 +13,7 @@ LARGEST_SMALL = 64
 
 
 def choose_stem(stem: Stem, image_size: int | Sequence[int] | None) -> ChosenStem:
-    """Returns the stem itself, or for `auto` the one that suits the images, small where their size is not known.
+    """Returns the stem; for `auto` the one that suits the image size, small if the size is not known.
 
     Raises:
         ValueError: If there is no such stem.
@@ -28,16 +28,16 @@ def choose_stem(stem: Stem, image_size: int | Sequence[int] | None) -> ChosenSte
 def refuse_small_images(
     name: str, stem: ChosenStem | None, image_size: int | Sequence[int] | None, smallest: Mapping[str, int] | int
 ) -> None:
-    """Refuses images that are smaller than what a network needs.
+    """Refuses images that are too small for a network.
 
     Args:
         name: Name of the architecture.
-        stem: Its stem, if it has a choice.
+        stem: Its stem, if there is a choice.
         image_size: Height and width of the images, in pixels; one number for both; None to refuse none.
-        smallest: The shorter side of the smallest images in pixels, for each stem if there is a choice.
+        smallest: Shorter side of the smallest images, in pixels; for each stem if there is a choice.
 
     Raises:
-        ValueError: If they are too small, with what to change.
+        ValueError: If they are too small; the message says what to change.
     """
     if image_size is None:
         return

@@ -1,8 +1,8 @@
-"""VGG: depth from 3 x 3 convolutions.
+"""VGG: deep stacks of 3 x 3 convolutions.
 
 Simonyan & Zisserman 2015, https://arxiv.org/abs/1409.1556, table 1, columns A, B, D and E.
-Differs: in the names that end in bn, batch norm (Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167) behind each
-convolution. With the stem small, one linear layer is the classifier, since small images leave a single pixel for it,
+Differs: names ending in bn have batch norm (Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167) after each
+convolution. With the stem small, the classifier is one linear layer, since small images leave a single pixel for it,
 and poolings round up, so that five of them fit into 28 pixels. `vgg8_bn` is column A with one linear layer too, but
 its poolings round down.
 """
@@ -21,7 +21,7 @@ from lit_cnn.sizes import height_and_width
 Widths = Sequence[int | Literal["M"]]
 VGGName = Literal["vgg8_bn", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
 NAMES = get_args(VGGName)
-CLASSIC = NAMES[1:]  # which torchvision has too
+CLASSIC = NAMES[1:]  # in torchvision too
 
 _A: Widths = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
 WIDTHS: dict[str, Widths] = {
@@ -32,14 +32,14 @@ WIDTHS: dict[str, Widths] = {
     "vgg19": (64, 64, "M", 128, 128, "M", *4 * (256,), "M", *4 * (512,), "M", *4 * (512,), "M"),
 }
 
-# The first leaves each of five poolings a whole window, as vgg8_bn's need; the second two pixels.
+# Smallest side: imagenet, each of five poolings has a whole window, which vgg8_bn needs too; small, two pixels.
 SMALLEST = {"imagenet": 32, "small": 17}
 
 
 class VGG(Pretrained, torchvision_models.VGG):
     """3 x 3 convolutions with ReLU, poolings in between, and one or three linear layers.
 
-    With the stem imagenet on colour images it is torchvision's network of this name, key by key of the state dict.
+    With the stem imagenet and colour images it is torchvision's network of this name, with the same keys.
     With its defaults on a small colour image it has 9,231,114 parameters.
 
     Args:
@@ -47,19 +47,19 @@ class VGG(Pretrained, torchvision_models.VGG):
         in_channels: Channels of the images.
         num_classes: Number of classes.
         image_size: Height and width of the images, in pixels; one number for both. By default images are not
-            checked, and auto stands for small.
-        widths: Output channels of each convolution, in place of those of the name; "M" is a max pooling that halves
+            checked, and auto means small.
+        widths: Output channels of each convolution, instead of those of the name; "M" is a max pooling that halves
             height and width.
-        batch_norm: Normalise each convolution's output over the batch; by default as the name says.
-        stem: imagenet, three linear layers behind 7 x 7 pixels; small, one behind an average over all pixels; or
+        batch_norm: Batch norm after each convolution; by default as the name says.
+        stem: imagenet, 7 x 7 pixels and three linear layers; small, global average pooling and one linear layer; or
             auto, small for images of up to 64 pixels.
-        dropout: Share of both hidden layers' output that is dropped in training, with the stem imagenet.
-        init: he, He et al.'s 2015 (https://arxiv.org/abs/1502.01852) by a layer's outputs; paper, normal of deviation
-            0.01 with biases of 0, with which networks of more than eight convolutions hardly start without batch norm
-            (section 3.1 says a variance of 0.01, whose logits come out in millions); or torch, its own default. By
-            default he, but torch for vgg8_bn.
+        dropout: Dropout probability after both hidden layers, with the stem imagenet.
+        init: he, He et al. 2015 (https://arxiv.org/abs/1502.01852) by fan_out; paper, normal with standard deviation
+            0.01 and biases of 0, where more than eight convolutions hardly learn without batch norm (section 3.1 says
+            a variance of 0.01, which gives logits in the millions); or torch, PyTorch's default. By default he, but
+            torch for vgg8_bn.
         weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
-        freeze_body: Train the last layer alone.
+        freeze_body: Freeze the backbone: train the last layer only.
 
     Raises:
         ValueError: If there is no such architecture or stem, or the image is too small for the poolings.

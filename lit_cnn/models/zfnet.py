@@ -1,9 +1,9 @@
-"""ZFNet: AlexNet, after its authors had looked at what its layers see.
+"""ZFNet: AlexNet improved by visualising its layers.
 
-Zeiler & Fergus 2014, https://arxiv.org/abs/1311.2901, figure 3; the wider last convolutions of 512, 1024, 512 maps are
-those of table 3.
-Differs: local response normalisation, AlexNet's, stands for contrast normalisation across maps. The small stem has
-strides of 1 in both first convolutions, the first of 3 x 3, and leaves 4 x 4 pixels of a 32 x 32 image.
+Zeiler & Fergus 2014, https://arxiv.org/abs/1311.2901, figure 3; the wider last convolutions of 512, 1024, 512
+channels are from table 3.
+Differs: AlexNet's local response normalisation instead of contrast normalisation. In the small stem the first two
+convolutions have stride 1 and the first is 3 x 3, so a 32 x 32 image becomes 4 x 4 pixels.
 """
 
 from collections.abc import Sequence
@@ -24,16 +24,16 @@ class ZFNet(AlexNet):
         in_channels: Channels of the images.
         num_classes: Number of classes.
         image_size: Height and width of the images, in pixels; one number for both. By default images are not
-            checked, and auto stands for small.
+            checked, and auto means small.
         stem: imagenet, 7 x 7 of stride 2 and 5 x 5 of stride 2; small, 3 x 3 and 5 x 5 of stride 1; or auto, small
             for images of up to 64 pixels.
-        widths: Maps of each of the five convolutions.
-        hidden: Units of each of the two hidden layers behind the convolutions.
-        dropout: Share of the inputs of both hidden layers that is dropped in training.
-        lrn: Normalise the first two layers' output over five neighbouring maps.
-        init: torch, its own default; or paper, normal of deviation 0.01 with biases of 0 (section 3).
+        widths: Output channels of each of the five convolutions.
+        hidden: Units of each of the two hidden layers after the convolutions.
+        dropout: Dropout probability at the inputs of both hidden layers.
+        lrn: Local response normalisation after the first two layers, over five neighbouring channels.
+        init: torch, PyTorch's default; or paper, normal with standard deviation 0.01 and biases of 0 (section 3).
         weights: Where to start from: the path of a state dict or checkpoint.
-        freeze_body: Train the last layer alone.
+        freeze_body: Freeze the backbone: train the last layer only.
 
     Raises:
         ValueError: If the images are too small for the stem, or there are not five widths.
