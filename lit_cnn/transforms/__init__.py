@@ -1,4 +1,4 @@
-"""What happens to images between memory and network, on whole batches."""
+"""Image transforms on whole batches: normalisation, augmentation, pixel permutation and fixed views."""
 
 from lit_cnn.transforms.augment import Augmentation, Stage
 from lit_cnn.transforms.colour import ColorJitter, PCANoise, RandomGrayscale

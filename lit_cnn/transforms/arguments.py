@@ -1,4 +1,4 @@
-"""What the augmentations ask of their arguments, with one wording for all."""
+"""Checks of the augmentations' arguments, with one wording for all."""
 
 import math
 
@@ -41,14 +41,14 @@ def check_range(
     Args:
         owner: The augmentation.
         name: Name of the argument.
-        value: The two ends, or one number: that much to both sides of the centre, but not below `low`.
-        what: What it should be, in words.
-        low: Smallest end.
-        high: Largest end.
+        value: The two ends; or one number, the distance of both from the centre, cut off at `low`.
+        what: Description of a valid value, for the message.
+        low: Smallest allowed end.
+        high: Largest allowed end.
         centre: The value that changes nothing.
 
     Raises:
-        ValueError: If it does not lie between low and high, or its ends are the wrong way round.
+        ValueError: If it is not between low and high, or its ends are in the wrong order.
     """
     first, last = (max(low, centre - value), centre + value) if isinstance(value, (int, float)) else value
     if not (low <= first <= last <= high and math.isfinite(first) and math.isfinite(last)):
@@ -58,10 +58,10 @@ def check_range(
 
 
 def check_channels(owner: object, in_channels: int, allowed: tuple[int, ...], remedy: str) -> None:
-    """Refuses images of another number of channels than those allowed.
+    """Checks the number of channels of the images.
 
     Raises:
-        ValueError: If they have another number.
+        ValueError: If it is not one of those allowed.
     """
     if in_channels not in allowed:
         needed = " or ".join(map(str, allowed))

@@ -1,4 +1,4 @@
-"""What every augmentation of whole batches is: a change of each image by draws of its own."""
+"""Base class and order of the augmentations, which change each image of a batch by its own random draws."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,11 +13,10 @@ from lit_cnn.transforms.views import View
 
 
 class Stage(IntEnum):
-    """The order of augmentations that makes sense by default, which is the one that the papers use.
+    """The default order of augmentations, as in the papers.
 
-    A scene is framed first, then its content changes, then its colours, as a camera would. Boxes come after
-    that, since a box that is rotated or tinted is no longer what its paper describes, and images are mixed
-    last, when each is what it would be alone.
+    Geometry first, then content, then colours, as in a camera. Erasing comes later, since a box that is rotated or
+    tinted is no longer the paper's. Mixing comes last, when each image is complete.
     """
 
     GEOMETRY = 0
@@ -28,21 +27,21 @@ class Stage(IntEnum):
 
 
 class Augmentation(TypedArguments, ABC):
-    """A random change of training images: `uint8 [b, c, h, w]` in, the same out.
+    """Base class of augmentations: a random change of training images, `uint8 [b, c, h, w]` in and out.
 
     Attributes:
-        stage: Its place among others.
-        takes_floats: Whether it works on the float16 grey levels of some views too.
+        stage: Its place in the order.
+        takes_floats: Whether it also works on the float16 grey levels of some views.
     """
 
     stage: Stage = Stage.GEOMETRY
     takes_floats: bool = False
 
     def learn(self, images: UInt8[Tensor, "n c h w"]) -> None:
-        """Takes from all training images what the augmentation needs to know, before the first step."""
+        """Computes what the augmentation needs from all training images, before the first step."""
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Raises ValueError where images of this size and number of channels cannot be augmented so."""
+        """Raises ValueError if images of this size and number of channels cannot be augmented."""
 
     @abstractmethod
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
@@ -50,10 +49,10 @@ class Augmentation(TypedArguments, ABC):
 
 
 def check_levels(views: Sequence[View], augmentations: Sequence[Augmentation]) -> None:
-    """Makes sure that the augmentations can work on the grey levels that the views make.
+    """Checks that the augmentations work with the type of grey levels that the views return.
 
     Raises:
-        ValueError: If one needs bytes, and does not get them.
+        ValueError: If one needs bytes and gets floats.
     """
     floats = [type(view).__name__ for view in views if view.floats and "train" in view.splits]
     bytes_only = [type(augmentation).__name__ for augmentation in augmentations if not augmentation.takes_floats]

@@ -1,8 +1,8 @@
-"""Colours of whole batches: one matrix for each image.
+"""Colour augmentations: brightness, contrast, saturation, hue, greyscale and PCA noise.
 
-Brightness, contrast, saturation and hue are linear in the pixels. In the colour space YIQ brightness scales all,
-contrast scales all about the image's mean Y, and saturation and hue scale and turn the (I, Q) plane. So in any
-order they come to the same, and are one 3 x 3 matrix and one number to add, with one rounding at the end.
+Brightness, contrast, saturation and hue are linear in the pixels. In the colour space YIQ, brightness scales all,
+contrast scales all about the image's mean Y, and saturation and hue scale and rotate the (I, Q) plane. So their order
+does not matter, and together they are one 3 x 3 matrix and one offset, with one rounding at the end.
 """
 
 import math
@@ -33,10 +33,10 @@ def recolour(
 
     Args:
         images: The images.
-        brightness: Factor of all; 0 is black.
+        brightness: Factor of all values; 0 is black.
         contrast: Factor of the distance from the image's mean grey; 0 is that grey.
         saturation: Factor of the distance from each pixel's own grey; 0 is greyscale.
-        hue: Turns of the (I, Q) plane, from red towards yellow.
+        hue: Rotation of the (I, Q) plane in turns, from red towards yellow.
     """
     b, c, h, w = images.shape
     planes = to_planes(images).view(b, c, h * w)
@@ -64,16 +64,16 @@ def recolour(
 
 
 class ColorJitter(Augmentation):
-    """Changes brightness, contrast, saturation and hue of each image by factors of its own.
+    """Changes brightness, contrast, saturation and hue of each image by random factors.
 
-    As torchvision's, but for the hue, which is turned in the colour space YIQ and not shifted in HSV, and for
-    the order, which makes no difference here: pixels are rounded and cut to 0 to 255 once, at the end.
+    Differs from torchvision's: hue is a rotation in the colour space YIQ, not a shift in HSV; and the order does not
+    matter, since pixels are rounded and clipped to 0 to 255 only once, at the end.
 
     Args:
-        brightness: Largest change of the factor from 1 to both sides, or its range; 0 is black.
+        brightness: Range of the factor, or its largest distance from 1; 0 is black.
         contrast: The same for the contrast; 0 is the image's mean grey.
         saturation: The same for the saturation; 0 is greyscale.
-        hue: Largest turn to both sides, up to half a turn, or its range, in turns.
+        hue: Range of the rotation in turns, or its largest value in both directions, at most 0.5.
 
     Example:
         >>> from lit_cnn import SyntheticDataModule
@@ -101,7 +101,7 @@ class ColorJitter(Augmentation):
         self.ranges = {name: ends for name, ends in self.ranges.items() if ends != idle[name]}
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses saturation and hue of images without colour."""
+        """Refuses saturation and hue on greyscale images."""
         colourful = [name for name in ("saturation", "hue") if name in self.ranges]
         if colourful:
             remedy = f"Leave {' and '.join(f'`{name}`' for name in colourful)} at 0."
@@ -114,7 +114,7 @@ class ColorJitter(Augmentation):
 
 
 class RandomGrayscale(Augmentation):
-    """Takes the colour of each image away with a probability; it keeps its three channels.
+    """Turns each image grey with a probability; it keeps its three channels.
 
     Args:
         p: Probability, from 0 to 1.
@@ -133,7 +133,7 @@ class RandomGrayscale(Augmentation):
         self.p = check_probability(self, "p", p)
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses images without colour."""
+        """Refuses greyscale images."""
         check_channels(self, in_channels, (3,), "Take it away.")
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
@@ -147,16 +147,16 @@ class RandomGrayscale(Augmentation):
 
 
 class PCANoise(Augmentation):
-    """Adds one colour to all pixels of each image, drawn along the directions in which the colours vary.
+    """PCA colour noise (fancy PCA): adds one random colour to all pixels of each image.
 
     Krizhevsky et al. 2012, section 4.1,
     https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks:
     the sum of the principal components of all training pixels, each times its eigenvalue and a normal draw. With
-    the covariance C = P diag(e) P^T, that is P diag(e) a for normal draws a, and C a has the same distribution,
-    so that no eigenvectors are needed, whose signs differ from library to library.
+    the covariance C = P diag(e) P^T, that is P diag(e) a for normal draws a. C a has the same distribution and needs
+    no eigenvectors, whose signs differ between libraries.
 
     Args:
-        std: Standard deviation of the normal draws; the covariance is that of pixels on a scale from 0 to 1.
+        std: Standard deviation of the normal draws, for pixels on a scale from 0 to 1.
 
     Example:
         >>> from lit_cnn import SyntheticDataModule
@@ -175,11 +175,11 @@ class PCANoise(Augmentation):
         self.covariance: Float[Tensor, "3 3"] | None = None
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses images without colour."""
+        """Refuses greyscale images."""
         check_channels(self, in_channels, (3,), "Take it away.")
 
     def learn(self, images: UInt8[Tensor, "n c h w"]) -> None:
-        """Takes the covariance of the colours of all training pixels, on a scale from 0 to 1."""
+        """Computes the covariance of the colours of all training pixels, on a scale from 0 to 1."""
         self.covariance = (moments(images)[1] / 255**2).float()
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:

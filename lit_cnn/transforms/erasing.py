@@ -1,4 +1,4 @@
-"""Boxes that hide a part of each image."""
+"""Cutout and random erasing: a box hides a part of each image."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ Fill = Literal["mean", "black", "noise"]
 
 
 class _Erasing(Augmentation):
-    """What Cutout and RandomErasing share: how a box is filled."""
+    """Base of Cutout and RandomErasing: fills a box."""
 
     stage = Stage.ERASING
 
@@ -26,7 +26,7 @@ class _Erasing(Augmentation):
         self.mean: UInt8[Tensor, c] | None = None
 
     def learn(self, images: UInt8[Tensor, "n c h w"]) -> None:
-        """Takes the mean colour of the training images."""
+        """Computes the mean colour of the training images."""
         if self.fill == "mean":
             self.mean = moments(images)[0].round().to(torch.uint8)
 
@@ -42,7 +42,7 @@ class _Erasing(Augmentation):
         """Fills one box of each image."""
         rows, channels = to_rows(images), images.shape[1]
         down, across = box(rows, channels, top, left, height, width)
-        # A masked exchange in bits: 0 - 1 is 255. `torch.where` takes many times as long on bytes.
+        # A bitwise select: in bytes 0 - 1 is 255. `torch.where` takes many times as long on bytes.
         inside = down.to(torch.uint8).neg_() & across.to(torch.uint8).neg_()
         if self.fill == "black":
             return from_rows(inside.bitwise_not_().bitwise_and_(rows), channels)
@@ -55,14 +55,14 @@ class _Erasing(Augmentation):
 
 
 class Cutout(_Erasing):
-    """Hides a square of each image, whose centre may lie anywhere, so that it may hang over the border.
+    """Cutout: hides a square in each image; its centre is anywhere, so the border may cut it.
 
     DeVries & Taylor 2017, https://arxiv.org/abs/1708.04552. The paper sets the square to 0 after normalisation,
-    which is the training images' mean colour.
+    which is the mean colour of the training images.
 
     Args:
         size: Side of the square, in pixels.
-        fill: What the square shows: the training images' mean colour, black, or noise of its own for each
+        fill: Content of the square: mean, the mean colour of the training images; black; or noise, drawn for each
             pixel and channel.
 
     Example:
@@ -78,7 +78,7 @@ class Cutout(_Erasing):
         self.size = int(check_number(self, "size", size, 0, "a number of pixels from 1 up"))
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses a square that could hide an image altogether."""
+        """Refuses a square that could hide a whole image."""
         if self.size >= min(image_size):
             raise ValueError(
                 f"Cutout's `size` of {self.size} could hide a whole image of {image_size[0]} x {image_size[1]} "
@@ -95,18 +95,18 @@ class Cutout(_Erasing):
 
 
 class RandomErasing(_Erasing):
-    """Hides a box of random area, shape and place in each image with a probability.
+    """Random erasing: hides a box of random area, aspect ratio and place in each image with a probability.
 
-    Zhong et al. 2017, https://arxiv.org/abs/1708.04896. The paper draws area and aspect until the box fits into the
-    image. Differs: the aspect is drawn from the part of its range with which the drawn area fits, so that no
-    draw is lost, and areas are as often large as small.
+    Zhong et al. 2017, https://arxiv.org/abs/1708.04896. Differs: the paper draws area and aspect ratio until
+    the box fits into the image; here the aspect ratio is drawn from the part of its range that fits the area, so no
+    draw is rejected and large areas are as frequent as small ones.
 
     Args:
-        p: Probability that an image is changed, from 0 to 1.
-        area: Range of the box's area, as a share of the image's.
-        aspect: Range of the box's height over its width, drawn evenly on a logarithmic scale.
-        fill: What the box shows: noise of its own for each pixel and channel, the training images' mean colour,
-            or black.
+        p: Probability of a box, from 0 to 1.
+        area: Range of the box's area, as a share of the image.
+        aspect: Range of the ratio height / width, drawn uniformly on a logarithmic scale.
+        fill: Content of the box: noise, drawn for each pixel and channel; mean, the mean colour of the training
+            images; or black.
 
     Example:
         >>> from lit_cnn import SyntheticDataModule
@@ -123,7 +123,7 @@ class RandomErasing(_Erasing):
         self.aspect = check_range(self, "aspect", aspect, "a range of ratios above 0", 1e-3)
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses a largest box that fits in no shape of its range."""
+        """Refuses a range of areas whose largest box fits with no aspect ratio of its range."""
         h, w = image_size
         pixels = self.area[1] * h * w
         if pixels / w**2 > self.aspect[1] or h**2 / max(pixels, 1e-9) < self.aspect[0]:
@@ -133,7 +133,7 @@ class RandomErasing(_Erasing):
             )
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
-        """Draws a coin and a box for each image."""
+        """Draws whether and where to put a box, for each image."""
         h, w = images.shape[-2:]
         area, aspect, y, x, coin = draws.uniforms("area", "aspect", "y", "x", "coin")
         area = (self.area[0] + area * (self.area[1] - self.area[0])) * (h * w)

@@ -1,8 +1,8 @@
-"""Views of a dataset that keep a part of its frequencies, or their strength alone.
+"""Frequency views of a dataset: low-pass and high-pass filters, and phase scrambling.
 
-What they make of an image goes beyond black and white: a filtered edge overshoots, and of a digit, most of which is
-black, a half would lie below black. So the grey levels are kept as floats of 16 bits, exact to 1/8 of a level up to
-255, and the network sees all of them. Bytes lose little of photographs, and of MNIST half of the contrast.
+Their results exceed black and white: a filtered edge overshoots, and half of a digit's pixels would be below black. So
+grey levels are float16, exact to 1/8 of a level up to 255, and the network sees all of them. Clipping to bytes loses
+little of photographs, but half of the contrast of MNIST.
 """
 
 from abc import abstractmethod
@@ -16,10 +16,10 @@ from lit_cnn.transforms.views import View, numbered_bits
 
 
 class Frequencies(View):
-    """A view by way of the Fourier transform of each channel.
+    """Base of the views that filter the Fourier transform of each channel.
 
     Args:
-        clip: Round to whole grey levels, and cut off what is below black or above white, as an image file would.
+        clip: Round to whole grey levels and clip to 0 to 255, as in an image file.
     """
 
     earlier = {"clip": True}
@@ -35,8 +35,8 @@ class Frequencies(View):
     def __call__(
         self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
     ) -> Float[Tensor, "b c h w"] | UInt8[Tensor, "b c h w"]:
-        """Returns the images as they are to be seen."""
-        # In float64, since the last bits of a transform depend on the processor and on how many images there are.
+        """Returns the filtered images."""
+        # In float64, since the last bits of a transform depend on the processor and the number of images.
         kind = torch.float32 if images.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
         levels = self.levels(images.to(kind), indices, split)
         return as_bytes(levels) if self.clip else levels.half()
@@ -49,15 +49,15 @@ class Frequencies(View):
 
 
 class LowPass(Frequencies):
-    """Keeps the frequencies up to a radius: what is left is blurred, as shapes are without their edges.
+    """Low-pass filter: keeps the frequencies up to a radius, which blurs the image.
 
     Yin et al. 2019, "A Fourier perspective on model robustness in computer vision",
     https://arxiv.org/abs/1906.08988.
 
     Args:
         cutoff: The radius, in cycles per image, in the Fourier transform of each channel.
-        clip: Round to whole grey levels and cut them to 0 to 255, as an image file would; the cut brings back some of
-            the other frequencies. By default they are floats, beyond black and white too, in twice the memory.
+        clip: Round to whole grey levels and clip to 0 to 255, as in an image file; this brings back some of the other
+            frequencies. By default grey levels are unclipped floats, which take twice the memory.
 
     Example:
         >>> from lit_cnn import SyntheticDataModule
@@ -74,7 +74,7 @@ class LowPass(Frequencies):
         self.cutoff = cutoff
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Raises ValueError where the cutoff lies beyond all frequencies of the images."""
+        """Raises ValueError if the cutoff is above all frequencies of the images."""
         highest = float(_radii(*image_size).max())
         if self.cutoff > highest:
             raise ValueError(
@@ -85,20 +85,20 @@ class LowPass(Frequencies):
     def levels(
         self, images: Float[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
     ) -> Float[Tensor, "b c h w"]:
-        """Returns the images with these frequencies alone."""
+        """Returns the images with the low frequencies only."""
         kept = _radii(*images.shape[2:]).to(images.device) <= self.cutoff
         return torch.fft.irfft2(torch.fft.rfft2(images) * kept, s=images.shape[2:])
 
 
 class HighPass(LowPass):
-    """Keeps the frequencies above a radius, on a middle grey: edges and texture without brightness and large shapes.
+    """High-pass filter: keeps the frequencies above a radius, edges and texture, on a middle grey.
 
     Yin et al. 2019, https://arxiv.org/abs/1906.08988.
 
     Args:
         cutoff: The radius, in cycles per image, in the Fourier transform of each channel.
-        clip: Round to whole grey levels and cut them to 0 to 255, as an image file would; the cut brings back some of
-            the other frequencies. By default they are floats, beyond black and white too, in twice the memory.
+        clip: Round to whole grey levels and clip to 0 to 255, as in an image file; this brings back some of the other
+            frequencies. By default grey levels are unclipped floats, which take twice the memory.
 
     Example:
         >>> grey = torch.full((1, 1, 8, 8), 90, dtype=torch.uint8)
@@ -109,21 +109,21 @@ class HighPass(LowPass):
     def levels(
         self, images: Float[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
     ) -> Float[Tensor, "b c h w"]:
-        """Returns the images without these frequencies."""
+        """Returns the images without the low frequencies."""
         return images - super().levels(images, indices, split) + 127.5
 
 
 class PhaseScramble(Frequencies):
-    """Keeps how strong each frequency of an image is, and draws its phase anew: statistics without shapes.
+    """Phase scrambling: keeps the amplitude of each frequency and randomises its phase, which destroys shapes.
 
     Oppenheim & Lim 1981, "The importance of phase in signals", https://doi.org/10.1109/PROC.1981.12022. The phases
-    of an image are moved by the same in all channels, so that its colours stay together; mean and standard deviation
-    of the brightness stay.
+    of all channels of an image are shifted by the same amounts, so its colours stay together; mean and standard
+    deviation of the brightness are kept.
 
     Args:
         seed: Seed of the phases, apart from the run's.
-        clip: Round to whole grey levels and cut them to 0 to 255, as an image file would, which changes the amplitudes:
-            of MNIST by a half. By default they are floats, beyond black and white too, in twice the memory.
+        clip: Round to whole grey levels and clip to 0 to 255, as in an image file; this changes the amplitudes, for
+            MNIST by a half. By default grey levels are unclipped floats, which take twice the memory.
 
     Example:
         >>> images = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
@@ -152,6 +152,6 @@ class PhaseScramble(Frequencies):
 
 
 def _radii(height: int, width: int) -> Float[Tensor, "h w2"]:
-    """Returns how far each frequency of `rfft2` is from 0, in cycles per image."""
+    """Returns the distance of each frequency of `rfft2` from 0, in cycles per image."""
     down, right = (torch.fft.fftfreq(height) * height).round(), (torch.fft.rfftfreq(width) * width).round()
     return torch.hypot(down[:, None], right[None, :])

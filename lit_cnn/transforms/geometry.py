@@ -1,4 +1,4 @@
-"""Rotation and affine maps of whole batches."""
+"""Rotation and affine augmentation."""
 
 import torch
 from jaxtyping import Float, UInt8
@@ -14,12 +14,12 @@ from lit_cnn.transforms.pixels import scaled, to_images, to_planes
 def warp(
     images: UInt8[Tensor, "b c h w"], matrix: Float[Tensor, "b 2 3"], mode: str = "bilinear"
 ) -> UInt8[Tensor, "b c h w"]:
-    """Maps each image by its own matrix; what comes from outside is 0.
+    """Warps each image by its own affine matrix; pixels from outside are 0.
 
     Args:
         images: The images.
-        matrix: Takes a place in the result, (x to the right, y down, 1), to the place in the image that it
-            comes from, both in pixels from the centre.
+        matrix: Maps a position in the result, (x to the right, y down, 1), to its source position in the image, both
+            in pixels from the centre.
         mode: "bilinear", or "nearest" pixel.
     """
     h, w = images.shape[-2:]
@@ -45,10 +45,10 @@ def rotation(degrees: Float[Tensor, "b"]) -> Float[Tensor, "b 2 3"]:
 
 
 class RandomRotation(Augmentation):
-    """Rotates each image about its centre, with bilinear interpolation; corners that come in are black.
+    """Rotates each image about its centre, with bilinear interpolation; new corners are black.
 
     Args:
-        degrees: Largest angle to both sides, or a range of angles, in degrees, counter-clockwise.
+        degrees: Range of angles, or largest angle in both directions, in degrees counter-clockwise.
 
     Example:
         >>> from lit_cnn import SyntheticDataModule
@@ -68,16 +68,15 @@ class RandomRotation(Augmentation):
 
 
 class RandomAffine(Augmentation):
-    """Rotates, shears, scales and moves each image, with bilinear interpolation; what comes in is black.
+    """Shears, scales, rotates and translates each image, with bilinear interpolation; new pixels are black.
 
-    About the centre: first the shear, then scale and rotation, then the move. Differs from torchvision's: the
-    move is not rounded to whole pixels.
+    About the centre, in this order. Differs from torchvision's: the translation is not rounded to whole pixels.
 
     Args:
-        degrees: Largest angle to both sides, or a range of angles, in degrees, clockwise.
-        translate: Largest move along each axis, to both sides, as a share of the image's width and height.
-        scale: Range of factors; above 1 the content grows.
-        shear: Largest angle of a shear along the x-axis to both sides, or a range of angles, in degrees.
+        degrees: Range of angles, or largest angle in both directions, in degrees clockwise.
+        translate: Largest translation along each axis, in both directions, as a share of the image's width and height.
+        scale: Range of scale factors; above 1 enlarges.
+        shear: Range of shear angles along the x-axis, or largest angle in both directions, in degrees.
 
     Example:
         >>> from lit_cnn import SyntheticDataModule
@@ -114,6 +113,6 @@ class RandomAffine(Augmentation):
         angle, shear = torch.deg2rad(drawn["angle"]), torch.tan(torch.deg2rad(drawn["shear"]))
         factor, right, down = drawn["scale"], drawn["right"], drawn["down"]
         cos, sin = angle.cos() / factor, angle.sin() / factor
-        # The inverse, from the result back to the image: move, rotation and scale, shear.
+        # The inverse, from the result back to the image: translation, rotation and scale, shear.
         xx, xy, yx, yy = cos - shear * sin, sin + shear * cos, -sin, cos
         return warp(images, rows_of((xx, xy, -xx * right - xy * down), (yx, yy, -yx * right - yy * down)))

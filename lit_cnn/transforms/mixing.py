@@ -1,4 +1,4 @@
-"""Augmentations that mix two images and their labels."""
+"""Mixup and CutMix: augmentations that mix two images and their labels."""
 
 from abc import abstractmethod
 
@@ -13,15 +13,14 @@ from lit_cnn.transforms.pixels import box, from_rows, to_rows
 
 
 class Mixing(Augmentation):
-    """Mixes each image with a partner, and says how much of it is left, which is its label's weight.
+    """Base of Mixup and CutMix: mixes each image with a partner, and returns its share, the weight of its label.
 
     Args:
-        alpha: Both parameters of the beta distribution of that share: 1 draws it evenly from 0 to 1, less makes
-            one of the two images prevail.
+        alpha: Both parameters of the share's beta distribution: 1 is uniform; below 1, one of the images dominates.
     """
 
     stage = Stage.MIXING
-    takes_floats = True  # it mixes what is normalised already
+    takes_floats = True  # it mixes normalised images
 
     def __init__(self, alpha: float = 1.0):
         self.alpha = check_number(self, "alpha", alpha, 0, "a number above 0")
@@ -30,17 +29,17 @@ class Mixing(Augmentation):
     def __call__(  # type: ignore[override]  # it is an augmentation to a config, and the loader knows the difference
         self, images: Float[Tensor, "b c h w"], partners: Float[Tensor, "b c h w"], draws: Draws
     ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b"]]:
-        """Returns the mixed images, and the share of each in its mixture, from 0 to 1."""
+        """Returns the mixed images, and the share of each original image, from 0 to 1."""
 
 
 class Mixup(Mixing):
-    """Adds up each image and its partner, weighted by a share from a beta distribution.
+    """Mixup: the weighted mean of each image and a partner, with the weight from a beta distribution.
 
     Zhang et al. 2018, https://arxiv.org/abs/1710.09412. Differs: one share for each image, not for each batch.
 
     Args:
-        alpha: Both parameters of the beta distribution: 1 draws the share evenly from 0 to 1, less makes one
-            of the two images prevail. The paper takes 1 for CIFAR-10 and 0.2 for ImageNet.
+        alpha: Both parameters of the beta distribution: 1 is uniform; below 1, one of the images dominates. The paper
+            has 1 for CIFAR-10 and 0.2 for ImageNet.
 
     Example:
         >>> from lit_cnn import SyntheticDataModule
@@ -60,13 +59,13 @@ class Mixup(Mixing):
 
 
 class CutMix(Mixing):
-    """Puts a box of its partner into each image, of the image's shape; the box may be cut at the border.
+    """CutMix: pastes a box of a partner into each image; the box has the image's aspect ratio.
 
     Yun et al. 2019, https://arxiv.org/abs/1905.04899. Differs: one box for each image, not for each batch.
 
     Args:
-        alpha: Both parameters of the beta distribution of the share that the box leaves, before the border cuts
-            it. The paper takes 1, which draws it evenly from 0 to 1.
+        alpha: Both parameters of the beta distribution of the share outside of the box, before the border cuts the
+            box. The paper has 1, a uniform distribution.
 
     Example:
         >>> from lit_cnn import SyntheticDataModule

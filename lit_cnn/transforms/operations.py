@@ -1,11 +1,11 @@
-"""The operations of RandAugment and TrivialAugment, each of a strength of its own for each image.
+"""The image operations of RandAugment and TrivialAugment, with a strength for each image.
 
 As in AutoAugment (Cubuk et al. 2019, https://arxiv.org/abs/1805.09501, table 6), with nearest-pixel geometry and
-black borders. Differs: results are rounded to the nearest grey level, where Pillow and torchvision round down.
+black borders. Differs: results are rounded to the nearest grey level; Pillow and torchvision round down.
 
-Operations that are one calculation are one kind: shear, translation and rotation are maps, and brightness, colour
-and contrast are tints, so that a batch with all 14 operations is 8 calls. A kind takes one column of strengths
-for each of its operations; an image has 0 in the columns of the others.
+Operations that share a calculation are of one kind: shear, translation and rotation are affine maps; brightness, colour
+and contrast are tints. So a batch with all 14 operations takes 8 calls. A kind takes one column of strengths for each
+of its operations; an image has 0 in the columns of the others.
 """
 
 from collections.abc import Callable
@@ -29,10 +29,10 @@ def identity(images: Images, strengths: Float[Tensor, "b 1"]) -> Images:
 
 
 def shift_shear_rotate(images: Images, strengths: Float[Tensor, "b 5"]) -> Images:
-    """Shears along x and y, moves to the right and down, rotates counter-clockwise; to the nearest pixel.
+    """Shears along x and y, translates right and down, rotates counter-clockwise; to the nearest pixel.
 
-    A shear moves each row to the left by `strength` pixels for each row from the upper border, or each column
-    up likewise. A move is in whole pixels, rounded towards 0. Angles are in degrees, about the centre.
+    A shear moves each row to the left by `strength` pixels for each row below the upper border, or each column up
+    likewise. Translations are in whole pixels, rounded towards 0. Angles are in degrees, about the centre.
     """
     h, w = images.shape[-2:]
     shear_x, shear_y, right, down, degrees = strengths.unbind(1)
@@ -44,36 +44,36 @@ def shift_shear_rotate(images: Images, strengths: Float[Tensor, "b 5"]) -> Image
 
 
 def tint(images: Images, strengths: Float[Tensor, "b 3"]) -> Images:
-    """Moves the factors of brightness, saturation and contrast from 1; greyscale has no saturation to change."""
+    """Changes brightness, saturation and contrast by factors of 1 + strength; greyscale has no saturation."""
     brightness, saturation, contrast = (1 + strengths).unbind(1)
     return recolour(images, brightness, contrast, saturation)
 
 
 def sharpen(images: Images, strengths: Float[Tensor, "b 1"]) -> Images:
-    """Moves each pixel away from a blurred one, or towards it for a strength below 0; border pixels stay."""
+    """Sharpens, or blurs if the strength is below 0; border pixels stay."""
     c = images.shape[1]
     rows = to_rows(images).float()
     three = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
     nine = three[:, :, : -2 * c] + three[:, :, c:-c] + three[:, :, 2 * c :]
     inner = rows[:, 1:-1, c:-c]
-    inner += (inner * (9 / 13) - nine / 13) * strengths[:, :, None]  # the blur weighs the middle 5, the others 1
+    inner += (inner * (9 / 13) - nine / 13) * strengths[:, :, None]  # the blur's weights: 5 in the middle, 1 elsewhere
     return from_rows(rows.add_(0.5).clamp_(0, 255).to(torch.int16).to(torch.uint8), c)
 
 
 def posterize(images: Images, strengths: Float[Tensor, "b 1"]) -> Images:
-    """Sets the lowest bits of each pixel to 0, as many as the strength says."""
+    """Sets the lowest `strength` bits of each pixel to 0."""
     mask = torch.bitwise_left_shift(255, strengths.round().to(torch.int64)).to(torch.uint8)
     return images & mask[:, :, None, None]
 
 
 def solarize(images: Images, strengths: Float[Tensor, "b 1"]) -> Images:
-    """Inverts the pixels of 255 minus the strength and above."""
+    """Inverts the pixels of at least 255 - strength."""
     above = images >= (255 - strengths)[:, :, None, None]
-    return images ^ above.to(torch.uint8).neg_()  # 255 - x is x with all bits turned
+    return images ^ above.to(torch.uint8).neg_()  # 255 - x is x with all bits flipped
 
 
 def autocontrast(images: Images, strengths: Float[Tensor, "b 1"]) -> Images:
-    """Spreads each channel to the whole range from 0 to 255."""
+    """Stretches each channel to the whole range from 0 to 255."""
     planes = to_planes(images)
     low, high = planes.amin((2, 3), keepdim=True), planes.amax((2, 3), keepdim=True)
     flat = low == high
@@ -82,7 +82,7 @@ def autocontrast(images: Images, strengths: Float[Tensor, "b 1"]) -> Images:
 
 
 def equalize(images: Images, strengths: Float[Tensor, "b 1"]) -> Images:
-    """Makes the histogram of each channel as flat as a function of the grey level can."""
+    """Equalises the histogram of each channel."""
     b, c, h, w = images.shape
     places = images.contiguous().view(b * c, h * w).long()
     counts = torch.zeros(b * c, 256, dtype=torch.int64, device=images.device)
@@ -100,8 +100,8 @@ class Operation(NamedTuple):
 
     Args:
         name: Its name in the papers.
-        kind: The calculation.
-        column: Which of the calculation's columns is its strength.
+        kind: The function that computes it.
+        column: Column of the function's strengths that is for this operation.
     """
 
     name: str
@@ -128,9 +128,9 @@ OPERATIONS = (
 
 
 def apply(images: Images, choice: Int64[Tensor, "b"], strength: Float[Tensor, "b"]) -> Images:
-    """Applies to each image the operation that its choice is the position of; each kind is one call."""
+    """Applies to each image the operation at the position `choice`; one call for each kind."""
     b, c, h, w = images.shape
-    order = choice.argsort(stable=True)  # images of one kind lie side by side
+    order = choice.argsort(stable=True)  # groups the images by kind
     counts = choice.bincount(minlength=len(OPERATIONS)).tolist()
     columns = torch.zeros(b, len(OPERATIONS), device=images.device)
     columns = columns.scatter_(1, choice[:, None], strength[:, None]).index_select(0, order)

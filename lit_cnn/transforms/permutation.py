@@ -1,4 +1,4 @@
-"""The permutations of pixels that take locality away, at once or by degrees."""
+"""Pixel permutations, which destroy locality fully or in degrees."""
 
 from itertools import count
 from typing import Literal, get_args
@@ -17,18 +17,17 @@ PermutationKind = Literal["pixels", "blocks", "deranged_blocks", "within_blocks"
 class PixelPermutation(TypedArguments, nn.Module):
     """Moves every pixel to a new position, the same for all images and channels.
 
-    What a fully connected network can learn is unchanged by it, since the order of its inputs means nothing
-    to it. A convolution relies on neighbours, and a permuted image has none.
+    It does not change what an MLP can learn, since the order of the inputs means nothing to it. A convolution relies
+    on neighbouring pixels, and in a permuted image neighbours are unrelated.
 
     Args:
         image_size: Height and width of the images, in pixels; one number for both.
-        seed: Seed of the permutation, apart from the run's seed, so that all runs face the same task.
-        kind: What is moved: pixels, each on its own; blocks of pixels, each kept whole, of which a draw leaves one in
-            its place on average, however few there are; deranged_blocks, of which none keeps its place unless it is
-            the only one, so that the size of the blocks alone says how much locality is left, from none at 1 to all at
-            the image's size; pixels within_blocks, in each block in the same way, which keeps what is far apart; rows;
-            or columns.
-        block: Height and width of a block, in pixels; it has to divide the image's.
+        seed: Seed of the permutation, independent of the run's seed, so that all runs have the same task.
+        kind: What is permuted: pixels; blocks, moved whole, of which one stays in place on average; deranged_blocks,
+            none of which stays in place unless it is the only one, so that block alone sets how much locality is left,
+            from none at 1 to all at the image's size; within_blocks, the pixels inside each block, all blocks in the
+            same way; rows; or columns.
+        block: Height and width of a block, in pixels; it has to divide those of the image.
 
     Raises:
         ValueError: If the blocks do not fit the image.
@@ -58,7 +57,7 @@ class PixelPermutation(TypedArguments, nn.Module):
         self.register_buffer("inverse_order", order.argsort(), persistent=False)
 
     def forward(self, images: Shaped[Tensor, "*b c h w"]) -> Shaped[Tensor, "*b c h w"]:
-        """Permutes images, or a single one: new pixel i is the old pixel `order[i]`, row by row.
+        """Permutes images, or a single one: new pixel i is old pixel `order[i]`, counted row by row.
 
         Raises:
             ValueError: If the images have another size.
@@ -83,7 +82,7 @@ class PixelPermutation(TypedArguments, nn.Module):
 
 
 def _order(height: int, width: int, seed: int, kind: str, block: int) -> Int64[Tensor, "p"]:
-    """Returns for each new position, row by row, the old one that it takes its pixel from."""
+    """Returns the old position of each new pixel, counted row by row."""
     if kind == "pixels":
         return permutation(height * width, seed, "pixel permutation")
     places = torch.arange(height * width).view(height, width)
@@ -111,9 +110,9 @@ def _order(height: int, width: int, seed: int, kind: str, block: int) -> Int64[T
 
 
 def derangement(n: int, *parts: int | str) -> Int64[Tensor, "n"]:
-    """Returns a random order of 0 to n - 1 in which none keeps its place, each such order as likely; of one, that one.
+    """Returns a random derangement of 0 to n - 1: no number keeps its place, unless n is 1. All are equally likely.
 
-    It is `permutation`'s where that moves all, and else one drawn anew, which moves all in 1 of e draws.
+    It is the first of a series of permutations, `permutation`'s the first, that moves all: 1 in e does.
     """
     places = torch.arange(n)
     for attempt in count():

@@ -1,6 +1,6 @@
-"""How the augmentations hold pixels: as planes to calculate with, as rows to copy.
+"""Memory layouts of pixels in the augmentations: planes to compute with, rows to copy.
 
-Images lie in memory pixel by pixel (channels_last), and what comes back lies so again.
+Images come in channels_last memory, and go back to it.
 """
 
 import torch
@@ -12,27 +12,27 @@ from lit_cnn.transforms.arguments import Range
 
 
 def to_planes(images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    """Returns the images as numbers, one plane after the other."""
+    """Returns the images as floats, one channel plane after the other."""
     return images.contiguous().float()
 
 
 def to_images(planes: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b c h w"]:
-    """Rounds planes of numbers to grey levels, half a level upwards; they are changed on the way.
+    """Rounds planes of floats to grey levels, halves upwards; changes them in place.
 
-    By way of int16, and one channel at a time: 210 us for 128 images of CIFAR-10 where
-    `.to(torch.uint8, memory_format=torch.channels_last)` takes 510.
+    Through int16, and one channel at a time: 210 us for 128 images of CIFAR-10;
+    `.to(torch.uint8, memory_format=torch.channels_last)` takes 510 us.
     """
     levels = planes.add_(0.5).clamp_(0, 255).to(torch.int16).to(torch.uint8)
     return torch.stack(levels.unbind(1), dim=-1).permute(0, 3, 1, 2)
 
 
 def as_bytes(images: Shaped[Tensor, "b c h w"]) -> UInt8[Tensor, "b c h w"]:
-    """Returns images as a file or a screen can show them: whole grey levels, cut to 0 to 255; bytes as they are."""
+    """Returns images as bytes, rounded and clipped to 0 to 255."""
     return images if images.dtype == torch.uint8 else images.round().clamp(0, 255).to(torch.uint8)
 
 
 def to_rows(images: Shaped[Tensor, "b c h w"]) -> Shaped[Tensor, "b h wc"]:
-    """Returns the images row by row, the channels of a pixel side by side; no copy for channels_last."""
+    """Returns the images row by row, channels last; no copy if they are in channels_last memory."""
     b, c, h, w = images.shape
     return images.permute(0, 2, 3, 1).reshape(b, h, w * c)
 
@@ -51,7 +51,7 @@ def box(
     height: Int64[Tensor, "b"],
     width: Int64[Tensor, "b"],
 ) -> tuple[Bool[Tensor, "b h 1"], Bool[Tensor, "b 1 wc"]]:
-    """Returns which rows and which columns lie in each image's box."""
+    """Returns masks of the rows and the columns in each image's box."""
     ys = torch.arange(rows.shape[1], device=rows.device)
     xs = torch.arange(rows.shape[2], device=rows.device) // channels
     down = (ys >= top[:, None]) & (ys < (top + height)[:, None])
@@ -60,7 +60,7 @@ def box(
 
 
 def scaled(draws: Draws, **ranges: Range) -> dict[str, Float[Tensor, "b"]]:
-    """Draws a number from each of several ranges for each image."""
+    """Draws a number from each range, for each image."""
     drawn = draws.uniforms(*ranges) if ranges else ()
     return {name: low + u * (high - low) for (name, (low, high)), u in zip(ranges.items(), drawn, strict=True)}
 
@@ -70,7 +70,7 @@ def moments(
 ) -> tuple[Float64[Tensor, "c"], Float64[Tensor, "c c"]]:
     """Returns mean and covariance of the channels over all pixels, in grey levels.
 
-    The sums are whole numbers below 2 ** 53, and so exact in whatever parts they are taken.
+    The sums are whole numbers below 2 ** 53, so they are exact in any order.
     """
     channels = images.shape[1]
     total = torch.zeros(channels, dtype=torch.float64, device=images.device)

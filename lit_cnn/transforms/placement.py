@@ -1,6 +1,6 @@
-"""Crops, shifts and mirror images: each image is put elsewhere, its pixels stay as they are.
+"""Random crop, shift and flip: augmentations that move whole pixels.
 
-A shift and mirror images beside it are drawn apart and then done at once, since moving the memory is what costs.
+A shift and flips are drawn separately and then done in one copy, since copying memory is the cost.
 """
 
 import math
@@ -19,18 +19,18 @@ from lit_cnn.transforms.augment import Augmentation
 
 @dataclass(frozen=True)
 class Place:
-    """Where the images of a batch go: first mirrored left to right, then moved.
+    """How the images of a batch are moved: first flipped left to right, then shifted.
 
     Args:
-        mirrored: Which images are mirrored; None if none is.
-        shift: Pixels that each image is moved down and to the right; None if none is.
+        mirrored: Which images are flipped; None if none is.
+        shift: Pixels by which each image is shifted down and to the right; None if none is.
     """
 
     mirrored: Bool[Tensor, "b"] | None = None
     shift: tuple[Int64[Tensor, "b"], Int64[Tensor, "b"]] | None = None
 
     def then(self, other: "Place") -> "Place | None":
-        """Returns what comes to the same as both, or None: what a shift has cut off, a second does not bring back."""
+        """Returns both in one, or None for two shifts: the second does not bring back what the first cut off."""
         if self.shift is not None and other.shift is not None:
             return None
         if self.mirrored is None or other.mirrored is None:
@@ -44,21 +44,21 @@ class Place:
 
 
 class Placement(Augmentation):
-    """An augmentation that puts each image elsewhere."""
+    """Base of the augmentations that move whole pixels."""
 
     takes_floats = True
 
     @abstractmethod
     def draw(self, draws: Draws) -> Place:
-        """Draws where each image goes."""
+        """Draws the flip and shift of each image."""
 
     def __call__(self, images: Shaped[Tensor, "b c h w"], draws: Draws) -> Shaped[Tensor, "b c h w"]:
-        """Puts each image where its draws say."""
+        """Flips and shifts each image by its draws."""
         return put(images, self.draw(draws))
 
 
 def put(images: Shaped[Tensor, "b c h w"], place: Place) -> Shaped[Tensor, "b c h w"]:
-    """Returns the images in their places; what comes in at the border is 0."""
+    """Returns the images flipped and shifted; new pixels at the border are 0."""
     if place.mirrored is None and place.shift is None:
         return images
     if images.device.type != "cpu":
@@ -85,16 +85,15 @@ def _put_pixels(images: Tensor, place: Place) -> Tensor:
 def put_from(
     memory: Shaped[Tensor, "n h w c"], positions: Int64[Tensor, "b"], place: Place
 ) -> Shaped[Tensor, "b c h w"]:
-    """Returns copies of the images at these positions of the CPU's memory, in their places.
+    """Returns flipped and shifted copies of the images at these positions, on the CPU.
 
-    A moved image is one run of bytes that starts before or after the image's own: copied as such, in one go with the
-    gathering. What it brings in of its neighbours is blanked. Indices for each pixel, as above, take many times as
-    long.
+    A shifted image is one run of bytes that starts before or after the image's own, so gathering and shifting are one
+    copy. Pixels of neighbouring images are blanked. An index for each pixel, as in `put`, takes many times as long.
 
     Args:
         memory: All images, contiguous.
         positions: Which of them.
-        place: Where each goes.
+        place: Flip and shift of each.
     """
     (n, h, w, c), b = memory.shape, len(positions)
     pixel = c * memory.element_size()
@@ -102,7 +101,7 @@ def put_from(
     right = None
     if place.shift is not None:
         down, right = place.shift
-        if place.mirrored is not None:  # moved first and mirrored then, by the same draws
+        if place.mirrored is not None:  # here shifted first and flipped then, by the same draws
             right = torch.where(place.mirrored, -right, right)
         starts = starts - down * w - right
     last = (n - 1) * h * w
@@ -110,7 +109,7 @@ def put_from(
     all_within = b == 0 or (int(starts.min()) >= 0 and int(starts.max()) <= last)
     moved = windows.index_select(0, starts if all_within else starts.clamp(0, last))
     if right is not None:
-        if not all_within:  # of the first and the last images a part lies beyond the memory
+        if not all_within:  # the first and last images may reach beyond the memory
             outside = ((starts < 0) | (starts > last)).nonzero().flatten()
             framed = torch.zeros(len(outside) + 2, h, w, c, dtype=memory.dtype)
             framed[1:-1] = memory[positions[outside]]
@@ -124,7 +123,7 @@ def put_from(
         moved.numpy().view(row).reshape(-1)[beyond] = np.zeros((), row)
     if place.mirrored is not None:
         turned = place.mirrored.nonzero().flatten()
-        # All pixels reversed, and all rows: five times as fast as the pixels in each row.
+        # Reverse all pixels, then all rows: five times as fast as reversing the pixels of each row.
         upside_down = moved.index_select(0, turned).view(-1, h * w, pixel).flip(1)
         mirror_images = _words(upside_down.view(-1, h, w * pixel)).flip(1).numpy()
         whole = f"V{h * w * pixel}"
@@ -133,7 +132,7 @@ def put_from(
 
 
 def _beyond(size: int) -> Bool[Tensor, "s {size}"]:
-    """Returns for each shift from -size to size which rows or columns come from beyond the image."""
+    """Returns which rows or columns come from outside of the image, for each shift from -size to size."""
     source = torch.arange(size) - torch.arange(-size, size + 1)[:, None]
     return (source < 0) | (source >= size)
 
@@ -147,17 +146,17 @@ def _columns_inside(size: int, pixel: int) -> Tensor:
 
 
 def _words(memory: Tensor) -> Tensor:
-    """Returns the same memory as the longest integers that rows divide into: the fewer, the faster."""
+    """Returns a view of the memory as the longest integers that divide its rows: fewer are faster."""
     bytes_in_row = memory.shape[-1] * memory.element_size()
     kinds = {8: torch.int64, 4: torch.int32, 2: torch.int16, 1: torch.int8}
     return memory.view(kinds[math.gcd(bytes_in_row, 8)])
 
 
 class RandomCrop(Placement):
-    """Pads each image with zeros and crops it back to its size at a random place.
+    """Random crop with padding: pads each image with zeros and crops it to its size at a random place.
 
     Args:
-        padding: Pixels added on each side, and so the largest shift along each axis.
+        padding: Pixels added on each side, the largest shift along each axis.
 
     Example:
         >>> from lit_cnn import SyntheticDataModule
@@ -186,11 +185,11 @@ class RandomCrop(Placement):
 
 
 class RandomShift(Placement):
-    """Moves each image by whole pixels, down or up and right or left; what comes in at the border is black.
+    """Random shift by whole pixels; new pixels at the border are black.
 
     Args:
-        down: Largest shift down and up, in pixels.
-        right: Largest shift to the right and to the left, in pixels.
+        down: Largest shift down or up, in pixels.
+        right: Largest shift right or left, in pixels.
 
     Example:
         >>> from lit_cnn import SyntheticDataModule
@@ -216,15 +215,15 @@ class RandomShift(Placement):
                 )
 
     def draw(self, draws: Draws) -> Place:
-        """Shifts each image by its own draws."""
+        """Draws a shift along both axes for each image."""
         return Place(shift=draws.integer_pair("shift", self.down, self.right))
 
 
 class RandomFlip(Placement):
-    """Mirrors each image left to right with a probability.
+    """Random horizontal flip: mirrors each image left to right with a probability.
 
     Args:
-        p: Probability of the mirror image, from 0 to 1.
+        p: Probability of a flip, from 0 to 1.
 
     Example:
         >>> from lit_cnn import SyntheticDataModule
@@ -245,9 +244,9 @@ class RandomFlip(Placement):
 
 
 class AlternatingFlip(Placement):
-    """Mirrors each image left to right in every second epoch, a random half of the images first.
+    """Alternating flip: mirrors each image left to right in every second epoch, a random half of the images first.
 
-    So that two epochs show each image both ways, where coins would show a quarter of them twice the same.
+    Two epochs show each image both ways; independent flips would show half of them twice the same way.
     Jordan 2024, https://arxiv.org/abs/2404.00498, section 3.6.
 
     Example:
@@ -259,6 +258,6 @@ class AlternatingFlip(Placement):
     """
 
     def draw(self, draws: Draws) -> Place:
-        """Tosses one coin for each image in the first epoch, and turns them in each one that follows."""
+        """Draws a flip for each image in the first epoch, and inverts it in each later one."""
         heads = replace(draws, epoch=0).uniform("coin") < 0.5
         return Place(heads if draws.epoch % 2 == 0 else ~heads)

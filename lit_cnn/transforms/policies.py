@@ -1,4 +1,4 @@
-"""RandAugment and TrivialAugment: operations drawn at random, on whole batches."""
+"""RandAugment and TrivialAugment: random operations for each image."""
 
 from typing import NamedTuple
 
@@ -19,11 +19,11 @@ class Ranges(NamedTuple):
     """The strengths of the operations at magnitude 30.
 
     Args:
-        shear: Pixels for each row or column.
+        shear: Pixels per row or column.
         translate: Pixels, or a share of the image's width or height.
-        share: Whether it is a share.
+        share: Whether `translate` is a share.
         rotate: Degrees.
-        factor: How far brightness, colour, contrast and sharpness move from 1.
+        factor: Largest distance of the factors of brightness, colour, contrast and sharpness from 1.
         posterize: Bits set to 0.
     """
 
@@ -42,13 +42,13 @@ class Ranges(NamedTuple):
 
 
 class _Policy(Augmentation):
-    """Applies to each image one of several operations."""
+    """Base of both policies: applies one of several operations to each image."""
 
     stage = Stage.POLICY
     ranges: Ranges
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses images that are neither greyscale nor of three colours, or have nothing but a border."""
+        """Refuses images without 1 or 3 channels, or that consist of their border only."""
         check_channels(self, in_channels, (1, 3), "Take it away.")
         if min(image_size) < 3:
             raise ValueError(
@@ -63,7 +63,7 @@ class _Policy(Augmentation):
         magnitude: Float[Tensor, "b"] | float,
         backwards: Bool[Tensor, "b"],
     ) -> UInt8[Tensor, "b c h w"]:
-        """Applies each image's choice, some of them the other way round."""
+        """Applies the chosen operation to each image, to some in the opposite direction."""
         device = images.device
         both_ways = torch.tensor([operation.name in SIGNED for operation in OPERATIONS], device=device)
         strongest = torch.tensor(self.ranges.strongest(*images.shape[-2:]), device=device)
@@ -72,14 +72,14 @@ class _Policy(Augmentation):
 
 
 class RandAugment(_Policy):
-    """Applies to each image several operations in turn, each drawn from 14, all of one magnitude.
+    """RandAugment: applies several random operations of 14 to each image, all with one magnitude.
 
     Cubuk et al. 2020, https://arxiv.org/abs/1909.13719, with torchvision's operations and ranges: identity, shear,
     translation and rotation (nearest pixel), brightness, colour, contrast, sharpness, posterize, solarize,
     autocontrast, equalize. On greyscale the colour operation changes nothing.
 
     Args:
-        num_ops: Operations on each image.
+        num_ops: Number of operations for each image.
         magnitude: Strength of the operations, from 0 to 30.
 
     Example:
@@ -109,10 +109,10 @@ class RandAugment(_Policy):
 
 
 class TrivialAugment(_Policy):
-    """Applies to each image one operation of 14 with a magnitude of its own; there is nothing to tune.
+    """TrivialAugment (Wide): applies one random operation of 14 with a random magnitude; it has no parameters.
 
-    Müller & Hutter 2021, https://arxiv.org/abs/2103.10158: TrivialAugment (Wide), with torchvision's operations and
-    ranges, which are wider than RandAugment's. On greyscale the colour operation changes nothing.
+    Müller & Hutter 2021, https://arxiv.org/abs/2103.10158: with torchvision's operations and ranges, which are wider
+    than RandAugment's. On greyscale the colour operation changes nothing.
 
     Example:
         >>> from lit_cnn import SyntheticDataModule

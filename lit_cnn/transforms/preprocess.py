@@ -1,4 +1,4 @@
-"""From stored uint8 images to what a network sees, and back for pictures."""
+"""Preprocessing: normalisation and pixel permutation of images, and back for pictures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,19 +12,19 @@ from lit_cnn.transforms.views import seen, view_of
 
 
 class Preprocess(nn.Module):
-    """Normalises grey levels with the dataset's mean and standard deviation, then permutes the pixels.
+    """Normalises images with the dataset's mean and standard deviation, then permutes their pixels.
 
-    Images are bytes, or float16 where a view made them so.
+    Images are bytes, or float16 from some views.
 
     Args:
         mean: Mean of each channel, on a scale from 0 to 1.
         std: Standard deviation of each channel, on a scale from 0 to 1.
         image_size: Height and width of the images, in pixels.
-        permute_seed: Seed of the pixel permutation; None leaves the pixels where they are.
-        permute_kind: What it moves, as PixelPermutation has it.
+        permute_seed: Seed of the pixel permutation; None for no permutation.
+        permute_kind: `kind` of PixelPermutation.
         permute_block: Size of its blocks, in pixels.
-        views: The views that the dataset's images were read through, as `views.settings_of` has them. They are
-            past when a batch comes; `prepared` applies them to other images.
+        views: The dataset's views, as `views.settings_of` returns them. They were applied when the dataset was read;
+            `prepared` applies them to other images.
 
     Raises:
         ValueError: If the permutation does not fit, or a view is not known.
@@ -57,8 +57,7 @@ class Preprocess(nn.Module):
         self.views = [view_of(settings) for settings in views]
         std_255 = torch.tensor(std, dtype=torch.float64) * 255
         mean_255 = torch.tensor(mean, dtype=torch.float64) * 255
-        # One number for each byte of an image, for a multiply-add over whole images: inner loops of 3 channels are
-        # slow on the CPU.
+        # One number for each value of an image, since inner loops over 3 channels are slow on the CPU.
         for name, values in (("scale", 1 / std_255), ("bias", -mean_255 / std_255)):
             self.register_buffer(name, values.float().expand(height, width, -1).contiguous(), persistent=False)
         self.permute = None
@@ -72,11 +71,11 @@ class Preprocess(nn.Module):
         return len(self.settings["mean"]), height, width
 
     def forward(self, images: Shaped[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Returns what the network sees, in channels_last memory; the images' device decides where it is computed."""
+        """Returns the network's inputs, in channels_last memory, on the device of the images."""
         return self.permuted(self.normalised(images))
 
     def prepared(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Returns what the network sees of images that are not the dataset's own: through its views, then as ever.
+        """Returns the network's inputs for images from outside of the dataset: applies its views too.
 
         Raises:
             ValueError: As `check_others` does.
@@ -85,10 +84,10 @@ class Preprocess(nn.Module):
         return self(seen(images, [view for view in self.views if "train" in view.splits], "train"))
 
     def check_others(self) -> None:
-        """Makes sure that images can be prepared that are not the dataset's own.
+        """Checks that images from outside of the dataset can be prepared.
 
         Raises:
-            ValueError: If the training images were seen through a view that draws for each by its number.
+            ValueError: If a view of the training images depends on an image's index in the dataset.
         """
         drawn = [type(view).__name__ for view in self.views if view.numbered and "train" in view.splits]
         if drawn:
@@ -98,17 +97,17 @@ class Preprocess(nn.Module):
             )
 
     def normalised(self, images: Shaped[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """The first step alone, with every pixel in its place."""
+        """Normalises images."""
         if self.scale.device != images.device:
             self.to(images.device)
         inputs = images.permute(0, 2, 3, 1).float()
         return torch.addcmul(self.bias, inputs, self.scale, out=inputs).permute(0, 3, 1, 2)
 
     def permuted(self, inputs: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """The second step alone."""
+        """Permutes the pixels of normalised images."""
         return inputs if self.permute is None else self.permute(inputs)
 
     def to_picture(self, inputs: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b c h w"]:
-        """Undoes the normalisation but not the permutation: the network's view, as a picture."""
+        """Returns the network's inputs as pictures: undoes the normalisation, but not the permutation."""
         pixels = (inputs.float().permute(0, 2, 3, 1) - self.bias) / self.scale
         return pixels.round().clamp(0, 255).byte().permute(0, 3, 1, 2)

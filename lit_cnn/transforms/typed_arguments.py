@@ -1,4 +1,4 @@
-"""Refuses arguments of the wrong type when an object is made from Python, as the command line does before."""
+"""Type checks of constructor arguments, so that Python code gets the same errors as the command line."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -21,22 +21,22 @@ PLAIN: dict[type, tuple[str, Any]] = {
 
 
 class TypedArguments:
-    """A base whose subclasses' arguments are checked by the annotations of `__init__`, before it runs.
+    """Base class that checks constructor arguments against the annotations of `__init__`.
 
-    Those of an `__init__` outside of lit_cnn are its author's business.
+    An `__init__` outside of lit_cnn is not checked.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Raises ConfigError where an argument is not what its annotation says."""
+        """Raises ConfigError if an argument does not fit its annotation."""
         refuse_wrong_types(cls, args, kwargs)
         return super().__new__(cls)
 
 
 def refuse_wrong_types(cls: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """Makes sure that arguments are what the annotations of a class's `__init__` say.
+    """Checks arguments against the annotations of a class's `__init__`.
 
     Raises:
-        ConfigError: If one is not, with its name, its value and what it should be.
+        ConfigError: If one does not fit, with its name, its value and what it should be.
     """
     own = next(base for base in cls.__mro__ if "__init__" in vars(base))
     if not own.__module__.startswith("lit_cnn."):
@@ -52,7 +52,7 @@ def refuse_wrong_types(cls: type, args: tuple[Any, ...], kwargs: Mapping[str, An
 
 
 def _arguments(cls: type) -> dict[str, tuple[Any, Any]]:
-    """Returns annotation and default of each argument, those that are passed on to a base of ours too."""
+    """Returns annotation and default of each argument, including those passed on to a lit_cnn base class."""
     found: dict[str, tuple[Any, Any]] = {}
     for base in cls.__mro__:
         init = vars(base).get("__init__")
@@ -68,7 +68,7 @@ def _arguments(cls: type) -> dict[str, tuple[Any, Any]]:
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Says whether a value is what an annotation says; a list may stand for a tuple, and NumPy's numbers for Python's.
+    """Whether a value fits an annotation; lists pass as tuples, and NumPy numbers as Python numbers.
 
     Example:
         >>> fits([28, 28], int | tuple[int, int]), fits("28", int), fits(3, float), fits(True, int)
@@ -100,7 +100,7 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Returns a value as a checkpoint can hold it, and hparams.yaml for safe loaders: numbers and lists of Python's.
+    """Returns a value in plain Python numbers, lists and dicts, for checkpoints and hparams.yaml.
 
     Example:
         >>> plain((range(2), "a", 0.5))
@@ -118,7 +118,7 @@ def plain(value: Any) -> Any:
 
 
 def in_words(kind: Any) -> str:
-    """Returns what an annotation says, in words.
+    """Describes an annotation in words.
 
     Example:
         >>> in_words(int | list[float] | None)
@@ -139,7 +139,7 @@ def in_words(kind: Any) -> str:
 
 
 def _remedy(name: str, value: Any, kind: Any, default: Any) -> str:
-    """Returns what to give in place of a value, where that can be told."""
+    """Returns a suggestion for a wrong value, or nothing."""
     kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
     choices = [choice for one in kinds if get_origin(one) is Literal for choice in get_args(one)]
     if isinstance(value, str) and (near := nearest(value, choices)):

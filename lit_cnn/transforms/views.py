@@ -1,7 +1,7 @@
-"""Other views of a dataset, to ask what a network goes by: frequencies, amplitudes, colours, the place of the object.
+"""Views: fixed changes of all images of a dataset, to test what a network relies on.
 
-A view changes all images of a dataset once, when they are read, before any augmentation; what it draws is a function of
-its own seed, the split and the image's number. The fixed permutations of pixels are `PixelPermutation`'s.
+A view changes all images once, when they are read, before any augmentation. Its random draws depend only on its own
+seed, the split and the image's index. For fixed pixel permutations see `PixelPermutation`.
 """
 
 from abc import ABC, abstractmethod
@@ -19,12 +19,12 @@ AT_ONCE = 1024  # images
 
 
 class View(TypedArguments, ABC):
-    """A fixed change of a dataset's images `[n, c, h, w]`: grey levels from 0 to 255 in, as bytes or floats, and out.
+    """Base class of views: a fixed change of images `[n, c, h, w]`, with grey levels 0 to 255 as bytes or floats.
 
     Attributes:
-        splits: The parts of the dataset that it changes.
-        numbered: Whether it draws for each image, by its number in the dataset.
-        earlier: Arguments that checkpoints and configs of earlier versions lack, with what they did.
+        splits: The splits that it changes.
+        numbered: Whether it draws for each image, by its index in the dataset.
+        earlier: Values of arguments that checkpoints and configs of earlier versions lack.
     """
 
     splits: tuple[str, ...] = ("train", "test")
@@ -33,30 +33,30 @@ class View(TypedArguments, ABC):
 
     @property
     def floats(self) -> bool:
-        """Whether it makes grey levels that no byte can hold, as float16."""
+        """Whether it returns float16 grey levels instead of bytes."""
         return False
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Raises ValueError where images of this size and number of channels have no such view."""
+        """Raises ValueError if the view does not work for this image size and number of channels."""
 
     @abstractmethod
     def __call__(
         self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
     ) -> Shaped[Tensor, "b c h w"]:
-        """Returns the images as they are to be seen.
+        """Returns the changed images.
 
         Args:
             images: Some of the dataset's images.
-            indices: Their numbers in it.
-            split: The part of it that they are of, "train" or "test".
+            indices: Their indices in the dataset.
+            split: Their split, "train" or "test".
         """
 
 
 class ShuffleChannels(View):
-    """Gives all images their colour channels in another order, the same for all; it takes no locality away.
+    """Shuffles the colour channels, in the same way for all images; this does not change locality.
 
     Args:
-        seed: Seed of the order, apart from the run's.
+        seed: Seed of the order, independent of the run's seed.
 
     Example:
         >>> red = torch.tensor([255, 0, 0], dtype=torch.uint8).view(1, 3, 1, 1)
@@ -75,22 +75,22 @@ class ShuffleChannels(View):
     def __call__(
         self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
     ) -> Shaped[Tensor, "b c h w"]:
-        """Returns the images with their channels in that order."""
+        """Returns the images with their channels shuffled."""
         return images.index_select(1, self.order(images.shape[1]).to(images.device))
 
     def order(self, channels: int) -> Int64[Tensor, "c"]:
-        """Returns which channel comes to each place; never all to their own."""
+        """Returns the new order of the channels; never the old one."""
         drawn = permutation(channels, self.seed, "channels")
         return drawn if (drawn != torch.arange(channels)).any() else drawn.roll(1)
 
 
 class ShufflePixels(View):
-    """Moves the pixels of each image by a permutation of its own: nothing is left but how many there are of each.
+    """Permutes the pixels of each image differently, which keeps only its histogram.
 
-    The negative control of `permute`, which moves those of all images alike.
+    The negative control of `permute`, which permutes all images in the same way.
 
     Args:
-        seed: Seed of the permutations, apart from the run's.
+        seed: Seed of the permutations, independent of the run's seed.
 
     Example:
         >>> images, indices = torch.arange(16, dtype=torch.uint8).view(1, 1, 4, 4), torch.tensor([7])
@@ -107,13 +107,13 @@ class ShufflePixels(View):
     def __call__(
         self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
     ) -> Shaped[Tensor, "b c h w"]:
-        """Returns the images, each with its pixels in an order of its own."""
+        """Returns the images with permuted pixels."""
         return self._gather(images, self._orders(images, indices, split))
 
     def inverse(
         self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
     ) -> Shaped[Tensor, "b c h w"]:
-        """Undoes it."""
+        """Undoes the permutations."""
         return self._gather(images, self._orders(images, indices, split).argsort(dim=1))
 
     def _orders(self, images: Tensor, indices: Tensor, split: str) -> Int64[Tensor, "b p"]:
@@ -126,13 +126,13 @@ class ShufflePixels(View):
 
 
 class Translate(View):
-    """Shifts each test image by up to some pixels in each direction, with black where nothing is; no training image.
+    """Shifts each test image by a random number of pixels, with black borders; training images stay as they are.
 
-    How much of its accuracy a network owes to where things stand.
+    It shows how much a network relies on the position of the object.
 
     Args:
-        pixels: The farthest shift, in pixels.
-        seed: Seed of the shifts, apart from the run's.
+        pixels: Largest shift in each direction, in pixels.
+        seed: Seed of the shifts, independent of the run's seed.
 
     Example:
         >>> images = torch.ones(2, 1, 8, 8, dtype=torch.uint8)
@@ -150,7 +150,7 @@ class Translate(View):
         self.seed = seed
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Raises ValueError where nothing would be left of an image."""
+        """Raises ValueError if nothing would be left of an image."""
         if self.pixels >= min(image_size):
             raise ValueError(
                 f"`pixels` is {self.pixels}, but the images have {image_size[0]} x {image_size[1]} pixels. "
@@ -160,7 +160,7 @@ class Translate(View):
     def __call__(
         self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
     ) -> Shaped[Tensor, "b c h w"]:
-        """Returns the images in their places."""
+        """Returns the shifted images."""
         down, right = Draws(self.seed, 0, indices, f"Translate {split}").integer_pair("shift", self.pixels, self.pixels)
         height, width = images.shape[2:]
         padded = torch.nn.functional.pad(images, (self.pixels,) * 4)
@@ -171,7 +171,7 @@ class Translate(View):
 
 
 def seen(images: Shaped[Tensor, "n c h w"], views: Sequence[View], split: str) -> Shaped[Tensor, "n c h w"]:
-    """Returns all images of a split as some views show them, one view after the other."""
+    """Applies views to all images of a split, one after the other."""
     views = [view for view in views if split in view.splits]
     if not views:
         return images
@@ -186,17 +186,17 @@ def seen(images: Shaped[Tensor, "n c h w"], views: Sequence[View], split: str) -
 
 
 def settings_of(view: View) -> dict[str, Any]:
-    """Returns what a checkpoint keeps of a view: the name of its class, and its arguments."""
+    """Returns the settings of a view for a checkpoint: its class name and arguments."""
     return {"view": type(view).__name__, **vars(view)}
 
 
 def completed(settings: dict[str, Any]) -> dict[str, Any]:
-    """Returns a view's settings, with what those of earlier versions lack."""
+    """Returns a view's settings, with the arguments that earlier versions lack."""
     return {**getattr(_known().get(settings["view"]), "earlier", {}), **settings}
 
 
 def view_of(settings: dict[str, Any]) -> View:
-    """Undoes `settings_of`.
+    """Builds a view from its settings.
 
     Raises:
         ValueError: If its class is not known here.
@@ -219,6 +219,6 @@ def _subclasses(cls: type) -> list[type]:
 
 
 def numbered_bits(seed: int, what: str, split: str, indices: Int64[Tensor, "b"], n: int) -> Int64[Tensor, "b n"]:
-    """Returns n random numbers of 64 bits for each image."""
+    """Returns n random 64-bit numbers for each image."""
     counters = indices[:, None] * n + torch.arange(n, device=indices.device)
     return random_bits(key_of(seed, what, split), counters)
