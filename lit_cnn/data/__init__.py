@@ -1,1 +1,1 @@
-"""The datasets, from files to batches."""
+"""Datasets and data loading, from files to batches."""

@@ -1,4 +1,4 @@
-"""A dataset as two arrays in memory."""
+"""A dataset in memory: an array of images and one of labels."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,15 @@ from lit_cnn.transforms.placement import Place, put, put_from
 
 @dataclass(frozen=True)
 class Arrays:
-    """Images and labels, or a part of them that shares their memory.
+    """Images and labels, or a subset of them that shares their memory.
 
     Args:
-        stored_images: All images, as bytes, or as float16 where a view makes other grey levels; in channels_last
-            memory, which is brought about where it is not so.
+        stored_images: All images, as bytes, or as float16 from some views; converted to channels_last memory.
         stored_labels: The class of each image.
-        positions: Which of the images these are; None for all.
+        positions: Positions of the subset's images; None for all.
 
     Raises:
-        DataError: If there are more images than labels or fewer.
+        DataError: If the numbers of images and labels differ.
     """
 
     stored_images: Shaped[Tensor, "n c h w"]
@@ -44,12 +43,12 @@ class Arrays:
 
     @property
     def device(self) -> torch.device:
-        """Where the images lie."""
+        """The device of the images."""
         return self.stored_images.device
 
     @property
     def images(self) -> Shaped[Tensor, "m c h w"]:
-        """The images, copied where this is a part."""
+        """The images; a copy if this is a subset."""
         return self.stored_images if self.positions is None else self.images_at(torch.arange(len(self)))
 
     @property
@@ -63,7 +62,7 @@ class Arrays:
 
     def images_at(self, indices: Int64[Tensor, "b"]) -> Shaped[Tensor, "b c h w"]:
         """Returns copies of the images at these indices."""
-        # index_select on whole rows of memory: six times faster than indexing with [positions].
+        # index_select on whole rows of memory: six times as fast as indexing with [positions].
         return self._rows().index_select(0, self._stored(indices)).permute(0, 3, 1, 2)
 
     def labels_at(self, indices: Int64[Tensor, "b"]) -> Int64[Tensor, "b"]:
@@ -71,7 +70,7 @@ class Arrays:
         return self.stored_labels.index_select(0, self._stored(indices))
 
     def placed(self, indices: Int64[Tensor, "b"], place: Place) -> Shaped[Tensor, "b c h w"]:
-        """Returns copies of the images at these indices, in their places."""
+        """Returns copies of the images at these indices, flipped and shifted by `place`."""
         if self.device.type != "cpu" or (place.shift is None and place.mirrored is None):
             return put(self.images_at(indices), place)
         return put_from(self._rows(), self._stored(indices), place)
@@ -80,21 +79,21 @@ class Arrays:
         return indices if self.positions is None else self.positions.index_select(0, indices)
 
     def part(self, indices: Int64[Tensor, "m"]) -> "Arrays":
-        """Returns the images at these indices, sharing the memory."""
+        """Returns a subset, which shares the memory."""
         return Arrays(self.stored_images, self.stored_labels, self._stored(indices))
 
     def to(self, device: torch.device) -> "Arrays":
-        """Returns the same in the memory of a device."""
+        """Returns a copy on a device."""
         positions = None if self.positions is None else self.positions.to(device)
         images = self._rows().to(device).permute(0, 3, 1, 2)
         return Arrays(images, self.stored_labels.to(device), positions)
 
 
 def number_held_out(val_size: int | float, images: int) -> int:
-    """Returns how many of so many training images are held out for validation.
+    """Returns the number of training images to hold out for validation.
 
     Raises:
-        ConfigError: If that would be all of them, or none though some are asked for.
+        ConfigError: If that would be all of them, or none although some are asked for.
     """
     held_out = int(val_size if val_size >= 1 else round(val_size * images))
     if held_out >= images:
@@ -110,12 +109,12 @@ def number_held_out(val_size: int | float, images: int) -> int:
 def stratified_split(
     labels: Int64[Tensor, "n"], held_out: int, seed: int
 ) -> tuple[Int64[Tensor, "m"], Int64[Tensor, "k"]]:
-    """Returns positions to train on and positions to hold out, each class in its share of the whole.
+    """Stratified split: returns positions to train on and positions to hold out, with equal shares of each class.
 
     Args:
         labels: The class of each image.
         held_out: How many images to hold out.
-        seed: Seed of the choice within each class.
+        seed: Seed of the random choice within each class.
     """
     counts = torch.bincount(labels)
     exact = counts * held_out / len(labels)
@@ -131,7 +130,7 @@ def stratified_split(
 
 
 def channel_counts(images: UInt8[Tensor, "n c h w"]) -> Int64[Tensor, "c 256"]:
-    """Returns how often each channel has each of the 256 levels; in parts, so that a mapped file stays on the disk."""
+    """Returns the histogram of each channel; computed in parts, so that a mapped file stays on the disk."""
     counts = torch.zeros(images.shape[1], 256, dtype=torch.int64)
     for part in images.split(4096):
         for c in range(images.shape[1]):

@@ -1,4 +1,4 @@
-"""How a batch is made: its images are gathered, placed, augmented, normalised, mixed and permuted."""
+"""Batches: images are gathered, flipped and shifted, augmented, normalised, mixed and permuted."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -14,12 +14,12 @@ from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms import Augmentation, Mixing, Preprocess
 from lit_cnn.transforms.placement import Place, Placement, put
 
-# How many images are made at once, in bytes of float32 inputs. On a CPU, of 1 to 32 MB, this was fastest: smaller
-# groups make more calls, larger ones leave the cache.
+# Size of a group of images made at once, in bytes of float32 inputs. The fastest of 1 to 32 MB on a CPU: smaller
+# groups take more calls, larger ones leave the cache.
 GROUP_BYTES = 6 * 2**20
 
-# Crops and flips are done for more images at once, in bytes as they are stored: that takes many short calls, and bytes
-# are a quarter of float32. On a CPU, with crop and flip of CIFAR-10, 12 MB took .7 to .8 of the time of a group alone.
+# Crops and flips are done for more images at once, since they are many short calls, and bytes are a quarter of float32.
+# On a CPU, with crop and flip of CIFAR-10, 12 MB of bytes took 0.7 to 0.8 of the time of one group.
 PLACED_BYTES = 12 * 2**20
 
 Kind = TypeVar("Kind", bound=Augmentation)
@@ -27,18 +27,17 @@ Group = tuple[Tensor, Tensor, list[int]]  # inputs and targets of several batche
 
 
 class BatchMaker:
-    """Makes the inputs and targets of images from memory.
+    """Makes batches of inputs and targets from images in memory; `groups` has all the steps in order.
 
-    `groups` has all the steps in their order. Whatever is random is drawn from (seed, epoch, index), so that an image
-    is the same in whatever batch it comes, and on whatever device.
+    Random draws depend only on (seed, epoch, index), so an image is augmented the same in any batch and on any device.
 
     Args:
         arrays: The dataset.
         preprocess: Normalises, and permutes the pixels.
-        augmentations: Changes of training images, in the order of their stages.
+        augmentations: Augmentations of training images, in the order of their stages.
         num_classes: Number of classes, for the targets of mixed images.
         seed: Seed of the augmentations.
-        device: Where batches are made; by default where the dataset lies.
+        device: Where batches are made; by default the device of the dataset.
     """
 
     def __init__(
@@ -61,16 +60,16 @@ class BatchMaker:
         self.placed_images = PLACED_BYTES // one.nbytes
 
     def __call__(self, indices: Int64[Tensor, "b"], epoch: int | None = None) -> tuple[Tensor, Tensor]:
-        """Returns the inputs and targets of some images, augmented as in an epoch where one is given."""
+        """Returns the inputs and targets of some images, augmented if an epoch is given."""
         inputs, targets, _ = next(self.groups([indices], epoch))
         return inputs, targets
 
     def groups(self, batches: Iterable[Int64[Tensor, "b"]], epoch: int | None = None) -> Iterator[Group]:
-        """Yields batches, several at a time: a small network's step takes less time than the calls that make a batch.
+        """Yields batches, several at a time, since making one alone takes longer than a small network's step.
 
         Args:
             batches: The indices of the images of each batch.
-            epoch: The epoch of the augmentations; None for images as they are.
+            epoch: The epoch of the augmentations; None for no augmentation.
         """
         in_one_move = self.placements and epoch is not None and self.arrays.device.type == self.device.type == "cpu"
         for placed_at_once in _together(batches, self.placed_images if in_one_move else self.group_images):
@@ -84,12 +83,12 @@ class BatchMaker:
                 yield self.preprocess.permuted(inputs), targets, [len(batch) for batch in part]
 
     def _placed(self, indices: Int64[Tensor, "b"], epoch: int | None) -> Shaped[Tensor, "b c h w"]:
-        """Gathers images, each put where its crops and flips say."""
+        """Gathers images, cropped and flipped."""
         place, draws = Place(), self._draws(indices, epoch)
         for name, placement in self.placements:
             if draws is not None:
                 both = place.then(placement.draw(replace(draws, purpose=name)))
-                assert both is not None  # as _done_in_one_move has made sure
+                assert both is not None  # ensured by _done_in_one_move
                 place = both
         indices = indices.to(self.arrays.device)
         if self.arrays.device == self.device:
@@ -100,7 +99,7 @@ class BatchMaker:
         return self._moved(self.arrays.labels_at(indices.to(self.arrays.device)))
 
     def _augmented(self, images: Shaped[Tensor, "b c h w"], draws: Draws | None) -> Shaped[Tensor, "b c h w"]:
-        """Applies the other augmentations of single images, one after the other."""
+        """Applies the other augmentations of single images."""
         if draws is not None:
             for name, change in self.changes:
                 images = change(images, replace(draws, purpose=name))
@@ -109,13 +108,13 @@ class BatchMaker:
     def _mixed(
         self, inputs: Float[Tensor, "b c h w"], labels: Int64[Tensor, "b"], draws: Draws | None
     ) -> tuple[Float[Tensor, "b c h w"], Int64[Tensor, "b"] | Float[Tensor, "b k"]]:
-        """Mixes images with others; targets are then the shares of all classes."""
+        """Applies mixup and CutMix; targets are then a share of each class."""
         if draws is None or not self.mixings:
             return inputs, labels
         targets = one_hot(labels, self.num_classes).float()
         for name, mixing in self.mixings:
             own = replace(draws, purpose=name)
-            # A partner from the whole dataset and not from the batch, so that batches and devices make no difference.
+            # The partner is from the whole dataset, not the batch, so that batch size and devices make no difference.
             partner = own.integers("partner", 0, len(self.arrays) - 1)
             partners = self._augmented(self._placed(partner, draws.epoch), replace(draws, indices=partner))
             inputs, share = mixing(inputs, self.preprocess.normalised(partners), own)
@@ -127,19 +126,19 @@ class BatchMaker:
         return None if epoch is None else Draws(self.seed, epoch, self._moved(indices))
 
     def _moved(self, values: Tensor) -> Tensor:
-        """Returns values on the device where batches are made; the copy to a GPU runs beside the network."""
+        """Returns values on the device where batches are made; a copy to a GPU overlaps with the network."""
         if self.device.type == "cuda" and values.device.type == "cpu":
             values = values.pin_memory()
         return values.to(self.device, non_blocking=True)
 
 
 def _named(augmentations: Iterable[Kind]) -> list[tuple[str, Kind]]:
-    """Returns augmentations with the names of their draws, so that two of a kind draw differently."""
+    """Returns augmentations with names for their random draws, so that two of a kind draw differently."""
     return [(f"{type(augmentation).__name__} {i}", augmentation) for i, augmentation in enumerate(augmentations)]
 
 
 def _done_in_one_move(augmentations: list[tuple[str, Augmentation]]) -> list[tuple[str, Placement]]:
-    """Returns the first crops and flips that make one move of the pixels together, which two shifts do not."""
+    """Returns the leading crops and flips that can be done in one copy, which two shifts cannot."""
     place = Place()
     first: list[tuple[str, Placement]] = []
     for name, augmentation in augmentations:
@@ -154,7 +153,7 @@ def _done_in_one_move(augmentations: list[tuple[str, Augmentation]]) -> list[tup
 
 
 def _together(batches: Iterable[Int64[Tensor, "b"]], images: int) -> Iterator[list[Int64[Tensor, "b"]]]:
-    """Yields as many batches at once as hold no more than so many images, and at least one."""
+    """Yields lists of batches with at most so many images, and at least one batch."""
     together: list[Tensor] = []
     for batch in batches:
         if together and sum(map(len, together)) + len(batch) > images:

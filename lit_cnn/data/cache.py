@@ -1,8 +1,8 @@
-"""Decoded images in a memory-mapped file, so that a folder of images is decoded only once.
+"""Cache of decoded images: a memory-mapped file, so that an image folder is decoded only once.
 
 A cache is one file: the images' bytes `[n, h, w, c]`, their labels, a CRC-32 of each block of images, a header
 in JSON, and a trailer of fixed size with the header's length and checksum. The trailer is written last, and the
-file gets its name by an atomic rename when it is complete and on the disk.
+complete file is put in place by an atomic rename.
 """
 
 import errno
@@ -33,10 +33,10 @@ VERSION = 1
 TRAILER = struct.Struct("<8sII")  # magic, bytes of the header, CRC-32 of the header
 MAGIC = b"lit_cnn\0"
 BLOCK_BYTES = 2**20
-VERIFIED_BLOCKS = 128  # of each opening, evenly spaced, the first and the last among them: 30 ms at 4 GB/s
+VERIFIED_BLOCKS = 128  # checked at each opening, evenly spaced from the first to the last: 30 ms at 4 GB/s
 
-# Gives the function it is called with every block of images `[b, h, w, c]` and its first image's position, from
-# several threads at once.
+# Calls the given function with each block of images `[b, h, w, c]` and the position of its first image, from several
+# threads.
 Decoder = Callable[[Callable[[int, UInt8[np.ndarray, "b h w c"]], None], int], None]
 
 
@@ -45,7 +45,7 @@ class Cached:
     """The content of a cache.
 
     Args:
-        arrays: The images, which lie in the file until they are used, and their labels.
+        arrays: The images, read from the file when they are used, and their labels.
         mean: Mean of each channel over all images, on a scale from 0 to 1.
         std: Standard deviation of each channel over all images, on a scale from 0 to 1.
     """
@@ -56,20 +56,19 @@ class Cached:
 
 
 class Unusable(Exception):
-    """Why a cache has to be written anew."""
+    """Reason why a cache has to be rebuilt."""
 
 
 def default_folder() -> Path:
-    """Returns where caches go when nothing else is said: `lit_cnn/` in the user's folder for caches.
+    """Returns the default folder of caches: `lit_cnn/` in the user's cache folder.
 
-    In a container the user may have no home, or one where nothing can be written: then it is a folder for temporary
-    files, and this is said.
+    Without a writable home, as in some containers, it is a temporary folder, and a line is printed.
     """
     if named := os.environ.get("XDG_CACHE_HOME"):
         return Path(named) / "lit_cnn"
     try:
         folder = Path.home() / ".cache" / "lit_cnn"
-    except RuntimeError:  # no HOME, and no entry for the user
+    except RuntimeError:  # no HOME, and no such user
         return _temporary_folder("There is no home folder")
     there = next(place for place in (folder, *folder.parents) if os.path.exists(place))
     if there == folder or os.access(there, os.W_OK | os.X_OK):
@@ -87,19 +86,19 @@ def _temporary_folder(reason: str) -> Path:
 def open_or_build(
     path: Path, key: str, labels: Int64[np.ndarray, "n"], image_shape: tuple[int, int, int], decode: Decoder
 ) -> Cached:
-    """Opens the cache, after writing it where it is missing, of other images, or damaged.
+    """Opens the cache; builds it first if it is missing, outdated or damaged.
 
-    Of several processes that start together one writes, and the others wait for it.
+    Of several processes that start together one builds it, and the others wait.
 
     Args:
         path: The cache's file.
-        key: What the images are made from; a cache with another key is of other images.
+        key: Fingerprint of the images; a cache with another key is outdated.
         labels: The class of each image.
         image_shape: Height, width and channels.
-        decode: Makes the images.
+        decode: Decodes the images.
 
     Raises:
-        DiskError: If the cache has to be written and cannot be.
+        DiskError: If the cache cannot be written.
     """
     try:
         return _open(path, key)
@@ -107,7 +106,7 @@ def open_or_build(
         pass
     with _lock(path):
         try:
-            return _open(path, key)  # written by another process meanwhile
+            return _open(path, key)  # another process has built it
         except Unusable as reason:
             if path.exists():
                 print(f"{path} {reason}: it is written anew.", flush=True)
@@ -206,7 +205,7 @@ def _build(
 
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Keeps other processes from writing the same cache; the system lets go of it when the process ends."""
+    """Locks the cache against other processes; the system releases the lock when the process ends."""
     file = path.with_name(f"{path.name}.lock")
     with ExitStack() as held:
         try:

@@ -1,4 +1,4 @@
-"""The datasets as LightningDataModules, a few lines for each."""
+"""Data modules of the datasets: MNIST, Fashion-MNIST, KMNIST, CIFAR, SVHN, image folders and the sample."""
 
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,23 +14,23 @@ from lit_cnn.sizes import height_and_width
 
 
 class Source(Protocol):
-    """A dataset's files."""
+    """Interface to a dataset's files."""
 
     def find_or_download(self, data_dir: Path) -> None:
-        """Makes sure that the files are there."""
+        """Downloads the files if they are missing."""
 
     def read(self, data_dir: Path, split: str) -> Arrays:
         """Reads the "train" or "test" images."""
 
 
 class FromFiles:
-    """The part of a data module whose files are found where torchvision puts them, or downloaded to there.
+    """Base of data modules with files in torchvision's layout, which are downloaded if they are missing.
 
-    A class that states no `mean` and `std` is normalised with those of all its training images, computed when
-    they are first read: 0.1 s for 60,000 images of 28 x 28 pixels, 0.25 s for 50,000 of 32 x 32 in colour.
+    Without `mean` and `std`, images are normalised with those of all training images, computed when they are first
+    read: 0.1 s for 60,000 images of 28 x 28 pixels, 0.25 s for 50,000 of 32 x 32 in colour.
 
     Args:
-        data_dir: The folder that the dataset's files lie in, in torchvision's layout, or are downloaded to.
+        data_dir: Folder of the dataset's files, in torchvision's layout; missing files are downloaded to it.
         **kwargs: Arguments of ImageDataModule.
     """
 
@@ -41,7 +41,7 @@ class FromFiles:
         self.data_dir = Path(data_dir).expanduser()
 
     def prepare_data(self) -> None:
-        """Finds or downloads the files, and verifies those that `read` does not."""
+        """Downloads the files if they are missing, and verifies those that `read` does not."""
         self.source.find_or_download(self.data_dir)
 
     def read(self, split: str) -> Arrays:
@@ -173,17 +173,17 @@ class SVHNDataModule(FromFiles, ImageDataModule):
 class ImageFolderDataModule(ImageDataModule):
     """Image files in `train/CLASS/*` and `test/CLASS/*` or folders below, of any size, greyscale or colour.
 
-    All files are read whose suffix Pillow reads; `prepare_data` says what else lies there and is left out.
-    They are decoded once, into a cache that later runs open in its place for as long as the images stay as they
-    are, and which need not fit in memory. They are normalised with the mean and deviation of all training images.
+    It reads all files with a suffix that Pillow knows; `prepare_data` prints what it leaves out. Images are decoded
+    once, into a memory-mapped cache that later runs use while the images stay unchanged; it may be larger than
+    memory. They are normalised with the mean and standard deviation of all training images.
 
     Args:
-        data_dir: The folder above `train/` and `test/`.
+        data_dir: The folder with `train/` and `test/`.
         image_size: Height and width in pixels to resize the images to, one number for both; by default the
             size of the first training image, and images of another size are refused.
         in_channels: 1 to read the images as greyscale, 3 as colour; by default as the first training image.
-        cache: Keep the decoded images in a memory-mapped file, else decode them into memory each time.
-        cache_dir: Where that file lies or goes; by default `lit_cnn/` in $XDG_CACHE_HOME or ~/.cache.
+        cache: Keep the decoded images in a memory-mapped file; if false, decode them into memory each time.
+        cache_dir: Folder of the cache; by default `lit_cnn/` in $XDG_CACHE_HOME or ~/.cache.
         **kwargs: Arguments of ImageDataModule.
 
     Example:
@@ -226,7 +226,7 @@ class ImageFolderDataModule(ImageDataModule):
         self._said: list[str] = []
 
     def prepare_data(self) -> None:
-        """Says which files are no images and left out, once."""
+        """Prints once which files are left out because they are no images."""
         for sentence in folder.what_is_left_out(self.data_dir, self._folders):
             if sentence not in self._said:
                 print(sentence, flush=True)
@@ -240,16 +240,16 @@ class ImageFolderDataModule(ImageDataModule):
         return content.arrays
 
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Returns mean and standard deviation of all training images, those held out among them."""
+        """Returns mean and standard deviation of all training images, including those held out."""
         if not hasattr(self, "mean"):
             self.read("train")
         return self.mean, self.std
 
 
 class SampleDataModule(ImageDataModule):
-    """5,000 digits of MNIST that travel with the package: 4,000 to train on, 1,000 to test with.
+    """Sample dataset: 5,000 digits of MNIST that come with the package, 4,000 for training and 1,000 for testing.
 
-    For machines without a network or a dataset. Credit and licence: lit_cnn/data/sample/LICENSE.md.
+    For machines without a network connection. Credit and licence: lit_cnn/data/sample/LICENSE.md.
 
     Args:
         **kwargs: Arguments of ImageDataModule.
@@ -274,5 +274,5 @@ class SampleDataModule(ImageDataModule):
         super().__init__(**kwargs)
 
     def read(self, split: str) -> Arrays:
-        """Reads the file in the package."""
+        """Reads the package's file."""
         return sample.read(split)

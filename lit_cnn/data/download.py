@@ -1,4 +1,4 @@
-"""Downloads: by https alone, whole or not at all, verified, and with an answer for a machine without a network."""
+"""Downloads of datasets: https only, atomic, with checksums, and with help for machines that are offline."""
 
 import os
 import time
@@ -17,14 +17,14 @@ from lit_cnn import files
 from lit_cnn.errors import DataError, DiskError
 
 SCHEMES = {"https"}
-TIMEOUT = 30.0  # seconds without a byte
+TIMEOUT = 30.0  # seconds without data
 WAITS = (1.0, 4.0)  # seconds before the second and the third attempt
-MOST_BYTES = 2**30  # the largest archive has a fifth of it
+MOST_BYTES = 2**30  # the largest archive is a fifth of that
 MEGABYTE = 2**20
 
 
 class Corrupt(OSError):
-    """A file that came whole, but is not the one that is known."""
+    """A complete download with the wrong checksum."""
 
 
 class _Redirects(HTTPRedirectHandler):
@@ -37,7 +37,7 @@ class _Redirects(HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-FORBIDDEN = "LIT_CNN_NO_DOWNLOADS"  # set where nothing is to be downloaded
+FORBIDDEN = "LIT_CNN_NO_DOWNLOADS"  # set to forbid downloads
 
 
 def download(
@@ -46,12 +46,12 @@ def download(
     """Downloads a dataset.
 
     Args:
-        name: What the dataset is called.
-        fetch: Downloads and verifies it, by `get`.
-        sources: Where from, for the message when it cannot be had.
+        name: Name of the dataset.
+        fetch: Downloads and verifies it, with `get`.
+        sources: Names of the servers, for the error message.
         data_dir: Where the files go, in torchvision's layout.
-        files: What has to lie where, for that message.
-        offline: What to type in place of it where there is no network.
+        files: Which files are needed and where, for the error message.
+        offline: Arguments of `fit` that work without a network, for the error message.
 
     Raises:
         DataError: If the files cannot be downloaded.
@@ -72,10 +72,10 @@ def download(
 
 
 def get(urls: Sequence[str], path: Path, md5: str) -> None:
-    """Downloads a file from the first source that gives it, with three attempts at each.
+    """Downloads a file from the first source that works, with three attempts at each.
 
-    It is written beside its place, verified, brought to the disk and then renamed, so that the path holds all of it
-    or nothing. Of several processes that start together one downloads, and the others wait for it.
+    The write is atomic: the path holds the whole verified file or nothing. Of several processes that start together
+    one downloads, and the others wait.
 
     Args:
         urls: Sources of the same file.
@@ -83,7 +83,7 @@ def get(urls: Sequence[str], path: Path, md5: str) -> None:
         md5: Its checksum.
 
     Raises:
-        OSError: If no source gives it, or what it gives has another checksum.
+        OSError: If all sources fail, or the checksum is wrong.
         DiskError: If it cannot be written.
     """
     with ExitStack() as held:
@@ -91,7 +91,7 @@ def get(urls: Sequence[str], path: Path, md5: str) -> None:
             held.enter_context(files.alone(path.with_name(f".{path.name}.lock")))
         except OSError as error:
             raise disk_error(path, error) from error
-        if not path.is_file() or _md5(path) != md5:  # else another process was quicker
+        if not path.is_file() or _md5(path) != md5:  # else another process was faster
             with files.replacing(path, alone=True) as partial, partial.open("wb") as file:
                 _fill(file, urls, path, md5)
 
@@ -140,7 +140,7 @@ def _fetch(file: BinaryIO, url: str, path: Path, md5: str) -> None:
 
 
 def _write(file: BinaryIO, block: bytes | None, path: Path) -> None:
-    """Writes a block, or begins anew where it is None."""
+    """Writes a block; None starts the file again."""
     try:
         if block is None:
             file.seek(0)
@@ -152,10 +152,10 @@ def _write(file: BinaryIO, block: bytes | None, path: Path) -> None:
 
 
 def open_url(url: str) -> Any:
-    """Opens a URL that is safe, as are all that it is redirected to.
+    """Opens a URL; it and all redirects have to be safe.
 
     Raises:
-        OSError: If it is not, or cannot be opened.
+        OSError: If one is not safe, or cannot be opened.
     """
     _refuse_unsafe(url)
     return build_opener(_Redirects).open(Request(url, headers={"User-Agent": "lit_cnn"}), timeout=TIMEOUT)
@@ -167,7 +167,7 @@ def _refuse_unsafe(url: str) -> None:
 
 
 def disk_error(path: Path, error: OSError) -> DiskError:
-    """Returns what a person reads where a dataset's file cannot be written."""
+    """Returns the error for a dataset's file that cannot be written."""
     return DiskError(
         f"{path} cannot be written: {error.strerror}.\nMake room, or choose another folder by --data.data_dir."
     )

@@ -1,4 +1,4 @@
-"""Which files are images: all suffixes that Pillow reads, in folders of any depth; and which are left out."""
+"""Finding image files: all suffixes that Pillow reads, in nested folders; and listing what is left out."""
 
 import errno
 import glob
@@ -14,11 +14,11 @@ from PIL import Image
 
 from lit_cnn.errors import DataError, printable
 
-# These start other programs, or Pillow knows them by name only.
+# Pillow starts other programs for these, or only knows their names.
 NOT_READ = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "PDF", "PALM"}
 EXAMPLES = ".png, .jpg, .jfif, .gif, .webp, .avif, .tif, .bmp or another suffix that Pillow reads"
 
-# What operating systems and programs leave in folders. Nobody misses it, so that it is not named.
+# Junk of operating systems and programs, which is not reported.
 JUNK = {
     ".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", ".localized", "icon\r", ".picasa.ini",
     ".gitkeep", ".gitignore", ".gitattributes", ".git", ".dvc", ".nomedia", ".ipynb_checkpoints", "__macosx",
@@ -28,12 +28,12 @@ JUNK = {
 
 @dataclass
 class Files:
-    """Image files, and what lies beside them and is not read.
+    """Image files, and the files beside them that are not read.
 
     Attributes:
         images: Paths of the images.
-        left_out: Paths of the files that are no images, without what operating systems leave there.
-        hidden: Paths of images that are skipped, since their name, or that of a folder, begins with a dot.
+        left_out: Paths of files that are no images, except for those of operating systems.
+        hidden: Paths of images that are skipped, since their name or that of a folder starts with a dot.
     """
 
     images: list[str] = field(default_factory=list)
@@ -41,13 +41,13 @@ class Files:
     hidden: list[str] = field(default_factory=list)
 
     def add(self, more: "Files") -> None:
-        """Adds what is not there yet."""
+        """Adds the paths of another, without duplicates."""
         self.images = list(dict.fromkeys([*self.images, *more.images]))
         self.left_out = list(dict.fromkeys([*self.left_out, *more.left_out]))
         self.hidden = list(dict.fromkeys([*self.hidden, *more.hidden]))
 
     def unread(self, folder: str | Path | None = None) -> str:
-        """Returns how many files are not read, why, and the first few names, below a folder; nothing if all are."""
+        """Describes the files that are not read: number, reason and first few names; empty if there are none."""
         no_images, hidden = (
             [os.path.relpath(path, folder) if folder else path for path in paths]
             for paths in (self.left_out, self.hidden)
@@ -74,9 +74,9 @@ def suffix_of(path: str | Path) -> str:
 
 
 def images_below(folder: str | Path) -> Files:
-    """Returns the images in a folder and in all folders below it, folder by folder, in the order of their names.
+    """Returns the images in a folder and its subfolders, folder by folder, sorted by name.
 
-    Links to folders are followed, as torchvision's ImageFolder does, but not in circles.
+    Links to folders are followed, as in torchvision's ImageFolder, but not in circles.
 
     Raises:
         DataError: If a folder cannot be read.
@@ -84,7 +84,7 @@ def images_below(folder: str | Path) -> Files:
     found = Files()
     above = set()
     for parent in Path(folder).resolve().parents:
-        with suppress(PermissionError):  # one that may not be entered, from a folder below it
+        with suppress(PermissionError):  # an inaccessible folder, reached from one below it
             above.add(_identity(parent))
     for path, hidden in _walk(os.fspath(folder), frozenset(above)):
         if suffix_of(path) in suffixes():
@@ -95,7 +95,7 @@ def images_below(folder: str | Path) -> Files:
 
 
 def hidden_images(path: str) -> list[str]:
-    """Returns a hidden file if it is an image, or all images below a hidden folder."""
+    """Returns a hidden image, or all images below a hidden folder."""
     if os.path.isdir(path):
         return [below for below, _ in _walk(path, frozenset(), hidden=True) if suffix_of(below) in suffixes()]
     return [path] if suffix_of(path) in suffixes() else []
@@ -107,7 +107,7 @@ def _identity(path: str | Path) -> tuple[int, int]:
 
 
 def _walk(folder: str, above: frozenset[tuple[int, int]], hidden: bool = False) -> Iterator[tuple[str, bool]]:
-    """Yields all files below a folder, each with whether it or a folder above it is hidden."""
+    """Yields all files below a folder, and whether each is hidden, itself or by a folder above."""
     try:
         here = _identity(folder)
         if here in above:
@@ -115,7 +115,7 @@ def _walk(folder: str, above: frozenset[tuple[int, int]], hidden: bool = False) 
         with os.scandir(folder) as entries:  # four times as fast as Path.iterdir
             ours = sorted(((entry.name, _is_folder(entry)) for entry in entries), key=lambda entry: entry[0])
     except OSError as error:
-        if hidden:  # nobody meant it
+        if hidden:  # hidden folders need not be readable
             return
         raise unreadable(folder, error) from error
     names = {name for name, _ in ours}
@@ -130,20 +130,20 @@ def _walk(folder: str, above: frozenset[tuple[int, int]], hidden: bool = False) 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself, which is named when it is opened
+    except OSError:  # a link to itself, reported when it is opened
         return False
 
 
 def is_junk(name: str, beside: set[str] = frozenset()) -> bool:  # type: ignore[assignment]
-    """Whether a file or folder was left there by an operating system or a program, such as `._x.png` beside `x.png`."""
+    """Whether a file or folder is junk of an operating system or program, such as `._x.png` beside `x.png`."""
     return name.lower() in JUNK or (name.startswith("._") and name[2:] in beside)
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether there is such a folder.
+    """Whether a folder exists.
 
     Raises:
-        DataError: If a folder above it may not be entered, so that nobody can tell.
+        DataError: If a folder above it is not accessible.
     """
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
@@ -154,7 +154,7 @@ def is_folder(path: str | Path) -> bool:
 
 
 def unreadable(folder: str | Path, error: OSError) -> DataError:
-    """Returns what a person reads where a folder may not be read or is a link to itself."""
+    """Returns the error for a folder that is not readable or a link to itself."""
     where = printable(error.filename or folder)
     if error.errno in (errno.EACCES, errno.EPERM):
         return DataError(
@@ -164,14 +164,13 @@ def unreadable(folder: str | Path, error: OSError) -> DataError:
 
 
 def find_images(given: Sequence[str]) -> Files:
-    """Returns the image files that files, folders and patterns mean, each once, in the order in which they were given.
+    """Returns the image files for a list of files, folders and patterns, each once, in the given order.
 
     Args:
-        given: Files, which are taken whatever their suffix; folders, with all folders below them; patterns as the
-            shell knows them, `**` for any depth.
+        given: Files, with any suffix; folders, with their subfolders; shell patterns, with `**` for any depth.
 
     Raises:
-        DataError: If one of them does not exist, or a folder or a pattern means no image.
+        DataError: If one of them does not exist, or a folder or pattern has no image.
     """
     found = Files()
     for item in given:
@@ -209,11 +208,11 @@ NAMED = 3
 
 
 def first_of(paths: Sequence[str]) -> str:
-    """Returns the first few paths, and how many more there are."""
+    """Returns the first few paths as text, and how many more there are."""
     more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
     return ", ".join(printable(path) for path in paths[:NAMED]) + more
 
 
 def counted(paths: Sequence[str], one: str, several: str) -> str:
-    """Returns the number of paths, and what they are."""
+    """Returns the number of paths with a noun."""
     return f"{len(paths):,} {one if len(paths) == 1 else several}"

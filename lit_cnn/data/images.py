@@ -1,4 +1,4 @@
-"""From an image file to bytes: one way, for training and for predicting alike."""
+"""Image files to bytes, in the same way for training and prediction."""
 
 import stat
 import warnings
@@ -17,27 +17,27 @@ from lit_cnn.errors import DataError, printable
 GREYSCALE_MODES = {"1", "L", "LA", "La"}
 EIGHT_BIT_MODES = GREYSCALE_MODES | {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"}
 
-# What a file may be whatever its suffix: formats that are known by their first bytes. A file of another format needs
-# its suffix, since Pillow takes some formats, such as TGA, for what any bytes may be.
+# Formats that are recognised by their first bytes, with any suffix. Other formats need their suffix, since Pillow takes
+# any bytes for some of them, such as TGA.
 FORMATS = ["PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM", "TIFF", "AVIF", "JPEG2000"]
 
-# Decoding, turning and converting one of this size takes 300 MB.
+# Decoding, rotating and converting one of this size takes 300 MB.
 MOST_PIXELS = 25_000_000
 
 Picture = str | Path | Image.Image | np.ndarray
 
-# What is too large is refused below; a broken EXIF field does not change pixels.
+# Large images are refused below; a broken EXIF field does not change pixels.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 def open_image(path: str | Path) -> Image.Image:
-    """Opens an image file, brings it to 8 bits, and turns it upright, as its EXIF orientation says.
+    """Opens an image file, converts it to 8 bits, and rotates it by its EXIF orientation.
 
-    Of an animation it takes the first picture; transparency is left out.
+    It takes the first picture of an animation, and ignores transparency.
 
     Raises:
-        DataError: If it is missing, broken, larger than `MOST_PIXELS`, or its pixels have no known scale.
+        DataError: If it is missing, broken, larger than `MOST_PIXELS`, or its pixels have no known range.
     """
     name = printable(path)
     try:
@@ -60,10 +60,10 @@ def open_image(path: str | Path) -> Image.Image:
 
 
 def eight_bits(image: Image.Image, name: str) -> Image.Image:
-    """Returns an image with 8 bits for each channel: of 16 bits divided by 257, of floats from 0 to 1 times 255.
+    """Converts an image to 8 bits: divides 16 bits by 257, multiplies floats from 0 to 1 by 255.
 
     Raises:
-        DataError: If its pixels are on another scale.
+        DataError: If its pixels have another range.
     """
     if image.mode in EIGHT_BIT_MODES:
         return image
@@ -84,10 +84,10 @@ def _too_large(name: str, what: str) -> DataError:
 
 
 def to_pixels(image: Image.Image, in_channels: int, image_size: tuple[int, int]) -> UInt8[np.ndarray, "h w c"]:
-    """Returns an image's bytes, as greyscale (1 channel) or colour (3), resized where its size is another."""
+    """Returns an image's bytes in greyscale (1 channel) or colour (3), resized if necessary."""
     height, width = image_size
     if image.mode in ("P", "PA"):
-        image = image.convert("RGBA")  # Pillow warns of palettes with transparency otherwise
+        image = image.convert("RGBA")  # else Pillow warns about palettes with transparency
     image = image.convert("L" if in_channels == 1 else "RGB")
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
@@ -103,13 +103,13 @@ def as_batch(
 
     Args:
         images: One image or a sequence of them, as paths, PIL images or uint8 arrays `[h, w]` or `[h, w, c]`;
-            or a batch already.
+            or a batch.
         in_channels: Channels of the batch.
         image_size: Height and width of the batch, in pixels.
 
     Raises:
         DataError: If a file cannot be read.
-        ValueError: If a tensor or array is not of bytes, or of another shape.
+        ValueError: If a tensor or array is not uint8, or has another shape.
     """
     if isinstance(images, Tensor):
         expected = (in_channels, *image_size)

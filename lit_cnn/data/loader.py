@@ -1,4 +1,4 @@
-"""The loader of batches from memory, in place of torch's DataLoader."""
+"""Data loader for images in memory, instead of torch's DataLoader."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -10,26 +10,24 @@ from torch import Tensor
 from lit_cnn.data.batches import BatchMaker, Group
 from lit_cnn.data.order import BatchOrder
 
-# Evaluation batches are the same every time, and kept as prepared up to this size, in bytes of float32 inputs: 10,000
-# images of CIFAR-10 take 123 MB. Preparing them anew takes a third of a small network's validation
-# (`python scripts/bench.py evaluation`).
+# Evaluation batches do not change, and are kept up to this size, in bytes of float32 inputs: 10,000 images of CIFAR-10
+# take 123 MB. Making them again takes a third of a small network's validation (`python scripts/bench.py evaluation`).
 KEPT_BYTES = 2**27
 
 
 class ArrayLoader:
-    """Yields the batches of an epoch as the network takes them.
+    """Yields the batches of an epoch, ready for the network.
 
     Args:
         make: Makes batches from the indices of their images.
-        sampler: Which images make up which batch. Lightning tells it the epoch by this attribute's name.
-        keep: Keep the batches of an evaluation for the next one, if they are few enough.
+        sampler: The indices of each batch. Lightning sets its epoch, and finds it by this attribute's name.
+        keep: Keep evaluation batches for the next evaluation, if they are small enough.
 
     Attributes:
-        contiguous: Whether inputs come in the order of their axes, else in channels_last memory, in which they are
-            made, and which convolutions are fastest with.
+        contiguous: Whether inputs are contiguous, instead of in channels_last memory, the fastest for convolutions.
     """
 
-    batch_sampler = None  # Lightning asks for it wherever there is a sampler
+    batch_sampler = None  # Lightning reads it from anything with a sampler
 
     def __init__(self, make: BatchMaker, sampler: BatchOrder, keep: bool = False):
         self.make = make
@@ -59,7 +57,7 @@ class ArrayLoader:
         if not self._keep or first > 0:
             epoch = self.sampler.epoch if self.sampler.training else None
             return self.make.groups(islice(self.sampler, first, None), epoch)
-        # Who works in place on a batch changes what is kept; torch counts that, though not for tensors of inference.
+        # In-place changes of a batch would stay; torch counts them in `_version`, but not for inference tensors.
         if not self._kept or self._versions != _versions(self._kept):
             with torch.inference_mode(False):
                 self._kept = list(self.make.groups(self.sampler))
@@ -67,11 +65,11 @@ class ArrayLoader:
         return self._kept
 
     def state_dict(self) -> dict[str, int]:
-        """Returns how far the epoch has come, for a checkpoint."""
+        """Returns the position in the epoch, for a checkpoint."""
         return dict(self._yielded)
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Has the next iteration go on from there, if it is of the same epoch."""
+        """Starts the next iteration at this position, if it is of the same epoch."""
         self._resumed = state
 
 
@@ -80,9 +78,9 @@ def _versions(groups: list[Group]) -> list[int]:
 
 
 def takes_channels_last(trainer: Any) -> bool:
-    """Whether a run goes on of a network that takes batches in channels_last memory, as ours do.
+    """Whether a run is on whose module takes batches in channels_last memory, as ours do.
 
-    Others may take images apart by `view`, which a plain DataLoader's batches let them.
+    Other networks may use `view` on images, which needs contiguous memory.
     """
     running = trainer is not None and trainer.state.status == "running"
     return running and getattr(trainer.lightning_module, "channels_last", False)

@@ -1,4 +1,4 @@
-"""The LightningDataModule that all datasets share."""
+"""ImageDataModule, the LightningDataModule that all datasets share."""
 
 import os
 from abc import abstractmethod
@@ -21,28 +21,27 @@ from lit_cnn.transforms.views import View, seen, settings_of
 
 
 class ImageDataModule(TypedArguments, LightningDataModule):
-    """Serves a dataset of small images from memory, in whole batches.
+    """Data module that serves a dataset of small images from memory, in whole batches.
 
     Args:
         batch_size: Images in a training batch of one device.
-        eval_batch_size: Images in a batch of validation, test or prediction. It changes no result.
-        val_size: Training images held out for validation: a number of images, or below 1 a share of them.
-            Each class gives its part. The test images are used by `test` alone.
-        split_seed: Seed of the choice of validation images, apart from the run's seed.
-        permute: Move the pixels of all images by one fixed permutation.
-        permute_seed: Seed of that permutation, apart from the run's seed, so that all runs face the same task; or the
-            word seed for the run's own, so that each seed draws another permutation.
-        permute_kind: What it moves: pixels, each on its own; blocks of pixels, each kept whole, of which one keeps its
-            place on average; deranged_blocks, of which none does; pixels within_blocks; rows; or columns.
-        permute_block: Height and width of such a block, in pixels. With deranged_blocks a dial from no locality, at 1,
-            to all of it, at the image's size.
+        eval_batch_size: Images in a batch of validation, test or prediction. It does not change results.
+        val_size: Training images held out for validation: a number of images, or a share below 1. The split is
+            stratified by class. The test images are used by `test` only.
+        split_seed: Seed of the validation split, independent of the run's seed.
+        permute: Permute the pixels of all images by one fixed permutation.
+        permute_seed: Seed of the permutation, independent of the run's seed, so that all runs have the same task; or
+            the word seed, to draw another permutation for each seed of a run.
+        permute_kind: What is permuted: pixels; blocks, moved whole, of which one stays in place on average;
+            deranged_blocks, none of which stays in place; the pixels within_blocks; rows; or columns.
+        permute_block: Height and width of a block, in pixels. With deranged_blocks it sets how much locality is left,
+            from none at 1 to all at the image's size.
         views: Fixed changes of all images when they are read, before everything else: LowPass, HighPass,
             PhaseScramble, ShuffleChannels, ShufflePixels, Translate (docs/locality.md).
-        augment: Random changes of the training images, such as RandomCrop and RandomFlip. Whatever their order here,
-            geometry comes first, then policies, colours, erasing and mixing (docs/augmentations.md has them all).
-        seed: Seed of the order of the images and of the augmentations; by default the run's seed, as set by
-            `seed_everything`.
-        resident: Keep all images in the GPU's memory, where there is a GPU; refused if they do not fit.
+        augment: Random augmentations of the training images, such as RandomCrop and RandomFlip. Always in the order
+            geometry, policies, colours, erasing, mixing (docs/augmentations.md lists all).
+        seed: Seed of the shuffling and the augmentations; by default the run's seed, from `seed_everything`.
+        resident: Keep all images in GPU memory if there is a GPU; refused if they do not fit.
 
     Raises:
         ConfigError: If a setting does not fit the dataset.
@@ -70,7 +69,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
     mean: list[float]
     std: list[float]
     has_test: bool = True  # whether there are test images
-    __str__ = object.__repr__  # Lightning's asks loaders for what only torch's have
+    __str__ = object.__repr__  # Lightning's reads attributes that only torch's loaders have
 
     def __init__(
         self,
@@ -115,7 +114,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         """Reads the "train" or "test" images into memory."""
 
     def setup(self, stage: str) -> None:
-        """Reads the images that the stage needs, and checks that the settings fit them."""
+        """Reads the images for a stage, and checks that the settings fit them."""
         changes: list[View | Augmentation] = [*self.views, *self.augment]
         try:
             for change in changes:
@@ -141,13 +140,13 @@ class ImageDataModule(TypedArguments, LightningDataModule):
 
     @property
     def permutation(self) -> tuple[int | None, PermutationKind, int]:
-        """Seed, kind and block of the permutation of pixels; the seed is None without one."""
+        """Seed, kind and block of the pixel permutation; the seed is None without one."""
         seed = self.run_seed if self.permute_seed == "seed" else self.permute_seed
         return seed if self.permute else None, self.permute_kind, self.permute_block
 
     @property
     def view_settings(self) -> list[dict[str, Any]]:
-        """What the images are read through, as a checkpoint keeps it."""
+        """The settings of the views, for checkpoints."""
         return [settings_of(view) for view in self.views]
 
     def statistics(self) -> tuple[list[float], list[float]]:
@@ -180,30 +179,30 @@ class ImageDataModule(TypedArguments, LightningDataModule):
 
     @property
     def dataset_name(self) -> str:
-        """What to call the dataset in messages and pictures."""
+        """Name of the dataset in messages and pictures."""
         return type(self).__name__.removesuffix("DataModule")
 
     def arrays(self, split: str) -> Arrays:
-        """Returns the "train", "val" or "test" images, which are found and read now if `setup` has not done it."""
+        """Returns the "train", "val" or "test" images; reads them now if `setup` has not."""
         if split not in self._arrays:
             self.prepare_data()
             self.setup("test" if split == "test" else "fit")
         return self._arrays[split]
 
     def train_dataloader(self) -> ArrayLoader:
-        """Returns the training batches, in a new order each epoch; read now if `setup` has not done it."""
+        """Returns the loader of training batches, shuffled each epoch."""
         return self._loader("train", self.batch_size)
 
     def val_dataloader(self) -> ArrayLoader | list[ArrayLoader]:
-        """Returns the validation batches, or no loader where no images are held out."""
+        """Returns the loader of validation batches, or an empty list if no images are held out."""
         return self._loader("val", self.eval_batch_size) if len(self.arrays("val")) else []
 
     def test_dataloader(self) -> ArrayLoader:
-        """Returns the test batches."""
+        """Returns the loader of test batches."""
         return self._loader("test", self.eval_batch_size)
 
     def predict_dataloader(self) -> ArrayLoader:
-        """Returns the test batches, for their predictions."""
+        """Returns the loader of test batches."""
         return self.test_dataloader()
 
     def _loader(self, split: str, batch_size: int) -> ArrayLoader:
@@ -219,11 +218,11 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         return loader
 
     def batch_maker(self, split: str, device: torch.device | None = None) -> BatchMaker:
-        """Returns what makes inputs and targets of a split's images, by their indices.
+        """Returns the BatchMaker of a split.
 
         Args:
             split: "train", "val" or "test".
-            device: Where they are made; by default where the images lie.
+            device: Where batches are made; by default the device of the images.
         """
         arrays = self.arrays(split)
         assert self.preprocess is not None
@@ -247,11 +246,11 @@ class ImageDataModule(TypedArguments, LightningDataModule):
 
     @property
     def run_seed(self) -> int:
-        """The seed of orders and augmentations."""
+        """The seed of the shuffling and the augmentations."""
         return self.seed if self.seed is not None else int(os.environ.get("PL_GLOBAL_SEED", 0))
 
     def checkpoint_settings(self) -> dict[str, Any]:
-        """Returns what a checkpoint has to know to prepare other images in the same way."""
+        """Returns the settings that a checkpoint needs to preprocess other images in the same way."""
         assert self.preprocess is not None, "setup comes first"
         return {
             "dataset": self.dataset_name,

@@ -1,4 +1,4 @@
-"""Which images make up which batch of an epoch, and which of them a device takes."""
+"""Batch sampler: the indices of each batch of an epoch, and each device's share."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from lit_cnn.keyed_random import permutation
 
 
 class Share(NamedTuple):
-    """A device's part of a global batch: its images are those from `first` on, of `total`."""
+    """A device's part of a global batch of `total` images: `images` of them, from `first` on."""
 
     first: int
     images: int
@@ -19,21 +19,21 @@ class Share(NamedTuple):
 
 
 class BatchOrder:
-    """Which images make up which batch of an epoch: a function of (seed, epoch) alone.
+    """Batch sampler, a function of (seed, epoch) only.
 
-    Each global batch of `batch_size * devices` images is cut into one slice for each device. The last one
-    may be short, and then some devices get one image more than others. For training it is left for another epoch
-    where a device would get less than two images, since batch norm cannot learn from one. For evaluation every
-    image comes exactly once, and all devices take the same number of batches.
+    Each global batch of `batch_size * devices` images is cut into one slice for each device. The last one may be
+    short; then some devices get one image more than others. In training it is dropped if a device would get fewer
+    than two images, since batch norm needs two. In evaluation every image comes exactly once, and all devices take
+    the same number of batches.
 
     Args:
         n: Number of images.
         batch_size: Images in a batch of one device.
-        training: Draw a new order for each epoch, else keep the images' own.
-        seed: Seed of the orders.
-        rank: Which device this is.
-        devices: How many devices there are.
-        frozen: Keep the order of epoch 0, as it takes to overfit a few batches.
+        training: Shuffle in each epoch; if false, keep the order.
+        seed: Seed of the shuffling.
+        rank: Rank of this device.
+        devices: Number of devices.
+        frozen: Keep the order of epoch 0, to overfit a few batches.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class BatchOrder:
         self._cuts = self._cut()
 
     def set_epoch(self, epoch: int) -> None:
-        """Says which epoch comes next; Lightning calls it."""
+        """Sets the next epoch; Lightning calls it."""
         self.epoch = 0 if self.frozen else epoch
 
     def _cut(self) -> list[tuple[int, int]]:
@@ -65,7 +65,7 @@ class BatchOrder:
                 cuts.append((full * step, self.n))
         elif rest >= self.devices or not cuts:
             cuts.append((full * step, self.n))
-        elif rest:  # too few for all devices to get one: they go with the batch before
+        elif rest:  # fewer than devices: they join the batch before
             cuts[-1] = (cuts[-1][0], self.n)
         return cuts
 
@@ -81,6 +81,6 @@ class BatchOrder:
     def share(self, batch: int) -> Share:
         """Returns this device's part of a batch."""
         start, stop = self._cuts[batch]
-        each, more = divmod(stop - start, self.devices)  # the first devices take one more where it does not divide
+        each, more = divmod(stop - start, self.devices)  # the first devices take the remainder
         first = self.rank * each + min(self.rank, more)
         return Share(first, each + (self.rank < more), stop - start)

@@ -1,4 +1,4 @@
-"""Image files one batch after the other, decoded ahead by threads, in memory that their number does not change."""
+"""Streaming image files in batches, decoded ahead by threads, with constant memory."""
 
 import os
 from collections import deque
@@ -17,14 +17,14 @@ from lit_cnn.errors import DataError
 
 @dataclass
 class FileBatch:
-    """Some files, in their order, and the images of those that could be read.
+    """A batch of files and their images.
 
     Attributes:
-        paths: All files.
+        paths: All files, in order.
         images: The images, without the broken ones.
-        broken: Why a file could not be read, by its path.
-        converted: Files that were greyscale and are read as colour, or the other way round.
-        resized: Files whose images had another size.
+        broken: The reason why a file could not be read, by its path.
+        converted: Files that were converted from greyscale to colour or back.
+        resized: Files that were resized.
     """
 
     paths: Sequence[str]
@@ -40,7 +40,7 @@ class FileBatch:
 
 
 def stream(paths: Sequence[str], in_channels: int, image_size: tuple[int, int], batch_size: int) -> Iterator[FileBatch]:
-    """Yields image files in batches, brought to the channels and size of a network as an image folder's are.
+    """Yields image files in batches, converted to the channels and size of a network.
 
     Args:
         paths: The files.
@@ -51,7 +51,7 @@ def stream(paths: Sequence[str], in_channels: int, image_size: tuple[int, int], 
     workers = os.cpu_count() or 1
     starts = iter(range(0, len(paths), batch_size))
     waiting: deque[Future[FileBatch]] = deque()
-    with ThreadPoolExecutor(workers) as pool:  # Pillow decodes and resizes without holding the interpreter
+    with ThreadPoolExecutor(workers) as pool:  # Pillow releases the GIL
         try:
             while True:
                 for start in starts:

@@ -1,4 +1,4 @@
-"""Images made from nothing, as a LightningDataModule."""
+"""Data module of synthetic images."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from lit_cnn.sizes import height_and_width
 
 
 class SyntheticDataModule(ImageDataModule):
-    """Images made from nothing: each class a smooth pattern, shifted at random and covered with noise.
+    """Synthetic images: a smooth pattern per class, shifted at random, with noise; the same on every machine.
 
-    For tests, benchmarks, and trying a config without its dataset. The same images on every machine.
+    For tests, benchmarks, and trying a config without its dataset.
 
     Args:
         num_classes: Number of classes.
@@ -20,8 +20,8 @@ class SyntheticDataModule(ImageDataModule):
         image_size: Height and width of the images, in pixels; one number for both.
         train_images: Number of training images.
         test_images: Number of test images.
-        noise: Standard deviation of the noise, where the patterns' own is 1.
-        data_seed: Seed of the images, apart from the run's seed.
+        noise: Standard deviation of the noise, relative to the patterns'.
+        data_seed: Seed of the images, independent of the run's seed.
         **kwargs: Arguments of ImageDataModule.
 
     Example:

@@ -1,4 +1,4 @@
-"""What others' data modules and DataLoaders take and ours do not: why, and what there is in its place."""
+"""Hints for arguments of other data modules and DataLoaders that ours do not take."""
 
 import inspect
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from typing import Any
 
 from lit_cnn.errors import ConfigError, nearest
 
-# Names, with one space between, and the reason that they share.
+# Names separated by spaces, with their common hint.
 REASONS = {
     "num_workers workers persistent_workers prefetch_factor multiprocessing_context worker_init_fn": (
         "The images lie in memory and a whole batch is made at once: no worker is needed. Leave it out."
@@ -31,11 +31,11 @@ REASONS = {
 
 
 class UnknownArgument(ConfigError, TypeError):
-    """An argument that a class does not take; a TypeError, as Python has it."""
+    """An unknown argument; also a TypeError, as in Python."""
 
 
 def refuse(cls: type, names: Iterable[str]) -> None:
-    """Says why a data module does not take arguments of these names.
+    """Refuses unknown arguments of a data module, with a hint.
 
     Raises:
         UnknownArgument: If there are any.

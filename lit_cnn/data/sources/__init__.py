@@ -1,1 +1,1 @@
-"""Datasets, one file each: from their files to arrays of images and labels."""
+"""Readers of the datasets' files, one module each: files to arrays of images and labels."""

@@ -30,13 +30,13 @@ ARRAY_PARTS = {
 
 @dataclass(frozen=True)
 class CifarDataset:
-    """Pickled batches of images, each with a checksum.
+    """A CIFAR dataset: pickled batches of images, each with a checksum.
 
     Args:
-        name: What it is called.
-        torchvision_name: The class of torchvision that downloads it, and knows its files and checksums.
-        label_key: Under which name the batches hold the labels.
-        offline: What to type in place of it where there is no network.
+        name: Name of the dataset.
+        torchvision_name: torchvision's class, which knows its files and checksums.
+        label_key: Key of the labels in the batches.
+        offline: Arguments of `fit` that work without a network, for the error message.
     """
 
     name: str
@@ -51,10 +51,10 @@ class CifarDataset:
         return getattr(datasets, self.torchvision_name)
 
     def find_or_download(self, data_dir: Path) -> None:
-        """Makes sure that the files are there and whole.
+        """Verifies the files; downloads them if none is there.
 
         Raises:
-            DataError: If a file is missing or broken, or nothing is there and it cannot be downloaded.
+            DataError: If a file is missing or broken, or the download fails.
         """
         dataset = self._dataset
         folder = data_dir / dataset.base_folder
@@ -64,7 +64,7 @@ class CifarDataset:
 
             def fetch() -> None:
                 get([url], archive, dataset.tgz_md5)
-                self._unpack(archive, folder, verify=False)  # the file that is wrong is named below
+                self._unpack(archive, folder, verify=False)  # a wrong file is reported below
 
             download(self.torchvision_name, fetch, [url], data_dir, f"the folder {folder}", self.offline)
         for path, known in self._files(folder).items():
@@ -79,12 +79,12 @@ class CifarDataset:
         return {folder / name: md5 for name, md5 in files}
 
     def _unpack(self, archive: Path, folder: Path, verify: bool = True) -> bool:
-        """Takes the known files out of an archive, and nothing else, into a folder all at once.
+        """Extracts the known files, and nothing else, from an archive into a folder, all at once.
 
         Args:
-            archive: The archive, whoever packed it.
+            archive: The archive; it need not be the original one.
             folder: Where the files go.
-            verify: Leave nothing, and return False, where the archive is missing or broken, or a file is not known.
+            verify: Leave nothing and return False if the archive is missing or broken, or a file has a wrong checksum.
         """
         if verify and not archive.is_file():
             return False
@@ -110,7 +110,7 @@ class CifarDataset:
                 raise disk_error(folder, OSError(str(error))) from error
             return False
         except OSError as error:
-            if not folder.is_dir():  # else another process was quicker
+            if not folder.is_dir():  # else another process was faster
                 raise disk_error(folder, error) from error
         return True
 
@@ -118,7 +118,7 @@ class CifarDataset:
         """Reads the "train" or "test" images; `find_or_download` has verified the files.
 
         Raises:
-            DataError: If a file is no batch of images.
+            DataError: If a file is not a batch of images.
         """
         dataset = self._dataset
         files = dataset.train_list if split == "train" else dataset.test_list
@@ -127,7 +127,7 @@ class CifarDataset:
         for i, (name, _) in enumerate(files):
             batch, batch_labels = self._read_batch(data_dir / dataset.base_folder / name)
             size = len(batch)
-            if not i:  # all batches are of one size, and a single one is used where it is
+            if not i:  # all batches have one size; a single one is not copied
                 pixels = batch if len(files) == 1 else np.empty((len(files) * size, 3072), np.uint8)
             pixels[i * size : (i + 1) * size] = batch
             labels += batch_labels
@@ -147,17 +147,17 @@ class CifarDataset:
 
 
 def _is(path: Path, known: str) -> bool:
-    """Whether a file is there and has an MD5."""
+    """Whether a file exists and has this MD5."""
     from torchvision.datasets.utils import check_integrity
 
     return bool(check_integrity(str(path), known))
 
 
 class ArraysOnly(pickle.Unpickler):
-    """Reads lists, dicts and arrays from a pickle, and calls nothing else that it names."""
+    """Safe unpickler: reads only lists, dicts and arrays, and runs no other code."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Returns what arrays are made by.
+        """Returns the functions that build arrays.
 
         Raises:
             pickle.UnpicklingError: For anything else.
@@ -168,11 +168,11 @@ class ArraysOnly(pickle.Unpickler):
 
 
 def channels_to_the_back(pixels: np.ndarray, axes: tuple[int, int, int, int]) -> torch.Tensor:
-    """Reorders each image's bytes in place, so that no second copy is made, and returns them as `[n, c, h, w]`.
+    """Converts images to channels_last in place, without a second copy, and returns them as `[n, c, h, w]`.
 
     Args:
-        pixels: The images, in contiguous memory, one behind the other.
-        axes: Where images, height, width and channels are now.
+        pixels: The images, in contiguous memory, one after the other.
+        axes: The present axes of images, height, width and channels.
     """
     n, h, w, c = (pixels.shape[axis] for axis in axes)
     reordered = pixels.reshape(n, h, w, c)  # the same memory, read in the new order

@@ -1,4 +1,4 @@
-"""Image folders: `train/CLASS/*` and `test/CLASS/*`, decoded once, into a cache or into memory."""
+"""Image folders: `train/CLASS/*` and `test/CLASS/*`, decoded into a cache or into memory."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -33,13 +33,13 @@ from lit_cnn.errors import DataError, printable
 
 @dataclass(frozen=True)
 class ImageShape:
-    """What all images of a folder are brought to, or have to be already.
+    """Channels and size of all images of a folder, and whether to convert others.
 
     Args:
         in_channels: 1 for greyscale, 3 for colour.
         image_size: Height and width, in pixels.
-        convert: Turn colour images grey where `in_channels` is 1, else refuse them.
-        resize: Resize images of another size, else refuse them.
+        convert: Convert colour images to grey if `in_channels` is 1; if false, refuse them.
+        resize: Resize images of another size; if false, refuse them.
     """
 
     in_channels: int
@@ -49,7 +49,7 @@ class ImageShape:
 
 
 def class_names(data_dir: Path) -> list[str]:
-    """Returns the names of the folders below `train/`, in their order.
+    """Returns the class names: the sorted names of the folders in `train/`.
 
     Raises:
         DataError: If there are none.
@@ -66,12 +66,12 @@ def class_names(data_dir: Path) -> list[str]:
 
 
 def list_images(folder: Path, names: Sequence[str]) -> tuple[list[str], list[int]]:
-    """Returns the paths of the images below `folder` and the number of each one's class, in the order of their names.
+    """Returns the paths of the images below `folder` and the index of each one's class, sorted by name.
 
-    The images of a class may lie in folders of any depth, as torchvision's ImageFolder reads them.
+    The images of a class may be in nested folders, as in torchvision's ImageFolder.
 
     Raises:
-        DataError: If there are none, or one has a class that is not among `names`.
+        DataError: If there are none, or one is of a class that is not in `names`.
     """
     if not is_folder(folder):
         raise DataError(
@@ -96,7 +96,7 @@ def list_images(folder: Path, names: Sequence[str]) -> tuple[list[str], list[int
 
 
 def what_is_left_out(data_dir: Path, names: Sequence[str]) -> list[str]:
-    """Returns sentences on what is not read in `train/`, in `test/` and beside them, and on classes without a test."""
+    """Describes the files that are not read in and beside `train/` and `test/`, and classes without test images."""
     said = []
     for folder in (data_dir / "train", data_dir / "test"):
         if is_folder(folder):
@@ -133,11 +133,11 @@ def _remarks(folder: Path, names: Sequence[str]) -> Iterator[str]:
 
 
 def _entries(folder: Path) -> tuple[list[str], list[str]]:
-    """Returns the names of the folders in a folder, and the paths of what else is there, hidden or no system's."""
+    """Returns the names of the folders in a folder, and the paths of its other files, without junk."""
     try:
         with os.scandir(folder) as scanned:
             entries = sorted((entry.name, entry.is_dir()) for entry in scanned)
-    except OSError as error:  # a folder that may not be read, or a link to itself
+    except OSError as error:  # an unreadable folder, or a link to itself
         raise unreadable(folder, error) from error
     names = {name for name, _ in entries}
     ours = [
@@ -152,7 +152,7 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
 def shape_of(
     data_dir: Path, names: Sequence[str], in_channels: int | None, image_size: tuple[int, int] | None
 ) -> ImageShape:
-    """Returns the shape that is asked for; what is None is taken from the first training image."""
+    """Returns the images' shape; None stands for that of the first training image."""
     first = open_image(list_images(data_dir / "train", names)[0][0])
     return ImageShape(
         in_channels or (1 if first.mode in GREYSCALE_MODES else 3),
@@ -166,14 +166,14 @@ def read(data_dir: Path, split: str, names: Sequence[str], shape: ImageShape, ca
     """Reads all images of the "train" or "test" folder, with their statistics.
 
     Args:
-        data_dir: The folder above `train/` and `test/`.
+        data_dir: The folder with `train/` and `test/`.
         split: "train" or "test".
-        names: The classes.
+        names: The class names.
         shape: Channels and size of the arrays, and what to do with images that differ.
-        cache_dir: Where the cache of the decoded images lies or goes; None decodes into memory.
+        cache_dir: Folder of the cache of decoded images; None decodes into memory.
 
     Raises:
-        DataError: If a file is broken, or of another kind or size than the first.
+        DataError: If a file is broken, or differs in kind or size from the first.
         DiskError: If the cache cannot be written.
     """
     paths, labels = list_images(data_dir / split, names)
@@ -198,18 +198,17 @@ def read(data_dir: Path, split: str, names: Sequence[str], shape: ImageShape, ca
 
 
 def _key(folder: Path, paths: Sequence[str], names: Sequence[str]) -> str:
-    """Returns what changes when an image is added, removed, renamed, changed or replaced.
+    """Returns a fingerprint that changes when an image is added, removed, renamed, changed or replaced.
 
-    A file that keeps its name, its size and both of its times is taken for unchanged. Its status time (ctime) no
-    program can set back, so that this holds for all local file systems. The pixels that a file is decoded to
-    depend on Pillow too.
+    A file with the same name, size, mtime and ctime counts as unchanged. No program can set back a ctime, so this is
+    safe on local file systems. Pillow's version is included, since decoded pixels depend on it.
     """
     start = len(str(folder)) + 1
     stats = ((path[start:], os.stat(path)) for path in paths)
     files = (f"{path}\0{s.st_size}\0{s.st_mtime_ns}\0{s.st_ctime_ns}" for path, s in stats)
     try:
         return _digest([PIL.__version__, *names, *files])
-    except OSError as error:  # a link to nothing or to itself
+    except OSError as error:  # a broken link or a link to itself
         where = printable(error.filename)
         raise DataError(f"{where} cannot be read: {error.strerror}. Replace or remove it.") from error
 
@@ -225,10 +224,10 @@ def _decode_all(
     consume: Callable[[int, UInt8[np.ndarray, "b h w c"]], None],
     block_length: int,
 ) -> None:
-    """Decodes blocks of images in parallel, with a progress bar, and keeps no block that was consumed.
+    """Decodes blocks of images in parallel, with a progress bar, and keeps no consumed block.
 
-    In threads, since Pillow decodes and resizes without holding the interpreter: 32 x 32 JPEGs take as long as in
-    processes when they come in blocks (one task for an image takes a third longer), and no process has to start.
+    In threads, since Pillow releases the GIL: with blocks of 32 x 32 JPEGs they are as fast as processes (a task for
+    each image takes a third longer), and no process has to start.
     """
     from tqdm.auto import tqdm
 
@@ -245,7 +244,7 @@ def _decode_all(
                 for task in tasks:
                     task.result()
             finally:
-                pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C the rest need not be decoded
+                pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, do not decode the rest
 
 
 def _decode(path: str, shape: ImageShape) -> UInt8[np.ndarray, "h w c"]:

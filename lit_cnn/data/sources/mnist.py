@@ -24,15 +24,15 @@ PREFIXES = {"train": "train", "test": "t10k"}
 
 @dataclass(frozen=True)
 class IdxDataset:
-    """Four files in the IDX format.
+    """A dataset of four files in the IDX format.
 
-    A file is judged by the digest of its unpacked bytes alone, whoever packed it: as it is or as .gz, in upper or lower
-    case, with `idx3-ubyte` behind a dash or a dot. Where both forms lie there, the unpacked one is read.
+    A file is recognised by the digest of its unpacked bytes only: plain or as .gz, in upper or lower case, with
+    `idx3-ubyte` after a dash or a dot. If both forms are there, the unpacked one is read.
 
     Args:
-        name: The class of torchvision that downloads it, and the name of its folder.
-        offline: What to type in place of it where there is no network.
-        mirrors: Where the archives are; torchvision's mirrors are without https.
+        name: Name of torchvision's class and of the folder.
+        offline: Arguments of `fit` that work without a network, for the error message.
+        mirrors: URLs of the archives, since torchvision's have no https.
         digests: SHA-256 or MD5 of the unpacked files, in hexadecimal digits.
         num_images: Number of images in each split.
     """
@@ -44,10 +44,10 @@ class IdxDataset:
     num_images: Mapping[str, int] = field(default_factory=lambda: {"train": 60_000, "test": 10_000})
 
     def find_or_download(self, data_dir: Path) -> None:
-        """Makes sure that the four files are there.
+        """Downloads the four files if none is there.
 
         Raises:
-            DataError: If some are there and some are not, or they are not there and cannot be downloaded.
+            DataError: If only some are there, or the download fails.
         """
         from torchvision import datasets
 
@@ -80,12 +80,12 @@ class IdxDataset:
         return Arrays(images.view(n, 28, 28, 1).permute(0, 3, 1, 2), labels.long())
 
     def _read(self, raw: Path, name: str, header: int, size: int) -> torch.Tensor:
-        """Returns what follows the header of a file, as bytes; header and size are in bytes."""
+        """Returns the bytes after the header of a file; header and size are in bytes."""
         path = _path(raw, name)
         if path is None:
             raise DataError(f"{raw / name} is missing.")
         remedy = f"Replace it, or remove {raw} to have it downloaded anew."
-        content = memoryview(bytearray(header + size + 1))  # one more, to notice a file that is too long
+        content = memoryview(bytearray(header + size + 1))  # one more, to detect a file that is too long
         try:
             with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
                 length = 0
@@ -103,13 +103,13 @@ class IdxDataset:
 
 
 def _digest(content: memoryview, like: str) -> str:
-    """Returns the digest of the same kind as another: 47 MB take 0.1 s."""
+    """Returns the digest of the same kind (MD5 or SHA-256) as `like`: 47 MB take 0.1 s."""
     kind = "sha256" if len(like) == 64 else "md5"
     return hashlib.new(kind, content, usedforsecurity=False).hexdigest()
 
 
 def _path(raw: Path, name: str) -> Path | None:
-    """Returns where one of the four files lies, the unpacked form first."""
+    """Returns the path of one of the four files, the unpacked form first."""
     if not raw.is_dir():
         return None
     forms = {form: rank for rank, form in enumerate((name, f"{name}.gz"))}

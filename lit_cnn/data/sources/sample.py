@@ -1,4 +1,4 @@
-"""The 5,000 digits of MNIST that travel with the package, for machines without network or dataset."""
+"""Sample dataset: 5,000 digits of MNIST that come with the package."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ TRAIN_IMAGES = 4000
 
 
 def read(split: str) -> Arrays:
-    """Reads 400 digits of each class to train on, or the other 100 of each to test with."""
+    """Reads 400 training digits of each class, or the other 100 of each for testing."""
     with np.load(PATH) as file:
         images, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"])
     part = slice(None, TRAIN_IMAGES) if split == "train" else slice(TRAIN_IMAGES, None)

@@ -15,10 +15,10 @@ from lit_cnn.errors import DataError
 
 
 def find_or_download(data_dir: Path) -> None:
-    """Makes sure that the files are there and whole.
+    """Verifies the files; downloads those that are missing.
 
     Raises:
-        DataError: If a file is missing or broken, cannot be downloaded.
+        DataError: If a file is broken, or the download fails.
     """
     from torchvision.datasets import SVHN, utils
 

@@ -1,4 +1,4 @@
-"""Images made from nothing: learnable, with spatial structure, the same on every machine."""
+"""Synthetic images: a smooth pattern per class, shifted, with noise; the same on every machine."""
 
 import torch
 from torch.nn import functional as F
@@ -17,21 +17,21 @@ def make_images(
     seed: int,
     split: str,
 ) -> Arrays:
-    """Returns images whose class is a smooth pattern, shifted at random and covered with noise.
+    """Returns synthetic images: each class is a smooth pattern, shifted at random, with noise.
 
-    The shifts give a convolution its advantage, and a permutation of the pixels takes it away again.
+    The shifts favour a convolution; a permutation of the pixels removes this advantage.
 
     Args:
-        n: Number of images; the classes take turns.
+        n: Number of images; the classes alternate.
         num_classes: Number of classes.
         in_channels: Channels of the images.
         image_size: Height and width, in pixels.
-        noise: Standard deviation of the noise, where the pattern's own is 1.
+        noise: Standard deviation of the noise, relative to the pattern's.
         seed: Seed of patterns, shifts and noise.
         split: Name of the split; it changes shifts and noise, not the patterns.
     """
     height, width = image_size
-    down, right = height // 8, width // 8  # the largest shifts; the patterns go on behind the image's border
+    down, right = height // 8, width // 8  # the largest shifts; the patterns continue beyond the border
     size = (height + 2 * down, width + 2 * right)
     coarse = _normal((num_classes, in_channels, max(size[0] // 4, 1), max(size[1] // 4, 1)), seed, "patterns")
     patterns = F.interpolate(coarse, size=size, mode="bilinear")
