@@ -1,4 +1,4 @@
-"""The Lit classes, one for each family of networks: `LitVGG` trains `models.VGG`, and takes its arguments."""
+"""The Lit classes, one for each family of networks: `LitVGG` trains `models.VGG` and takes its arguments."""
 
 from functools import partial
 
@@ -11,19 +11,19 @@ class LitMLP(LitNetwork, network=models.MLP):
 
 
 class LitCNN(LitNetwork, network=models.CNN):
-    """The small CNN of the permutation exercise: two 5 x 5 convolutions of 6 channels, a hidden layer of 50."""
+    """The small CNN of the permutation experiment: two 5 x 5 convolutions of 6 channels, a hidden layer of 50."""
 
 
 class LitLeNet(LitNetwork, network=models.LeNet):
-    """The small network for CIFAR-10: two 5 x 5 convolutions of 6 and 16 channels, then 120-84-10."""
+    """LeNet-5: two 5 x 5 convolutions of 6 and 16 channels, then linear layers 120-84-10."""
 
 
 class LitPointwiseCNN(LitNetwork, network=models.PointwiseCNN):
-    """1 x 1 convolutions and an average over all pixels: sees the values of the pixels, but not their places."""
+    """A CNN of 1 x 1 convolutions and global average pooling: sees pixel values, but not their places."""
 
 
 class LitDilatedCNN(LitNetwork, network=models.DilatedCNN):
-    """3 x 3 convolutions with dilations 1, 2, 4 and 8, and an average over all pixels."""
+    """A dilated CNN: 3 x 3 convolutions with dilations 1, 2, 4 and 8, and global average pooling."""
 
 
 class LitAlexNet(LitNetwork, network=models.AlexNet):
@@ -39,15 +39,15 @@ class LitVGG(LitNetwork, network=models.VGG):
 
 
 class LitGoogLeNet(LitNetworkWithAuxiliaryHeads, network=models.GoogLeNet):
-    """GoogLeNet, Inception v1: nine Inception blocks, and two auxiliary heads in training."""
+    """GoogLeNet (Inception v1): nine Inception blocks, and two auxiliary heads in training."""
 
 
 class LitInceptionV2(LitNetwork, network=models.InceptionV2):
-    """Inception v2: batch norm, and two 3 x 3 convolutions for each 5 x 5."""
+    """Inception v2 (BN-Inception): batch norm, and two 3 x 3 convolutions for each 5 x 5."""
 
 
 class LitInceptionV3(LitNetworkWithAuxiliaryHeads, network=models.InceptionV3):
-    """Inception v3: long kernels in two thin steps, and an auxiliary head in training."""
+    """Inception v3: factorised convolutions such as 1 x 7 and 7 x 1, and an auxiliary head in training."""
 
 
 class LitResNet(LitNetwork, network=models.ResNet):
@@ -55,15 +55,15 @@ class LitResNet(LitNetwork, network=models.ResNet):
 
 
 class LitCIFARResNet(LitNetwork, network=models.CIFARResNet):
-    """A ResNet for 32 x 32 pixels: residual blocks in three stages; ResNet-20 by default."""
+    """A CIFAR ResNet for 32 x 32 pixels: residual blocks in three stages; ResNet-20 by default."""
 
 
 class LitPreActResNet(LitNetwork, network=models.PreActResNet):
-    """Pre-activation ResNet-18, by default, and Wide ResNets: residual blocks that normalise before they convolve."""
+    """Pre-activation ResNet-18, by default, or a Wide ResNet: batch norm and ReLU before each convolution."""
 
 
 def family_of(name: str) -> tuple[str, dict[str, str]]:
-    """Returns the Lit class of a network of the registry, by its name, and what tells the network from its family.
+    """Returns the Lit class of a network in the model registry, and the settings that select the network.
 
     Example:
         >>> family_of("resnet18"), family_of("alexnet")

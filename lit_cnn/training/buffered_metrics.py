@@ -1,4 +1,4 @@
-"""Accuracy and NLL of training, validation and test, updated with many batches at once."""
+"""Buffered metrics: accuracy and NLL of training, validation and test, updated with many batches at once."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lit_cnn.training import metrics
 
-BATCHES = 64  # whose logits wait for an update: the metrics' own calls take longer than a small network
+BATCHES = 64  # buffered before an update, since a metric update takes longer than a small network
 
 
 class BufferedMetrics(nn.ModuleDict):
@@ -18,7 +18,7 @@ class BufferedMetrics(nn.ModuleDict):
         num_classes: Number of classes.
 
     Attributes:
-        listeners: Functions by stage that are called with all logits and labels.
+        listeners: Functions by stage, called with all logits and labels.
     """
 
     def __init__(self, num_classes: int):
@@ -29,24 +29,24 @@ class BufferedMetrics(nn.ModuleDict):
         self.listeners: dict[str, Callable[[Tensor, Tensor], None]] = {}
 
     def clear(self) -> None:
-        """Forgets the batches of a run that was interrupted."""
+        """Drops the batches of an interrupted run."""
         for waiting in self._waiting.values():
             waiting.clear()
 
     def add(self, stage: str, logits: Tensor, labels: Tensor) -> None:
-        """Adds a batch, which is counted with others later."""
-        if len(labels):  # else a device has no images, where there are fewer of them than devices
+        """Adds a batch to the buffer."""
+        if len(labels):  # a device has none if there are more devices than images
             self._waiting[stage].append((logits, labels))
             if len(self._waiting[stage]) == BATCHES:
                 self.catch_up(stage)
 
     def catch_up(self, stage: str) -> None:
-        """Updates the metrics of a stage with all batches that wait."""
+        """Updates the metrics of a stage with the buffered batches."""
         if not (waiting := self._waiting[stage]):
             return
         logits, labels = (torch.cat(parts) for parts in zip(*waiting, strict=True))
         waiting.clear()
-        if labels.is_floating_point():  # mixed images count by the class that makes up most of each
+        if labels.is_floating_point():  # a mixed image counts for its largest class
             labels = labels.argmax(dim=1)
         self[f"{stage}_metrics"].update(logits, labels)  # type: ignore[operator]
         if stage == "test":
@@ -55,15 +55,15 @@ class BufferedMetrics(nn.ModuleDict):
             self.listeners[stage](logits, labels)
 
     def log(self, module: Any, stage: str) -> None:
-        """Logs accuracy and NLL of a stage, by the module that holds these metrics."""
+        """Logs accuracy and NLL of a stage, through the module with these metrics."""
         self.catch_up(stage)
         metrics.log_counted(module, stage)
 
     def log_each_class(self, module: Any, names: Sequence[Any]) -> dict[str, float]:
-        """Logs the accuracy of each class on the test images, and returns it exactly; Lightning logs it in float32."""
+        """Logs the test accuracy of each class, and returns it in float64; Lightning logs float32."""
         shares = metrics.share_of_each(self["of_each_class"]).items()
         exact = {f"test/acc_of/{names[k]}": share for k, share in shares}
-        # On all devices already, where a mean would round again.
+        # Equal on all devices; a mean would round again.
         module.log_dict(exact, sync_dist=True, reduce_fx="max")
         self["of_each_class"].reset()  # type: ignore[operator]
         return exact

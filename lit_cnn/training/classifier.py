@@ -1,4 +1,4 @@
-"""The LightningModule around any network: steps, metrics, optimizer."""
+"""LitClassifier, the LightningModule around any network: steps, loss, metrics, optimizer."""
 
 import math
 import os
@@ -31,7 +31,7 @@ Batch = tuple[Float[Tensor, "b c h w"], Targets]
 class LitClassifier(TypedArguments, LightningModule):
     """Trains any network from images to logits, and logs `train|val|test/{acc,nll}`.
 
-    Batches are pairs of images and labels, from whatever data module or DataLoader.
+    Batches are pairs of images and labels, from any data module or DataLoader.
 
     Args:
         net: The network, from images `[b, c, h, w]` to logits `[b, num_classes]`.
@@ -39,22 +39,22 @@ class LitClassifier(TypedArguments, LightningModule):
         lr: Learning rate, above 0.
         optimizer: Name of a class in torch.optim, such as Adam or SGD.
         optimizer_args: Its other arguments, such as {momentum: 0.9, weight_decay: 5e-4}.
-        scheduler: Name of a class in torch.optim.lr_scheduler, such as OneCycleLR, or in lit_cnn.training.lr_schedules:
-            WarmupCosineLR, TriangularLR. None by default.
-        scheduler_args: Its arguments. Left out, total_steps and T_max are the length of the run, max_lr is lr, and
+        scheduler: Learning-rate schedule: a class in torch.optim.lr_scheduler, such as OneCycleLR, or in
+            lit_cnn.training.lr_schedules: WarmupCosineLR, TriangularLR. None by default.
+        scheduler_args: Its arguments. By default total_steps and T_max are the length of the run, max_lr is lr, and
             ReduceLROnPlateau's monitor is val/nll.
-        scheduler_interval: When the scheduler is stepped: after every epoch, or after every step of the
-            optimizer. It is also the unit of the lengths among its arguments.
-        loss: cross_entropy, nll (the same, by way of log-probabilities) or hinge (multi-class margin).
-        label_smoothing: Share of the target spread over all classes, from 0 to 1; cross_entropy only.
-        decay_norms_and_biases: Let weight_decay act on the scales of norms and on biases too; if false, on the
-            weights of convolutions and linear layers alone.
-        test_time_flip: Evaluate and predict with the mean logits of each image and its mirror image.
-        compile: Compile the network for training with torch.compile: default; reduce-overhead, which records CUDA
-            graphs too; max-autotune. Checkpoints are those of the network as it is.
+        scheduler_interval: Step the scheduler after every epoch, or after every optimizer step. It is also the unit
+            of the lengths among its arguments.
+        loss: cross_entropy, nll (the same, from log-probabilities) or hinge (multi-class margin).
+        label_smoothing: Label smoothing, from 0 to 1; cross_entropy only.
+        decay_norms_and_biases: Apply weight_decay to norms and biases too; if false, only to the weights of
+            convolutions and linear layers.
+        test_time_flip: Test-time augmentation: evaluate and predict with the mean logits of image and mirror image.
+        compile: Compile the network for training with torch.compile: default; reduce-overhead, with CUDA graphs;
+            max-autotune. Checkpoints are the same as without.
 
-    Raises:
-        ValueError: If a setting is out of its range, or the optimizer or scheduler does not take its arguments.
+        Raises:
+            ValueError: If a setting is out of range, or the optimizer or scheduler does not take its arguments.
 
     Example:
         >>> from torch import nn
@@ -63,8 +63,8 @@ class LitClassifier(TypedArguments, LightningModule):
         torch.Size([2, 10])
     """
 
-    unsaved: tuple[str, ...] = ("net", "weights")  # arguments that are no hyperparameters: a checkpoint has its weights
-    fast_loop = True  # whether training steps that nobody watches may go without Lightning's calls around each
+    unsaved: tuple[str, ...] = ("net", "weights")  # arguments left out of the hyperparameters: checkpoints have weights
+    fast_loop = True  # whether the fast loop may skip Lightning's calls around a step that nothing watches
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class LitClassifier(TypedArguments, LightningModule):
         try_out(self.hparams)  # refuses wrong settings now, not later
 
     def setup(self, stage: str) -> None:
-        """Compiles the network where that is asked for; in place, so that names in checkpoints stay."""
+        """Compiles the network if asked to; in place, so that names in checkpoints stay."""
         self.metrics.clear()
         self._step_log.clear()
         self._loss_watch.clear()
@@ -117,25 +117,25 @@ class LitClassifier(TypedArguments, LightningModule):
         return self.net(images if self.channels_last else images.contiguous())
 
     def evaluate(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns the logits that evaluation and prediction go by."""
+        """Returns the logits for evaluation and prediction."""
         logits = self(images).float()  # under bf16 autocast, log-softmax would stay in bf16
         return (logits + self(images.flip(-1)).float()) / 2 if self.hparams["test_time_flip"] else logits
 
     def loss_of(self, images: Float[Tensor, "b c h w"], labels: Targets) -> tuple[Tensor, Tensor]:
-        """Returns logits and the loss of a training batch; a network with losses of its own adds them here."""
+        """Returns logits and loss of a training batch; override it to add other losses."""
         logits = self(images).float()
         return logits, self.loss(logits, labels)
 
     @torch.inference_mode()
     def predict(self, images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns the probability of each class for each image, prepared as the training images were.
+        """Returns the probability of each class for each image, preprocessed like the training images.
 
         Args:
-            images: One image or several, as paths, PIL images or uint8 arrays `[h, w]` or `[h, w, c]`, brought
-                to the network's size and channels; or a uint8 tensor `[b, c, h, w]` of the right shape.
+            images: One image or several, as paths, PIL images or uint8 arrays `[h, w]` or `[h, w, c]`, converted to
+                the network's size and channels; or a uint8 tensor `[b, c, h, w]` of the right shape.
 
         Raises:
-            ValueError: If the module is not from `load`, or the images are not as they have to be for it.
+            ValueError: If the module is not from `load`, or the images have a wrong type or shape.
         """
         channels, *image_size = self.input_shape
         batch = as_batch(images, channels, (image_size[0], image_size[1])).to(self.device)
@@ -143,19 +143,19 @@ class LitClassifier(TypedArguments, LightningModule):
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of the images that `predict` brings all images to."""
+        """Channels, height and width to which `predict` converts images."""
         if self.preprocess is None:
             raise ValueError("Only a module from `lit_cnn.load` knows how to prepare images.")
         return self.preprocess.image_shape
 
     def classify(self, images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"]) -> list[str]:
-        """Returns the name of the likeliest class of each image; takes what `predict` takes."""
+        """Returns the name of the predicted class of each image; takes the same images as `predict`."""
         return [self.class_names[i] for i in self.predict(images).argmax(dim=1).tolist()]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Returns the loss of one batch, and notes it for the log."""
+        """Returns the loss of one batch, and records it for the log."""
         trainer, seed = self._trainer, os.environ.get("PL_GLOBAL_SEED")
-        if trainer and seed:  # what the network draws, as dropout does, is a function of seed, epoch and batch
+        if trainer and seed:  # dropout and the like depend on seed, epoch and batch only
             seed_generators(self.device, int(seed), "network", trainer.current_epoch, batch_idx)
         weight = self._one_network.take(batch_idx, len(batch[0])) if trainer else 1
         logits, loss = self.loss_of(*batch)
@@ -166,15 +166,15 @@ class LitClassifier(TypedArguments, LightningModule):
         return loss if weight == 1 else loss * weight
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Logs what was noted."""
+        """Logs the recorded steps."""
         self.log_noted()
 
     def log_noted(self) -> None:
-        """Logs loss and learning rate of the steps that were noted."""
+        """Logs loss and learning rate of the recorded steps."""
         self._step_log.write(self.trainer)
 
     def on_validation_start(self) -> None:
-        """Makes sure that there is still something to validate."""
+        """Checks that the training has not diverged."""
         self._loss_watch.check(self.trainer)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -190,16 +190,16 @@ class LitClassifier(TypedArguments, LightningModule):
         return self.evaluate(batch[0]).softmax(dim=1)
 
     def count(self, logits: Tensor, labels: Targets, stage: str) -> None:
-        """Counts a batch for `train|val|test/{acc,nll}`; a step of your own calls it with its logits."""
+        """Counts a batch for `train|val|test/{acc,nll}`; call it with the logits in a step of your own."""
         logits = logits.detach()
         self.metrics.add(stage, logits.clone() if self.hparams["compile"] == "reduce-overhead" else logits, labels)
 
     def count_waiting(self, stage: str) -> None:
-        """Brings the metrics of a stage up to date."""
+        """Updates the metrics of a stage with the buffered batches."""
         self.metrics.catch_up(stage)
 
     def on_train_epoch_end(self) -> None:
-        """Logs the epoch's accuracy and NLL over the training images, as they were met."""
+        """Logs the epoch's accuracy and NLL over the training images, measured during the steps."""
         self._loss_watch.check(self.trainer)
         self.metrics.log(self, "train")
 
@@ -218,7 +218,7 @@ class LitClassifier(TypedArguments, LightningModule):
         return getattr(self.trainer, "datamodule", None)
 
     def configure_optimizers(self) -> Any:
-        """Builds the optimizer and the scheduler that the settings name."""
+        """Builds the optimizer and the learning-rate schedule."""
         length: float = 1
         if self.hparams["scheduler"]:
             per_step = self.hparams["scheduler_interval"] == "step"
@@ -230,11 +230,11 @@ class LitClassifier(TypedArguments, LightningModule):
         validate_every = self._trainer.check_val_every_n_epoch if self._trainer else 1
         try:
             return build(self, self.hparams, int(length), validate_every)
-        except ValueError as error:  # this length does not suit the scheduler
+        except ValueError as error:  # the run's length does not suit the scheduler
             raise ConfigError(str(error)) from error
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Notes what the epoch has counted; and class and preprocessing, for a checkpoint that is loaded by itself.
+        """Adds the state of a mid-epoch resume, and class and preprocessing for `load`.
 
         Raises:
             DivergedError: If a loss or a weight is not finite.
@@ -249,17 +249,17 @@ class LitClassifier(TypedArguments, LightningModule):
             checkpoint["data"] = self._datamodule.checkpoint_settings()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps what had begun, for a training that goes on in the middle of it."""
+        """Keeps the state of a mid-epoch resume."""
         self._begun = {part: checkpoint[part] for part in continuation.PARTS if part in checkpoint}
 
     def on_train_start(self) -> None:
-        """Goes on with images and counts where the checkpoint was in the middle of an epoch, or of its validation."""
-        # The Trainer has forgotten the loader's state if its length was asked for before, as schedulers do:
+        """Restores the loader's position and the running metrics after a mid-epoch resume."""
+        # The Trainer has lost the loader's state if something asked for its length before, as schedulers do:
         # https://github.com/Lightning-AI/pytorch-lightning/issues/20550
         self.trainer.fit_loop._load_combined_loader_states()
         continuation.go_on(self, self._begun)
         self._begun = {}
-        for config in self.trainer.lr_scheduler_configs:  # a checkpoint brings the length of its own
+        for config in self.trainer.lr_scheduler_configs:  # a checkpoint restores its own length
             per_step = config.interval == "step"
             refuse_short(
                 config.scheduler, self.trainer.estimated_stepping_batches if per_step else self.trainer.max_epochs or 0

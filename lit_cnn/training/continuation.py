@@ -1,4 +1,4 @@
-"""What Lightning's checkpoints lack for an exact resume: begun metrics, begun gradients, a plateau step that is due."""
+"""Exact resume: running metrics, accumulated gradients and a due plateau step, which Lightning does not save."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ PARTS = ("train_metrics", "gradients", "plateau")
 
 
 def noted(module: Any) -> dict[str, Any]:
-    """Returns what to add to a checkpoint that is written now.
+    """Returns the state to add to a checkpoint.
 
     Args:
         module: The LitClassifier that is trained.
@@ -20,11 +20,11 @@ def noted(module: Any) -> dict[str, Any]:
 
 
 def go_on(module: Any, begun: dict[str, Any]) -> None:
-    """Brings a module that resumes to where the checkpoint was.
+    """Restores this state in a module that resumes.
 
     Args:
         module: The LitClassifier that is trained.
-        begun: What `noted` had returned; of checkpoints of before, as much as there is.
+        begun: What `noted` returned; checkpoints of earlier versions may lack parts.
     """
     trainer = module.trainer
     loop = trainer.fit_loop.epoch_loop
@@ -40,19 +40,19 @@ def go_on(module: Any, begun: dict[str, Any]) -> None:
 
 
 def _gradients(module: Any) -> dict[str, Tensor]:
-    """Returns the gradients that wait for the batches to come of a step by `accumulate_grad_batches`."""
+    """Returns the gradients of an unfinished step with `accumulate_grad_batches`."""
     trainer = module.trainer
     if (not trainer.training and not trainer.validating) or not trainer.fit_loop.epoch_loop._should_accumulate():
         return {}
     begun = {name: weight.grad for name, weight in module.named_parameters() if weight.grad is not None}
-    # The mean over devices, each of which goes on from it: the mean over them of the whole sum is the same.
+    # The mean over devices: each continues from it, which gives the same mean of the whole sum.
     return {name: trainer.strategy.reduce(gradient.clone(), reduce_op="mean") for name, gradient in begun.items()}
 
 
 def _due_plateau_step(trainer: Any) -> float | None:
-    """Returns the metric of ReduceLROnPlateau, where all is done of an epoch but its step.
+    """Returns the metric of ReduceLROnPlateau if only its step is left of the epoch.
 
-    Lightning takes that step after the callbacks have written their checkpoints, and forgets the metric on resume.
+    Lightning takes that step after the callbacks have saved their checkpoints, and loses the metric on resume.
     """
     loop = trainer.fit_loop
     progress = loop.epoch_progress.current

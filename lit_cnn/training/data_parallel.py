@@ -1,4 +1,4 @@
-"""What has several devices take the steps that one would take: equal weight of all images, and one dropout."""
+"""Makes multi-device training match one device: loss weights, shared dropout masks."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,18 +14,18 @@ DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 
 class OneNetwork:
-    """A network's training on several devices, which differs from that on one by rounding alone.
+    """Training on several devices with the same result as on one, except for rounding.
 
-    Gradients are averaged over the devices. So the loss of a device with more images than another weighs more, as it
-    does in the last batch of an epoch, and dropout takes its part of the masks that one device would draw for the
-    batches of all. What else a network draws is the same on each device.
+    Gradients are averaged over the devices, so a device's loss is weighted by its share of the images, which differs in
+    the last batch of an epoch. Dropout takes its part of the mask that one device would draw for the global batch.
+    Other random draws of a network are the same on each device.
 
     Args:
         net: The network.
         trainer: Its Trainer.
 
     Raises:
-        ConfigError: If batch norm is to be synchronised between CPUs.
+        ConfigError: If `sync_batchnorm` is set on CPUs.
     """
 
     def __init__(self, net: nn.Module, trainer: Any):
@@ -39,12 +39,12 @@ class OneNetwork:
             )
         for layer in net.modules():
             if type(layer) in DROPOUTS:
-                layer.__dict__.pop("forward", None)  # of a training before
+                layer.__dict__.pop("forward", None)  # of an earlier training
                 if trainer.world_size > 1:
                     layer.forward = partial(self._drop, layer.forward, layer)
 
     def take(self, batch_idx: int, images: int) -> float:
-        """Begins a step with so many images of this device, and returns what to multiply its mean loss by."""
+        """Begins a step with so many images on this device, and returns the weight of its mean loss."""
         rank, devices = self.trainer.global_rank, self.trainer.world_size
         order = getattr(self.trainer.train_dataloader, "sampler", None)
         equal = Share(rank * images, images, devices * images)
@@ -54,7 +54,7 @@ class OneNetwork:
     def _drop(self, forward: Callable[[Tensor], Tensor], layer: nn.Module, x: Tensor) -> Tensor:
         if not layer.training or len(x) % self.share.images:
             return forward(x)
-        each = len(x) // self.share.images  # a network may have made several of an image
+        each = len(x) // self.share.images  # a network may make several from one image
         ones = x.new_ones((each * self.share.total, *x.shape[1:]))
         if x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last):  # drawn in the order of memory
             ones = ones.contiguous(memory_format=torch.channels_last)

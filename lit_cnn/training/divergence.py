@@ -1,4 +1,4 @@
-"""The end of a training that has diverged, before anything of it is kept."""
+"""Stops a run whose loss or weights are not finite, before a checkpoint is written."""
 
 import time
 from typing import Any
@@ -8,15 +8,15 @@ from torch import Tensor
 
 from lit_cnn.errors import DivergedError
 
-SECONDS = 1.0  # between two looks at the losses
-TOGETHER = 64  # losses that several devices look at together, since they have no clock in common
+SECONDS = 1.0  # between two checks of the losses
+TOGETHER = 64  # losses per check on several devices, which have no common clock
 
 
 class LossWatch:
     """Stops a training at its first loss that is not finite.
 
-    Losses stay on the device and are read many at a time, by the clock, and before anything is validated or saved. So
-    watching costs a step next to nothing, and the batch that is named is still the first.
+    Losses stay on the device and are read many at a time, every second and before a validation or a checkpoint. So the
+    check costs a step almost nothing, and the message still names the first bad batch.
     """
 
     def __init__(self) -> None:
@@ -24,12 +24,12 @@ class LossWatch:
         self._next = 0.0
 
     def clear(self) -> None:
-        """Forgets the losses of a run that was broken off."""
+        """Drops the losses of an interrupted run."""
         self._waiting.clear()
         self._next = time.perf_counter() + SECONDS
 
     def note(self, trainer: Any, loss: Tensor, batch_idx: int) -> None:
-        """Notes the loss of a step, and looks at all that wait when it is time to.
+        """Records the loss of a step, and checks the recorded losses if it is time.
 
         Raises:
             DivergedError: If one is not finite.
@@ -41,15 +41,15 @@ class LossWatch:
             self.check(trainer)
 
     def check(self, trainer: Any) -> None:
-        """Looks at the losses that wait.
+        """Checks the recorded losses.
 
         Raises:
-            DivergedError: If one is not finite, with epoch, batch and learning rate of the first.
+            DivergedError: If one is not finite; it names epoch, batch and learning rate of the first.
         """
         if not self._waiting:
             return
         losses = torch.stack([loss for loss, *_ in self._waiting]).double()
-        losses = trainer.strategy.reduce(losses, reduce_op="sum")  # all devices see what one of them saw
+        losses = trainer.strategy.reduce(losses, reduce_op="sum")  # all devices see a bad loss of one
         broken = losses.isfinite().logical_not().nonzero()
         if len(broken):
             first = int(broken[0])
@@ -58,7 +58,7 @@ class LossWatch:
         self.clear()
 
     def check_weights(self, trainer: Any, weights: dict[str, Tensor]) -> None:
-        """Looks at weights that are about to be saved: a step can break them whose loss was finite.
+        """Checks weights before they are saved: a step with a finite loss can still break them.
 
         Raises:
             DivergedError: If one is not finite.
@@ -75,7 +75,7 @@ class LossWatch:
 
 
 def diverged(what: str, epoch: int, batch_idx: int, lr: float) -> DivergedError:
-    """Returns the error of a training that has diverged; epochs and batches count from 1 in it."""
+    """Returns the error of a diverged training; it counts epochs and batches from 1."""
     return DivergedError(
         f"{what} at batch {batch_idx + 1} of epoch {epoch + 1}, learning rate {lr:g}. Nothing of it was saved.\n"
         "Lower --model.lr, warm it up (--model.scheduler), or set --trainer.gradient_clip_val 1."

@@ -1,4 +1,4 @@
-"""The machine's own switches: those that change no figure are set for every run, the others by a flag."""
+"""Hardware settings: memory allocator, matmul precision, and error messages about devices."""
 
 import ctypes
 import os
@@ -13,10 +13,10 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
 
 
 def keep_memory() -> bool:
-    """Tells glibc to keep freed memory, which the next step asks for again; returns whether it did.
+    """Makes glibc keep freed memory for the next step; returns whether it worked.
 
-    Each batch of activations would else be returned to the system and cleared anew, page by page. Memory in use does
-    not shrink any more until the process ends.
+    Otherwise the memory of each batch's activations goes back to the system and is cleared again, page by page. The
+    process's memory does not shrink until it ends.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -27,19 +27,19 @@ def keep_memory() -> bool:
 
 
 def forget_nvml() -> None:
-    """Takes back a setting of Lightning's that has each step look for a GPU's library where there is no GPU."""
+    """Removes a setting of Lightning's that makes each step look for a GPU library on machines without GPU."""
     if not torch.cuda.is_available():
         os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
 
 
 def set_matmul_precision(precision: Matmul) -> None:
-    """Sets how exact a GPU's float32 products are, those of convolutions too."""
+    """Sets the float32 precision of matrix products and convolutions on GPUs."""
     torch.set_float32_matmul_precision(precision)
     torch.backends.cudnn.allow_tf32 = precision != "highest"
 
 
 def explain_devices(message: str) -> str:
-    """Returns a message of Lightning's, with what this machine has and what to do where it misses devices."""
+    """Returns a message of Lightning's; if it is about missing devices, with this machine's devices and a remedy."""
     if "`fsdp` requires a GPU" in message:
         return (
             "The strategy fsdp splits a network over GPUs, and there is none here to use. Take --trainer.strategy ddp."

@@ -1,8 +1,8 @@
-"""Base of the Lit classes: builds the network that a class is made for, and takes its arguments beside LitClassifier's.
+"""LitNetwork, the base of the Lit classes: builds a network, and takes its arguments beside LitClassifier's.
 
-A network's arguments and their meaning stand once, in `models/`. A Lit class is one statement,
-`class LitVGG(LitNetwork, network=VGG)`; its signature and docstring are put together here from the network's and
-LitClassifier's, so that help, checks and `load_from_checkpoint` see all of them.
+A network's arguments are documented once, in `models/`. A Lit class is one statement,
+`class LitVGG(LitNetwork, network=VGG)`; its signature and docstring are assembled here from the network's and
+LitClassifier's, so that help, checks and `load_from_checkpoint` see all arguments.
 """
 
 import inspect
@@ -18,18 +18,18 @@ from torch import Tensor, nn
 from lit_cnn.errors import ConfigError
 from lit_cnn.training.classifier import LitClassifier
 
-DEFAULT_SIZE = 32  # of images, in pixels, where a network takes any size
+DEFAULT_SIZE = 32  # of images, in pixels, for networks that take any size
 
 
 class LitNetwork(LitClassifier):
     """Base of the Lit classes: a LitClassifier that builds its own network.
 
     Args:
-        **kwargs: The network's arguments, and LitClassifier's but for `net`.
+        **kwargs: The network's arguments, and LitClassifier's except `net`.
     """
 
     network: Callable[..., nn.Module]
-    decides: tuple[str, ...] = ()  # arguments of the network that a class sets by itself
+    decides: tuple[str, ...] = ()  # arguments of the network that the class sets itself
 
     def __init_subclass__(cls, network: Callable[..., nn.Module] | None = None, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -68,7 +68,7 @@ class LitNetworkWithAuxiliaryHeads(LitNetwork):
     def loss_of(
         self, images: Float[Tensor, "b c h w"], labels: Int64[Tensor, "b"]
     ) -> tuple[Float[Tensor, "b k"], Float[Tensor, ""]]:
-        """Returns logits, and the loss that all heads are trained by."""
+        """Returns logits, and the loss with those of the auxiliary heads."""
         logits, auxiliary = self.net.forward_with_aux(images)
         losses = [self.loss(head.float(), labels) for head in (logits, *auxiliary)]
         return logits.float(), losses[0] + self.hparams["aux_weight"] * sum(losses[1:])
@@ -92,7 +92,7 @@ def _own_bases(cls: type[LitNetwork]) -> list[type[LitNetwork]]:
 
 
 def _init_with(cls: type[LitNetwork], signature: Signature) -> Callable[..., None]:
-    __class__ = LitNetwork  # by this name save_hyperparameters tells that __init__ goes on in a subclass
+    __class__ = LitNetwork  # save_hyperparameters needs it to recognise a subclass
 
     def __init__(self: LitNetwork, *args: Any, **kwargs: Any) -> None:
         assert issubclass(cls, __class__)

@@ -1,7 +1,7 @@
-"""When the fast loop (fast_loop.py) may take batches by itself: where all that takes part is known to be harmless.
+"""Conditions for the fast loop (fast_loop.py): all parts of the run are known not to need each batch.
 
-Whatever is not known here gets Lightning's own loop: a class of somebody else with a hook for batches, a hook set on an
-instance, another strategy, precision or optimizer.
+Anything unknown gets Lightning's own loop: a foreign class with a batch hook, a hook set on an instance, another
+strategy, precision or optimizer.
 """
 
 from collections.abc import Iterable
@@ -24,14 +24,13 @@ from torch.nn.modules import module as torch_module
 
 from lit_cnn.data.loader import ArrayLoader
 
-# Callbacks whose hooks for batches may miss those between the batches that the fast loop shows them: the first and last
-# of an evaluation, the last of an epoch, those of a validation, a checkpoint or a log, and one every so many seconds.
-# The classes themselves; what a subclass does is not known.
+# Callbacks whose batch hooks may miss batches. They see the first and last of an evaluation, the last of an epoch,
+# those with a validation, a checkpoint or a log, and one every so many seconds. Subclasses are not included.
 _BARS = (TQDMProgressBar, RichProgressBar)
 PATIENT_IN_TRAINING: set[type] = {LearningRateMonitor, DeviceStatsMonitor, ModelCheckpoint, Timer, *_BARS}
 PATIENT_IN_EVALUATION: set[type] = set(_BARS)
 
-# What Lightning calls at each batch, of callbacks and module alike, and of the module alone.
+# What Lightning calls at each batch: of callbacks and module, of the module, and for transfers.
 TRAINING_HOOKS = (
     *("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad", "on_before_backward"),
     *("on_after_backward", "on_before_optimizer_step"),
@@ -41,17 +40,17 @@ TRAINING_STEPS = (
     *("configure_gradient_clipping", "clip_gradients"),
 )
 TRANSFERS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
-# What the steps of LitClassifier call in turn: networks of ours may have their own.
+# What the steps of LitClassifier call; our own subclasses may override it.
 WITHIN_STEPS = ("__call__", "forward", "loss_of", "evaluate", "count", "count_waiting", "log_noted", "log", "log_dict")
 HOOKS_OF_MODULES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 HOOKS_OF_WEIGHTS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 HOOKS_OF_OPTIMIZERS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 
-# What a step runs of the parts that Lightning drives, which somebody may have replaced in their classes.
+# Methods of Lightning's parts that a step runs, which a program may have replaced.
 STEPS_OF_STRATEGY = ("training_step", "backward", "optimizer_step", "batch_to_device")
 STEPS_OF_PRECISION = ("optimizer_step", "backward", "pre_backward", "post_backward", "convert_input")
 STEPS_OF_LOOP = ("run", "_optimizer_step", "_training_step")
-LOGGERS = ("lit_cnn.", "lightning.pytorch.loggers.")  # which neither stop a run nor look at it
+LOGGERS = ("lit_cnn.", "lightning.pytorch.loggers.")  # these neither stop a run nor look at it
 
 _GLOBAL_HOOKS = [name for name in vars(torch_module) if name.startswith("_global_") and name.endswith("_hooks")]
 _NO_HOOKS = {name: function for name, function in vars(Callback).items() if name.startswith("on_")}
@@ -59,18 +58,18 @@ _Kind = TypeVar("_Kind", bound=type)
 
 
 def patient(kind: _Kind) -> _Kind:
-    """Marks a callback of ours, and not its subclasses, as one that may miss batches, in training and evaluation."""
+    """Marks a callback class, but not its subclasses, as one that may miss batches."""
     PATIENT_IN_TRAINING.add(kind)
     PATIENT_IN_EVALUATION.add(kind)
     return kind
 
 
 def may_train(loop: Any, base: type[LightningModule]) -> bool:
-    """Says whether the next training steps may be taken without Lightning's calls around each.
+    """Whether the next training steps may skip Lightning's calls.
 
     Args:
         loop: Lightning's loop over the batches of an epoch.
-        base: The LightningModule whose own hooks need no call at each batch.
+        base: The LightningModule whose hooks need no call at each batch.
     """
     trainer, module = loop.trainer, loop.trainer.lightning_module
     return (
@@ -90,7 +89,7 @@ def may_train(loop: Any, base: type[LightningModule]) -> bool:
 
 
 def may_evaluate(loop: Any, base: type[LightningModule]) -> bool:
-    """Says whether the next batches of a validation or a test may be taken without Lightning's calls around each."""
+    """Whether the next batches of a validation or a test may skip Lightning's calls."""
     trainer, module = loop.trainer, loop.trainer.lightning_module
     stage = "test" if trainer.testing else "validation"
     hooks = (f"on_{stage}_batch_start", f"on_{stage}_batch_end")
@@ -103,7 +102,7 @@ def may_evaluate(loop: Any, base: type[LightningModule]) -> bool:
 
 
 def _is_plain(trainer: Any, module: Any, base: Any, loader: Any) -> bool:
-    """Says whether batches come ready from our data module, and go through nothing that is not known."""
+    """Whether batches come from our loader, and all parts that they go through are known."""
     strategy, precision, data = trainer.strategy, trainer.precision_plugin, trainer.datamodule
     return (
         module.fast_loop
@@ -125,7 +124,7 @@ def _is_plain(trainer: Any, module: Any, base: Any, loader: Any) -> bool:
 
 
 def _is_plain_part(part: Any) -> bool:
-    """Says whether a layer is one of torch's, torchvision's or ours, and nobody listens to it."""
+    """Whether a layer is torch's, torchvision's or ours, without foreign hooks."""
     return (
         _has_only_our_hooks(part, HOOKS_OF_MODULES)
         and "forward" not in vars(part)
@@ -134,7 +133,7 @@ def _is_plain_part(part: Any) -> bool:
 
 
 def _is_plain_schedule(config: Any) -> bool:
-    """Says whether a schedule of the learning rate is torch's or ours, and needs no metric at a step."""
+    """Whether a learning-rate schedule is torch's or ours, and needs no metric at a step."""
     factors = getattr(config.scheduler, "lr_lambdas", [])
     return (
         type(config.scheduler).__module__.startswith(("torch.optim.", "lit_cnn."))
@@ -158,7 +157,7 @@ def _is_plain_optimizer(trainer: Any) -> bool:
 
 
 def _may_miss(callback: Callback, hooks: Iterable[str], patient: set[type]) -> bool:
-    """Says whether a callback has none of these hooks, or is of a class that is known to do with fewer calls."""
+    """Whether a callback has none of these hooks, or is of a class that may miss batches."""
     functions = [(name, _function(callback, name)) for name in hooks]
     return all(function is _NO_HOOKS[name] and _is_ours(function) for name, function in functions) or (
         type(callback) in patient and all(_is_ours(function) for _, function in functions)
@@ -166,25 +165,25 @@ def _may_miss(callback: Callback, hooks: Iterable[str], patient: set[type]) -> b
 
 
 def _are_of(this: Any, base: type, names: Iterable[str]) -> bool:
-    """Says whether these methods are those of the base, unchanged."""
+    """Whether these methods are the base class's, unchanged."""
     functions = ((name, _function(this, name)) for name in names)
     return all(function is getattr(base, name) and _is_ours(function) for name, function in functions)
 
 
 def _function(this: Any, name: str) -> Any:
-    """Returns the function behind a method, or None where the instance has something else in its place."""
+    """Returns the function of a method, or None if the instance has replaced it."""
     method = getattr(this, name)
     return getattr(method, "__func__", None) if getattr(method, "__self__", None) is this else None
 
 
 def _is_ours(function: Any, *others: str) -> bool:
-    """Says whether lit_cnn or Lightning wrote a function; a wrapper around one of theirs is not it."""
+    """Whether a function is defined in lit_cnn or Lightning; a wrapper around one is not."""
     home: str = getattr(function, "__globals__", {}).get("__name__", "")
     return home.startswith(("lit_cnn.", "lightning.", *others))
 
 
 def _is_as_written(this: Any, steps: Iterable[str]) -> bool:
-    """Says whether an object is of a class of Lightning's, none of whose methods or of these steps was replaced."""
+    """Whether an object is of a Lightning class, with its methods unchanged."""
     kind: Any = type(this)
     return (
         kind.__module__.startswith("lightning.")
@@ -194,7 +193,7 @@ def _is_as_written(this: Any, steps: Iterable[str]) -> bool:
 
 
 def _has_only_our_hooks(this: Any, kinds: Iterable[str]) -> bool:
-    """Says whether nobody else than lit_cnn, which looks at a step now and then, hooked into a part of torch's."""
+    """Whether all hooks of a module, weight or optimizer are lit_cnn's or Lightning's."""
     return all(_is_ours(hook) for kind in kinds for hook in (getattr(this, kind) or {}).values())
 
 

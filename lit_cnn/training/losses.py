@@ -1,4 +1,4 @@
-"""The losses by name, from logits and labels to a mean over the batch."""
+"""Loss functions: cross-entropy, NLL and hinge, as a mean over the batch."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,9 +12,9 @@ LossName = Literal["cross_entropy", "nll", "hinge"]
 
 
 def nll_of_log_probabilities(logits: Float[Tensor, "b k"], labels: Int64[Tensor, "b"]) -> Float[Tensor, ""]:
-    """Negative log-likelihood, in two steps: log-softmax, then the label's entry with its sign turned.
+    """Negative log-likelihood: log-softmax, then minus the label's entry.
 
-    The same number as cross-entropy; log-probabilities pass through log-softmax unchanged.
+    Equal to cross-entropy; log_softmax leaves log-probabilities unchanged.
     """
     return F.nll_loss(F.log_softmax(logits, dim=1), labels)
 
@@ -23,13 +23,13 @@ def build_loss(name: LossName, label_smoothing: float = 0.0) -> Callable[[Tensor
     """Returns the loss function of this name.
 
     Args:
-        name: "cross_entropy"; "nll", the same by way of log-probabilities; or "hinge", the
-            multi-class margin loss of Weston & Watkins 1999 with a margin of 1, divided by the classes.
-        label_smoothing: Share of the target spread evenly over all classes, from 0 to 1, for
-            cross-entropy only (Szegedy et al. 2016, https://arxiv.org/abs/1512.00567).
+        name: "cross_entropy"; "nll", the same from log-probabilities; or "hinge", the multi-class margin loss of
+            Weston & Watkins 1999 with a margin of 1, divided by the number of classes.
+        label_smoothing: Label smoothing, from 0 to 1, for cross-entropy only (Szegedy et al. 2016,
+            https://arxiv.org/abs/1512.00567).
 
     Raises:
-        ValueError: If the share is out of range, or the loss has no smoothing.
+        ValueError: If label_smoothing is out of range, or the loss does not take it.
     """
     if not 0 <= label_smoothing < 1:
         raise ValueError(f"`label_smoothing` is a share from 0 up to 1, but got {label_smoothing}.")

@@ -1,4 +1,4 @@
-"""Schedules of the learning rate that torch lacks, as one factor over the whole run."""
+"""Learning-rate schedules that torch lacks: cosine with warm-up, and triangular."""
 
 import math
 
@@ -13,7 +13,7 @@ def _share(name: str, value: float) -> float:
 
 
 class WarmupCosineLR(LambdaLR):
-    """Rises in a line from 0 to the learning rate, then falls along half a cosine.
+    """Cosine schedule with warm-up: a linear rise from 0 to the learning rate, then half a cosine down.
 
     Goyal et al. 2017, https://arxiv.org/abs/1706.02677 (the warm-up); Loshchilov & Hutter 2017,
     https://arxiv.org/abs/1608.03983 (the cosine).
@@ -21,8 +21,8 @@ class WarmupCosineLR(LambdaLR):
     Args:
         optimizer: The optimizer whose learning rates it sets.
         total_steps: Length of the run, in steps of the schedule.
-        warmup: Share of the run in which it rises, from 0 to 1.
-        end: Where it ends, as a share of the learning rate.
+        warmup: Share of the run for the warm-up, from 0 to 1.
+        end: Final value, as a share of the learning rate.
     """
 
     def __init__(self, optimizer: Optimizer, total_steps: int, warmup: float = 0.05, end: float = 0.0):
@@ -39,16 +39,16 @@ class WarmupCosineLR(LambdaLR):
 
 
 class TriangularLR(LambdaLR):
-    """Rises in a line to the learning rate and falls in a line, as fast trainings of small networks do.
+    """Triangular schedule: a linear rise to the learning rate, then a linear fall, for fast trainings.
 
     Smith & Topin 2018, https://arxiv.org/abs/1708.07120, with a single triangle.
 
     Args:
         optimizer: The optimizer whose learning rates it sets.
         total_steps: Length of the run, in steps of the schedule.
-        peak: Where in the run it is highest, as a share from 0 to 1.
-        start: Where it starts, as a share of the learning rate.
-        end: Where it ends, as a share of the learning rate.
+        peak: Position of the peak in the run, from 0 to 1.
+        start: Initial value, as a share of the learning rate.
+        end: Final value, as a share of the learning rate.
     """
 
     def __init__(self, optimizer: Optimizer, total_steps: int, peak: float = 0.2, start: float = 0.1, end: float = 0.0):

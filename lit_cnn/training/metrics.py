@@ -1,4 +1,4 @@
-"""Accuracy and negative log-likelihood, exact over images, batches and devices."""
+"""Metrics: accuracy and negative log-likelihood (NLL), exact over batches and devices."""
 
 from collections.abc import Callable
 from math import nan
@@ -16,7 +16,7 @@ from torchmetrics.classification import MulticlassAccuracy
 class NLL(Metric):
     """Negative log-likelihood of the labels, in nats per image: a sum and a count, divided at the end.
 
-    A short last batch so weighs what it should: batches of 8 and 2 images equal one of 10.
+    So a short last batch has the right weight: batches of 8 and 2 images equal one of 10.
     Guessing among k classes gives ln(k), 2.303 for ten.
 
     Example:
@@ -39,8 +39,8 @@ class NLL(Metric):
 
     def update(self, logits: Float[Tensor, "b k"], labels: Int64[Tensor, "b"]) -> None:
         """Adds a batch of logits (or of log-probabilities, which are logits too)."""
-        # With the classes first, where the same numbers take a sixth of the time on a CPU. Summed in float64, so that
-        # it makes no difference how many batches are counted at once.
+        # With the classes first: a sixth of the time on a CPU. Summed in float64, so that the number of batches in one
+        # update makes no difference.
         of_images = F.cross_entropy(logits.float().t()[None], labels[None], reduction="none")
         self.total += of_images.sum(dtype=self.total.dtype)
         self.images += len(labels)
@@ -48,7 +48,7 @@ class NLL(Metric):
     def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> nn.Module:
         if fn(torch.zeros(())).device.type == "mps":  # Apple's GPUs have no float64
             self.total, self._defaults["total"] = self.total.float(), torch.zeros(())
-        # Moved, but not made coarser: `bf16-true` turns all of a module into bfloat16, where a sum loses its images.
+        # Moved but not cast: `bf16-true` casts a whole module to bfloat16, in which a sum loses images.
         return super()._apply(lambda state: fn(state).to(state.dtype), *args, **kwargs)
 
     def compute(self) -> Float64[Tensor, ""]:
@@ -57,13 +57,13 @@ class NLL(Metric):
 
 
 class Accuracy(MulticlassAccuracy):
-    """Share of right images, from 0 to 1, in float64: two shares of equal counts are equal, and their difference is 0.
+    """Accuracy, from 0 to 1, in float64.
 
-    torchmetrics counts in whole numbers and divides them in float32, whose rounding is not equal for equal differences:
-    .949 - .948 and .950 - .949 are 6e-8 apart, which a test over seeds takes for all that there is to their spread.
+    torchmetrics divides the counts in float32. There .949 - .948 and .950 - .949 differ by 6e-8, which a test over
+    seeds would take for a real spread.
 
     Attributes:
-        correct: Right images of all devices when it was last computed.
+        correct: Correct images on all devices when it was last computed.
         counted: All images then.
 
     Example:
@@ -82,34 +82,34 @@ class Accuracy(MulticlassAccuracy):
         super().__init__(num_classes, average="micro", validate_args=False)
 
     def compute(self) -> Float64[Tensor, ""]:
-        """Returns the share, and notes the counts."""
+        """Returns the accuracy, and keeps the counts."""
         self.correct = int(self.tp)
         self.counted = self.correct + int(self.fn)
         return torch.tensor(self.correct / self.counted if self.counted else nan, dtype=torch.float64)
 
 
 def accuracy_and_nll(num_classes: int, prefix: str = "") -> MetricCollection:
-    """Returns `acc` (micro: the share of images that are right, from 0 to 1) and `nll` (nats per image)."""
+    """Returns the metrics `acc` (micro accuracy, from 0 to 1) and `nll` (nats per image)."""
     return MetricCollection({"acc": Accuracy(num_classes), "nll": NLL()}, prefix=prefix, compute_groups=False)
 
 
 def accuracy_per_class(num_classes: int) -> MulticlassAccuracy:
-    """Counts the right images of each class, for `share_of_each`."""
+    """Returns the metric behind `share_of_each`: counts of correct images of each class."""
     return MulticlassAccuracy(num_classes, average="none", validate_args=False)
 
 
 def share_of_each(metric: Any) -> dict[int, float]:
-    """Returns the share of right images of each class that has any, over all devices."""
+    """Returns the accuracy of each class that has images, over all devices."""
     with metric.sync_context():
         right, images = metric.tp.tolist(), (metric.tp + metric.fn).tolist()
     return {k: r / n for k, (r, n) in enumerate(zip(right, images, strict=True)) if n}
 
 
 def log_counted(module: Any, stage: str) -> None:
-    """Logs a module's accuracy and NLL of a stage if an image was counted for them, on whatever device."""
+    """Logs a module's accuracy and NLL of a stage; warns if no device has counted an image."""
     metrics = module.metrics[f"{stage}_metrics"]
     if module.trainer.strategy.reduce_boolean_decision(bool(metrics["nll"].images), all=False):
-        # Logged as metrics and not as values, so that Lightning computes them once, over all devices.
+        # Logged as metrics, not values, so that Lightning computes them once, over all devices.
         module.log_dict(metrics)
         return
     rank_zero_warn(
@@ -120,7 +120,7 @@ def log_counted(module: Any, stage: str) -> None:
 
 
 def counts_of(metrics: Any) -> dict[str, dict[str, Tensor]]:
-    """Returns what the metrics of a collection have counted on all devices, of which another number may go on."""
+    """Returns the counts of a collection of metrics, summed over devices; another number of devices may continue."""
     counts = {}
     for name, metric in metrics.items():
         with metric.sync_context():
@@ -129,14 +129,14 @@ def counts_of(metrics: Any) -> dict[str, dict[str, Tensor]]:
 
 
 def go_on_counting(metrics: Any, counts: dict[str, dict[str, Tensor]], first: bool) -> None:
-    """Has the metrics of a collection go on from what `counts_of` returned.
+    """Restores the counts of `counts_of` in a collection of metrics.
 
     Args:
         metrics: The collection.
-        counts: What was counted before.
-        first: Whether this is the first device, which alone takes over the counts of all.
+        counts: The counts.
+        first: Whether this is the first device, the only one that takes the counts.
     """
     for name, states in counts.items():
-        metrics[name]._update_count = 1  # it has been updated, and may compute
+        metrics[name]._update_count = 1  # it counts as updated, and may compute
         for state, value in states.items() if first else ():
             setattr(metrics[name], state, value.to(metrics[name].device))

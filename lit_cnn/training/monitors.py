@@ -1,6 +1,6 @@
-"""The metrics that checkpoints, early stopping and schedules go by: which a run logs, and which way is better.
+"""Monitors of checkpoints, early stopping and schedules: which metrics a run logs, and whether min or max is better.
 
-A monitor that is never logged is refused before the first step, and the mode follows the metric.
+A monitor that is never logged is refused before the first step, and the mode is set by the metric.
 """
 
 import re
@@ -10,11 +10,11 @@ from typing import Any
 
 from lit_cnn.errors import ConfigError, nearest
 
-DEFAULT = "val/acc"  # what the best checkpoint is chosen by
-PLATEAU = "val/nll"  # what ReduceLROnPlateau goes by
+DEFAULT = "val/acc"  # monitor of the best checkpoint
+PLATEAU = "val/nll"  # monitor of ReduceLROnPlateau
 MODES = {"acc": "max", "accuracy": "max", "nll": "min", "loss": "min", "ece": "min", "error": "min"}
 MEANT = {"acc": ("acc", "accuracy", "top1"), "nll": ("nll", "loss", "entropy"), "ece": ("ece", "calibration")}
-STEPS = ("epoch", "step")  # ModelCheckpoint knows these too
+STEPS = ("epoch", "step")  # ModelCheckpoint accepts these too
 OURS, LIGHTNING = "lit_cnn.", "lightning.pytorch."
 
 
@@ -23,10 +23,10 @@ class Place:
     """One setting that names a metric.
 
     Attributes:
-        key: The setting, as a person finds it.
-        arguments: The arguments beside it, `monitor` and `mode` among them.
-        modes: The modes that were given for it by a person.
-        at_epoch_end: Name of the argument that says whether it is looked at when the epoch ends, or nothing.
+        key: The setting's key.
+        arguments: The arguments beside it, including `monitor` and `mode`.
+        modes: The modes that the user gave for it.
+        at_epoch_end: Name of the argument that decides whether it is checked at the end of the training epoch.
     """
 
     key: str
@@ -36,19 +36,19 @@ class Place:
 
 
 def mode_of(metric: str) -> str | None:
-    """Returns "max" or "min", whichever is better, or None for a metric whose name does not tell."""
+    """Returns the better direction, "max" or "min"; None if the metric's name does not tell."""
     return MODES.get(re.split(r"[^a-z0-9]+", metric.lower())[-1])
 
 
 def settle(config: Any, given: list[Any]) -> None:
-    """Has the mode of all that monitors a metric follow the metric, and refuses what is never logged.
+    """Sets the mode of each monitor by its metric, and refuses metrics that are never logged.
 
     Args:
         config: The settings of `fit`, changed in place.
-        given: What a person gave of them (`command_line.given_settings`).
+        given: Those that the user gave (`command_line.given_settings`).
 
     Raises:
-        ConfigError: If a metric is never logged, or a mode that was given would keep the worst.
+        ConfigError: If a metric is never logged, or a given mode would keep the worst.
     """
     best, why_not = config.checkpoint, _no_validation(config)
     typed = [s for s in given if s.key == "checkpoint.monitor" and s.origin == "command line"]
@@ -84,7 +84,7 @@ def _settle_mode(place: Place, metric: str) -> None:
 
 
 def _settle_time(place: Place, metric: str, validate_every: int | None) -> None:
-    """Has training figures looked at when they are known, and refuses to look where none are."""
+    """Checks training metrics at the end of the training epoch, and refuses to check them at other times."""
     name, key = place.at_epoch_end, place.key.replace("monitor", place.at_epoch_end)
     if metric.startswith("train/") and name:
         if place.arguments.get(name) is False:
@@ -120,7 +120,7 @@ def _places(config: Any, given: list[Any]) -> Iterator[Place]:
 
 
 def _modes_given(given: list[Any], branch: str) -> set[str]:
-    """Returns the modes that were given with a monitor or after it: one from before was for another."""
+    """Returns the modes given with or after a monitor; an earlier one was for another monitor."""
     monitors = [i for i, setting in enumerate(given) if setting.key == f"{branch}.monitor"]
     last = monitors[-1] if monitors else -1
     origin = given[last].origin if monitors else None
@@ -129,14 +129,14 @@ def _modes_given(given: list[Any], branch: str) -> set[str]:
 
 
 def _no_validation(config: Any) -> str:
-    """Returns the setting by which there is no validation, or nothing where there is one."""
+    """Returns the setting that turns off validation, or nothing if there is validation."""
     if config.trainer.limit_val_batches == 0:
         return "trainer.limit_val_batches is 0"
     return "data.val_size is 0" if config.data.init_args.get("val_size") == 0 else ""
 
 
 def _logged(config: Any) -> list[str] | None:
-    """Returns the metrics that are known at the end of an epoch; None where classes of somebody's own may log more."""
+    """Returns the metrics known at the end of an epoch; None if foreign classes may log more."""
     callbacks = config.trainer.callbacks or []
     if not config.model.class_path.startswith(OURS):
         return None
@@ -157,7 +157,7 @@ def _has_board(config: Any) -> bool:
 
 
 def _remedy(metric: str, logged: list[str], why_not: str) -> str:
-    """Returns why a metric is not logged, and what to take in its place."""
+    """Returns why a metric is not logged, and what to use instead."""
     words = re.split(r"[^a-z0-9]+", metric.lower())
     if metric.startswith("test/"):
         return f" before the training is over, and the test images choose nothing.\nTake {logged[-2]}."

@@ -1,4 +1,4 @@
-"""Optimizers and schedulers of torch by name, checked before anything is trained."""
+"""Optimizers and learning-rate schedulers by name, checked before the training."""
 
 import inspect
 import math
@@ -17,19 +17,19 @@ from lit_cnn.training import lr_schedules
 from lit_cnn.training.monitors import PLATEAU, mode_of
 from lit_cnn.transforms.typed_arguments import fits, in_words
 
-# The arguments that stand for a run's length, which we know and the user should not have to compute.
+# Arguments for the run's length, which the user need not compute.
 LENGTHS = ("total_steps", "T_max")
 
-# What torch raises of values that it cannot compute with.
+# What torch raises for invalid values.
 REFUSALS = (RuntimeError, TypeError, ValueError, ArithmeticError, LookupError)
 
 
 def parameters_to_train(net: nn.Module, decay_norms_and_biases: bool = True) -> list[Any]:
-    """Returns the parameters for an optimizer, those of norms and biases in a group without weight decay if asked.
+    """Returns the parameters for an optimizer, with norms and biases in a group without weight decay if asked.
 
     Args:
         net: The network.
-        decay_norms_and_biases: Treat all alike; else what has less than two dimensions is not decayed
+        decay_norms_and_biases: Decay all parameters; if false, not those of fewer than two dimensions
             (He et al. 2019, https://arxiv.org/abs/1812.01187, section 3.1).
     """
     trained = [p for p in net.parameters() if p.requires_grad]
@@ -41,13 +41,13 @@ def parameters_to_train(net: nn.Module, decay_norms_and_biases: bool = True) -> 
 
 
 def build(net: nn.Module, h: Any, length: int | None = None, validate_every: int | None = 1) -> dict[str, Any]:
-    """Returns optimizer and scheduler as Lightning wants them.
+    """Returns optimizer and scheduler in Lightning's form.
 
     Args:
-        net: What is trained.
+        net: The network.
         h: The settings of a LitClassifier.
-        length: How often the scheduler will be stepped in the run, if that is known already.
-        validate_every: Epochs from one validation to the next, if they come by epochs.
+        length: Number of steps of the scheduler in the run, if known.
+        validate_every: Epochs between validations, if they are counted in epochs.
 
     Raises:
         ValueError: If the optimizer or the scheduler does not take its settings, or does not suit the run.
@@ -68,17 +68,17 @@ def build(net: nn.Module, h: Any, length: int | None = None, validate_every: int
                 f"{'a validation' if validated else 'an epoch'}. Set `scheduler_interval` to epoch, or leave it out."
             )
         if validated:
-            config["frequency"] = validate_every or 1  # stepped when there is a new one
+            config["frequency"] = validate_every or 1  # stepped when its metric is new
     if length:
         refuse_short(scheduler, length)
     return {"optimizer": optimizer, "lr_scheduler": config}
 
 
 def refuse_unwritable(**arguments: dict[str, Any] | None) -> None:
-    """Makes sure that a checkpoint can hold the arguments of an optimizer and a scheduler, which no function can be.
+    """Checks that the arguments of optimizer and scheduler are plain values, which a checkpoint can hold.
 
     Raises:
-        ConfigError: If one is not built of plain values.
+        ConfigError: If one is not, such as a function.
     """
     for name, settings in arguments.items():
         for key, value in (settings or {}).items():
@@ -99,10 +99,10 @@ def _is_plain(value: Any) -> bool:
 
 
 def refuse_short(scheduler: LRScheduler, length: float) -> None:
-    """Makes sure that a schedule which cannot be stepped past its end does not end before the run.
+    """Checks that a schedule of fixed length, such as OneCycleLR, is not shorter than the run.
 
     Raises:
-        ConfigError: If it does.
+        ConfigError: If it is.
     """
     if isinstance(scheduler, OneCycleLR) and scheduler.total_steps < length:
         raise ConfigError(
@@ -112,10 +112,10 @@ def refuse_short(scheduler: LRScheduler, length: float) -> None:
 
 
 def build_optimizer(name: str, parameters: Iterable[Any], lr: float, settings: dict[str, Any]) -> Optimizer:
-    """Returns the optimizer of this name in `torch.optim`, in its fused form where it has one.
+    """Returns the optimizer of this name in `torch.optim`, in its fused form if it has one.
 
-    A fused step is one kernel for all parameters (`python scripts/bench.py step` has what that saves); set
-    `fused: false` or `foreach: true` among the settings for the others.
+    A fused step is one kernel for all parameters (`python scripts/bench.py step` measures it); set `fused: false` or
+    `foreach: true` for the other forms.
 
     Raises:
         ValueError: If there is none, or it does not take these settings.
@@ -134,9 +134,9 @@ def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], l
     Args:
         name: Name of the class, such as "OneCycleLR".
         optimizer: The optimizer whose learning rate it sets.
-        settings: Its arguments. Left out, `total_steps` and `T_max` are the run's length and `max_lr` is the
-            optimizer's learning rate. ReduceLROnPlateau takes `monitor` too, the metric that it goes by.
-        length: How often it will be stepped in the run.
+        settings: Its arguments. By default `total_steps` and `T_max` are the run's length and `max_lr` is the
+            optimizer's learning rate. ReduceLROnPlateau also takes `monitor`, its metric.
+        length: Number of its steps in the run.
 
     Raises:
         ValueError: If there is none of this name, or it does not take these settings.
@@ -153,13 +153,13 @@ def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], l
     defaults: dict[str, Any] = {argument: length for argument in LENGTHS if argument in known}
     if "max_lr" in known:
         defaults["max_lr"] = optimizer.param_groups[0]["lr"]
-    if "epochs" in settings:  # OneCycleLR's other way to say its length
+    if "epochs" in settings:  # OneCycleLR's other form of its length
         defaults.pop("total_steps", None)
     return _construct(scheduler_class, "scheduler_args", defaults | settings, optimizer)
 
 
 def try_out(h: Any) -> None:
-    """Takes one step with an optimizer and its scheduler, which refuses values that their constructors take.
+    """Tries one step with an optimizer and its scheduler, to find bad values that their constructors accept.
 
     Args:
         h: The settings of a LitClassifier.

@@ -1,4 +1,4 @@
-"""Loss and learning rate of every so many steps, logged when there is time for it."""
+"""Log of loss and learning rate at every `log_every_n_steps`, written in batches."""
 
 from typing import Any
 
@@ -7,27 +7,27 @@ from torch import Tensor
 
 
 class StepLog:
-    """Notes loss and learning rate at every `log_every_n_steps`, and logs them later, each at its step.
+    """Records loss and learning rate at every `log_every_n_steps`, and logs them later, each at its step.
 
-    Not by `LightningModule.log`, which takes several steps' time of a small network, can only log the present step,
-    and reads from the device each time.
+    `LightningModule.log` takes as long as several steps of a small network, logs the present step only, and reads from
+    the device each time.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[int, tuple[Tensor, float]] = {}
 
     def clear(self) -> None:
-        """Forgets the steps of a run that was broken off."""
+        """Drops the steps of an interrupted run."""
         self._waiting.clear()
 
     def note(self, trainer: Any, loss: Tensor) -> None:
-        """Notes the present step, if it is one to log."""
+        """Records the present step, if it is one to log."""
         every, step = trainer.log_every_n_steps, trainer.global_step
         if every and (step + 1) % every == 0:
             self._waiting[step] = loss.detach(), trainer.optimizers[0].param_groups[0]["lr"]
 
     def write(self, trainer: Any) -> None:
-        """Logs the steps that wait."""
+        """Logs the recorded steps."""
         if not self._waiting:
             return
         losses = torch.stack([loss for loss, _ in self._waiting.values()]).tolist()
