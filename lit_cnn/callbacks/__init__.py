@@ -1,9 +1,9 @@
-"""What a run leaves behind beyond its scalars, and what it shows while it goes on."""
+"""Callbacks: checkpoints, results, progress, predictions, TensorBoard figures and signals."""
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 
 def tensorboards(trainer: Trainer) -> list[TensorBoardLogger]:
-    """Returns the trainer's loggers that write for TensorBoard."""
+    """Returns the trainer's TensorBoard loggers."""
     return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]

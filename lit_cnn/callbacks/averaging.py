@@ -1,4 +1,4 @@
-"""Averages of the weights: an EMA that is right for short runs, and what Lightning's own averages need."""
+"""Weight averaging: an EMA that also works for short runs, and fixes for Lightning's own averages."""
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -6,21 +6,21 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, WeightAveraging
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
-FROM_THE_START = 0.1  # share of the first weights in an average from which on a person should know
+FROM_THE_START = 0.1  # share of the first weights in an average that is worth a warning
 
 
 class EMA(WeightAveraging):
-    """Exponential moving average of the weights, which validation, test and checkpoints take.
+    """Exponential moving average (EMA) of the weights, used by validation, test and checkpoints.
 
-    The n-th average is d * average + (1 - d) * weights, with d = min(decay, (1 + n) / (10 + n)): without this warm-up,
-    as in Lightning's EMAWeightAveraging, an average of few steps is little else than the weights of the first.
+    The n-th average is d * average + (1 - d) * weights, with d = min(decay, (1 + n) / (10 + n)). Without this warm-up,
+    as in Lightning's EMAWeightAveraging, the average over few steps is mostly the first step's weights.
 
     Args:
-        decay: Share of the average that a step leaves as it is, from 0 to below 1. An average reaches back over about
-            1 / (1 - decay) steps, so that 0.999 suits runs of some thousand steps.
+        decay: Decay of the average, from 0 to below 1. It averages over about 1 / (1 - decay) steps, so 0.999 suits
+            runs of some thousand steps.
 
     Raises:
-        ValueError: If decay is out of its range.
+        ValueError: If decay is out of range.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -39,23 +39,23 @@ class EMA(WeightAveraging):
         decay = min(self.decay, (1 + n) / (10 + n))
         if averages[0].is_floating_point():
             torch._foreach_lerp_(averages, weights, 1 - decay)
-        else:  # counts of batches
+        else:  # number of batches of a batch norm
             torch._foreach_copy_(averages, weights)
 
 
 class Averages(Callback):
-    """Says where an average would be of a run's beginning, and has a checkpoint tested as it was validated."""
+    """Warns about averages that are mostly the first weights, and makes the test use a checkpoint's averages."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Says so before the first step."""
+        """Warns before the first step."""
         for callback in _averaging(trainer):
             if type(callback) is EMAWeightAveraging:
                 _say_if_short(callback, trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Lets go of the averages, which a checkpoint has too.
+        """Drops the averages, which the checkpoint has too.
 
-        Lightning 2.6 gives any checkpoint that is loaded afterwards the weights that training would go on from.
+        Otherwise Lightning 2.6 replaces the weights of a checkpoint that is loaded later by the unaveraged ones.
         """
         for callback in _averaging(trainer):
             callback._average_model = None

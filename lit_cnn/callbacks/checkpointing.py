@@ -1,4 +1,4 @@
-"""Which checkpoints a run keeps: the best, and the last."""
+"""Checkpoints that a run keeps: the best and the last."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,28 +10,28 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lit_cnn.callbacks.stop_on_signal import more_than_a_batch_ends
 from lit_cnn.training.loop_conditions import patient
 
-LAST = "last"  # the name of its file, without the suffix
+LAST = "last"  # its file name, without the suffix
 
 Minutes = restricted_string_type("Minutes", r"^\d+(\.\d+)?min$", docstring="minutes, such as 10min")
 
 
 def arrange_checkpoints(callbacks: list[Callback], trainer: dict[str, Any], every: int | str | None) -> None:
-    """Has the last checkpoint written beside the best, which is among the callbacks already.
+    """Adds the last checkpoint to the best, which is among the callbacks already.
 
     Args:
-        callbacks: Those of the run, changed in place.
+        callbacks: The run's callbacks, changed in place.
         trainer: The Trainer's settings. Checkpoints come first among its callbacks, since the first one's best is
-            the one that is tested.
-        every: Steps, or minutes such as "10min", after which the last one is written within an epoch too.
+            tested.
+        every: Interval of the last checkpoint within an epoch: steps, or minutes such as "10min".
     """
     best = next(c for c in callbacks if isinstance(c, ModelCheckpoint))
     callbacks.remove(best)
     if trainer["enable_checkpointing"] is False:
         return
-    # At the end of each epoch, whether or not it has a validation; of several in an epoch each is a place to go on.
+    # At the end of each epoch, with or without validation; if there are several in an epoch, after each validation.
     at_epoch_end = True if trainer["val_check_interval"] in (None, 1.0) else None
     kept: list[Callback] = [_new(Last, save_on_train_epoch_end=at_epoch_end)]
-    if best.monitor is not None or best.save_top_k != 1:  # else the last is all there is
+    if best.monitor is not None or best.save_top_k != 1:  # else the last is enough
         kept.insert(0, best)
     if isinstance(every, str):
         interval = timedelta(minutes=float(every.removesuffix("min")))
@@ -48,34 +48,34 @@ def _new(kind: type[ModelCheckpoint], **when: Any) -> ModelCheckpoint:
 
 @patient
 class Last(ModelCheckpoint):
-    """Writes what a training goes on from: at the end of an epoch, or where it stops within one.
+    """The last checkpoint, from which a run resumes: at the end of an epoch, or where the training stops within one.
 
-    What stops it there, such as `max_time` or `max_steps`, may be raised later: the epoch then goes on with the next
-    batch. So this one is written before Lightning closes the epoch.
+    The limit that stops it, such as `max_time` or `max_steps`, may be raised later, and the epoch continues with the
+    next batch. So it is saved before Lightning ends the epoch.
     """
 
     def on_train_batch_end(self, trainer: Trainer, *others: Any) -> None:
-        """Writes, or has the validation that comes now followed by writing."""
+        """Saves if the training stops here; if a validation comes first, saves after it."""
         super().on_train_batch_end(trainer, *others)
         if not _stops_within_an_epoch(trainer):
             return
         loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
         assert fetcher is not None
         if not validates(trainer) or not loop._should_check_val_fx(fetcher):
-            self._save_topk_checkpoint(trainer, {})  # not again at the end of the epoch, which has the same step
-        for callback in trainer.checkpoint_callbacks:  # a validation that comes now is one within an epoch
+            self._save_topk_checkpoint(trainer, {})  # not again at the epoch's end, which has the same step
+        for callback in trainer.checkpoint_callbacks:  # a validation now is within the epoch
             if isinstance(callback, ModelCheckpoint) and not str(callback.monitor).startswith("train/"):
                 callback._save_on_train_epoch_end = False
 
 
 def validates(trainer: Any) -> bool:
-    """Says whether there is anything to validate on."""
+    """Whether there are validation images."""
     data = trainer.datamodule
     return bool(trainer.enable_validation) and (not hasattr(data, "arrays") or len(data.arrays("val")) > 0)
 
 
 def _stops_within_an_epoch(trainer: Trainer) -> bool:
-    """Says whether the training ends with this batch, though the epoch has more."""
+    """Whether the training ends with this batch, but the epoch does not."""
     fit, epoch = trainer.fit_loop, trainer.fit_loop.epoch_loop
     stops = (trainer.should_stop and fit._can_stop_early) or 0 <= epoch.max_steps <= trainer.global_step
     return stops and not epoch.batch_progress.is_last_batch and not epoch._num_ready_batches_reached()
@@ -83,7 +83,7 @@ def _stops_within_an_epoch(trainer: Trainer) -> bool:
 
 @patient
 class _WithinEpochs(ModelCheckpoint):
-    """Writes after steps or minutes; what would come right before an epoch's end comes with it."""
+    """Saves every so many steps or minutes; not right before the end of an epoch, but with it."""
 
     def on_train_batch_end(self, trainer: Trainer, *others: Any) -> None:
         if not more_than_a_batch_ends(trainer):

@@ -1,4 +1,4 @@
-"""The disk that checkpoints go to, looked at before anything is trained for them."""
+"""Disk check before a training: is there room for a checkpoint, and may it be written?"""
 
 from pathlib import Path
 
@@ -8,21 +8,21 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lit_cnn.runs import checkpoint_io
 
-STATES = 3  # of each weight a checkpoint holds itself and what the optimizer keeps of it: Adam two numbers
+STATES = 3  # numbers in a checkpoint for each weight: the weight, and two of Adam
 
 
 class DiskCheck(Callback):
-    """Finds a full or read-only disk before the first step, and deletes what a killed run left half-written.
+    """Finds a full or read-only disk before the first step, and deletes partial files of killed runs.
 
-    It looks where checkpoints are written, and where the one lies that the run goes on from.
+    It checks the folder of the checkpoints, and cleans that of the resumed checkpoint too.
     """
 
     @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Sweeps, then takes the room that a checkpoint needs, and gives it back.
+        """Deletes partial files, then reserves the room of a checkpoint for a moment.
 
         Raises:
-            DiskError: If a checkpoint could not be written.
+            DiskError: If a checkpoint cannot be written.
         """
         if trainer.ckpt_path:
             checkpoint_io.sweep(Path(trainer.ckpt_path).parent)

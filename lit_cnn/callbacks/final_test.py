@@ -1,4 +1,4 @@
-"""Reads the test images before a training that ends with a test."""
+"""Check of the test images before a training that ends with a test."""
 
 from typing import Any
 
@@ -8,18 +8,17 @@ from lit_cnn.errors import DataError
 
 
 class FinalTestCheck(Callback):
-    """Finds missing or broken test images before the first step, and not after hours of training.
+    """Finds missing or broken test images before the first step, not after hours of training.
 
-    It reads and decodes them as the test does, and nothing looks at their pixels before the test. The data module
-    keeps them for it, so that no time is lost: an image folder is decoded into its cache, once. Memory is what the
-    test takes anyway, since the training images are still there when it begins.
+    It reads them as the test does; nothing uses their pixels before the test. The data module keeps them, so it costs
+    no extra time, and no more memory than the test, which has the training images in memory too.
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Reads them when the training images have been read.
+        """Reads the test images after the training images.
 
         Raises:
-            DataError: If an image or a class is not what it has to be.
+            DataError: If an image or a class is wrong.
         """
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         if stage == "fit":
@@ -27,7 +26,7 @@ class FinalTestCheck(Callback):
 
 
 def refuse_missing_test(data: Any) -> None:
-    """Refuses a training that would end without its test; nothing has to be read for this.
+    """Refuses a training whose final test has no images; reads nothing.
 
     Raises:
         DataError: If the data module has no test images.

@@ -1,4 +1,4 @@
-"""What Lightning's BackboneFinetuning needs: a network with a body, no schedule, and a body that a resume thaws."""
+"""Checks and a fix for Lightning's BackboneFinetuning: backbone, schedule, and unfreezing after a resume."""
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BackboneFinetuning
@@ -8,20 +8,20 @@ from lit_cnn.errors import ConfigError
 
 
 class Thaw(Callback):
-    """Trains the body on in a run that goes on after it was unfrozen; Lightning 2.6 leaves it frozen then."""
+    """Unfreezes the backbone again in a run that resumes after its unfreezing; Lightning 2.6 leaves it frozen."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Unfreezes it where the optimizer has its parameters already."""
+        """Unfreezes the backbone if the optimizer has its parameters already."""
         groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
         if not all(parameter.requires_grad for group in groups for parameter in group["params"]):
             BackboneFinetuning.make_trainable(pl_module.backbone)
 
 
 def refuse_unfit(callback: BackboneFinetuning, module: LightningModule) -> None:
-    """Refuses what the callback cannot finetune.
+    """Refuses runs that the callback cannot finetune.
 
     Raises:
-        ConfigError: If the network has no body, its body is frozen for good, or a schedule sets the learning rate.
+        ConfigError: If the network has no backbone, it is frozen for good, or a schedule sets the learning rate.
     """
     name, epoch = type(callback).__name__, callback.unfreeze_backbone_at_epoch
     if not isinstance(getattr(module, "backbone", None), nn.Module):

@@ -1,4 +1,4 @@
-"""The callbacks that a person names: what they need beside them, and which are refused since they cannot work here."""
+"""The user's callbacks: which ones need companions, and which are refused because they cannot work here."""
 
 from typing import Any
 
@@ -25,21 +25,21 @@ from lit_cnn.callbacks.finetuning import Thaw, refuse_unfit
 from lit_cnn.callbacks.progress import Progress
 from lit_cnn.errors import ConfigError
 
-BASES = (Callback, BaseFinetuning, BasePredictionWriter, Checkpoint, ProgressBar)  # do nothing of themselves
+BASES = (Callback, BaseFinetuning, BasePredictionWriter, Checkpoint, ProgressBar)  # base classes, which do nothing
 LOGGING = (DeviceStatsMonitor, LearningRateMonitor, ThroughputMonitor)
 
 
 def given(settings: dict[str, Any]) -> list[Callback]:
-    """Returns the callbacks among a Trainer's settings, of which there may be none, or one alone."""
+    """Returns the callbacks in a Trainer's settings as a list: none, one or several."""
     callbacks = settings["callbacks"] or []
     return list(callbacks) if isinstance(callbacks, list) else [callbacks]
 
 
 def companions(settings: dict[str, Any], module: LightningModule) -> list[Callback]:
-    """Returns what has to stand beside the callbacks among a Trainer's settings: progress, and what some of them need.
+    """Returns the callbacks to add to those in a Trainer's settings: progress, and fixes that some of them need.
 
     Raises:
-        ConfigError: For a callback that cannot do what it says.
+        ConfigError: For a callback that cannot work.
     """
     named = given(settings)
     for callback in named:
@@ -56,7 +56,7 @@ def companions(settings: dict[str, Any], module: LightningModule) -> list[Callba
 
 
 def refuse_doubles(settings: dict[str, Any], others: list[Callback]) -> None:
-    """Refuses callbacks among a Trainer's settings that a checkpoint could not tell from another.
+    """Refuses callbacks with equal state keys, which a checkpoint cannot tell apart.
 
     Raises:
         ConfigError: If there are any.
@@ -71,7 +71,7 @@ def refuse_doubles(settings: dict[str, Any], others: list[Callback]) -> None:
 
 
 def _refuse_beside(callback: Callback, settings: dict[str, Any]) -> None:
-    """Refuses a callback that does not go with another of the Trainer's settings."""
+    """Refuses a callback that conflicts with another setting of the Trainer."""
     name = type(callback).__name__
     if isinstance(callback, LOGGING) and settings["logger"] in (False, []):
         raise ConfigError(f"trainer.callbacks: {name} writes to the loggers, but trainer.logger is false. Remove one.")
@@ -86,7 +86,7 @@ def _refuse(callback: Callback, module: LightningModule) -> None:
     name = type(callback).__name__
     if type(callback) in BASES:
         raise ConfigError(f"trainer.callbacks: {name} does nothing of itself; it is a class to derive from. Remove it.")
-    if type(callback) is SpikeDetection:  # its state_dict reads an attribute that it does not have
+    if type(callback) is SpikeDetection:  # its state_dict reads a missing attribute
         raise ConfigError(
             "trainer.callbacks: SpikeDetection of this Lightning fails at the first checkpoint. Remove it;\n"
             "a run whose loss is not finite is stopped without it, and --trainer.gradient_clip_val tames spikes."

@@ -1,4 +1,4 @@
-"""Predictions as a table."""
+"""Predictions as a CSV table."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on."""
+"""Progress bar, and a line for each epoch."""
 
 import time
 from typing import Any
@@ -12,23 +12,23 @@ from lit_cnn.training.loop_conditions import patient
 IN_NOTEBOOK = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
 
 
-LINES = 30.0  # seconds at least between the lines where no bar can be shown
+LINES = 30.0  # least seconds between lines if there is no bar
 DELAY = 1.0  # seconds before the bar of a validation within `fit` appears: most are over by then
 
 
 class Count:
-    """Counts batches by a bar in a terminal or a notebook, and elsewhere by a line now and then.
+    """Progress of batches: a bar in a terminal or notebook, elsewhere a line now and then.
 
     Args:
-        name: What goes on.
-        batches: How many there are; may be infinite.
-        first: Batches that were taken before.
+        name: Text of the bar.
+        batches: Number of batches; may be infinite.
+        first: Batches that are done already.
         delay: Seconds before the bar appears.
     """
 
     def __init__(self, name: str, batches: float, first: int = 0, delay: float = 0.0):
         total = int(batches) if batches != float("inf") else None
-        disable = False if IN_NOTEBOOK else None  # a notebook is no terminal, but shows bars; a pipe does not
+        disable = False if IN_NOTEBOOK else None  # notebooks show bars, pipes do not
         self._bar = tqdm(
             total=total, desc=name, initial=first, unit=" batches", leave=False, disable=disable, delay=delay
         )
@@ -36,12 +36,12 @@ class Count:
         self.start = self._last_line = time.perf_counter()
 
     def advance(self, done: int, batch: Any, module: Any, stage: str) -> None:
-        """Moves to a batch; those before it may have gone by unseen (fast_loop.py).
+        """Moves to a batch; it need not be called for each (fast_loop.py).
 
         Args:
-            done: Batches that are done.
+            done: Number of batches done.
             batch: The last of them.
-            module: The module that counts what is right.
+            module: The module with the metrics.
             stage: Which of its metrics to show.
         """
         new, self._done, now = done - self._done, done, time.perf_counter()
@@ -61,16 +61,15 @@ class Count:
         print(f"{self._name}  batch {done:,}{of}  {figures}{left}", flush=True)
 
     def close(self) -> None:
-        """Takes the bar away."""
+        """Removes the bar."""
         self._bar.close()
 
 
 @patient
 class Progress(ProgressBar):
-    """A bar for the batches, and a line for each epoch that stays.
+    """Progress bar for the batches, and a lasting line for each epoch.
 
-    The bar is redrawn by the clock, ten times a second at the most. Where the output is no terminal, a line every half
-    minute takes its place; the lines of epochs are printed everywhere.
+    The bar is redrawn at most ten times a second. Without a terminal, a line every half minute replaces it.
     """
 
     def __init__(self) -> None:
@@ -80,10 +79,10 @@ class Progress(ProgressBar):
         self._evaluation: Count | None = None
         self._seconds = 0.0
         self._epoch_line: str | None = None
-        self._validated = False  # whether the epoch has had a validation
+        self._validated = False  # whether the epoch has been validated
 
     def disable(self) -> None:
-        """Turns bar and lines off; Lightning does on all devices but the first."""
+        """Turns bar and lines off; Lightning calls it on all devices but the first."""
         self._enabled = False
 
     def enable(self) -> None:
@@ -97,12 +96,12 @@ class Progress(ProgressBar):
         self._evaluation = self._training = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts a bar where the training goes on in the middle of an epoch, whose start Lightning does not call."""
+        """Starts a bar after a mid-epoch resume, where Lightning calls no epoch start."""
         if trainer.fit_loop.restarted_mid_epoch:
             self._start_epoch(trainer, trainer.fit_loop.epoch_loop.batch_progress.current.ready)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Prints the epoch before, of which all metrics are known by now, and starts a bar."""
+        """Prints the line of the last epoch, whose metrics are complete now, and starts a bar."""
         self._print_epoch(trainer)
         self._start_epoch(trainer)
 
@@ -116,7 +115,7 @@ class Progress(ProgressBar):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Moves the bar, with what the epoch has come to so far."""
+        """Moves the bar, with the epoch's metrics so far."""
         if self._training is not None:
             self._training.advance(batch_idx + 1, batch, pl_module, "train")
 
@@ -127,7 +126,7 @@ class Progress(ProgressBar):
         self._close()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Prints the last epoch."""
+        """Prints the line of the last epoch."""
         self._close()
         self._print_epoch(trainer)
 
@@ -201,14 +200,14 @@ class Progress(ProgressBar):
         self._end_evaluation()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Ends the bar, so that the message starts on a line of its own."""
+        """Ends the bar, so that the error message starts on a new line."""
         self._close()
 
 
 def _so_far(module: Any, stage: str) -> str:
-    """Returns accuracy and NLL of this device's images of a stage that are taken by now.
+    """Returns accuracy and NLL of this device's images of a stage so far.
 
-    From the counts alone: to compute a metric is something that all devices do together.
+    From the counts, since computing a metric would synchronise all devices.
     """
     metrics = getattr(module, "metrics", {})
     if f"{stage}_metrics" not in metrics or not hasattr(module, "count_waiting"):

@@ -1,4 +1,4 @@
-"""What a run came to: results.json, TensorBoard's hyperparameters tab, and a short summary."""
+"""Results of a run: results.json, TensorBoard's hyperparameters tab, and a printed summary."""
 
 import json
 import platform
@@ -20,8 +20,8 @@ from lit_cnn.runs import checkpoint_io
 
 FILE = "results.json"
 PER_CLASS = "test/acc_of/"
-HARDEST = 3  # classes that the summary names
-EARLY = ("max_time", "EarlyStopping")  # what a person is told of, when it ends a training
+HARDEST = 3  # hardest classes named in the summary
+EARLY = ("max_time", "EarlyStopping")  # early ends that the summary mentions
 METRICS = ("val/acc", "val/nll", "test/acc", "test/nll")
 
 
@@ -31,11 +31,11 @@ def _versions() -> dict[str, str]:
 
 
 class Results(Callback):
-    """Collects a run's figures and writes them where people look for them.
+    """Collects a run's metrics, and writes them to results.json and TensorBoard.
 
-    Accuracies are shares from 0 to 1, NLL is in nats per image. Beside each accuracy stand the two whole numbers that
-    it comes from: `test/correct` of `test_images` images, and so for `val` and `train`. The figures of training and
-    validation are those of the checkpoint that is tested, the best by what it monitors, or of the last epoch.
+    Accuracies are from 0 to 1, NLL is in nats per image. Each accuracy comes with its counts: `test/correct` of
+    `test_images` images, likewise for `val` and `train`. Training and validation metrics are those of the tested
+    checkpoint, the best by its monitor, or of the last epoch.
 
     Args:
         folder: The run's folder.
@@ -55,14 +55,14 @@ class Results(Callback):
         }
         self.tested = tested
         self._epoch: int | None = None
-        self._training: dict[int, dict[str, float]] = {}  # figures by epoch
+        self._training: dict[int, dict[str, float]] = {}  # metrics by epoch
         self._validations: list[tuple[int, dict[str, float]]] = []  # each with its epoch
         self._start = time.perf_counter()
         self._seconds_before = 0.0
         self._epoch_is_over = False
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Adds what a run that goes on from there has to know of the epochs before."""
+        """Adds the metrics of the epochs so far, for a resume."""
         if self._epoch_is_over:
             self._end_epoch(trainer)
         validations = [[epoch, figures] for epoch, figures in self._validations]
@@ -70,7 +70,7 @@ class Results(Callback):
         checkpoint["results"] = history
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Goes on from there."""
+        """Restores them."""
         if "results" in checkpoint and trainer.state.fn == "fit":
             history = checkpoint["results"]
             self._training = dict(history["training"])
@@ -82,7 +82,7 @@ class Results(Callback):
 
     @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Opens the run's row in the hyperparameters tab."""
+        """Adds the run's row to the hyperparameters tab."""
         self._start = time.perf_counter()
         self.values["parameters"] = sum(p.numel() for p in pl_module.parameters())
         self.values["device"] = str(trainer.strategy.root_device)
@@ -94,15 +94,15 @@ class Results(Callback):
             logger.log_hyperparams(settings, {_hp(name): nan for name in names}, step=0)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Goes on in the middle of an epoch, whose start Lightning does not call."""
+        """Handles a mid-epoch resume, where Lightning calls no epoch start."""
         if trainer.fit_loop.restarted_mid_epoch:
             self._epoch = trainer.current_epoch
         self._log_rest(trainer)
 
     def _log_rest(self, trainer: Trainer) -> None:
-        """Logs what a run that was killed could not."""
+        """Logs the metrics that a killed run did not log."""
         known = [k for logger in trainer.loggers if isinstance(k := getattr(logger, "known_epochs", None), set)]
-        for epoch in self._training.keys() - known[0] if known else ():  # the checkpoint came before its log
+        for epoch in self._training.keys() - known[0] if known else ():  # saved in the checkpoint, but not logged
             figures = {name: value for name, value in self._training[epoch].items() if isinstance(value, float)}
             figures |= {"epoch": epoch, "seconds": self._seconds_before}
             for logger in trainer.loggers:
@@ -110,13 +110,13 @@ class Results(Callback):
 
     @rank_zero_only
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Notes the epoch before, of which all metrics are known by now."""
+        """Records the last epoch, whose metrics are complete now."""
         self._end_epoch(trainer)
         self._epoch = trainer.current_epoch
         self._epoch_is_over = False
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Notes that the metrics are those of this epoch from now on, and logs how long the training has taken."""
+        """Marks the epoch's metrics as complete, and logs the training time."""
         self._epoch_is_over = True
         for logger in trainer.loggers:
             figures = {"seconds": self._seconds(), "epoch": trainer.current_epoch}
@@ -128,7 +128,7 @@ class Results(Callback):
 
     @rank_zero_only
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Notes the figures of a validation."""
+        """Records the metrics of a validation."""
         figures = _metrics(trainer, "val")
         if trainer.state.fn == "validate":
             self.values |= figures
@@ -138,10 +138,10 @@ class Results(Callback):
 
     @rank_zero_only
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes what is known before the test; also where a training was over that goes on from its checkpoint."""
+        """Writes the results before the test; also for a resumed run that had nothing left to train."""
         if self._epoch is None:
             self._log_rest(trainer)
-            if self._read().get("steps") == trainer.global_step:  # no step was added to what is written there
+            if self._read().get("steps") == trainer.global_step:  # no step since the file was written
                 self.values = self._read()
                 return
         self._end_epoch(trainer)
@@ -158,7 +158,7 @@ class Results(Callback):
         self._write(trainer)
 
     def _tested_figures(self, trainer: Trainer) -> tuple[int, dict[str, float]]:
-        """Returns epoch and validation figures of the checkpoint that is tested, or of the last epoch without one."""
+        """Returns epoch and validation metrics of the tested checkpoint, or of the last epoch if there is none."""
         callback: Any = trainer.checkpoint_callback
         path = Path(getattr(callback, "best_model_path", "") or self.folder)
         epoch, validations = max(self._training, default=-1), self._validations
@@ -173,7 +173,7 @@ class Results(Callback):
 
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Adds the test's figures."""
+        """Adds the test metrics."""
         self.values |= _metrics(trainer, "test")
         self._write(trainer)
 
@@ -192,7 +192,7 @@ class Results(Callback):
         files.write_text(self.folder / FILE, json.dumps(self.values, indent=2) + "\n")
 
     def summary(self) -> str:
-        """Returns what a person wants to know at the end, in a few lines."""
+        """Returns a summary in a few lines."""
         v = self.values
         lines = []
         for split in ("train", "val", "test"):
@@ -217,7 +217,7 @@ def _hp(name: str) -> str:
 
 
 def _metrics(trainer: Trainer, split: str) -> dict[str, float]:
-    """Returns the figures of a split, with the counts behind its accuracy where the module has counted."""
+    """Returns the metrics of a split, with the counts of its accuracy if the module has them."""
     prefix, logged = f"{split}/", trainer.callback_metrics.items()
     figures = {name: float(value) for name, value in logged if name.startswith(prefix) and name != "train/loss"}
     exact = getattr(trainer.lightning_module, "exact", {})
@@ -230,7 +230,7 @@ def _metrics(trainer: Trainer, split: str) -> dict[str, float]:
 
 
 def _ended_by(trainer: Trainer) -> str:
-    """Returns what ended a training: max_epochs, max_steps, max_time, EarlyStopping, or whatever stopped it."""
+    """Returns what ended a training: max_epochs, max_steps, max_time, EarlyStopping or "a callback"."""
     loop = trainer.fit_loop
     if 0 <= loop.epoch_loop.max_steps <= trainer.global_step:
         return "max_steps"

@@ -1,4 +1,4 @@
-"""What a choice of the epoch by the test images would have claimed."""
+"""Test accuracy after each epoch, to show the bias of selecting the epoch on the test set."""
 
 from typing import Any
 
@@ -9,18 +9,18 @@ from lit_cnn.callbacks.tensorboard.figures import evaluating
 
 
 class TestEachEpoch(Callback):
-    """Logs the accuracy over the test images after each epoch, as `each_epoch/test_acc`.
+    """Logs the test accuracy after each epoch, as `each_epoch/test_acc`.
 
-    Nothing is chosen by it: the best checkpoint stays that of the validation images. `report` shows beside its
-    figure what the best of these would have claimed (Recht et al. 2019, https://arxiv.org/abs/1902.10811, on test
-    sets that many eyes have seen). Of averaged weights it sees those that are averaged, not the average.
+    Nothing is selected by it: the best checkpoint is still chosen on the validation images. `report` shows the best
+    of these accuracies beside the honest one (on reused test sets see Recht et al. 2019,
+    https://arxiv.org/abs/1902.10811). With weight averaging it tests the present weights, not the average.
     """
 
-    __test__ = False  # pytest takes it for one by its name
+    __test__ = False  # pytest would collect it by its name
     FIGURE = "each_epoch/test_acc"
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Counts and logs."""
+        """Tests and logs."""
         module: Any = pl_module
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         data.setup("test")

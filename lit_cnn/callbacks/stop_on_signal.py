@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a checkpoint, and the exit code that belongs to the signal."""
+"""Ctrl-C and SIGTERM: save a checkpoint, and exit with the signal's exit code."""
 
 import os
 import signal
@@ -16,12 +16,12 @@ STOPPING = b"\nstopping after this batch; once more stops at once\n"
 
 @patient
 class StopOnSignal(Callback):
-    """Ends a run at the next batch after Ctrl-C or SIGTERM: saves, and exits with 130 or 143.
+    """Ends a run at the next batch after Ctrl-C or SIGTERM: saves a checkpoint, and exits with 130 or 143.
 
-    Several devices agree on it, whichever of them the signal reached. A second signal ends the run at once.
+    A signal to one of several devices stops all. A second signal ends the run at once.
 
     Args:
-        last: Where the checkpoint goes that a training is continued from.
+        last: Path of the last checkpoint.
     """
 
     def __init__(self, last: Path):
@@ -29,13 +29,13 @@ class StopOnSignal(Callback):
         self.received = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listens; Lightning stops that when it is done, and has its own way before."""
+        """Installs the signal handlers; Lightning removes them at its end."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, self._note)
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listens."""
+        """Installs the signal handlers."""
         self.on_train_start(trainer, pl_module)
 
     on_validation_start = on_test_start = on_predict_start = on_sanity_check_start
@@ -45,7 +45,7 @@ class StopOnSignal(Callback):
             raise SystemExit(128 + number)
         self.received = number
         with suppress(OSError):
-            os.write(2, STOPPING)  # print could have been interrupted in the middle of itself
+            os.write(2, STOPPING)  # print may be the call that was interrupted
 
     def _wanted(self, trainer: Trainer) -> bool:
         if trainer.world_size == 1:
@@ -62,13 +62,13 @@ class StopOnSignal(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves and exits, unless a validation or the end of the epoch comes next, which a checkpoint would skip."""
+        """Saves and exits, unless a validation or the epoch's end comes next, which a resume would skip."""
         if self._wanted(trainer) and not more_than_a_batch_ends(trainer):
             self._save(trainer)
             self._exit()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Exits if the epoch's end has just been saved; else the first batch comes first."""
+        """Exits if the last epoch's end has just been saved; else waits for the first batch."""
         saved = [getattr(c, "_last_global_step_saved", None) for c in trainer.checkpoint_callbacks]
         if self._wanted(trainer) and (not saved or saved[-1] == trainer.global_step):
             self._exit()
@@ -76,12 +76,12 @@ class StopOnSignal(Callback):
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
-        """Exits; of a training it saves, so that it goes on with this validation from its first batch."""
+        """Exits; in a training it saves first, so that a resume starts with this validation."""
         if not self._wanted(trainer):
             return
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             progress = trainer.fit_loop.epoch_loop.val_loop.batch_progress
-            # As Lightning knows a validation that broke off in its first batch.
+            # The state of a validation that was interrupted in its first batch.
             done = progress.current.completed
             for counts in (progress.total, progress.current):
                 before = counts.completed - done
@@ -101,20 +101,20 @@ class StopOnSignal(Callback):
     on_predict_batch_end = on_test_batch_end  # type: ignore[assignment]
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Exits, if the signal came in the last batches, which need not come here one by one; a training goes on."""
+        """Exits if the signal came during the last batches; a training goes on."""
         if trainer.state.fn != "fit" and self._wanted(trainer):
             self._exit()
 
     on_validation_epoch_end = on_test_epoch_end
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Exits, if the training ended before it could be stopped."""
+        """Exits if the training ended before it could be stopped."""
         if self._wanted(trainer):
             self._exit()
 
 
 def more_than_a_batch_ends(trainer: Trainer) -> bool:
-    """Says whether this batch has a validation or an epoch's end after it, which going on from here would skip."""
+    """Whether a validation or the epoch's end follows this batch; a resume from here would skip it."""
     loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
     if loop.batch_progress.is_last_batch or loop._num_ready_batches_reached():
         return True

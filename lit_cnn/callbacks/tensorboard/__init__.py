@@ -1,1 +1,1 @@
-"""What a run shows in TensorBoard: pictures, evaluation, features, health of the training."""
+"""TensorBoard figures: samples, predictions, confusion matrix, calibration, features, layer health, graph."""

@@ -1,4 +1,4 @@
-"""What the network gets wrong, and how sure it is of it."""
+"""Evaluation figures: confusion matrix, accuracy by class, worst mistakes, calibration."""
 
 from typing import Any, NamedTuple
 
@@ -20,23 +20,23 @@ NAMES = {"val": "validation", "test": "test"}
 
 
 class Outcome(NamedTuple):
-    """What became of each image of an evaluation."""
+    """Predictions for the images of an evaluation."""
 
     preds: Int64[Tensor, "n"]
     confidences: Float[Tensor, "n"]  # probability of the predicted class
     labels: Int64[Tensor, "n"]
-    indices: Int64[Tensor, "n"]  # of the images in their split; -1 where it is not known
+    indices: Int64[Tensor, "n"]  # of the images in their split; -1 if unknown
 
 
 class Evaluation(Callback):
-    """Draws confusion matrix, accuracy of each class, worst mistakes and reliability, and logs the calibration error.
+    """Draws confusion matrix, accuracy by class, worst mistakes and reliability diagram, and logs the ECE.
 
-    The figures are of the last validation and of the test, and of validations before as often as there is time for
-    it. They come from the predictions that are counted anyway, those of all devices.
+    Figures are drawn for the test, the last validation, and earlier validations if there is time. They use the
+    predictions of the evaluation itself, from all devices.
 
     Args:
         enabled: Draw these figures, and log `val/ece` and `test/ece`.
-        mistakes: How many of the worst mistakes to show.
+        mistakes: Number of worst mistakes to show.
     """
 
     def __init__(self, enabled: bool = True, mistakes: int = 18):
@@ -72,13 +72,13 @@ class Evaluation(Callback):
         self._waiting.append((preds, confidences, labels))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Logs the calibration error, and draws if there is time for it."""
+        """Logs the calibration error, and draws if there is time."""
         self._undrawn = self._heard(trainer, pl_module, "val")
         if self._undrawn and (trainer.state.fn != "fit" or self._budget.allows()):
             self._draw(trainer, "val")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws the last validation, if it was not."""
+        """Draws the last validation, if it is not drawn yet."""
         self._draw(trainer, "val")
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -87,7 +87,7 @@ class Evaluation(Callback):
         self._draw(trainer, "test")
 
     def _heard(self, trainer: Trainer, module: Any, split: str) -> Outcome | None:
-        """Returns what became of the images of all devices, each of which comes here, and logs it."""
+        """Gathers the predictions of all devices, logs the ECE, and returns the predictions."""
         if self._listening:
             module.metrics.listeners.pop(split, None)
         if trainer.sanity_checking or not self._listening:
@@ -101,7 +101,7 @@ class Evaluation(Callback):
             return None
         ece = calibration_bins(outcome.confidences, outcome.preds == outcome.labels).ece
         trainer.callback_metrics[f"{split}/ece"] = torch.tensor(ece, dtype=torch.float64)
-        step = trainer.global_step - (trainer.state.fn == "fit")  # that of the validation's accuracy
+        step = trainer.global_step - (trainer.state.fn == "fit")  # the step of the validation's accuracy
         for logger in trainer.loggers:
             logger.log_metrics({f"{split}/ece": ece}, step)
         return outcome
@@ -135,20 +135,20 @@ class Evaluation(Callback):
 
 
 def _of_all_devices(devices: int, indices: Tensor, preds: Tensor, confidences: Tensor, labels: Tensor) -> Outcome:
-    """Returns what one device has to tell, with what the others have, in the order of the images if it is known."""
+    """Gathers the predictions of all devices, in the order of the images if it is known."""
     place = labels.device if devices > 1 else torch.device("cpu")
     if len(indices) != len(labels):
         indices = torch.full_like(labels, -1)
-    # Whole numbers and float32 are exact in float64, so that all goes in one message.
+    # Integers and float32 are exact in float64, so one message is enough.
     rows = torch.stack([part.to(place, torch.float64) for part in (preds, confidences, labels, indices)], dim=1)
     if devices > 1:
-        rows = torch.cat(gather_all_tensors(rows)).cpu()  # each may have another number of them
+        rows = torch.cat(gather_all_tensors(rows)).cpu()  # numbers of rows may differ
     preds, confidences, labels, indices = rows[rows[:, 3].argsort(stable=True)].unbind(1)
     return Outcome(preds.long(), confidences.float(), labels.long(), indices.long())
 
 
 def _indices(trainer: Trainer, split: str) -> Tensor:
-    """Returns which images this device's batches of an evaluation hold, in their order."""
+    """Returns the indices of the images in this device's evaluation batches, in order."""
     loader: Any = trainer.val_dataloaders if split == "val" else trainer.test_dataloaders
     if not isinstance(loader, ArrayLoader):
         return torch.empty(0, dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""What the layers look for, and what they find."""
+"""Feature figures: the first layer's filters, and feature maps of images."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ from lit_cnn.callbacks.tensorboard.figures import Budget, add, data_of, evaluati
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.plots import feature_maps, filters
 
-LAYERS = 6  # that an image is followed through
+LAYERS = 6  # most layers with feature maps
 
 
 class Features(Callback):
-    """Draws the first layer's filters, and images on their way through the convolutions.
+    """Draws the first layer's filters, and feature maps of some images.
 
-    They are drawn at the end of the training, and before as often as there is time for it. A fully connected first
-    layer has one filter for each unit, of the size of the image; of permuted images its pixels are put back in place.
+    They are drawn at the end of the training, and earlier if there is time. A fully connected first layer has one
+    filter per unit, as large as the image; a pixel permutation is undone in it.
 
     Args:
         enabled: Draw these figures.
-        images: How many validation images (training images, if none are held out) to follow through the layers.
+        images: Number of validation images (training images, if none are held out) with feature maps.
     """
 
     def __init__(self, enabled: bool = True, images: int = 2):
@@ -37,13 +37,13 @@ class Features(Callback):
 
     @rank_zero_only
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws if there is time for it."""
+        """Draws if there is time."""
         if self._budget.allows():
             self._draw(trainer, pl_module)
 
     @rank_zero_only
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws what was learned."""
+        """Draws the final network."""
         self._draw(trainer, pl_module)
 
     def _draw(self, trainer: Trainer, module: LightningModule) -> None:
@@ -72,13 +72,13 @@ class Features(Callback):
 
 
 def first_filters(module: nn.Module, data: ImageDataModule) -> Tensor | None:
-    """Returns the weights of the first layer as images, or None where they are none."""
+    """Returns the weights of the first layer as images, or None if they are not images."""
     first = next((m for m in module.modules() if isinstance(m, (nn.Conv2d, nn.Linear))), None)
     return None if first is None else _as_images(first, data)
 
 
 def _as_images(layer: nn.Conv2d | nn.Linear, data: ImageDataModule) -> Tensor | None:
-    """Returns a first layer's weights `[n, c, h, w]`, or None if they are no images."""
+    """Returns a layer's weights as `[n, c, h, w]`, or None if they are not images."""
     weights = layer.weight.detach().float().cpu()
     if isinstance(layer, nn.Conv2d):
         return weights if max(weights.shape[2:]) > 1 else None
@@ -91,7 +91,7 @@ def _as_images(layer: nn.Conv2d | nn.Linear, data: ImageDataModule) -> Tensor | 
 
 
 def _outputs(module: LightningModule, inputs: Tensor, kind: Any) -> dict[str, Tensor]:
-    """Returns the outputs of all layers of a kind, in the order in which they are called."""
+    """Returns the outputs of all layers of a kind, in the order of the forward pass."""
     outputs: dict[str, Tensor] = {}
 
     def keep(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What callbacks that draw have in common: when there is time for it, and where figures go."""
+"""Shared code of the callbacks that draw: time budget, TensorBoard loggers, evaluation mode."""
 
 import time
 from collections.abc import Iterator
@@ -16,24 +16,24 @@ from lit_cnn.callbacks.tensorboard.epoch_axis import place
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.keyed_random import permutation
 
-SHARE = 0.005  # of a run's time that each callback may take in the middle of it: four together 2 %
-UNKNOWN = 1.0  # seconds that the first figure is taken to cost
+SHARE = 0.005  # of a run's time for each callback that draws: 2 % for four
+UNKNOWN = 1.0  # assumed seconds of the first figure
 
 
 class Budget:
-    """Bounds what drawing costs: it is allowed once its share of the time is more than what it will have taken."""
+    """Time budget for drawing, as a share of the run's time."""
 
     def __init__(self, share: float = SHARE, first: float = UNKNOWN):
         self.share = share
         self._start, self._spent, self._last = time.monotonic(), 0.0, first
 
     def allows(self) -> bool:
-        """Says whether to draw now, in the middle of a run."""
+        """Whether there is time to draw now, during a run."""
         return self._spent + self._last <= self.share * (time.monotonic() - self._start)
 
     @contextmanager
     def spending(self) -> Iterator[None]:
-        """Counts what happens inside."""
+        """Measures the time of the `with` block."""
         start = time.monotonic()
         yield
         self._last = time.monotonic() - start
@@ -41,26 +41,26 @@ class Budget:
 
 
 def boards(trainer: Trainer) -> list[TensorBoardLogger]:
-    """Returns where figures go: nowhere if the run's pictures are turned off."""
+    """Returns the TensorBoard loggers for figures; none if the run's pictures are turned off."""
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     return tensorboards(trainer) if all(getattr(c, "draws_at_all", True) for c in callbacks) else []
 
 
 def data_of(trainer: Trainer) -> ImageDataModule | None:
-    """Returns the data module if it is one of ours, whose images can be looked up, and if there is a board."""
+    """Returns the data module if it is an ImageDataModule and there is a TensorBoard logger."""
     data = getattr(trainer, "datamodule", None)
     return data if isinstance(data, ImageDataModule) and boards(trainer) else None
 
 
 def some(data: ImageDataModule, split: str, n: int) -> Int64[Tensor, "b"]:
-    """Returns the indices of up to n images of a split, always the same, drawn since files may be sorted by class."""
+    """Returns the indices of up to n random images of a split, always the same."""
     arrays = data.arrays(split)
     return permutation(len(arrays), "pictures", split)[:n].sort().values.to(arrays.device)
 
 
 @contextmanager
 def evaluating(module: LightningModule) -> Iterator[None]:
-    """Has the network evaluate, and leaves every part of it as it was."""
+    """Sets evaluation mode without gradients, and restores the mode of every part."""
     modes = {part: part.training for part in module.modules()}
     module.eval()
     try:
@@ -77,6 +77,6 @@ def for_network(module: LightningModule, inputs: Tensor) -> Tensor:
 
 
 def add(trainer: Trainer, tag: str, figure: Figure) -> None:
-    """Adds a figure to the boards."""
+    """Adds a figure to TensorBoard."""
     for logger in boards(trainer):
         logger.experiment.add_figure(tag, figure, global_step=place(logger, trainer), close=False)

@@ -1,4 +1,4 @@
-"""The network's layers as a graph."""
+"""Graph of the network in TensorBoard."""
 
 import warnings
 from typing import Any
@@ -11,7 +11,7 @@ from lit_cnn.callbacks.tensorboard.figures import boards, data_of, evaluating
 
 
 class Graph(Callback):
-    """Writes the network's graph, with the shapes on its edges, for TensorBoard's page of graphs.
+    """Writes the network's graph with tensor shapes, for TensorBoard's Graphs tab.
 
     Args:
         enabled: Write it.
@@ -22,14 +22,14 @@ class Graph(Callback):
 
     @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Follows one empty image through the network."""
+        """Traces the network with an empty image."""
         data, net = data_of(trainer), getattr(pl_module, "net", pl_module)
         if not self.enabled or data is None or getattr(net, "_compiled_call_impl", None) is not None:
             return
         weight = next(net.parameters())
         image = torch.zeros(1, data.in_channels, *data.image_size, device=weight.device, dtype=weight.dtype)
         with warnings.catch_warnings(), evaluating(pl_module), torch.random.fork_rng(devices=[]):
-            warnings.simplefilter("ignore")  # TensorBoard follows with torch.jit.trace, which warns of its age
+            warnings.simplefilter("ignore")  # TensorBoard uses torch.jit.trace, which is deprecated
             for logger in boards(trainer):
                 experiment: Any = logger.experiment
                 experiment.add_graph(net, image, use_strict_trace=False)

@@ -1,4 +1,4 @@
-"""Whether all layers learn: weights, updates and activations, as scalars."""
+"""Layer health as scalars: weight norms, update ratios, activation sizes and dead ReLUs."""
 
 from typing import Any
 
@@ -10,20 +10,19 @@ from lit_cnn.callbacks import tensorboards
 from lit_cnn.callbacks.tensorboard.figures import Budget, evaluating, for_network, some
 from lit_cnn.data.module import ImageDataModule
 
-EACH = 20  # epochs that are looked at one by one; later ones too, unless they take less than a second or so
-LAYERS = 12  # that are shown of a deep network, from the first to the last
+EACH = 20  # first epochs, which are always logged; later ones if there is time
+LAYERS = 12  # most layers of a deep network, evenly spaced
 
 
 class Health(Callback):
-    """Logs for layers of weights their norm, and how large a step of the optimizer is beside it, in each epoch's last
-    step; and for activations their size, and the share of ReLUs that are dead.
+    """Logs each layer's weight norm, update ratio, activation size and share of dead ReLUs, once an epoch.
 
-    A ReLU is dead if it is 0 for all of some images, everywhere in each of them. An update of about a thousandth of
-    the weights is usual; one of a tenth is wild, and of a millionth nothing.
+    The update ratio is the norm of the epoch's last optimizer step over that of the weights: about 1e-3 is usual,
+    0.1 is unstable, 1e-6 learns nothing. A ReLU is dead if it is 0 everywhere in all of the images.
 
     Args:
         enabled: Log these scalars, to TensorBoard only.
-        images: How many training images (as evaluated, without augmentation) to look at activations with.
+        images: Number of training images, without augmentation, for the activations.
     """
 
     def __init__(self, enabled: bool = True, images: int = 64):
@@ -41,7 +40,7 @@ class Health(Callback):
 
     @rank_zero_only
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Waits for the epoch's last step."""
+        """Hooks into the optimizer, to measure the epoch's last step."""
         self._forget()
         if not self.enabled or not tensorboards(trainer) or len(trainer.optimizers) != 1:
             return
@@ -65,7 +64,7 @@ class Health(Callback):
 
     @rank_zero_only
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks at the activations, and logs, after each of the first epochs and then as often as there is time."""
+        """Measures activations and logs, after each of the first epochs and then if there is time."""
         if trainer.current_epoch < EACH or self._budget.allows():
             with self._budget.spending():
                 self._log(trainer, pl_module)
@@ -78,10 +77,10 @@ class Health(Callback):
             self._scalars |= activations(pl_module, for_network(pl_module, inputs))
         scalars = {name: float(value) for name, value in self._scalars.items()}
         for logger in tensorboards(trainer):
-            logger.log_metrics(scalars, trainer.global_step - 1)  # the epoch's last, as all that comes at its end
+            logger.log_metrics(scalars, trainer.global_step - 1)  # the epoch's last step
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Lets go of the optimizer."""
+        """Removes the hooks."""
         self._forget()
 
     def _forget(self) -> None:
@@ -91,7 +90,7 @@ class Health(Callback):
 
 
 def activations(module: LightningModule, inputs: Tensor) -> dict[str, float]:
-    """Returns the root mean square of each layer's output, and the share of dead units behind each ReLU.
+    """Returns the root mean square of each layer's output, and the share of dead units of each ReLU.
 
     A unit is a channel of a convolution, or a feature.
     """
@@ -103,7 +102,7 @@ def activations(module: LightningModule, inputs: Tensor) -> dict[str, float]:
 
     def on_relu(name: str) -> Any:
         def hook(layer: nn.Module, args: Any, output: Tensor) -> None:
-            # A ReLU that is called in several places counts in the last of them.
+            # A ReLU that is used several times counts at its last use.
             alive[name] = (output.detach() > 0).transpose(0, 1).flatten(1).any(dim=1)
 
         return hook
@@ -121,7 +120,7 @@ def activations(module: LightningModule, inputs: Tensor) -> dict[str, float]:
 
 
 def _layers(module: nn.Module, kind: Any) -> dict[str, Any]:
-    """Returns up to so many layers of a kind, from the first to the last, by numbered names that sort."""
+    """Returns up to `LAYERS` layers of a kind, evenly spaced, by numbered names."""
     found = [(name.removeprefix("net."), m) for name, m in module.named_modules() if isinstance(m, kind)]
     if len(found) > LAYERS:
         found = [found[round(i * (len(found) - 1) / (LAYERS - 1))] for i in range(LAYERS)]

@@ -1,4 +1,4 @@
-"""Pictures of samples and predictions in TensorBoard."""
+"""Sample images and predictions in TensorBoard."""
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
@@ -9,12 +9,12 @@ from lit_cnn.transforms.pixels import as_bytes
 
 
 class Pictures(Callback):
-    """Draws training images as the network sees them, and predictions with right and wrong marked.
+    """Draws training images with the network's view, and predictions marked right or wrong.
 
     Args:
-        enabled: Draw at all; false turns off the figures of all other callbacks too.
-        samples: Images in the grid of samples.
-        predictions: Images in the grid of predictions.
+        enabled: Draw figures; false turns off those of all other callbacks too.
+        samples: Number of sample images.
+        predictions: Number of images with predictions.
     """
 
     def __init__(self, enabled: bool = True, samples: int = 16, predictions: int = 32):
@@ -25,12 +25,12 @@ class Pictures(Callback):
 
     @property
     def draws_at_all(self) -> bool:
-        """Whether there are figures at all, of this callback and of the others that draw."""
+        """Whether this and other callbacks draw figures."""
         return self.enabled
 
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws the first training images beside the network's view of them."""
+        """Draws the first training images and the network's view of them."""
         self._budget = Budget()
         data = data_of(trainer)
         if data is None or data.preprocess is None:
@@ -50,13 +50,13 @@ class Pictures(Callback):
 
     @rank_zero_only
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws predictions on validation images, as often as it costs next to nothing."""
+        """Draws predictions on validation images, if there is time."""
         if not trainer.sanity_checking and self._budget.allows():
             self._predict(trainer, pl_module, "val")
 
     @rank_zero_only
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws the last network's predictions on validation images."""
+        """Draws the final network's predictions on validation images."""
         self._predict(trainer, pl_module, "val")
 
     @rank_zero_only
