@@ -1,1 +1,1 @@
-"""A run's folder: claimed, written, and read back."""
+"""Run folders: created, written and read back, with checkpoints and settings."""

@@ -1,7 +1,7 @@
-"""Checkpoints as files: written whole or not at all, and read only as they were written.
+"""Checkpoint files: atomic writes, and a checksum that is verified when they are read.
 
-A checkpoint is the zip archive that torch.save writes, with the archive's SHA-256 as its comment. So it stays one file,
-which can be copied and renamed, and which torch.load reads as ever.
+A checkpoint is the zip archive that torch.save writes, with the archive's SHA-256 as its comment. So it is one file,
+which can be copied and renamed, and which torch.load can read.
 """
 
 import hashlib
@@ -18,18 +18,17 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lit_cnn import files
 from lit_cnn.errors import CheckpointError, DiskError
 
-LOCK = ".lock"  # of a folder of checkpoints, held while one is written
+LOCK = ".lock"  # in a folder of checkpoints, held during a write
 NAME = b"lit_cnn sha256 "
 COMMENT = len(NAME) + 2 * hashlib.sha256().digest_size
-END, END_MARK, NO_COMMENT = 22, b"PK\5\6", b"\0\0"  # a zip archive's last record; its last two bytes count the comment
+END, END_MARK, NO_COMMENT = 22, b"PK\5\6", b"\0\0"  # a zip's last record; its last two bytes are the comment's length
 MEGABYTE = 2**20
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
-    """Has a Trainer write each checkpoint whole or not at all, and read none that has changed since.
+    """Trainer plugin for atomic writes of checkpoints, with a checksum that is verified when they are read.
 
-    The file is written beside its place, brought to the disk, and then put in its place in one step. It carries a
-    checksum, which is verified when it is read. Nothing that a checkpoint holds is ever run.
+    No code in a checkpoint is ever run.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -37,10 +36,10 @@ class SafeCheckpointIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Writes a checkpoint; to anything but a local disk in Lightning's way.
+        """Writes a checkpoint; if the path is not on a local disk, as Lightning does.
 
         Raises:
-            DiskError: If it cannot be written; a file of that name stays as it was.
+            DiskError: If it cannot be written; the old file stays.
         """
         if _is_local_file_protocol(path):
             save(checkpoint, path)
@@ -48,10 +47,10 @@ class SafeCheckpointIO(TorchCheckpointIO):
             super().save_checkpoint(checkpoint, path, storage_options)
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = None) -> dict[str, Any]:
-        """Reads a checkpoint, by `weights_only` whatever is asked for.
+        """Reads a checkpoint, always with `weights_only`.
 
         Raises:
-            CheckpointError: If it has changed since it was written, or is none.
+            CheckpointError: If it was changed after it was written, or is not a checkpoint.
         """
         if _is_local_file_protocol(path):
             return load(path, map_location)
@@ -59,7 +58,7 @@ class SafeCheckpointIO(TorchCheckpointIO):
 
 
 class _Summed:
-    """A file that takes the checksum of what is written to it, and keeps the error that torch.save would replace."""
+    """A file with a running checksum, which keeps the OSError that torch.save would replace."""
 
     def __init__(self, file: IO[bytes]):
         self.file = file
@@ -80,7 +79,7 @@ class _Summed:
 
 
 def save(content: Any, path: str | Path) -> None:
-    """Writes what torch.save would, so that at any moment the path holds the old file or the new one.
+    """Writes a file of torch.save atomically: the path holds the old file or the new one.
 
     Raises:
         DiskError: If it cannot be written; the old file stays.
@@ -104,27 +103,27 @@ def save(content: Any, path: str | Path) -> None:
 
 
 def load(path: str | Path, map_location: Any = "cpu") -> Any:
-    """Reads what `save` wrote, or torch.save, running no code that the file may hold.
+    """Reads a file of `save` or torch.save, without running any code in it.
 
-    Files of torch.save have no checksum of the whole; of them the checksum of each part is verified.
+    For files of torch.save, which have no overall checksum, it verifies the checksum of each part.
 
     Raises:
-        CheckpointError: If it has changed since it was written, or is no checkpoint.
+        CheckpointError: If it was changed after it was written, or is not a checkpoint.
     """
     try:
         with Path(path).open("rb") as file:
             _verify(file)
             file.seek(0)
             return torch.load(file, map_location=map_location, weights_only=True)
-    except Exception as error:  # torch and zipfile raise a dozen kinds here
+    except Exception as error:  # torch and zipfile raise a dozen types here
         reason = (str(error).strip().splitlines() or [repr(error)])[0]
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason}") from error
 
 
 def newest_valid(folder: Path, key: str) -> tuple[Path | None, list[str]]:
-    """Returns the checkpoint of a folder that has come farthest, and what is wrong with each that cannot be read.
+    """Returns the valid checkpoint of a folder with the most steps, and the errors of the unreadable ones.
 
-    Only those with this key count. Of several at one step it is the one that was written last.
+    Only checkpoints with this key count. Of several with equal steps it is the newest.
     """
     newest: tuple[int, int, Path | None] = (-1, -1, None)
     broken = []
@@ -140,7 +139,7 @@ def newest_valid(folder: Path, key: str) -> tuple[Path | None, list[str]]:
 
 
 def sweep(folder: Path) -> None:
-    """Deletes what killed processes left half-written in a folder; what is being written now stays."""
+    """Deletes partial files of killed processes in a folder, unless a write is going on."""
     with suppress(OSError), files.alone(folder / LOCK, timeout=0):
         for partial in folder.glob(f".*{files.PARTIAL}"):
             with suppress(OSError):
@@ -148,7 +147,7 @@ def sweep(folder: Path) -> None:
 
 
 def probe(folder: Path, size: int) -> None:
-    """Makes sure that a file of `size` bytes can be written into a folder.
+    """Checks that a file of `size` bytes can be written into a folder.
 
     Raises:
         DiskError: If it cannot.
@@ -158,7 +157,7 @@ def probe(folder: Path, size: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with file.open("wb") as opened:
             if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(opened.fileno(), 0, max(size, 1))  # takes the room without the time to write
+                os.posix_fallocate(opened.fileno(), 0, max(size, 1))  # reserves the room without writing
             opened.write(b"\0")
             opened.flush()
             os.fsync(opened.fileno())
@@ -173,7 +172,7 @@ def probe(folder: Path, size: int) -> None:
 
 
 def _ending(hexdigest: str) -> bytes:
-    """Returns how a file ends whose archive has this checksum: the length of the comment, and the comment."""
+    """Returns the last bytes of a file with this checksum: the length of the comment, and the comment."""
     return COMMENT.to_bytes(2, "little") + NAME + hexdigest.encode()
 
 
@@ -184,12 +183,12 @@ def _verify(file: IO[bytes]) -> None:
         raise ValueError("it is no checkpoint, or its beginning is broken.")
     file.seek(max(0, size - END))
     end = file.read()
-    if end.startswith(END_MARK) and end.endswith(NO_COMMENT):  # no byte of `_ending` can change so that this holds
+    if end.startswith(END_MARK) and end.endswith(NO_COMMENT):  # never true for `_ending` with one byte changed
         broken = zipfile.ZipFile(file).testzip()
         if broken is not None:
             raise ValueError(f"its part {broken} is broken.")
         return
-    archive = size - COMMENT - len(NO_COMMENT)  # without the length of the comment, which was 0 when the sum was taken
+    archive = size - COMMENT - len(NO_COMMENT)  # without the comment's length, which was 0 in the checksum
     digest = hashlib.sha256()
     file.seek(0)
     left = max(0, archive)

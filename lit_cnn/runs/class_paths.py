@@ -1,6 +1,6 @@
-"""Class paths in configs and checkpoints: which class of ours each means, also after its file was moved or renamed.
+"""Class paths in configs and checkpoints, which stay valid after a module is moved or renamed.
 
-A class is found by its name, so that what was written before a move is read after it.
+A lit_cnn class is found by its name alone.
 """
 
 import re
@@ -16,7 +16,7 @@ OURS = re.compile(r"(?<![\w./])lit_cnn(?:\.\w+)+(?![\w.(])")
 
 
 def subclasses_of(base: type) -> list[type]:
-    """Returns all classes derived from `base` that can be made, at any depth, in the order of their making."""
+    """Returns all concrete subclasses of `base`, at any depth, in the order of definition."""
     direct: list[type] = base.__subclasses__()
     found = [c for derived in direct for c in (derived, *subclasses_of(derived))]
     return [c for c in found if not isabstract(c)]
@@ -29,9 +29,9 @@ def path_of(cls: type) -> str:
 
 @cache
 def homes() -> dict[str, str]:
-    """Returns the class path of each class of ours by its name, but for names that several classes have.
+    """Returns the class path of each lit_cnn class by its name, without names of several classes.
 
-    It is read from the source, since importing all modules takes seconds.
+    It reads the source, since importing all modules takes seconds.
     """
     found: dict[str, list[str]] = {}
     for file in sorted(PACKAGE.rglob("*.py")):
@@ -42,24 +42,24 @@ def homes() -> dict[str, str]:
 
 
 def present(path: str) -> str:
-    """Returns the class path of today for one of ours, and any other as it is."""
+    """Returns the current class path of a lit_cnn class; other paths are unchanged."""
     return homes().get(path.rpartition(".")[2], path) if OURS.fullmatch(path) else path
 
 
 def up_to_date(settings: Any) -> Any:
-    """Returns settings or arguments that can be read today; `lit_cnn.LitVGG`, which is always right, stays as it is."""
+    """Returns settings or arguments with current class paths; short ones such as `lit_cnn.LitVGG` are unchanged."""
     return _with_paths(settings, lambda path: path if path.count(".") == 1 else present(path))
 
 
 def at_home(settings: Any) -> Any:
-    """Returns settings with one path for each class, to be compared."""
+    """Returns settings with one path for each class, for comparisons."""
     return _with_paths(settings, present)
 
 
 def find_class(path: str, base: type) -> Any:
-    """Returns the class derived from `base` that a path means, or None where it is not known.
+    """Returns the subclass of `base` with this path, or None if it is unknown.
 
-    One of ours is imported for it; one of somebody else's has to be imported before.
+    A lit_cnn class is imported; any other has to be imported already.
     """
     path = present(path)
     if path in homes().values():

@@ -1,4 +1,4 @@
-"""The folder of a run: claimed by a training, found again by everything after it."""
+"""A run's folder: creating it, finding it, and reading its results."""
 
 import json
 import os
@@ -9,15 +9,15 @@ from typing import Any
 
 from lit_cnn.errors import CheckpointError, ConfigError, DiskError, nearest
 
-# How the processes that a distributed strategy starts learn which folder the first one claimed.
+# Tells the processes of a distributed strategy which folder the first one claimed.
 _CLAIMED = "LIT_CNN_RUN_FOLDER"
-_MADE: dict[Path, list[Path]] = {}  # of each folder that this process claimed, those above it that it made
+_MADE: dict[Path, list[Path]] = {}  # for each claimed folder, the folders above it that were created
 RESULTS = "results.json"
-FLOAT32 = 2**-24  # the error of a number from 0 to 1 at most, and a little
+FLOAT32 = 2**-24  # a little above the rounding error of a number from 0 to 1
 
 
 def alone() -> dict[str, Any]:
-    """Returns the Trainer's settings for what one process does; others that torchrun started beside it end here."""
+    """Returns the Trainer's settings for a single process; other processes of torchrun exit here."""
     from lightning.pytorch.utilities import rank_zero_only
 
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
@@ -26,14 +26,14 @@ def alone() -> dict[str, Any]:
 
 
 def claim_folder(parent: Path, kind: str) -> Path:
-    """Makes and returns `parent/kind_N` with the smallest free N; two runs never get the same.
+    """Creates and returns `parent/kind_N` with the smallest free N; two runs never get the same.
 
     Args:
-        parent: Where all runs of this name lie.
+        parent: Folder of all runs of this name.
         kind: "version" for trainings, else the verb.
 
     Raises:
-        DiskError: If the folder cannot be made.
+        DiskError: If the folder cannot be created.
     """
     from lightning.pytorch.utilities import rank_zero_only
 
@@ -44,11 +44,11 @@ def claim_folder(parent: Path, kind: str) -> Path:
     while True:
         folder = parent / f"{kind}_{n}"
         try:
-            folder.mkdir()  # fails where another run was faster
+            folder.mkdir()  # fails if another run was faster
         except FileExistsError:
             n += 1
             continue
-        except FileNotFoundError:  # a run beside this one gave back the folder that it had made
+        except FileNotFoundError:  # another run has removed the parent that it had created
             made = _make(parent)
             continue
         os.environ[_CLAIMED] = str(folder)
@@ -57,7 +57,7 @@ def claim_folder(parent: Path, kind: str) -> Path:
 
 
 def _make(folder: Path) -> list[Path]:
-    """Makes a folder with all above it, and returns those that were not there, the innermost first."""
+    """Creates a folder and its parents, and returns the new ones, innermost first."""
     try:
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,21 +67,21 @@ def _make(folder: Path) -> list[Path]:
 
 
 def give_back(folder: Path) -> None:
-    """Removes a folder that `claim_folder` made, and those above it that it made too and that nothing else is in."""
+    """Removes a folder of `claim_folder`, and the empty parents that it created."""
     shutil.rmtree(folder, ignore_errors=True)
-    with suppress(OSError):  # another run is in it
+    with suppress(OSError):  # not empty: another run is in it
         for above in _MADE.pop(folder, []):
             above.rmdir()
 
 
 def snapshot(run: Path) -> dict[Path, bytes | None]:
-    """Returns the files of a run's folder, those beside its checkpoints, with the content of all but TensorBoard's."""
+    """Returns the files directly in a run's folder, with their content except for TensorBoard's."""
     files = [path for path in run.iterdir() if path.is_file()]
     return {path: None if path.name.startswith("events.") else path.read_bytes() for path in files}
 
 
 def restore(run: Path, before: dict[Path, bytes | None]) -> None:
-    """Brings a run's folder back to what `snapshot` found: nothing has come of the run that was to go on."""
+    """Restores a run's folder to a `snapshot`, after a resume that failed at once."""
     for path in [path for path in run.iterdir() if path.is_file() and path not in before]:
         path.unlink()
     for path, content in before.items():
@@ -90,13 +90,13 @@ def restore(run: Path, before: dict[Path, bytes | None]) -> None:
 
 
 def find_run(path: str | Path) -> Path:
-    """Returns the run that a path means: a run's folder, the one run below a folder, or a checkpoint's file as it is.
+    """Returns the run for a path: a run's folder, the only run below a folder, or a checkpoint file itself.
 
     Args:
-        path: What a person gave, such as logs/quickstart/version_0, logs/quickstart, or a checkpoint.
+        path: A path such as logs/quickstart/version_0, logs/quickstart, or a checkpoint.
 
     Raises:
-        CheckpointError: If there is nothing, or no run in it.
+        CheckpointError: If it does not exist or has no run.
         ConfigError: If there are several runs below it.
     """
     path = Path(path)
@@ -120,15 +120,15 @@ def find_run(path: str | Path) -> Path:
 
 
 def _runs_below(folder: Path) -> list[Path]:
-    # logs/NAME/version_N from either of the two folders above it, the newest first
+    # logs/NAME/version_N, from either folder above it, newest first
     found = {c.parent for depth in ("*/checkpoints", "*/*/checkpoints") for c in folder.glob(depth)}
     return sorted(found, key=lambda run: (-(run / "checkpoints").stat().st_mtime, str(run)))
 
 
 def read_results(folder: Path) -> dict[str, Any]:
-    """Returns a run's results.json, or nothing where there is none.
+    """Returns a run's results.json; empty if there is none.
 
-    Runs of before counts were kept have accuracies in float32. The number of images tells which counts those are.
+    Runs of earlier versions have accuracies in float32 and no counts, which are computed from the number of images.
     """
     try:
         results = json.loads((folder / RESULTS).read_text())
@@ -146,7 +146,7 @@ def read_results(folder: Path) -> dict[str, Any]:
 
 
 def is_name(name: str) -> bool:
-    """Whether a run of this name has a folder below that of all runs."""
+    """Whether a name is valid for a run: its folder is below that of all runs."""
     parts = Path(name).parts
     plain = name.isprintable() and bool(name.strip()) and not Path(name).is_absolute() and ".." not in parts
     return plain and all(len(part.encode()) <= 255 for part in parts)

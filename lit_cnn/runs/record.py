@@ -1,4 +1,4 @@
-"""What a run's folder holds, read without torch."""
+"""Run records: config, metrics and results of a run's folder, read without torch."""
 
 import csv
 import json
@@ -24,11 +24,11 @@ class Run:
     """One training.
 
     Attributes:
-        folder: Where it lies.
+        folder: Its folder.
         name: Its name, such as that of its config.
-        label: What it is called beside others, such as its variant in an experiment.
-        labels: The value's label for each axis of its experiment; empty outside of one.
-        fault: Why it has no result; empty where it has one.
+        label: Its name among other runs, such as its variant in an experiment.
+        labels: Label of its value for each axis of its experiment; empty outside of one.
+        fault: Why it has no result; empty if it has one.
     """
 
     folder: Path
@@ -54,7 +54,7 @@ class Run:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """The filled cells of each row of metrics.csv."""
+        """The non-empty cells of each row of metrics.csv."""
         try:
             with (self.folder / "metrics.csv").open(newline="") as file:
                 return [{k: float(v) for k, v in row.items() if k and v} for row in csv.DictReader(file)]
@@ -62,7 +62,7 @@ class Run:
             return []
 
     def epochs(self) -> list[Row]:
-        """Returns each epoch's figures, with the number of the epoch (from 1) and the steps that were taken."""
+        """Returns each epoch's metrics, with the number of the epoch (from 1) and of the steps so far."""
         found: dict[int, Row] = {}
         for row in self.rows:
             figures = {name: row[name] for name in EPOCH_FIGURES if name in row}
@@ -72,19 +72,19 @@ class Run:
         return [found[epoch] for epoch in sorted(found)]
 
     def losses(self) -> list[Row]:
-        """Returns the rows with the loss of a batch, and its step."""
+        """Returns the rows with a training loss and its step."""
         return [row for row in self.rows if "train/loss" in row]
 
     @property
     def dataset(self) -> str:
-        """Which data it was trained and tested on, for people."""
+        """Describes the data that it was trained and tested on."""
         data = self.config.get("data") or {}
         name = str(data.get("class_path", "unknown data")).rpartition(".")[2].removesuffix("DataModule")
         return f"{name} in {data['init_args']['data_dir']}" if name == "ImageFolder" else name
 
 
 def runs_in(paths: list[Path]) -> list[Run]:
-    """Returns all runs below some folders, with the cells of experiments that have none yet.
+    """Returns all runs below some folders, including cells of experiments without a run.
 
     Raises:
         ConfigError: If there are none.
@@ -104,7 +104,7 @@ def runs_in(paths: list[Path]) -> list[Run]:
 
 
 def runs_of(folder: Path, config: dict[str, Any]) -> list[Path]:
-    """Returns the runs in a folder that this config stands for, newest first; the others have another result."""
+    """Returns the runs in a folder with the same decisive settings as a config, newest first."""
     runs = sorted(folder.glob("version_*"), key=lambda run: int(run.name.rpartition("_")[2]), reverse=True)
     wanted = decisive(config)
     return [run for run in runs if decisive(_mapping(run / "config.yaml", yaml.safe_load)) == wanted]

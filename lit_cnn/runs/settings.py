@@ -1,37 +1,37 @@
-"""The settings of a run as flat tables: those that decide its result, and those that are worth a column."""
+"""Settings of a run as flat tables: those that decide its result, and TensorBoard's hyperparameters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lit_cnn.runs.class_paths import at_home
 
-# What the data decides about the model.
+# Arguments of the model that are set by the data.
 LINKED = ("num_classes", "in_channels", "image_size")
 
-# The parts of a config that decide a run's result, beside `model` and `data`, which do with all their arguments.
+# Parts of a config that decide a run's result, in addition to `model` and `data`.
 DECISIVE = ("seed_everything", "test_after_fit", "matmul_precision", "trainer")
-DECISIVE_OF_CHECKPOINT = ("monitor", "mode", "every_n_epochs", "every_n_train_steps")  # which epoch is tested
+DECISIVE_OF_CHECKPOINT = ("monitor", "mode", "every_n_epochs", "every_n_train_steps")  # these select the tested epoch
 
-# Arguments that change no result.
+# Arguments that do not change the result.
 WITHOUT_EFFECT = {
     "model": (),
     "data": ("data_dir", "eval_batch_size", "resident"),
     "trainer": ("default_root_dir", "enable_progress_bar", "enable_model_summary", "logger"),
 }
-OWN_FILES = "ImageFolderDataModule"  # of it the folder says which images they are
+OWN_FILES = "ImageFolderDataModule"  # for it the folder decides which images they are
 
-# Settings of the Trainer that are part of what a step computes. The others, which say how long, where and how watched
-# a training is, may change when a run is resumed.
+# Settings of the Trainer that change what a step computes. The others, on length, device and logging, may change when a
+# run is resumed.
 STEPS = (
     *("precision", "accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm", "overfit_batches"),
     *("limit_train_batches", "sync_batchnorm"),
 )
-LENGTH = ("max_epochs", "max_steps")  # part of it where a schedule goes by them
-CHANGED_ON_RESUME = ("data.data_dir", "model.compile", "model.weights")  # files moved; weights that did their work
+LENGTH = ("max_epochs", "max_steps")  # part of it if there is a learning-rate schedule
+CHANGED_ON_RESUME = ("data.data_dir", "model.compile", "model.weights")  # moved files; weights are loaded once
 
 
 def hyperparameters(config: Any) -> dict[str, Any]:
-    """Returns the settings of model and data in a config as columns of TensorBoard's hyperparameters tab."""
+    """Returns the settings of model and data for TensorBoard's hyperparameters tab."""
     settings: dict[str, Any] = {"epochs": config.trainer.max_epochs, "precision": config.trainer.precision}
     for part in ("model", "data"):
         settings[part] = config[part].class_path.rpartition(".")[2]
@@ -42,12 +42,12 @@ def hyperparameters(config: Any) -> dict[str, Any]:
 
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings of a `fit` that decide its result, in plain values by dotted keys.
+    """Returns the settings of a `fit` that decide its result, as plain values by dotted keys.
 
-    Two runs with equal ones come to the same figures: `ablate` takes one for the other, and `report` groups by them.
+    Two runs with the same ones have the same result: `ablate` reuses such a run, and `report` groups by them.
 
     Args:
-        config: A config as config.yaml holds it.
+        config: The content of config.yaml.
     """
     settings: dict[str, Any] = {}
     for part in DECISIVE:
@@ -65,7 +65,7 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def decisive_of_steps(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns those of the decisive settings that may not change when a run is resumed."""
+    """Returns the decisive settings that may not change when a run is resumed."""
     settings = decisive(config)
     trainer = [f"trainer.{name}" for name in (*STEPS, *(LENGTH if settings.get("model.scheduler") else ()))]
     return {
