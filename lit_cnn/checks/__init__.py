@@ -1,1 +1,1 @@
-"""What can be known of a run before it begins: measured on a few steps, then judged by pure functions."""
+"""Checks before a run: cost, first loss, gradients, and overfitting one batch."""

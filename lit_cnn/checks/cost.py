@@ -1,4 +1,4 @@
-"""What a run will need: memory, and time."""
+"""Cost of a run: memory and time."""
 
 import time
 from dataclasses import dataclass, replace
@@ -17,14 +17,14 @@ from lit_cnn.training.classifier import LitClassifier
 
 @dataclass(frozen=True)
 class Length:
-    """How long a run is, and what it takes.
+    """Length and speed of a run.
 
     Attributes:
-        epochs: Passes over the training images; infinite where the run has no end of its own.
-        steps: Batches of an epoch.
-        step: Seconds of a step.
-        images: Validation images.
-        image: Seconds of a validation image.
+        epochs: Number of epochs; infinite if the run has no limit.
+        steps: Steps per epoch.
+        step: Seconds per step.
+        images: Number of validation images.
+        image: Seconds per validation image.
     """
 
     epochs: float
@@ -35,18 +35,18 @@ class Length:
 
     @property
     def training(self) -> float:
-        """Seconds of an epoch's steps."""
+        """Seconds of training per epoch."""
         return self.steps * self.step
 
     @property
     def validation(self) -> float:
-        """Seconds of an epoch's validation."""
+        """Seconds of validation per epoch."""
         return self.images * self.image
 
 
 def memory_of(module: LitClassifier, optimizer: Optimizer, data: ImageDataModule, first: FirstSteps) -> dict[str, int]:
-    """Returns bytes by what they are for; the optimizer has taken a step."""
-    images = {a.stored_images.data_ptr(): a.stored_images for a in data._arrays.values()}  # as they are read
+    """Returns the memory in bytes by use; the optimizer has to have taken a step."""
+    images = {a.stored_images.data_ptr(): a.stored_images for a in data._arrays.values()}  # without views, as stored
     return {
         "parameters": _bytes([*module.net.parameters(), *module.net.buffers()]),
         "gradients": _bytes([p for p in module.net.parameters() if p.requires_grad]),
@@ -61,7 +61,7 @@ def _bytes(tensors: list[Tensor]) -> int:
 
 
 def length_of(trainer: Trainer, module: LitClassifier, data: ImageDataModule, step: float) -> Length:
-    """Returns the length of a run whose `fit` has begun, from the time of its steps and that of a few evaluations."""
+    """Returns the length of a run whose `fit` has begun, from the time of a step and of a few evaluations."""
     steps = int(trainer.num_training_batches)
     epochs = trainer.estimated_stepping_batches * trainer.accumulate_grad_batches / steps
     loader = data.val_dataloader()
@@ -81,7 +81,7 @@ def length_of(trainer: Trainer, module: LitClassifier, data: ImageDataModule, st
 
 @torch.inference_mode()
 def _seconds_per_image(trainer: Trainer, module: LitClassifier, loader: object, seconds: float = 1.0) -> float:
-    """Returns the time to evaluate an image, from parts of a batch, since whole ones may take minutes on a CPU."""
+    """Returns the time to evaluate an image, from small batches, since whole ones may take minutes on a CPU."""
     images = next(iter(loader))[0].to(module.device)[:32]  # type: ignore[call-overload]
     module.eval()
     with trainer.strategy.precision_plugin.val_step_context():

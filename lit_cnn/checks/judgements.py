@@ -1,4 +1,4 @@
-"""Judgements on what the first steps came to: pure functions from figures to what a person reads."""
+"""Verdicts of `check` on the first steps: pure functions from measurements to messages."""
 
 import math
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from lit_cnn.checks.memorise import Attempt
 from lit_cnn.checks.trial import FirstSteps
 
-# How many times the expected loss the first is near, and may be. Of the networks here ResNet-110 comes to 1.8 times,
-# Inception v3, whose last layer has torchvision's wide weights, to 2.2 times.
+# First loss relative to the expected one: what counts as near, and what is allowed. Here ResNet-110 has 1.8, and
+# Inception v3 2.2, because of torchvision's large weights in its last layer.
 NEAR, HIGH = 2.0, 4.0
 
-# A network that does not see the images cannot come below the loss of one answer for all; one that does, in a few
-# dozen steps, comes well below, even if it is as weak as 1 x 1 convolutions with an average over all pixels.
+# A network that ignores the images cannot get below the loss of one answer for all. Others get well below it in a few
+# dozen steps, even one as weak as 1 x 1 convolutions with global average pooling.
 LEARNS = 0.95
 
 WHY = {
@@ -23,12 +23,12 @@ WHY = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        subject: What was looked at.
-        text: What was found, with its figures.
-        remedy: What to change; empty where all is well.
+        subject: What was checked.
+        text: What was found, with numbers.
+        remedy: What to change; empty if the check passed.
     """
 
     subject: str
@@ -37,19 +37,19 @@ class Finding:
 
     @property
     def sound(self) -> bool:
-        """Whether all is well."""
+        """Whether the check passed."""
         return not self.remedy
 
 
 def equal_logits(loss: str, classes: int, value: float) -> str:
-    """Returns what the loss of equal logits is, and why."""
-    if loss == "hinge":  # each wrong class misses the margin of 1 by all of it; their sum is divided by the classes
+    """Returns the loss of equal logits as text, with its formula."""
+    if loss == "hinge":  # each wrong class misses the margin by 1; the sum is divided by the classes
         return f"({classes} - 1) / {classes} = {value:.3f}"
     return f"ln({classes}) = {value:.3f}" if math.isclose(value, math.log(classes), rel_tol=1e-3) else f"{value:.3f}"
 
 
 def judge_batch(found: FirstSteps, classes: int) -> Finding | None:
-    """Judges whether images and logits are what they should be; None where they are."""
+    """Checks images and logits of the first batch; None if they are right."""
     if not found.finite:
         text = "the first batch has pixels that are no numbers"
         return Finding("images", text, "Look at the data module's `mean`, `std` and `transform`.")
@@ -60,7 +60,7 @@ def judge_batch(found: FirstSteps, classes: int) -> Finding | None:
 
 
 def judge_first_loss(found: FirstSteps, loss: str, classes: int) -> Finding:
-    """Judges the loss of the untrained network by that of equal logits."""
+    """Compares the loss of the untrained network with that of equal logits."""
     equal = equal_logits(loss, classes, found.expected)
     text = f"{found.first:.3f}; equal logits have {equal}"
     remedy = "Look at the initial weights, above all the last layer's, and at the scale of the images."
@@ -77,7 +77,7 @@ def judge_first_loss(found: FirstSteps, loss: str, classes: int) -> Finding:
 
 
 def judge_losses(found: FirstSteps) -> Finding:
-    """Judges whether the loss stays a number at the run's own learning rate."""
+    """Checks that the loss stays finite at the run's learning rate."""
     n = next((i for i, loss in enumerate(found.losses) if not math.isfinite(loss)), None)
     if n is not None:
         return Finding("first steps", f"the loss is no number at step {n + 1}", "Lower `lr`, or raise it by a warm-up.")
@@ -85,28 +85,28 @@ def judge_losses(found: FirstSteps) -> Finding:
 
 
 def judge_gradients(lacking: dict[str, str], trained: int, frozen: int) -> Finding:
-    """Judges whether every trained parameter got a gradient.
+    """Checks that every trained parameter got a gradient.
 
     Args:
         lacking: Those that did not, and why: "none", "zero" or "not finite".
-        trained: How many are trained.
-        frozen: How many are frozen.
+        trained: Number of trained parameters.
+        frozen: Number of frozen parameters.
     """
     kept = f"; {frozen} are frozen" if frozen else ""
     if not lacking:
         return Finding("gradients", f"all {trained} trained parameters get one{kept}")
-    names = [name.removeprefix("net.") for name in lacking]  # as the layer table has them
+    names = [name.removeprefix("net.") for name in lacking]  # as in the layer table
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
     text = f"{len(names)} of {trained} trained parameters get none: {shown}"
     return Finding("gradients", text, f"{names[0]} {WHY[next(iter(lacking.values()))]}.")
 
 
 def judge_attempts(attempts: list[Attempt], one_answer: float) -> Finding:
-    """Judges whether a few images could be learned by heart, or better at least than without seeing them.
+    """Judges whether the network could overfit one batch, or at least get below the loss of one answer for all.
 
     Args:
-        attempts: What training on them came to, with one optimizer after the other.
-        one_answer: The lowest loss of the same logits for all images.
+        attempts: The attempts, with one optimizer after the other.
+        one_answer: The lowest loss with the same logits for all images.
     """
     last, own = attempts[-1], attempts[0]
     if last.by_heart:

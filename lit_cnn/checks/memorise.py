@@ -1,4 +1,4 @@
-"""Whether a network can learn a few images by heart, the quickest sign that it can learn at all."""
+"""Overfit one batch: the quickest sign that a network can learn at all."""
 
 import math
 from collections.abc import Callable
@@ -18,22 +18,22 @@ from lit_cnn.training.optimizers import parameters_to_train
 
 IMAGES = 16
 STEPS = 30  # with the run's own optimizer
-BY_HEART = 0.9  # share of the images that have to be right
-# Learning rates of Adam, with numbers of steps, where the run's own optimizer does not manage in so few: deep networks
-# without batch norm need smaller rates than the first, tiny ones larger and more steps.
+BY_HEART = 0.9  # share of correct images that is enough
+# Learning rates of Adam and numbers of steps, tried if the run's own optimizer fails: deep networks without batch norm
+# need a smaller rate, tiny ones a larger rate and more steps.
 SUBSTITUTES = ((1e-3, 60), (1e-4, 60), (1e-2, 150))
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What training on the same few images came to.
+    """Result of overfitting one batch with one optimizer.
 
     Attributes:
         optimizer: Its name and learning rate.
-        steps: Steps that were taken.
-        right: Images that came out right before the last of them.
+        steps: Number of steps.
+        right: Number of correct images before the last step.
         images: Number of images.
-        loss: The lowest loss, without those of auxiliary heads.
+        loss: The lowest loss, without auxiliary heads.
         own: Whether it is the run's own optimizer.
     """
 
@@ -46,15 +46,15 @@ class Attempt:
 
     @property
     def by_heart(self) -> bool:
-        """Whether nearly all images came out right."""
+        """Whether nearly all images were correct."""
         return self.right >= BY_HEART * self.images
 
 
 def memorise(steps: Steps, batch: Batch, advance: Callable[[], object]) -> list[Attempt]:
-    """Trains on one batch, with dropout off, until it is known by heart or no optimizer is left.
+    """Overfits one batch, without dropout; tries several optimizers until one succeeds.
 
     Args:
-        steps: Where to train; each optimizer starts afresh.
+        steps: Takes the steps; each optimizer starts from the initial weights.
         batch: Images and their classes.
         advance: Called after each step.
     """
@@ -85,7 +85,7 @@ def memorise(steps: Steps, batch: Batch, advance: Callable[[], object]) -> list[
 
 
 def loss_of_one_answer(loss: Callable[[Tensor, Tensor], Tensor], labels: Int64[Tensor, "b"], classes: int) -> float:
-    """Returns about the lowest loss of the same logits for all images, as of a network that does not see them."""
+    """Returns approximately the lowest loss with the same logits for all images, the best without seeing them."""
     with torch.enable_grad():
         answer = torch.zeros(classes, device=labels.device, requires_grad=True)
         optimizer = Adam([answer], lr=0.1)
@@ -98,7 +98,7 @@ def loss_of_one_answer(loss: Callable[[Tensor, Tensor], Tensor], labels: Int64[T
 
 
 def images_to_learn(data: ImageDataModule, device: torch.device, n: int = IMAGES) -> Batch:
-    """Returns up to n training images without augmentation, with as many of each class as can be."""
+    """Returns up to n training images without augmentation, balanced over classes."""
     arrays = data.arrays("train")
     order = permutation(len(arrays), data.run_seed, "order", 0)
     indices = order[_evenly(arrays.labels.cpu()[order], n)]
@@ -106,7 +106,7 @@ def images_to_learn(data: ImageDataModule, device: torch.device, n: int = IMAGES
 
 
 def _evenly(labels: Int64[Tensor, "n"], n: int) -> Int64[Tensor, "m"]:
-    """Returns the positions of the first image of each class, then of the second of each, up to n of them."""
+    """Returns up to n positions: the first image of each class, then the second of each, and so on."""
     turn = torch.empty_like(labels)
     for label in labels.unique():
         of_it = labels == label

@@ -1,4 +1,4 @@
-"""Figures as aligned text."""
+"""Text tables: layers, memory and time."""
 
 import math
 import textwrap
@@ -13,7 +13,7 @@ NAME_WIDTH = 40
 
 
 def table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
-    """Returns rows as aligned columns, those at the positions `right` flush right."""
+    """Returns rows as aligned columns; those at the positions `right` are right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
@@ -23,7 +23,7 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
 
 
 def layer_table(layers: Sequence[Layer], net: nn.Module, image_size: tuple[int, int]) -> str:
-    """Returns a line for each layer: its size, its cost, and what one value of its output sees of the image."""
+    """Returns the layer table: output size, parameters, MACs and receptive field of each layer."""
     rows = [("layer", "kind", "output", "parameters", "multiply-adds", "sees", "stride", "covers")]
     for layer in layers:
         sees, stride, covers = _field(layer, image_size)
@@ -31,7 +31,7 @@ def layer_table(layers: Sequence[Layer], net: nn.Module, image_size: tuple[int, 
         costs = (f"{layer.parameters:,}", f"{layer.multiply_adds:,}")
         rows.append((name, layer.kind, by(layer.output), *costs, sees, stride, covers))
     total = sum(p.numel() for p in net.parameters())
-    listed = {layer.name: layer.parameters for layer in layers}  # a layer that is used twice has its parameters once
+    listed = {layer.name: layer.parameters for layer in layers}  # a layer used twice has its parameters once
     others = total - sum(listed.values())
     if others:
         rows.append(("others (norms, auxiliary heads)", "", "", f"{others:,}", "", "", "", ""))
@@ -49,25 +49,25 @@ def _field(layer: Layer, image_size: tuple[int, int]) -> tuple[str, str, str]:
 
 
 def by(sizes: Sequence[int]) -> str:
-    """Returns sizes as people write them, such as 3 x 32 x 32."""
+    """Returns sizes as text, such as 3 x 32 x 32."""
     return " x ".join(map(str, sizes))
 
 
 def item(mark: str, subject: str, text: str) -> str:
-    """Returns a line on one subject; what does not fit goes on below."""
+    """Returns a line on one subject, wrapped if it is long."""
     head = f"{mark:8}{subject:13}"
     return textwrap.fill(head + text, 100, subsequent_indent=" " * len(head))
 
 
 def memory_table(sizes: dict[str, int]) -> str:
-    """Returns a line for each use of memory, in megabytes, and their sum."""
+    """Returns the memory table: a line for each use, in megabytes, and the sum."""
     rows = [(what, f"{size / 1e6:,.1f} MB") for what, size in sizes.items()]
     rows.append(("memory in all", f"{sum(sizes.values()) / 1e6:,.1f} MB"))
     return table(rows, right=(1,))
 
 
 def time_table(length: Length) -> str:
-    """Returns what training, validation and the whole run take."""
+    """Returns the time of training, validation and the whole run as text."""
     epochs = f"{length.epochs:,.4g} epochs of " if math.isfinite(length.epochs) else "per epoch "
     scale = length.epochs if math.isfinite(length.epochs) else 1.0
     training, validation = (s * scale for s in (length.training, length.validation))
@@ -81,7 +81,7 @@ def time_table(length: Length) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Returns a time in the unit that suits it."""
+    """Returns a duration in a suitable unit."""
     for limit, unit, size in ((1e-4, "us", 1e-6), (0.1, "ms", 1e-3), (120, "s", 1), (7200, "min", 60)):
         if seconds < limit:
             return f"{seconds / size:,.1f} {unit}"

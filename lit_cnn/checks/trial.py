@@ -1,4 +1,4 @@
-"""A few steps of a run, as `fit` takes them: the losses, the gradients, the memory and the time that they come to."""
+"""Trial steps of a run: losses, gradients, activation memory and time of the first few steps of `fit`."""
 
 import time
 from collections.abc import Iterable
@@ -14,11 +14,11 @@ from torch.optim import Optimizer
 from lit_cnn.errors import ConfigError
 from lit_cnn.training.classifier import Batch, LitClassifier
 
-GRADIENT_STEPS = 5  # a branch that starts at zero lets gradients through from the second step on
+GRADIENT_STEPS = 5  # a branch that starts at zero has gradients from the second step on
 
 
 class Steps:
-    """Takes training steps with the precision, the loss, the clipping and the optimizer of a Trainer's run.
+    """Takes training steps with a run's precision, loss, gradient clipping and optimizer.
 
     Args:
         trainer: A Trainer whose `fit` has begun.
@@ -31,14 +31,14 @@ class Steps:
         self._state = deepcopy((module.state_dict(), self.optimizer.state_dict()))
 
     def start_afresh(self) -> None:
-        """Brings weights, statistics and optimizer back to where they were, and sets training mode."""
+        """Restores the initial weights, statistics and optimizer, and sets training mode."""
         network, optimizer = self._state
         self.module.load_state_dict(network)
         self.optimizer.load_state_dict(optimizer)
         self.module.train()
 
     def take(self, batch: Batch, optimizer: Optimizer | None = None) -> tuple[Tensor, Tensor]:
-        """Takes one step, by default with the run's optimizer, and returns the logits and the loss before it."""
+        """Takes one step, by default with the run's optimizer; returns the logits and loss before it."""
         chosen = optimizer or self.optimizer
         strategy = self.trainer.strategy
         result: list[Tensor] = []
@@ -57,18 +57,18 @@ class Steps:
 
 @dataclass
 class FirstSteps:
-    """What the first steps on training batches came to.
+    """Measurements of the first training steps.
 
     Attributes:
         images: Images in a batch.
-        finite: Whether all pixels of the first batch are numbers.
-        outputs: Logits for each image.
-        first: Loss of the untrained network, without those of auxiliary heads.
-        expected: The same loss where all logits are equal.
-        losses: What was minimised at each step, with auxiliary heads.
+        finite: Whether all pixels of the first batch are finite.
+        outputs: Number of logits for each image.
+        first: Loss of the untrained network, without auxiliary heads.
+        expected: The same loss with equal logits.
+        losses: Training loss of each step, with auxiliary heads.
         lacking: The trained parameters that got no gradient, and why: "none", "zero", "not finite".
         activations: Bytes that the forward pass of a batch keeps for the backward pass.
-        seconds: Time of a step, with that of bringing its batch.
+        seconds: Seconds per step, including the data.
     """
 
     images: int
@@ -83,15 +83,15 @@ class FirstSteps:
 
 
 def take_first_steps(steps: Steps, batches: Iterable[Batch], seconds: float = 3.0) -> FirstSteps:
-    """Takes the first steps of the run on the batches that it will meet, two at the least, and no more than it has.
+    """Takes the first steps of the run on its own batches: at least two, and no more than the run has.
 
     Args:
-        steps: Where to take them.
+        steps: Takes the steps.
         batches: The training batches, two or more.
-        seconds: For how long to go on.
+        seconds: Time limit.
 
     Raises:
-        ConfigError: If a batch does not go through the network.
+        ConfigError: If the network fails on a batch.
     """
     try:
         return _first_steps(steps, batches, seconds)
@@ -103,7 +103,7 @@ def take_first_steps(steps: Steps, batches: Iterable[Batch], seconds: float = 3.
 
 
 def first_line(error: Exception) -> str:
-    """Returns the kind of an error and the beginning of what it says."""
+    """Returns the type of an error and the beginning of its message."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
 
 
@@ -112,7 +112,7 @@ def _first_steps(steps: Steps, batches: Iterable[Batch], seconds: float) -> Firs
     schedulers = [c.scheduler for c in steps.trainer.lr_scheduler_configs if c.interval == "step"]
     for step, batch in enumerate(batches):
         if step == 0:
-            batch = (batch[0].clone(), batch[1])  # else it keeps the memory of its whole group
+            batch = (batch[0].clone(), batch[1])  # a view would keep the memory of its whole group
             found = FirstSteps(len(batch[0]), bool(batch[0].isfinite().all()))
             kept = ActivationBytes(module)
             with kept:
@@ -121,7 +121,7 @@ def _first_steps(steps: Steps, batches: Iterable[Batch], seconds: float) -> Firs
             found.first = float(module.loss(logits, batch[1]))
             found.expected = float(module.loss(torch.zeros_like(logits), batch[1]))
             found.lacking = {name: "none" for name, p in module.named_parameters() if p.requires_grad}
-            start = time.perf_counter()  # behind the first step, which is slower than the others
+            start = time.perf_counter()  # after the first step, which is slower
         else:
             loss = steps.take(batch)[1]
         losses.append(loss)
@@ -152,7 +152,7 @@ def _still_lacking(net: nn.Module, lacking: dict[str, str]) -> dict[str, str]:
 
 
 class ActivationBytes(saved_tensors_hooks):
-    """Counts what a forward pass keeps for the backward pass, each memory once; the parameters' own not.
+    """Counts the memory that a forward pass keeps for the backward pass, without the parameters.
 
     Attributes:
         total: Bytes.
