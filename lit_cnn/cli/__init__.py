@@ -1,1 +1,1 @@
-"""The command line: from typed words to a run."""
+"""The command line: parsing, checks, error messages, and running a verb."""

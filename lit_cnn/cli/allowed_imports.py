@@ -1,4 +1,4 @@
-"""What a config may import: a class path runs the module that it names, so that only known ones may be named."""
+"""Allowed imports: a class path in a config imports its module, so only known modules are allowed."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from lit_cnn.transforms import Augmentation, View
 
 ALLOW = "LIT_CNN_ALLOW"
 
-# Not whole packages: torch.load, torch.hub and lightning's own commands read or run what they are given.
+# Not whole packages: torch.load, torch.hub and Lightning's commands read or run their arguments.
 IMPORTABLE = [
     *(f"lit_cnn.{part}" for part in ("callbacks", "data", "models", "runs.checkpoint_io", "transforms")),
     *(f"lit_cnn.training.{part}" for part in ("architectures", "classifier", "lr_schedules")),
@@ -29,10 +29,10 @@ _allowed: set[str] = set()
 
 
 def allow_imports() -> None:
-    """Has the parser import nothing but `IMPORTABLE`, classes known already, and what $LIT_CNN_ALLOW names.
+    """Restricts the parser's imports to `IMPORTABLE`, classes imported already, and the packages in $LIT_CNN_ALLOW.
 
-    Whatever else a class path names is refused before its module is imported, also where it is reached through an
-    allowed module, as in `torch.nn.modules.module.torch.load`.
+    Other class paths are refused before their module is imported, also if they go through an allowed module, as in
+    `torch.nn.modules.module.torch.load`.
 
     Raises:
         ConfigError: If $LIT_CNN_ALLOW is not a list of packages, separated by commas.
@@ -50,11 +50,11 @@ def allow_imports() -> None:
 
 
 def refusal(name: str, place: str) -> str:
-    """Returns what a person reads of a class path that is not importable.
+    """Returns the error message for a class path that is not allowed.
 
     Args:
         name: The class path.
-        place: Where it stands.
+        place: The setting's key.
     """
     module = name.rpartition(".")[0]
     standard = name.partition(".")[0] in sys.stdlib_module_names
@@ -66,7 +66,7 @@ def refusal(name: str, place: str) -> str:
 
 
 def _known_classes() -> list[str]:
-    """Returns the paths of classes that a program of the user's has imported, and that so need no import."""
+    """Returns the paths of classes that the user's program has imported already."""
     bases: list[type] = [LitClassifier, ImageDataModule, Augmentation, View]
     paths = [f"{c.__module__}.{c.__qualname__}" for base in bases for c in subclasses_of(base)]
     return [path for path in paths if all(part.isidentifier() for part in path.split("."))]

@@ -1,4 +1,4 @@
-"""What every verb of the Trainer takes beside model, data and trainer."""
+"""Arguments of the Trainer's verbs in addition to model, data and trainer."""
 
 from pathlib import Path
 from types import UnionType
@@ -17,7 +17,7 @@ from lit_cnn.inference import load as checkpoints
 from lit_cnn.runs.settings import LINKED
 from lit_cnn.training import hardware, monitors
 
-# Sections whose settings are the arguments of one class.
+# Sections with the arguments of one class.
 PARTS = {
     "checkpoint": ModelCheckpoint,
     "pictures": Pictures,
@@ -56,7 +56,7 @@ def add_arguments(parser: Any) -> None:
         parser.add_lightning_class_args(cls, section)
     parser.set_defaults(
         {
-            "trainer.enable_model_summary": False,  # one line at the start says it
+            "trainer.enable_model_summary": False,  # replaced by one line at the start
             "checkpoint.filename": Path(checkpoints.BEST).stem,
             "checkpoint.monitor": monitors.DEFAULT,
             "checkpoint.mode": monitors.mode_of(monitors.DEFAULT),
@@ -68,10 +68,10 @@ def add_arguments(parser: Any) -> None:
 
 
 def try_whole_numbers_first(parser: Any) -> None:
-    """Puts int before float in the types that take both, so that `limit_val_batches 1` is a batch and not all of them.
+    """Puts int before float in types that take both, so that `limit_val_batches 1` is one batch, not all of them.
 
-    They are written so, but `typing` keeps one order of `Optional[Union[int, float]]` for a whole process: that in
-    which any library wrote it first.
+    The source has this order, but `typing` caches `Optional[Union[int, float]]` for the whole process, in the order of
+    the first library that uses it.
     """
     for action in parser._actions:
         kinds = get_args(kind := getattr(action, "_typehint", None))

@@ -1,4 +1,4 @@
-"""What a person typed: the configs and runs among the arguments, and all settings that they and the flags give."""
+"""Command-line arguments: finds the configs and runs among them, and collects all settings."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ WITHOUT_VALUE = ("--help", "-h", "--print_config")
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting as it was given: its key without `init_args`, its value, and where it stands."""
+    """One given setting: its key without `init_args`, its value and its origin."""
 
     key: str
     value: Any
@@ -30,15 +30,15 @@ class Setting:
 
 
 def expand(argv: list[str]) -> list[str]:
-    """Returns the arguments with all configs as paths and in front, so that flags win wherever they stand.
+    """Returns the arguments with all configs as paths, at the front, so that flags override them.
 
     `--config quickstart`, `--config configs/quickstart.yaml`, `quickstart` and `configs/quickstart.yaml` are the same.
-    A run's folder or checkpoint stands for its config and its weights. Behind `--resume` comes the run's folder, and
-    in front of it the run's config where none is given.
+    A run's folder or checkpoint is replaced by its config and weights. `--resume` gets the run's folder, and the run's
+    config is added if none is given.
 
     Raises:
-        ConfigError: If an argument is neither a flag, a config nor a run.
-        CheckpointError: If there is no such run or checkpoint.
+        ConfigError: If an argument is not a flag, a config or a run.
+        CheckpointError: If a run or checkpoint does not exist.
     """
     verb, *rest = up_to_date(argv)
     configs: list[str] = []
@@ -65,7 +65,7 @@ def expand(argv: list[str]) -> list[str]:
 
 
 def _config(given: str) -> str:
-    """Returns the path of a config that is given by its path or name."""
+    """Returns the path of a config from its path or name."""
     if Path(given).is_file():
         return given
     shipped = shipped_configs()
@@ -83,7 +83,7 @@ def _name_of_config(given: str) -> str:
 
 
 def _bare(given: str, verb: str) -> tuple[str, list[str]]:
-    """Returns the config that an argument without a flag stands for, and the flags that come with it."""
+    """Returns the config for an argument without a flag, and the flags that come with it."""
     path = Path(given)
     if (path.is_file() and path.suffix != ".ckpt") or _name_of_config(given) in shipped_configs():
         return _config(given), []
@@ -116,7 +116,7 @@ def _remedy(given: str) -> str:
 
 
 def _resumed(flags: list[str], configs: list[str]) -> tuple[list[str], Path | None]:
-    """Returns the flags with the run's folder behind `--resume`, and that folder; `--ckpt_path last` is another way."""
+    """Returns the flags with the run's folder for `--resume` (or `--ckpt_path last`), and that folder."""
     if "--ckpt_path" in flags and flags[flags.index("--ckpt_path") + 1 :][:1] == ["last"]:
         i = flags.index("--ckpt_path")
         flags = [*flags[:i], RESUME, *flags[i + 2 :]]
@@ -135,7 +135,7 @@ def _resumed(flags: list[str], configs: list[str]) -> tuple[list[str], Path | No
 
 
 def newest_run(root: Path, name: str | None) -> Path:
-    """Returns the newest run's folder of this name that holds a checkpoint.
+    """Returns the folder of the newest run of this name that has a checkpoint.
 
     Raises:
         CheckpointError: If there is none.
@@ -157,7 +157,7 @@ def config_paths(argv: list[str]) -> list[Path]:
 
 
 def given_settings(argv: list[str]) -> list[Setting]:
-    """Returns all settings of the configs and flags; raises a ConfigError for a config that cannot be read."""
+    """Returns all settings of the configs and flags. Raises ConfigError if a config cannot be read."""
     settings = []
     for path in config_paths(argv):
         settings += [Setting(key, value, str(path)) for key, value in _flatten(safe_yaml.read(path))]
@@ -173,7 +173,7 @@ def given_settings(argv: list[str]) -> list[Setting]:
 
 
 def root_and_name(argv: list[str]) -> tuple[Path, str | None]:
-    """Returns the folder of all runs and the name of this one, as far as configs and flags tell them."""
+    """Returns the folder of all runs and the name of this one, from configs and flags."""
     given = {setting.key: setting.value for setting in given_settings(argv)}
     paths = config_paths(argv)
     name = given.get("name") or (paths[0].stem if paths else None)
@@ -181,7 +181,7 @@ def root_and_name(argv: list[str]) -> tuple[Path, str | None]:
 
 
 def _structure(text: str | None) -> Any:
-    """Returns the list or dict that a flag's text stands for, else the text."""
+    """Parses a flag's text as a list or dict; returns other texts unchanged."""
     try:
         content = safe_yaml.load(text or "")
     except yaml.YAMLError:
@@ -190,7 +190,7 @@ def _structure(text: str | None) -> Any:
 
 
 def _flatten(content: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields all keys below, each with its value; `init_args` is no part of a key, nor is a place in a list."""
+    """Yields all nested keys and their values; `init_args` and list indices are not part of a key."""
     if isinstance(content, dict):
         for key, value in content.items():
             inner = prefix if key == "init_args" else f"{prefix}.{key}".lstrip(".")

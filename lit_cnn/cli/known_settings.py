@@ -1,6 +1,6 @@
-"""The names and types of all settings, read from source code, since importing torch and Lightning takes seconds.
+"""Names and types of all settings, read from source code, since importing torch and Lightning takes seconds.
 
-A type that is not built of plain values is `UNCLEAR`: the parser judges it, when all is imported.
+A type that is not built of plain types is `UNCLEAR`, and left to the parser after the import.
 """
 
 import ast
@@ -22,13 +22,13 @@ ARGUMENTS = "lit_cnn.cli.arguments"
 TRAINER = "lightning.pytorch.trainer.trainer", "Trainer"
 CLI = "lightning.pytorch.cli", "LightningCLI"
 
-# Modules whose types are imported, as they are light.
+# Modules that are quick to import for their types.
 LIGHT = {"collections.abc", "datetime", "jsonargparse.typing", "os", "pathlib", "typing"}
 
-# Packages whose source is read for what a name stands for.
+# Packages in whose source names are looked up.
 OWN = ("lit_cnn.", "lightning.")
 
-# Where the classes are that a part of a config chooses from: their base, and the modules that define them.
+# Parts of a config that select a class: module and name of the base class, and the modules of its subclasses.
 BRANCHES = {
     "model": ("lit_cnn.training.classifier", "LitClassifier", "lit_cnn.training.architectures"),
     "data": ("lit_cnn.data.module", "ImageDataModule", "lit_cnn.data"),
@@ -39,7 +39,7 @@ BRANCHES = {
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What a module's text says: its classes, its other names, and what it imports from where."""
+    """The parsed source of a module: classes, other names and imports."""
 
     name: str
     classes: dict[str, ast.ClassDef] = field(default_factory=dict)
@@ -49,20 +49,20 @@ class Source:
 
 
 class Known(NamedTuple):
-    """A setting that there is: how its type is written, and in which source."""
+    """A known setting: its type as an annotation, and the source with it."""
 
     annotation: ast.expr | None
     source: Source
 
     @property
     def type(self) -> Any:
-        """Its type, or UNCLEAR."""
+        """The type, or UNCLEAR."""
         return type_of(self.annotation, self.source)
 
 
 @cache
 def source_of(module: str) -> Source:
-    """Reads a module without importing it; of a module that is not found, nothing is known."""
+    """Parses a module without importing it; returns an empty Source if it is not found."""
     source = Source(module)
     path = _file_of(module)
     for node in ast.parse(path.read_bytes()).body if path else ():
@@ -92,7 +92,7 @@ def _file_of(module: str) -> Path | None:
 
 @cache
 def classes_of(branch: str) -> dict[str, Source]:
-    """Returns the classes that this part of a config can name, each with the source that defines it."""
+    """Returns the classes for this part of a config, each with its source."""
     if branch not in BRANCHES:
         return {}
     home, base, where = BRANCHES[branch]
@@ -112,12 +112,12 @@ def classes_of(branch: str) -> dict[str, Source]:
 
 
 def _derives(path: Path) -> bool:
-    """Whether a file has a class with a base, which takes a hundredth of the time that parsing it takes."""
+    """Whether a file has a subclass of `base`; takes a hundredth of the time of parsing it."""
     return re.search(r"^class \w+\(", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
 
 
 def _ancestors(name: str, source: Source) -> dict[str, tuple[ast.ClassDef, Source]]:
-    """Returns a class and the classes that it is derived from, as far as their source is found, by their names."""
+    """Returns a class and its base classes by name, if their source is found."""
     hops = 0
     while name not in source.classes:
         if name not in source.imports or hops > 20:
@@ -150,10 +150,10 @@ def parameters(name: str, source: Source | str) -> dict[str, Known] | None:
 
     Args:
         name: The class.
-        source: The source, or the module, that defines or imports it.
+        source: The source or module that defines or imports it.
 
-    Returns:
-        None where it takes arguments that are not found.
+        Returns:
+            None if it takes arguments that are not found.
     """
     found: dict[str, Known] = {}
     for node, home in _ancestors(name, source_of(source) if isinstance(source, str) else source).values():
@@ -168,7 +168,7 @@ def parameters(name: str, source: Source | str) -> dict[str, Known] | None:
 
 
 def type_of(annotation: ast.expr | None, source: Source) -> Any:
-    """Returns the type that an annotation stands for, or UNCLEAR if it is not built of plain types."""
+    """Returns the type of an annotation, or UNCLEAR if it is not built of plain types."""
     if annotation is None:
         return UNCLEAR
     modules = {id(node.value) for node in ast.walk(annotation) if isinstance(node, ast.Attribute)}
@@ -202,9 +202,9 @@ def _named(name: str, source: Source) -> Any:
 
 @cache
 def sections() -> dict[str, Known]:
-    """Returns what a config of any verb may hold at its top.
+    """Returns the top-level keys of a config of any verb.
 
-    They are LightningCLI's own, those that `arguments.py` adds, and the arguments of the Trainer's methods.
+    They come from LightningCLI, `arguments.py`, and the Trainer's methods.
     """
     ours, trainer = source_of(ARGUMENTS), source_of(TRAINER[0])
     names = ("config", "print_config", "help", "model", "data", "trainer", *parts())
@@ -216,7 +216,7 @@ def sections() -> dict[str, Known]:
             kind = next((keyword.value for keyword in call.keywords if keyword.arg == "type"), None)
             found[flag[2:]] = Known(kind, ours)
     methods, cli = _methods(trainer.classes[TRAINER[1]]), _methods(source_of(CLI[0]).classes[CLI[1]])
-    table = next(_inside(cli["subcommands"], ast.Dict))  # of the arguments of each method that are no settings
+    table = next(_inside(cli["subcommands"], ast.Dict))  # the arguments of each method that are not settings
     for verb, skipped in ast.literal_eval(table).items():
         for argument in methods[verb].args.args[1:]:
             if argument.arg not in skipped:
@@ -226,7 +226,7 @@ def sections() -> dict[str, Known]:
 
 @cache
 def parts() -> dict[str, tuple[str, str]]:
-    """Returns the module and class of each section whose settings are the arguments of one class."""
+    """Returns the module and class of each section with the arguments of one class."""
     table = source_of(ARGUMENTS).aliases["PARTS"]
     assert isinstance(table, ast.Dict)
     rows = [(ast.unparse(key or table), ast.unparse(cls)) for key, cls in zip(table.keys, table.values, strict=True)]
@@ -234,14 +234,14 @@ def parts() -> dict[str, tuple[str, str]]:
 
 
 def settings_of(branch: str, names: Sequence[str] = ()) -> list[dict[str, Known]] | None:
-    """Returns the settings below a section; of a branch, those of each class named.
+    """Returns the settings of a section; if it selects classes, those of each class.
 
     Args:
-        branch: A section, such as trainer, or data.augment.
-        names: The classes that are given there, by name or path; by default all that there are.
+        branch: A section, such as trainer or data.augment.
+        names: The given classes, by name or path; by default all.
 
     Returns:
-        None where they are not known.
+        None if they are unknown.
     """
     if branch in BRANCHES:
         classes = classes_of(branch)
@@ -260,7 +260,7 @@ def settings_of(branch: str, names: Sequence[str] = ()) -> list[dict[str, Known]
 
 
 def family_of(name: str) -> tuple[str, dict[str, str]] | None:
-    """Returns the Lit class of a network by its name, and what tells the network from its family.
+    """Returns the Lit class of a network in the model registry, and the settings that select the network.
 
     Example:
         >>> family_of("resnet18"), family_of("alexnet"), family_of("alexnut")

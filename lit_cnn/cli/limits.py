@@ -1,4 +1,4 @@
-"""The range of each number that Lightning would take as it is, and then do nothing, divide by it or never end."""
+"""Allowed ranges of numbers that Lightning does not check, such as a `max_epochs` of 0."""
 
 import math
 from datetime import timedelta
@@ -10,9 +10,9 @@ import yaml
 from lit_cnn.cli import safe_yaml
 
 HUGE = 2**31 - 1
-LARGEST = 2**63  # of the whole numbers that tensors count with
+LARGEST = 2**63  # of tensors' integers
 
-# The smallest and the largest value of each; one in brackets is not allowed itself.
+# Smallest and largest value of each; a value in brackets is excluded.
 LIMITS: dict[str, tuple[float | list[float], float]] = {
     "seed_everything": (0, 2**32 - 1),
     "trainer.accumulate_grad_batches": (1, HUGE),
@@ -43,7 +43,7 @@ TIMES = ("trainer.val_check_interval", "trainer.max_time")
 
 
 def out_of_range(key: str, value: Any) -> str | None:
-    """Returns what a setting has to be, in words, where its value is not that."""
+    """Returns the allowed range in words if a setting's value is outside of it."""
     if key == "checkpoint.filename":
         return None if _closed(str(value)) else "a name whose braces are closed, such as epoch{epoch:03}"
     if isinstance(value, str):

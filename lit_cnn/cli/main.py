@@ -1,4 +1,4 @@
-"""The command line: which verb is meant, and what a person reads when something is wrong."""
+"""Entry point of the command line: selects the verb, and turns errors into messages and exit codes."""
 
 import atexit
 import errno
@@ -63,14 +63,14 @@ def main(argv: list[str] | None = None) -> int:
     Args:
         argv: The arguments; by default those of the process.
 
-    Returns:
-        0 done; 2 config; 3 data; 4 checkpoint; 5 diverged; 6 disk or permissions; 130 interrupted; 143
-        terminated; 1 a bug of ours, with its traceback.
+        Returns:
+            0 done; 2 config; 3 data; 4 checkpoint; 5 diverged; 6 disk or permissions; 130 interrupted; 143
+            terminated; 1 a bug in lit_cnn, with its traceback.
     """
     argv = sys.argv[1:] if argv is None else argv
     try:
         return _dispatch(argv)
-    except SystemExit as stop:  # the help of a verb, --print_config; Ctrl-C, which Lightning turns into exit(1)
+    except SystemExit as stop:  # --help, --print_config; Ctrl-C, which Lightning turns into exit(1)
         if isinstance(stop.__context__, KeyboardInterrupt):
             return 130
         return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
@@ -80,8 +80,8 @@ def main(argv: list[str] | None = None) -> int:
         if not _nobody_reads():
             traceback.print_exc()
             return 1
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what Python flushes at its end
-        return 141  # as the shell has it for SIGPIPE
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # since Python flushes stdout at its end
+        return 141  # the shell's code for SIGPIPE
     except Exception as error:
         fault = _fault_of(error)
         if fault is None or os.environ.get("LIT_CNN_DEBUG") == "1":
@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _nobody_reads() -> bool:
-    """Whether what was to read the output has ended, as `head` does when it has seen enough."""
+    """Whether the reader of the output has closed it, as `head` does."""
     poll = select.poll()
     poll.register(1, select.POLLOUT)
     return any(events & select.POLLERR for _, events in poll.poll(0))
@@ -117,10 +117,10 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _import_once(module: str) -> Any:
-    """Imports what a verb needs, torch and Lightning among it, which takes seconds.
+    """Imports what a verb needs, such as torch and Lightning, which takes seconds.
 
-    Modules are no garbage. To look through them for it takes 0.7 of these seconds, and 0.2 more each time that the many
-    objects of matplotlib's figures call for it.
+    Garbage collection is off meanwhile, and never searches the modules: that would take 0.7 s of the import, and
+    0.2 s whenever matplotlib's many objects trigger it.
     """
     if module in sys.modules:
         return sys.modules[module]
@@ -129,7 +129,7 @@ def _import_once(module: str) -> Any:
     try:
         found = import_module(module)
         gc.freeze()
-        atexit.register(gc.unfreeze)  # triton takes what is not collected at the end for a leak, and says so
+        atexit.register(gc.unfreeze)  # else triton reports a leak at exit
         return found
     finally:
         if collects:
@@ -137,7 +137,7 @@ def _import_once(module: str) -> Any:
 
 
 def _fault_of(error: Exception) -> LitCNNError | None:
-    """Returns the fault of a person's or a machine's that an error stands for, or None for a bug of ours."""
+    """Returns the LitCNNError for an error of user or machine, or None for a bug in lit_cnn."""
     if isinstance(error, PermissionError):
         return forbidden(error)
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
@@ -152,7 +152,7 @@ def _fault_of(error: Exception) -> LitCNNError | None:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # torch's own class by its name, since importing torch takes seconds; on the CPU it is a plain RuntimeError
+    # torch's class by name, since importing torch takes seconds; on the CPU it is a plain RuntimeError
     named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
     return named or "DefaultCPUAllocator: " in str(error)
 
@@ -162,15 +162,15 @@ def _terminated(number: int, frame: Any) -> None:
 
 
 def _thread_failed(args: threading.ExceptHookArgs) -> None:
-    # TensorBoard's writing thread hands its error to the main thread, which says what it stands for
+    # TensorBoard's writer thread passes its error to the main thread, where it is reported
     if not (isinstance(args.exc_value, Exception) and _fault_of(args.exc_value)):
         threading.__excepthook__(args)
 
 
 def _open_closed_streams() -> None:
-    """Opens what the caller has closed (`2>&-`), for libraries that write there, and lest a file gets its number."""
+    """Reopens closed standard streams (`2>&-`), so that libraries can write and no file gets their number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # the system takes the lowest number that is free, which is the stream's
+        if getattr(sys, name) is None:  # the system takes the lowest free number, the stream's own
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
 
 
@@ -178,7 +178,7 @@ def run() -> None:
     """Runs the process's command and exits with its code."""
     _open_closed_streams()
     for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
-        warnings.simplefilter("ignore", category)  # what libraries say to each other, with `python -W error` too
+        warnings.simplefilter("ignore", category)  # warnings between libraries, with `python -W error` too
     signal.signal(signal.SIGTERM, _terminated)
     threading.excepthook = _thread_failed
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""What a person reads of a wrong setting: its key, its value, where it stands, and the remedy."""
+"""Error messages for wrong settings: key, value, origin and remedy."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ from lit_cnn.cli.known_settings import classes_of, family_of, parts, sections, s
 from lit_cnn.errors import closest, nearest
 from lit_cnn.runs.settings import LINKED
 
-# What other programs call a setting.
+# Names of settings in other programs.
 SYNONYMS = {
     "arch": "model",
     "bs": "data.batch_size",
@@ -31,9 +31,9 @@ SYNONYMS = {
 
 
 def explain(message: str, settings: list[Setting]) -> str:
-    """Turns a message of the parser into one of at most three lines: key, value, origin, and the remedy.
+    """Turns a message of the parser into at most three lines: key, value, origin and remedy.
 
-    The parser nests its messages where it tried several types; what went wrong stands innermost.
+    If the parser tried several types its messages are nested, with the real reason innermost.
     """
     if match := re.search(r"Importing '([^']+)' is not allowed", message):
         from lit_cnn.cli.allowed_imports import refusal  # imports torch
@@ -66,20 +66,20 @@ def explain(message: str, settings: list[Setting]) -> str:
 
 
 def _find(settings: list[Setting], key: str) -> Setting:
-    """Returns the setting of this key, or the last one whose key ends in it."""
+    """Returns the setting with this key, or the last one with a key that ends in it."""
     exact = [s for s in settings if s.key == key]
     by_leaf = [s for s in settings if s.key.rpartition(".")[2] == key.rpartition(".")[2]]
     return (exact or by_leaf or [Setting(key, None, COMMAND_LINE)])[-1]
 
 
 def missing_sections(missing: list[str]) -> str:
-    """Says that a run has no model or no data, and which there are."""
+    """Message for a missing model or data, with the choices."""
     choices = "; ".join(f"--{key} with one of {', '.join(classes_of(key))}" for key in missing)
     return f"Missing: {' and '.join(missing)}. Give --config, or {choices}."
 
 
 def unknown_key(key: str, settings: list[Setting]) -> str:
-    """Says that there is no such setting, and which was probably meant."""
+    """Message for an unknown setting, with the likely one."""
     given = _find(settings, key.lstrip("-"))
     branch, _, leaf = given.key.rpartition(".")
     value = "" if given.value is None else f": {_short(given.value)}"
@@ -114,7 +114,7 @@ def _where_to_look(branch: str, leaf: str, settings: list[Setting]) -> str:
 
 
 def unknown_class(name: str, settings: list[Setting]) -> str:
-    """Says that there is no class of this name where it was given, and which there are."""
+    """Message for an unknown class, with the choices."""
     unknown = Setting("class_path", name, COMMAND_LINE)
     given = next((s for s in reversed(settings) if _names_class(s, name)), unknown)
     branch = given.key.removesuffix(".class_path")
@@ -163,4 +163,4 @@ def _known_keys(branch: str) -> list[str]:
 
 
 def _sections() -> list[str]:
-    return ["trainer", *parts(), "data", "model"]  # of one name in several sections, the last is meant
+    return ["trainer", *parts(), "data", "model"]  # if a name is in several sections, the last one wins

@@ -1,4 +1,4 @@
-"""Whether a network of a person's own takes the images of the data, asked before the run begins."""
+"""Check before a run that a user's own network takes the data's images."""
 
 import copy
 
@@ -8,17 +8,17 @@ from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import ConfigError
 from lit_cnn.training.classifier import LitClassifier
 
-# What a network raises that is given images of another shape; all else is a bug that its author wants to see.
+# What a network raises for images of a wrong shape; other errors are bugs that its author wants to see.
 MISFITS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 
 
 def refuse_misfit(model: LitClassifier, data: ImageDataModule) -> None:
-    """Makes sure that a network turns two images into two rows of logits, in evaluation and in training.
+    """Checks that a network turns two images into two rows of logits, in evaluation and training mode.
 
-    Those of lit_cnn do, as they are built for the data.
+    Networks of lit_cnn are not checked, since they are built for the data.
 
     Raises:
-        ConfigError: If it does not, with the shapes.
+        ConfigError: If it does not; the message has the shapes.
     """
     if type(model.net).__module__.startswith("lit_cnn."):
         return

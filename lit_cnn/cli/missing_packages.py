@@ -1,4 +1,4 @@
-"""What a person reads where a package is missing that a class of Lightning's needs."""
+"""Error message for a missing package that a Lightning class needs."""
 
 import re
 from traceback import walk_tb
@@ -9,10 +9,10 @@ PACKAGE = r"(?:pip install (?:-U )?|Requirement )['\"]?([A-Za-z][\w.\-]*)"
 
 
 def missing_package(error: BaseException) -> ConfigError | None:
-    """Returns what needs which package, and how to install it; or None where an error says something else.
+    """Returns which package is missing and how to install it, or None if the error is another.
 
     Args:
-        error: As Lightning raised it, or the parser for it.
+        error: The error of Lightning or the parser.
     """
     chain = [error]
     while chain[-1].__cause__ is not None:

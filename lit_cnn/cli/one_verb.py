@@ -1,4 +1,4 @@
-"""LightningCLI for the one verb that was typed: the parsers of the others, which take as long, are not made."""
+"""LightningCLI with a parser for the typed verb only, which is faster."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from lightning.pytorch.cli import LightningCLI
 
 
 class OneVerbCLI(LightningCLI):
-    """LightningCLI of the verb that its `args` begin with.
+    """LightningCLI for the verb in its `args`.
 
-    It makes the parser of each verb of the Trainer otherwise, 0.1 s each for every command.
+    LightningCLI itself builds a parser for each verb, which takes 0.1 s each.
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -16,14 +16,11 @@ class OneVerbCLI(LightningCLI):
         super().__init__(*args, **kwargs)
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
-        """Returns the verb, with the arguments of the Trainer's method that are no settings."""
+        """Returns the verb, with the arguments of the Trainer's method that are not settings."""
         return {self._argv[0]: LightningCLI.subcommands()[self._argv[0]]}
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
-        """Parses, without Lightning's warning where the process has arguments of its own.
-
-        Lightning's table of what was evaluated is not printed unless asked for: the summary has the figures.
-        """
+        """Parses without Lightning's warning about `sys.argv`, and turns off Lightning's table of metrics."""
         if (verb := self._argv[0]) in ("validate", "test"):
             self._parser(verb).set_defaults({"verbose": False})
         self.config = parser.parse_args(args)

@@ -1,6 +1,6 @@
-"""Answers wrong settings before torch is imported, which takes seconds; whatever is not plainly wrong passes.
+"""Quick check of all settings before torch is imported, which takes seconds; only clear errors are reported.
 
-Names and types are read from source code, and values are judged by the parser's own rules, one setting at a time.
+Names and types are read from source code, and values are checked by the parser's own rules, one setting at a time.
 """
 
 import json
@@ -19,7 +19,7 @@ from lit_cnn.errors import CheckpointError, ConfigError
 from lit_cnn.runs.folder import find_run
 from lit_cnn.runs.settings import LINKED
 
-# What the parser takes below a section beside the settings themselves.
+# Keys that the parser takes in a section in addition to settings.
 NO_SETTINGS = {"class_path", "dict_kwargs", "help"}
 
 
@@ -27,10 +27,10 @@ def check(argv: list[str]) -> list[str]:
     """Returns the arguments of a verb with its configs as paths.
 
     Args:
-        argv: A verb of the Trainer, and its arguments.
+        argv: A verb of the Trainer and its arguments.
 
     Raises:
-        LitCNNError: If a setting is unknown or wrong, or a config, run or checkpoint is not there.
+        LitCNNError: If a setting is unknown or wrong, or a config, run or checkpoint is missing.
     """
     safe_yaml.use()
     argv = expand(argv)
@@ -51,7 +51,7 @@ def check(argv: list[str]) -> list[str]:
     for setting in that_hold:
         if limits := out_of_range(setting.key, setting.value):
             raise ConfigError(f"{setting.key}: {setting.value} ({setting.origin}) has to be {limits}.")
-    for setting in reversed(that_hold):  # flags, which are new, before configs
+    for setting in reversed(that_hold):  # flags before configs
         if message := _refusal(setting, settings):
             raise ConfigError(explain(message, settings))
     missing = [part for part in ("model", "data") if not any(s.key.partition(".")[0] == part for s in settings)]
@@ -70,7 +70,7 @@ def check(argv: list[str]) -> list[str]:
 
 
 def _refuse_linked(settings: list[Setting]) -> None:
-    """Refuses settings of the model that the data decides, which would be replaced in silence."""
+    """Refuses settings of the model that the data sets, which would be ignored."""
     for setting in settings:
         if setting.key in {f"model.{name}" for name in LINKED}:
             name = setting.key.removeprefix("model.")
@@ -81,11 +81,11 @@ def _refuse_linked(settings: list[Setting]) -> None:
 
 
 def _refuse_shapeless(setting: Setting) -> None:
-    """Refuses a section of a config that holds something else than settings, such as `evaluation: false`."""
+    """Refuses a section of a config without settings, such as `evaluation: false`."""
     section = setting.key
     if "." in section or section in BRANCHES or setting.origin == COMMAND_LINE or isinstance(setting.value, dict):
         return
-    if section == "trainer" and setting.value is None:  # the one that the parser takes so
+    if section == "trainer" and setting.value is None:  # the parser accepts this one
         return
     if inner := [name for known in settings_of(section, []) or [] for name in known]:
         raise ConfigError(
@@ -104,7 +104,7 @@ def _is_unknown(setting: Setting, settings: list[Setting]) -> bool:
 
 
 def _branch(setting: Setting) -> str:
-    """Returns the part of the config whose settings this is one of."""
+    """Returns the part of the config that a setting belongs to."""
     parts_of_key = setting.key.replace("+", "").split(".")
     nested = ".".join(parts_of_key[:2])
     return nested if nested in BRANCHES and len(parts_of_key) > 2 else parts_of_key[0]
@@ -115,7 +115,7 @@ def _leaf(setting: Setting) -> str:
 
 
 def _kinds(setting: Setting, settings: list[Setting]) -> list[dict[str, Known]] | None:
-    """Returns the settings of each class that this setting may be one of, or None where they are not known."""
+    """Returns the settings of each class that this setting may belong to, or None if they are unknown."""
     branch = _branch(setting)
     names = _names(branch, settings)
     if "." in branch and settings_of("data", _names("data", settings)) is None:
@@ -130,7 +130,7 @@ def _names(branch: str, settings: list[Setting]) -> list[str]:
 
 
 def _classes(branch: str) -> set[str]:
-    """Returns the names of a branch's classes, among them those that a program has made before it called us."""
+    """Returns the names of a branch's classes, including those that the user's program has defined."""
     home, base, _ = BRANCHES[branch]
     known = {base, *classes_of(branch)}
     if home in sys.modules:
@@ -141,14 +141,14 @@ def _classes(branch: str) -> set[str]:
 
 
 def _may_be_foreign(settings: list[Setting]) -> bool:
-    """Whether a short name may be that of a class that is known when another package is imported."""
+    """Whether a short name may be of a class in another package."""
     paths = [s.value for s in settings if s.key.endswith("class_path")]
     names = [*paths, *(name for branch in BRANCHES for name in _names(branch, settings))]
     return any("." in str(name) and not str(name).startswith("lit_cnn.") for name in names)
 
 
 def _last_of_each(settings: list[Setting]) -> Iterator[Setting]:
-    """Yields the settings that hold; one that a later one replaces is judged by the parser alone."""
+    """Yields the settings that are not overridden by later ones."""
     last = {setting.key: setting for setting in settings}
     origins = {s.origin for s in settings if _branch(s) in BRANCHES and "." in _branch(s)}
     for setting in settings:
@@ -158,7 +158,7 @@ def _last_of_each(settings: list[Setting]) -> Iterator[Setting]:
 
 
 def _refusal(setting: Setting, settings: list[Setting]) -> str | None:
-    """Returns what the parser says of a value that none of the classes takes that the setting may be one of."""
+    """Returns the parser's message for a value that none of the possible classes accepts."""
     if setting.key in sections():
         types = [sections()[setting.key].type]
     elif setting.key == f"{_branch(setting)}.{_leaf(setting)}":
@@ -171,7 +171,7 @@ def _refusal(setting: Setting, settings: list[Setting]) -> str | None:
 
 
 def _judged(setting: Setting, kind: Any) -> str | None:
-    """Returns what the parser says of a value, unless it takes it as a text or as what the text stands for."""
+    """Returns the parser's message for a value, unless it accepts it as text or as an object."""
     text = setting.value if isinstance(setting.value, str) else json.dumps(setting.value, default=str)
     refusals = []
     for parse in (

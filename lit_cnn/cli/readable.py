@@ -1,4 +1,4 @@
-"""Writes a config so that it can be read again: values as they were given, and no text that stands for an object."""
+"""Writing configs so that they can be read again: values as given, and no placeholders for objects."""
 
 import warnings
 from enum import Enum
@@ -11,17 +11,17 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from lit_cnn.errors import ConfigError
 
-UNWRITTEN = "Unable to serialize instance "  # what jsonargparse writes in an object's place
+UNWRITTEN = "Unable to serialize instance "  # jsonargparse's placeholder for an object
 
 
 class ReadableDumps(LightningArgumentParser):
-    """A parser whose `dump`, `save` and `--print_config` write what it reads; a mixin."""
+    """Parser mixin whose `dump`, `save` and `--print_config` write what the parser can read."""
 
     def dump(self, namespace: Namespace, *args: Any, **kwargs: Any) -> str:
         """Returns a config as text.
 
         Raises:
-            ConfigError: If a value is an object that no text stands for.
+            ConfigError: If a value is an object that cannot be written.
         """
         namespace = namespace.clone()
         for key, value in list(namespace.items()):
@@ -35,7 +35,7 @@ class ReadableDumps(LightningArgumentParser):
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value with the texts that its types are given by: Interval.step is step, device(type='cpu') is cpu."""
+    """Returns a value as it is given: Interval.step as step, device(type='cpu') as cpu."""
     if isinstance(value, Namespace):
         for key, inner in list(value.items(nested=False)):
             value[key] = _plain(inner)
@@ -48,7 +48,7 @@ def _plain(value: Any) -> Any:
 
 
 def _restored(written: Any, given: Any, key: str) -> Any:
-    """Returns what was written, with the texts that the parser took for objects."""
+    """Returns the written config, with the original texts of objects."""
     if isinstance(written, dict):
         return {name: _restored(inner, given[name], f"{key}.{name}".lstrip(".")) for name, inner in written.items()}
     if isinstance(written, list):

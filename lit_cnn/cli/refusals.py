@@ -1,4 +1,4 @@
-"""Whose fault an error of a run is, and what a person reads of it."""
+"""Errors from libraries: where they were raised, and their message for the user."""
 
 import re
 from traceback import walk_tb
@@ -10,15 +10,15 @@ from lit_cnn.training import hardware
 
 
 def raised_in(error: BaseException) -> str:
-    """Returns the module whose code raised an error."""
+    """Returns the module that raised an error."""
     *_, (frame, _) = walk_tb(error.__traceback__)
     return str(frame.f_globals.get("__name__", ""))
 
 
 def refusal(error: BaseException, settings: list[Setting]) -> LitCNNError:
-    """Returns what a class had to say; the parser wraps it once for each type that it tried.
+    """Returns a class's own error message, which the parser wraps once for each type that it tried.
 
-    A setting of the Trainer that it speaks of stands in front, where it leaves out what was given.
+    If it is about a setting of the Trainer and lacks the given value, that setting is put in front.
     """
     if missing := missing_package(error):
         return missing

@@ -1,4 +1,4 @@
-"""Going on with a run that was broken off: in its own folder, from its newest checkpoint, with its own settings."""
+"""Resuming an interrupted run: in its folder, from its newest checkpoint, with its settings."""
 
 import csv
 import json
@@ -19,13 +19,13 @@ from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.class_paths import at_home
 from lit_cnn.runs.settings import LENGTH
 
-LIMITS_OF_LENGTH = {"max_epochs": "N", "max_steps": "N", "max_time": "LONGER"}  # and what a person gives for more
+LIMITS_OF_LENGTH = {"max_epochs": "N", "max_steps": "N", "max_time": "LONGER"}  # with a placeholder for the value
 _KEPT = "OneCycleLR keeps the length that it began with, and cannot go on past it."
-ONCE_AN_EPOCH = ("train/acc", "seconds")  # columns of metrics.csv that are written when an epoch ends
+ONCE_AN_EPOCH = ("train/acc", "seconds")  # columns of metrics.csv written at the end of an epoch
 
 
 def newest_checkpoint(run: Path) -> tuple[Path, list[str]]:
-    """Returns the valid checkpoint of a run that has come farthest, and what is wrong with those that are broken.
+    """Returns the valid checkpoint of a run with the most steps, and the errors of broken ones.
 
     Raises:
         CheckpointError: If there is none.
@@ -37,10 +37,10 @@ def newest_checkpoint(run: Path) -> tuple[Path, list[str]]:
 
 
 def refuse_finished(run: Path, config: Any) -> None:
-    """Makes sure that there is something left to do for a run.
+    """Refuses to resume a finished run.
 
     Raises:
-        ConfigError: If it has come to its end, and is not to be any longer.
+        ConfigError: If the run is finished and its length is not increased.
     """
     try:
         results = json.loads((run / "results.json").read_text())
@@ -50,7 +50,7 @@ def refuse_finished(run: Path, config: Any) -> None:
     if not ("test/acc" in results or (not config.test_after_fit and "epochs" in results)):
         return
     by, now = results.get("ended_by"), config.trainer
-    ends = [by] if by in LIMITS_OF_LENGTH else list(LIMITS_OF_LENGTH)  # else by EarlyStopping, say
+    ends = [by] if by in LIMITS_OF_LENGTH else list(LIMITS_OF_LENGTH)  # else e.g. by EarlyStopping
     if any(_length(now, name) > _length(before, name) for name in ends):
         return
     was = f", ended by its max_time of {before.get('max_time')}" if by == "max_time" else ""
@@ -67,37 +67,37 @@ def refuse_finished(run: Path, config: Any) -> None:
 
 
 def _length(trainer: Any, name: str) -> float:
-    """Returns a limit of a training's length; infinity where there is none."""
+    """Returns a limit of a training's length; infinity if there is none."""
     limit = trainer.get(name)
     if name == "max_time":
         seconds = Timer(duration=limit).time_remaining()
         return math.inf if seconds is None else seconds
     if limit is None and name == "max_epochs":
-        return 1000  # Lightning's own, where nothing else limits a training
+        return 1000  # Lightning's default without any other limit
     return math.inf if limit in (None, -1) else limit
 
 
 def _keeps_its_length(scheduler: str | None, arguments: dict[str, Any] | None) -> bool:
-    """Says whether a schedule has the length of the run that it began with, and refuses to be stepped past it."""
+    """Whether a learning-rate schedule has a fixed length, the initial length of the run."""
     return scheduler == "OneCycleLR" and not {"total_steps", "epochs"} & (arguments or {}).keys()
 
 
 def epochs_of(checkpoint: dict[str, Any]) -> int:
-    """Returns how many epochs had come to their end when a checkpoint was written."""
+    """Returns the number of finished epochs in a checkpoint."""
     loops = checkpoint.get("loops", {}).get("fit_loop", {})
     return int(loops.get("epoch_progress", {}).get("current", {}).get("processed", checkpoint["epoch"]))
 
 
 def refuse_changes(path: str | Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Makes sure that a training goes on as it began.
+    """Refuses to resume a training with changed settings.
 
     Args:
-        path: The checkpoint that it goes on from.
-        before: The settings that the checkpoint was trained with.
+        path: The checkpoint to resume from.
+        before: The settings of the checkpoint.
         now: Those of the command line.
 
     Raises:
-        CheckpointError: If they differ, with the first differences.
+        CheckpointError: If they differ; the message has the first differences.
     """
     missing = "nothing"
     then, today = at_home(before), at_home(now)
@@ -113,10 +113,10 @@ def refuse_changes(path: str | Path, before: dict[str, Any], now: dict[str, Any]
 
 
 class RunSettings(Callback):
-    """Writes the settings of a run into its checkpoints, so that none is gone on from with others in silence.
+    """Saves the settings of a run in its checkpoints, so that a resume can detect changes.
 
     Args:
-        settings: As `decisive_of_steps` returns them.
+        settings: From `decisive_of_steps`.
     """
 
     KEY = "settings"
@@ -125,20 +125,20 @@ class RunSettings(Callback):
         self.settings = settings
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Adds them."""
+        """Adds the settings."""
         checkpoint[self.KEY] = self.settings
 
 
 class ContinuedCSVLogger(CSVLogger):
-    """Lightning's, which goes on with the metrics.csv of a run that was broken off where Lightning deletes it.
+    """CSV logger that continues the metrics.csv of a resumed run, which Lightning's would delete.
 
     Args:
         folder: The run's folder.
-        step: The step that the run goes on from; what was logged of later ones is taken anew.
-        epochs: Epochs that were over by then; what was logged at the end of later ones is taken anew too.
+        step: The step to resume from; rows of later steps are dropped.
+        epochs: Number of finished epochs; rows from the end of later epochs are dropped too.
 
     Attributes:
-        known_epochs: Those whose training figures the file has, counted from 0.
+        known_epochs: The epochs with training metrics in the file, counted from 0.
     """
 
     def __init__(self, folder: Path, step: int, epochs: int):
@@ -148,7 +148,7 @@ class ContinuedCSVLogger(CSVLogger):
 
     @property
     def experiment(self) -> Any:
-        """The writer, which has the rows from before as its first."""
+        """The writer, which begins with the kept rows."""
         writer = super().experiment
         if self._before:
             before, self._before = self._before, []
@@ -170,12 +170,12 @@ def _rows_before(path: Path, step: int, epochs: int) -> Iterator[dict[str, str]]
 
 
 def loggers(folder: Path, before: tuple[int, int] | None, axis: str = "step") -> list[Logger]:
-    """Returns the loggers of a run's folder; of one that goes on, without what was logged of later steps.
+    """Returns the loggers of a run's folder; for a resume they continue the old logs.
 
     Args:
         folder: The run's folder.
-        before: The step that it goes on from, and the epochs that were over by then, if it does.
-        axis: What TensorBoard's x-axis is, for all that comes once an epoch: step or epoch.
+        before: For a resume, its step and the number of finished epochs.
+        axis: TensorBoard's x-axis for metrics logged once an epoch: step or epoch.
     """
     kind = EpochBoard if axis == "epoch" else TensorBoardLogger
     board = kind(folder, name="", version="", default_hp_metric=False, purge_step=before[0] if before else None)

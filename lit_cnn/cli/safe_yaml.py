@@ -1,4 +1,4 @@
-"""Reads YAML as plain settings: keys as they are written, no objects, no key twice, no more than a config can mean."""
+"""Safe YAML for configs: plain values only, keys as written, no duplicate keys, limited size and depth."""
 
 import re
 from pathlib import Path
@@ -12,11 +12,11 @@ from lit_cnn.errors import ConfigError
 from lit_cnn.runs.class_paths import up_to_date
 
 MOST_BYTES = 2**20
-MOST_NODES = 20_000  # with all aliases written out; the longest shipped config has fewer than 200
+MOST_NODES = 20_000  # with aliases expanded; the longest shipped config has fewer than 200
 DEEPEST = 40
 
 PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map", "merge")}
-PLAIN |= {"tag:yaml.org,2002:timestamp"}  # which the parser reads as a text
+PLAIN |= {"tag:yaml.org,2002:timestamp"}  # the parser reads it as text
 
 MERGE, TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
 DIGITS = "[0-9][0-9_]*"
@@ -30,7 +30,7 @@ NUMBERS = {
 
 
 class _Loader(get_yaml_default_loader()):  # type: ignore[misc]
-    """The parser's, for which dates are texts and 1e3 a number; 010 and 1:30:00 are not the numbers 8 and 5400 here."""
+    """The parser's loader, where dates are text and 1e3 is a number; here 010 is not 8 and 1:30:00 not 5400."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -40,14 +40,14 @@ _Loader.yaml_implicit_resolvers = {
 
 
 class Refused(yaml.YAMLError):
-    """Why a text is no settings."""
+    """Reason why a text is not accepted as settings."""
 
 
 def load(text: str) -> Any:
-    """Returns what a YAML text says; its keys are texts, so that `no`, `on`, `null` and `1.0` stay what they are.
+    """Parses a YAML text; keys are strings, so that `no`, `on`, `null` and `1.0` stay as written.
 
     Raises:
-        yaml.YAMLError: If it is no YAML, has a tag of Python's or a key twice, or is too large or too deep.
+        yaml.YAMLError: If it is not YAML, has a Python tag or a duplicate key, or is too large or too deep.
     """
     if len(text) > MOST_BYTES:
         raise Refused(f"it has {len(text):,} characters, more than settings need")
@@ -59,7 +59,7 @@ def load(text: str) -> Any:
             return None
         _measure(root, {})
         content = up_to_date(loader.construct_document(root))
-    except (ValueError, TypeError, RecursionError) as error:  # a number of too many digits
+    except (ValueError, TypeError, RecursionError) as error:  # a number with too many digits
         raise Refused(f"a value in it cannot be read: {' '.join(str(error).split())}") from error
     finally:
         loader.dispose()
@@ -67,7 +67,7 @@ def load(text: str) -> Any:
 
 
 def _refuse_deep(text: str) -> None:
-    """Counts levels before anything is composed, which recurses."""
+    """Checks the depth before composing, which is recursive."""
     depth = 0
     try:
         for event in yaml.parse(text, Loader=_Loader):
@@ -75,7 +75,7 @@ def _refuse_deep(text: str) -> None:
             if depth > DEEPEST:
                 raise Refused(f"{_line(event)}: it is nested more than {DEEPEST} levels deep")
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark  # newer versions have a limit of their own, beyond ours
+        mark = error.problem_mark  # newer versions have their own, higher limit
         before = text[: mark.index] if mark else ""
         if mark is None or sum(map(before.count, "[{")) - sum(map(before.count, "]}")) <= DEEPEST:
             raise
@@ -83,7 +83,7 @@ def _refuse_deep(text: str) -> None:
 
 
 def _is_shorthand(content: Any, text: str) -> bool:
-    """Says whether a text such as `{a,b}` or `a:` is meant as itself, as the parser has it."""
+    """Whether a text such as `{a,b}` or `a:` is meant literally, as in the parser."""
     if not isinstance(content, dict) or not content or any(value is not None for value in content.values()):
         return False
     text = text.strip()
@@ -91,7 +91,7 @@ def _is_shorthand(content: Any, text: str) -> bool:
 
 
 def _measure(node: yaml.Node, seen: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """Returns how many nodes and levels there are below, aliases written out, and refuses what is not plain."""
+    """Returns the number of nodes and levels below, with aliases expanded; refuses values that are not plain."""
     if id(node) in seen:
         size, height = seen[id(node)]
         if not size:
@@ -134,14 +134,14 @@ def _take_keys_as_texts(node: yaml.MappingNode) -> None:
 
 
 def read(path: Path, kind: str = "config") -> dict[str, Any]:
-    """Returns what a file says.
+    """Reads a file of settings.
 
     Args:
         path: The file.
-        kind: What it is to be, for the message where it is not.
+        kind: What the file should be, for the error message.
 
     Raises:
-        ConfigError: If it cannot be read, or holds no settings.
+        ConfigError: If it cannot be read, or has no settings.
     """
     try:
         with path.open("rb") as file:
@@ -161,7 +161,7 @@ def read(path: Path, kind: str = "config") -> dict[str, Any]:
 
 
 def use() -> None:
-    """Has the parser read all YAML by `load`."""
+    """Makes the parser use `load` for all YAML."""
     set_loader("yaml", load, (yaml.YAMLError,))
 
 

@@ -1,4 +1,4 @@
-"""The verbs of the Trainer: from arguments to a trained, tested network and a run's folder."""
+"""The Trainer's verbs (fit, validate, test, predict): from arguments to a run's folder."""
 
 from pathlib import Path
 from typing import Any
@@ -42,22 +42,22 @@ from lit_cnn.training.classifier import LitClassifier
 
 
 class LitCLI(OneVerbCLI):
-    """LightningCLI with links from the data to the model, a run's folder, and a test at the end of `fit`."""
+    """LightningCLI with links from data to model, a run's folder, and a test at the end of `fit`."""
 
     _claimed: Path | None = None
-    _resumed: Path | None = None  # the folder of the run that goes on
+    _resumed: Path | None = None  # folder of the resumed run
     _resumed_from = ""
-    _untouched: dict[Path, bytes | None]  # its files before anything is written
+    _untouched: dict[Path, bytes | None]  # its files before the resume
     _first_step = _epochs_before = 0
 
     def add_arguments_to_parser(self, parser: Any) -> None:
-        """Adds what every verb takes beside model, data and trainer."""
+        """Adds the arguments of every verb in addition to model, data and trainer."""
         add_arguments(parser)
 
     def before_instantiate_classes(self) -> None:
-        """Settles the run's name and the checkpoint before anything is built."""
+        """Sets the run's name and the checkpoint before anything is built."""
         config = self.config[self.subcommand]
-        if not isinstance(config.trainer.callbacks, list | None):  # Lightning takes one alone too
+        if not isinstance(config.trainer.callbacks, list | None):  # Lightning accepts a single callback too
             config.trainer.callbacks = [config.trainer.callbacks]
         hardware.set_matmul_precision(config.matmul_precision)
         if config.name is None:
@@ -74,7 +74,7 @@ class LitCLI(OneVerbCLI):
                 _say(f"skipped: {sentence}")
             config.ckpt_path = self._resumed_from = str(newest)
         if config.ckpt_path:
-            # A training goes on from its last checkpoint, everything else uses the best.
+            # A training resumes from its last checkpoint; everything else uses the best.
             first = checkpoints.LAST if self.subcommand == "fit" else checkpoints.BEST
             config.ckpt_path = str(checkpoints.find(config.ckpt_path, first))
         elif self.subcommand != "fit":
@@ -93,7 +93,7 @@ class LitCLI(OneVerbCLI):
             )
 
     def instantiate_classes(self) -> None:
-        """Builds data, model and trainer; what their classes refuse is an error of the config."""
+        """Builds data, model and trainer; errors of their classes become ConfigErrors."""
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException, ModuleNotFoundError) as error:
@@ -119,7 +119,7 @@ class LitCLI(OneVerbCLI):
             checkpoints.check_fits(config.ckpt_path, checkpoint, self.model)
             checkpoints.take_over_preprocessing(config.ckpt_path, checkpoint, self.datamodule)
             self._first_step, self._epochs_before = checkpoint["global_step"], resume.epochs_of(checkpoint)
-        if self.subcommand == "predict":  # one table, in the images' order
+        if self.subcommand == "predict":  # one table, in the order of the images
             kwargs |= alone()
         if config.trainer.fast_dev_run:
             return self.trainer_without_folder(**kwargs)
@@ -127,7 +127,7 @@ class LitCLI(OneVerbCLI):
             folder = self._resumed
             self._untouched = snapshot(folder)
             self.save_config_kwargs["overwrite"] = True
-            config.resume = config.ckpt_path = None  # config.yaml repeats the run from its beginning
+            config.resume = config.ckpt_path = None  # so that config.yaml repeats the run from the start
         else:
             kind = "version" if self.subcommand == "fit" else str(self.subcommand)
             folder = self._claimed = claim_folder(self._root, kind)
@@ -143,7 +143,7 @@ class LitCLI(OneVerbCLI):
             raise
 
     def trainer_without_folder(self, **kwargs: Any) -> Trainer:
-        """Builds the Trainer of a run that leaves nothing behind."""
+        """Builds the Trainer of a run that writes no files."""
         config = self.config[self.subcommand]
         self.results = Results(self._root, hyperparameters(config), config.seed_everything, config.test_after_fit)
         return super().instantiate_trainer(**kwargs)
@@ -171,7 +171,7 @@ class LitCLI(OneVerbCLI):
         return super()._instantiate_trainer(config, callbacks)
 
     def before_fit(self) -> None:
-        """Says what begins."""
+        """Prints what begins."""
         parameters = sum(p.numel() for p in self.model.parameters())
         network = f"{type(self.model).__name__} ({parameters:,} parameters)"
         _say(f"{network} on {self.datamodule.dataset_name}, run {self._folder}")
@@ -180,7 +180,7 @@ class LitCLI(OneVerbCLI):
 
     @property
     def final_test(self) -> list[Callback]:
-        """What reads the test images before a training that will test, which is refused if there are none."""
+        """Returns the check of the test images before a training with a final test; refuses data without them."""
         config = self.config[self.subcommand]
         if self.subcommand != "fit" or not (config.test_after_fit or config.test_each_epoch):
             return []
@@ -188,11 +188,11 @@ class LitCLI(OneVerbCLI):
         return [FinalTestCheck()]
 
     def after_fit(self) -> None:
-        """Tests the best checkpoint once, and sums up."""
+        """Tests the best checkpoint once, and prints the summary."""
         if self.config.fit.trainer.fast_dev_run:
             _say("fast_dev_run: one batch each went through; nothing was kept.")
             return
-        if self.trainer.global_step == self._first_step and not self._resumed:  # else what is missing is the test
+        if self.trainer.global_step == self._first_step and not self._resumed:  # else only the test is missing
             raise ConfigError(
                 f"No step was taken beyond step {self._first_step}: "
                 "`limit_train_batches`, `max_epochs` or `max_steps` leaves no batch."
@@ -204,13 +204,13 @@ class LitCLI(OneVerbCLI):
         _say(f"see    tensorboard --logdir {self._folder.parent.parent}")
 
     def after_test(self) -> None:
-        """Sums up."""
+        """Prints the summary."""
         self._sum_up()
 
     after_validate = after_test
 
     def after_predict(self) -> None:
-        """Says where the predictions are."""
+        """Prints where the predictions are."""
         _say(f"predictions  {self._folder / PredictionWriter.FILE}")
 
     @property
@@ -221,7 +221,7 @@ class LitCLI(OneVerbCLI):
         _say(self.results.summary())
 
     def _parse_ckpt_path(self) -> None:
-        """Leaves the config alone: the checkpoint's settings would silently override what the person typed.
+        """Does nothing: Lightning would silently replace the given settings by the checkpoint's.
 
         https://github.com/Lightning-AI/pytorch-lightning/issues/21455
         """
@@ -230,18 +230,18 @@ class LitCLI(OneVerbCLI):
         try:
             self._run_or_refuse(subcommand)
         except (LitCNNError, SystemExit, KeyboardInterrupt, ModuleNotFoundError) as end:
-            if self.trainer.global_step in (0, self._first_step):  # no step was taken: nothing to keep
+            if self.trainer.global_step in (0, self._first_step):  # no step was taken, so nothing to keep
                 self._give_folder_back()
             elif not isinstance(end, LitCNNError):
                 self._say_how_to_go_on()
             raise
 
     def _run_or_refuse(self, subcommand: str) -> None:
-        """Runs a verb; what Lightning refuses before the first step is an error of the config."""
+        """Runs a verb; errors of Lightning before the first step become ConfigErrors."""
         try:
             super()._run_subcommand(subcommand)
         except (ValueError, TypeError, MisconfigurationException) as error:
-            if isinstance(error.__cause__, LitCNNError):  # the parser wraps what it cannot write to config.yaml
+            if isinstance(error.__cause__, LitCNNError):  # the parser wraps values that it cannot write to config.yaml
                 raise error.__cause__ from error
             begun = self.trainer.global_step != self._first_step
             if begun or not raised_in(error).startswith("lightning."):
@@ -249,7 +249,7 @@ class LitCLI(OneVerbCLI):
             raise refusal(error, given_settings(self._argv)) from error
 
     def _say_how_to_go_on(self) -> None:
-        verb = "fit" if self.trainer.state.fn == "fit" else "test"  # interrupted in the test after the training
+        verb = "fit" if self.trainer.state.fn == "fit" else "test"  # else interrupted in the test after the training
         if self.subcommand == "fit" and (self._folder / "checkpoints" / checkpoints.LAST).is_file():
             _say(f"stopped after step {self.trainer.global_step}; to go on:")
             way = str(self._folder) if verb == "test" else f"--resume {self._folder}"
@@ -257,7 +257,7 @@ class LitCLI(OneVerbCLI):
 
     @rank_zero_only
     def _give_folder_back(self) -> None:
-        """Leaves a run's folder as it was before a verb that took no step: a new one goes."""
+        """Restores a run's folder after a verb that took no step; removes a new one."""
         if self._claimed is not None:
             give_back(self._claimed)
         elif self._resumed is not None:
@@ -270,10 +270,10 @@ def _say(text: str) -> None:
 
 
 def run_verb(argv: list[str], cli: type[LitCLI] = LitCLI) -> LitCLI:
-    """Runs one of the Trainer's verbs with its arguments, as this class does it, and returns it.
+    """Runs one of the Trainer's verbs with this class, and returns the class's instance.
 
     Raises:
-        LitCNNError: If a person has to change something first.
+        LitCNNError: If the user has to change something first.
     """
     allow_imports()
     argv = check(argv)
