@@ -1,7 +1,7 @@
-"""Where a network looks: maps over its input that say what a class's score hangs on.
+"""Attribution: saliency maps, occlusion and Grad-CAM.
 
-Each function takes a network in evaluation mode, from images to logits, and a batch of what it sees. They are small
-enough to need no package, and take networks of any kind of layer.
+Each function takes a network in evaluation mode, from images to logits, and a batch of preprocessed images. They work
+with any kind of layer.
 """
 
 import torch
@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 
 
 def saliency(net: nn.Module, inputs: Float[Tensor, "b c h w"], classes: Int64[Tensor, "b"]) -> Float[Tensor, "b h w"]:
-    """Returns how strongly the logit of a class answers to each pixel: its largest gradient over the channels.
+    """Saliency map: the absolute gradient of a class's logit by each pixel, largest over the channels.
 
     Simonyan, Vedaldi & Zisserman 2014, https://arxiv.org/abs/1312.6034, section 3.1.
 
@@ -34,17 +34,17 @@ def occlusion(
     stride: int = 1,
     at_once: int = 256,
 ) -> Float[Tensor, "b h w"]:
-    """Returns for each pixel by how much the probability of a class falls, on average over squares that hide the pixel.
+    """Occlusion map: the drop in a class's probability for each pixel, averaged over the squares that hide it.
 
     Zeiler & Fergus 2014, https://arxiv.org/abs/1311.2901, section 4.2. Hidden pixels are 0, the mean of the dataset.
 
     Args:
         net: From images to logits, in evaluation mode.
-        inputs: What the network sees, normalised.
+        inputs: The network's inputs, normalised.
         classes: The class to explain for each image.
         side: Side of the square, in pixels.
-        stride: Distance between squares, in pixels; the last ones always touch the edge. Pixels that none hides are 0.
-        at_once: Images in a batch of the network.
+        stride: Distance between squares, in pixels; the last ones always touch the edge. Pixels never hidden are 0.
+        at_once: Batch size of the network.
     """
     height, width = inputs.shape[2:]
     corners = [(y, x) for y in _starts(height, side, stride) for x in _starts(width, side, stride)]
@@ -69,11 +69,11 @@ def _starts(length: int, side: int, stride: int) -> list[int]:
 def grad_cam(
     net: nn.Module, inputs: Float[Tensor, "b c h w"], classes: Int64[Tensor, "b"]
 ) -> Float[Tensor, "b h w"] | None:
-    """Returns where the last feature maps speak for a class, or None for a network without feature maps.
+    """Grad-CAM: the evidence for a class in the last feature maps; None for a network without feature maps.
 
-    Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391, equations 1 and 2: each map counts by the mean of the
-    logit's gradient over it, and what speaks against the class is cut off. Enlarged to the input by bilinear
-    interpolation. The last maps are those that have more than one pixel.
+    Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391, equations 1 and 2: each map is weighted by the mean
+    gradient of the logit, negative values are cut off, and the sum is upsampled to the input size with bilinear
+    interpolation. The last feature maps are the last ones with more than one pixel.
 
     Args:
         net: From images to logits, in evaluation mode.
@@ -87,7 +87,7 @@ def grad_cam(
 
     def keep(module: nn.Module, arguments: object, maps: Tensor) -> Tensor:
         kept.append(maps.detach().clone().requires_grad_())
-        return kept[-1].clone()  # a layer behind may change its input in place
+        return kept[-1].clone()  # a later layer may change its input in place
 
     handle = layer.register_forward_hook(keep)
     try:
@@ -118,5 +118,5 @@ def _last_with_maps(net: nn.Module, inputs: Float[Tensor, "b c h w"]) -> nn.Modu
 
 
 def _scores(logits: Float[Tensor, "b k"], classes: Int64[Tensor, "b"]) -> Float[Tensor, ""]:
-    # The sum over the batch: in evaluation mode no image touches another's logits.
+    # The sum over the batch: in evaluation mode, images do not affect each other's logits.
     return logits.gather(1, classes[:, None]).sum()

@@ -1,4 +1,4 @@
-"""A trained network in a file for other programs, and back again to compare what it computes."""
+"""Export of trained networks for other programs, and reading them again to compare the logits."""
 
 import json
 import warnings
@@ -22,11 +22,11 @@ Run = Callable[[Tensor], Tensor]
 
 
 class Deployed(nn.Module):
-    """What goes into the file: a trained network, with its preprocessing in front of it or without.
+    """The exported module: a trained network, with or without its preprocessing.
 
     Args:
         module: From `lit_cnn.load`.
-        preprocessing: Take uint8 images, else what `Preprocess` makes of them.
+        preprocessing: Take uint8 images; if false, preprocessed ones.
     """
 
     def __init__(self, module: LitClassifier, preprocessing: bool):
@@ -44,7 +44,7 @@ class Deployed(nn.Module):
 
 
 class Normalise(nn.Module):
-    """The same as `Preprocess`, in the plain operations that all formats know.
+    """`Preprocess` in basic operations that all formats support.
 
     Args:
         preprocess: The original.
@@ -61,20 +61,20 @@ class Normalise(nn.Module):
         self.register_buffer("order", preprocess.permute.order.clone() if preprocess.permute else None)
 
     def forward(self, images: Shaped[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Returns what the network sees."""
+        """Returns the network's inputs."""
         inputs = images.float() * self.scale + self.bias
         return inputs if self.order is None else inputs.flatten(2)[:, :, self.order].reshape(inputs.shape)
 
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file.
+    """An export format.
 
     Attributes:
-        suffix: How its files end.
-        needs: Packages beyond those of lit_cnn.
+        suffix: Suffix of its files.
+        needs: Extra packages.
         write: Writes network, example batch and metadata.
-        read: Returns the file's content as a function from images to logits; it may take its structure from the module.
+        read: Returns the file's content as a function from images to logits; it may need the module's structure.
     """
 
     suffix: str
@@ -84,7 +84,7 @@ class Format:
 
 
 def metadata_of(module: LitClassifier, preprocessing: bool) -> dict[str, str]:
-    """Returns what another program has to know: classes, input, normalisation, each as text or JSON."""
+    """Returns the metadata for other programs: classes, input, normalisation, each as text or JSON."""
     assert module.preprocess is not None
     channels, height, width = module.preprocess.image_shape
     shape = f"[batch, {channels}, {height}, {width}]"
@@ -100,7 +100,7 @@ def metadata_of(module: LitClassifier, preprocessing: bool) -> dict[str, str]:
 
 
 def check_packages(form: str) -> None:
-    """Makes sure that a format's packages are installed.
+    """Checks that a format's packages are installed.
 
     Raises:
         ConfigError: If one is missing.
@@ -116,27 +116,27 @@ def check_packages(form: str) -> None:
 
 
 def made_up_images(module: LitClassifier, n: int) -> UInt8[Tensor, "n c h w"]:
-    """Returns images of the network's shape whose bytes are noise, always the same."""
+    """Returns images of random bytes in the network's shape, always the same."""
     return (
         Draws(0, 0, torch.arange(n), "export").bytes("images", prod(module.input_shape)).reshape(n, *module.input_shape)
     )
 
 
 def example(module: LitClassifier, preprocessing: bool) -> Shaped[Tensor, "2 c h w"]:
-    """Returns a batch of what a file takes."""
+    """Returns a batch of inputs for a file."""
     assert module.preprocess is not None
     images = made_up_images(module, 2)
     return images if preprocessing else module.preprocess(images).contiguous()
 
 
 def largest_difference(run: Run, module: LitClassifier, preprocessing: bool, batch_sizes: tuple[int, ...]) -> float:
-    """Returns the largest difference between the logits of a file and those of the network, over made-up images.
+    """Returns the largest difference between the logits of a file and of the network, over random images.
 
     Args:
         run: The file's content.
         module: The network, with its own preprocessing.
         preprocessing: Whether the file takes uint8 images.
-        batch_sizes: How many images to try at a time.
+        batch_sizes: Batch sizes to try.
     """
     assert module.preprocess is not None
     found = 0.0
@@ -151,7 +151,7 @@ def largest_difference(run: Run, module: LitClassifier, preprocessing: bool, bat
 
 def _write_onnx(net: Deployed, example: Tensor, metadata: dict[str, str], path: Path) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter on its own workings
+        warnings.simplefilter("ignore")  # warnings of the exporter about itself
         program: Any = torch.onnx.export(
             net,
             (example,),

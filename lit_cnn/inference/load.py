@@ -1,4 +1,4 @@
-"""From a checkpoint to a network that classifies images, without the command line or a config."""
+"""Loading a checkpoint as a network that classifies images, without a config."""
 
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,11 @@ NO_OTHER = "There is no valid one beside it. Take a checkpoint of another run, o
 
 
 def find(path: str | Path, first: str = BEST) -> Path:
-    """Returns the checkpoint that a path means: a file, or of a run (`runs.find_run`) `first`, else the other one.
+    """Returns the checkpoint for a path: the file itself, or a run's `first` one if it exists, else its other.
 
     Raises:
         CheckpointError: If there is none.
-        ConfigError: If the path holds several runs.
+        ConfigError: If the path has several runs.
     """
     path = find_run(path)
     if path.is_file():
@@ -37,10 +37,10 @@ def find(path: str | Path, first: str = BEST) -> Path:
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """Reads a checkpoint's content, running no code that it may hold.
+    """Reads a checkpoint's content, without running any code in it.
 
     Raises:
-        CheckpointError: If there is none, or it is not one of lit_cnn's.
+        CheckpointError: If there is none, or it is not from lit_cnn.
     """
     file = find(path)
     try:
@@ -60,7 +60,7 @@ def load(path: str | Path) -> LitClassifier:
     """Loads a trained network in evaluation mode, ready to `predict` and `classify` images.
 
     Args:
-        path: A checkpoint, or the folder of a run, of which it takes the best checkpoint.
+        path: A checkpoint, or the folder of a run, for its best checkpoint.
 
     Raises:
         CheckpointError: If there is no checkpoint, or it cannot be loaded.
@@ -104,10 +104,10 @@ def load(path: str | Path) -> LitClassifier:
 
 
 def check_fits(path: str | Path, checkpoint: dict[str, Any], module: LitClassifier) -> None:
-    """Makes sure that the content of a checkpoint is that of this very network.
+    """Checks that the content of a checkpoint fits a network.
 
     Raises:
-        CheckpointError: If it is not, with the first difference.
+        CheckpointError: If it does not; the message has the first difference.
     """
     theirs, ours = checkpoint["state_dict"], module.state_dict()
     for name in [*ours, *theirs]:
@@ -121,10 +121,10 @@ def check_fits(path: str | Path, checkpoint: dict[str, Any], module: LitClassifi
 
 
 def take_over_preprocessing(path: str | Path, checkpoint: dict[str, Any], data: ImageDataModule) -> None:
-    """Gives the data module the mean, deviation and permutation that a checkpoint was trained with.
+    """Gives the data module the mean, standard deviation and permutation of a checkpoint.
 
     Raises:
-        CheckpointError: If the classes or the permutation of the data module are others.
+        CheckpointError: If the data module has other classes or another permutation.
     """
     settings = checkpoint.get("data")
     if settings is None:
