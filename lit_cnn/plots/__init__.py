@@ -1,4 +1,4 @@
-"""Pictures of images, predictions and networks: arrays in, a matplotlib figure out."""
+"""Figures of images, predictions and networks: arrays in, a matplotlib figure out."""
 
 from lit_cnn.plots.calibration import reliability_diagram
 from lit_cnn.plots.classes import class_accuracy, confusion_matrix

@@ -1,4 +1,4 @@
-"""The picture of what an image's prediction hangs on: arrays in, a matplotlib figure out."""
+"""Attribution figure: an image with Grad-CAM, occlusion and saliency maps."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ from lit_cnn.plots.text import Figure
 
 @dataclass(frozen=True)
 class View:
-    """An image and the maps over it, all with their pixels in the same places.
+    """An image and its attribution maps, with pixels in the same places.
 
     Attributes:
-        name: What kind of view it is.
-        image: What the maps are laid over.
-        grad_cam: Where the last feature maps speak for the class; None for a network without feature maps.
-        occlusion: By how much the class's probability falls when a square over the pixel is hidden.
-        saliency: How strongly the class's logit answers to the pixel.
+        name: Name of the view.
+        image: The image below the maps.
+        grad_cam: Evidence for the class in the last feature maps; None for a network without feature maps.
+        occlusion: Drop in the class's probability when a square over the pixel is hidden.
+        saliency: Absolute gradient of the class's logit.
     """
 
     name: str
@@ -30,13 +30,13 @@ class View:
 
 
 def explanation(title: str, image: UInt8[Tensor, "c h w"], views: list[View], side: int) -> Figure:
-    """Returns a figure with the image, and for each view a row: the view, Grad-CAM, occlusion and saliency.
+    """Returns a figure with the image and a row for each view: the view, Grad-CAM, occlusion and saliency.
 
     Args:
-        title: What to write above all.
-        image: The image as it is.
-        views: The network's view, and those with the pixels back in their places.
-        side: Side of the squares that occlusion hides, in pixels.
+        title: Title of the figure.
+        image: The original image.
+        views: The network's view, and those with the permutation undone.
+        side: Side of the occlusion squares, in pixels.
     """
     # A figure without pyplot: no global state, nothing to close, no display needed.
     figure = Figure(figsize=(12.5, 2.5 * len(views) + 0.9), layout="constrained")

@@ -1,4 +1,4 @@
-"""Whether a network is as often right as it is sure.
+"""Reliability diagram and expected calibration error (ECE).
 
 Guo et al. 2017, "On Calibration of Modern Neural Networks", https://arxiv.org/abs/1706.04599, figure 1 and section 2.
 """
@@ -15,21 +15,21 @@ from lit_cnn.plots.text import Figure
 
 
 class Bins(NamedTuple):
-    """Predictions in bins of equal width by their probability; means of empty bins are 0."""
+    """Predictions in bins of equal width by confidence; means of empty bins are 0."""
 
     images: Int64[Tensor, "bins"]
     confidence: Float[Tensor, "bins"]  # mean probability of the predicted class
-    accuracy: Float[Tensor, "bins"]  # share that is right
+    accuracy: Float[Tensor, "bins"]  # share of correct predictions
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: the mean gap of confidence and accuracy over the images, from 0 to 1."""
+        """Expected calibration error (ECE): mean gap between confidence and accuracy over the images, from 0 to 1."""
         gaps = (self.confidence - self.accuracy).abs() * self.images
         return float(gaps.sum() / self.images.sum().clamp(min=1))
 
 
 def calibration_bins(confidences: Float[Tensor, "n"], right: Bool[Tensor, "n"], bins: int = 15) -> Bins:
-    """Sorts predictions by the probability of the predicted class into bins (lower, upper].
+    """Sorts predictions by confidence into bins (lower, upper].
 
     Args:
         confidences: The probability of the predicted class of each image.
@@ -49,16 +49,16 @@ def calibration_bins(confidences: Float[Tensor, "n"], right: Bool[Tensor, "n"], 
 def reliability_diagram(
     confidences: Float[Tensor, "n"], right: Bool[Tensor, "n"], title: str = "reliability", bins: int = 15
 ) -> Figure:
-    """Returns the accuracy of the predictions of each confidence, beside what it should be, and how many these are.
+    """Reliability diagram: accuracy by confidence, with the diagonal of perfect calibration and a histogram.
 
     Args:
         confidences: The probability of the predicted class of each image.
         right: Whether that is the true class.
-        title: What to write above; the ECE is added.
+        title: Title of the figure; the ECE is added.
         bins: Number of bins from 0 to 1.
     """
     found = calibration_bins(confidences, right, bins)
-    figure = Figure(figsize=(5, 5.6))  # "constrained", matplotlib takes twice as long
+    figure = Figure(figsize=(5, 5.6))  # with "constrained" matplotlib takes twice as long
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     figure.subplots_adjust(left=0.14, right=0.97, bottom=0.09, top=0.93, hspace=0.08)
     width = 1 / bins

@@ -1,4 +1,4 @@
-"""What becomes of the images of each class."""
+"""Confusion matrix and accuracy by class."""
 
 from collections.abc import Sequence
 
@@ -8,21 +8,21 @@ from torch import Tensor
 
 from lit_cnn.plots.text import Figure, drawable, width
 
-# More classes than these have no room for a number in each cell, and for a name at each row.
+# Most classes with a number in each cell, and with a name at each row.
 NUMBERED, NAMED = 20, 40
-CONFUSIONS = 12  # pairs that are listed where the cells cannot be read
-LETTER = 0.075  # inches of a class name's letter, on average of wide ones
+CONFUSIONS = 12  # listed pairs if there are too many cells
+LETTER = 0.075  # inches per letter of a class name, for wide letters
 
 
 def confusion_matrix(
     counts: Int64[Tensor, "k k"] | np.ndarray, class_names: Sequence[str], title: str = "confusion matrix"
 ) -> Figure:
-    """Returns the confusion matrix, coloured by the share of each true class; of many classes with the worst pairs.
+    """Confusion matrix, coloured by the share of each true class; for many classes with a list of the worst pairs.
 
     Args:
         counts: Images of true class i (row) that were taken for class j (column).
         class_names: Names of the classes.
-        title: What to write above; the accuracy is added.
+        title: Title of the figure; the accuracy is added.
     """
     counts = counts.numpy() if isinstance(counts, Tensor) else counts
     k = len(counts)
@@ -33,7 +33,7 @@ def confusion_matrix(
     if listed:
         figure = Figure(figsize=(side + 3.5, side), layout="constrained")
         axis, *beside = figure.subplots(1, 2, width_ratios=[side, 3])
-    else:  # by hand, since "constrained" takes matplotlib longer than to draw the numbers
+    else:  # by hand, since "constrained" takes longer than drawing the numbers
         room = 0.5 + LETTER * max(map(width, names))
         wide, high = side - 1.0 + room + 1.0, side - 1.0 + room
         figure, beside = Figure(figsize=(wide, high)), []
@@ -72,12 +72,12 @@ def _confusions(counts: np.ndarray, class_names: Sequence[str]) -> str:
 def class_accuracy(
     counts: Int64[Tensor, "k k"] | np.ndarray, class_names: Sequence[str], title: str = "accuracy of each class"
 ) -> Figure:
-    """Returns bars of the share of each class's images that are right, the hardest on top; of many classes the ends.
+    """Bar chart of the accuracy of each class, hardest on top; for many classes only the hardest and easiest.
 
     Args:
         counts: Images of true class i (row) that were taken for class j (column).
         class_names: Names of the classes.
-        title: What to write above.
+        title: Title of the figure.
     """
     counts = counts.numpy() if isinstance(counts, Tensor) else counts
     met = counts.sum(axis=1)

@@ -1,4 +1,4 @@
-"""Variants beside each other: how good they are, and at what cost."""
+"""Comparison charts of variants: intervals of a metric, and metric against cost."""
 
 from collections.abc import Mapping, Sequence
 from statistics import mean
@@ -8,7 +8,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatt
 from lit_cnn.plots.curves import colours
 from lit_cnn.plots.text import LEGEND, Figure, shortened
 
-LONGEST = 40  # letters of a variant's name
+LONGEST = 40  # most letters of a variant's name
 
 
 def interval_chart(
@@ -17,13 +17,13 @@ def interval_chart(
     xlabel: str,
     title: str,
 ) -> Figure:
-    """Returns a row for each variant: all its runs as dots, and the interval for their mean as a bar.
+    """Interval chart: a row for each variant, with its runs as dots and the interval of their mean as a bar.
 
     Args:
-        values: The figure of each run of each variant.
-        intervals: The interval for the mean, of those that have one.
-        xlabel: What the figure is.
-        title: What to write above.
+        values: The metric of each run of each variant.
+        intervals: The interval of the mean, for variants that have one.
+        xlabel: Name of the metric.
+        title: Title of the figure.
     """
     names = list(values)
     figure = Figure(figsize=(8, 0.32 * len(names) + 1.4), layout="constrained")
@@ -31,7 +31,7 @@ def interval_chart(
     colour = colours(names)
     for row, name in enumerate(names):
         axis.plot(values[name], [row] * len(values[name]), "o", color=colour[name], alpha=0.5, markersize=4)
-    low, high = axis.get_xlim()  # of the runs: wider intervals may take as much again on each side, and no more
+    low, high = axis.get_xlim()  # range of the runs; intervals may extend it by as much on each side
     for row, name in enumerate(names):
         if (interval := intervals.get(name)) is not None:
             middle = mean(values[name])
@@ -55,15 +55,15 @@ def cost_chart(
     ylabel: str,
     title: str,
 ) -> Figure:
-    """Returns a panel for each cost, with a dot for each variant and a line through those that none beats.
+    """Cost chart: a panel for each cost, with a dot for each variant and a line through the Pareto front.
 
     Args:
-        costs: The cost of each variant, for each kind of cost; its name is written at the x-axis.
-        values: How good each variant is.
-        spreads: The standard deviation of that, where there is one.
-        fronts: The variants that none beats, for each kind of cost.
-        ylabel: What the values are.
-        title: What to write above.
+        costs: The cost of each variant, by the name of the cost.
+        values: The metric of each variant.
+        spreads: Its standard deviation, if there is one.
+        fronts: The variants on the Pareto front, by the name of the cost.
+        ylabel: Name of the metric.
+        title: Title of the figure.
     """
     colour = colours(list(values))
     figure = Figure(figsize=(4.4 * len(costs) + 1.5, 4), layout="constrained")

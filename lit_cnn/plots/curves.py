@@ -1,4 +1,4 @@
-"""Figures over the course of a training, with what seeds change as a band."""
+"""Training curves: mean over seeds, with a band of one standard deviation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from lit_cnn.plots.text import LEGEND, Figure, shortened
 
 @dataclass(frozen=True)
 class Curve:
-    """A figure of some runs of one variant, at the points that all of them have.
+    """A metric of the runs of one variant, at the points that all runs have.
 
     Attributes:
-        x: Where: epochs, steps or seconds.
-        values: The figure of each run there, `[runs, points]`.
-        dashed: Draw it dashed, as what belongs to another curve of the same colour.
+        x: Epochs, steps or seconds.
+        values: The metric of each run at these points, `[runs, points]`.
+        dashed: Draw it dashed, to belong to another curve of the same colour.
     """
 
     x: Sequence[float]
@@ -34,12 +34,12 @@ def colours(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
 
 
 def curves(panels: Mapping[str, Mapping[str, Sequence[Curve]]], xlabel: str, title: str) -> Figure:
-    """Returns a panel for each figure: the mean over the runs as a line, a standard deviation up and down as a band.
+    """Training curves: a panel for each metric, with the mean over runs as a line and a standard deviation as a band.
 
     Args:
-        panels: The curves of each variant, for each name of a figure; names are written at the y-axis.
-        xlabel: What is along the x-axis.
-        title: What to write above all.
+        panels: The curves of each variant, by the name of the metric.
+        xlabel: Name of the x-axis.
+        title: Title of the figure.
     """
     colour = colours([name for lines in panels.values() for name in lines])
     figure = Figure(figsize=(4.6 * len(panels) + 2, 3.8), layout="constrained")

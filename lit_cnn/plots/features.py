@@ -1,4 +1,4 @@
-"""What a network's layers look for, and what they find in an image."""
+"""Filters of a layer, and feature maps of an image."""
 
 from collections.abc import Mapping
 
@@ -9,17 +9,17 @@ from torch import Tensor
 from lit_cnn.plots.grids import Grid
 from lit_cnn.plots.text import Figure, shortened
 
-FILTERS = 64  # filters and
-MAPS = 8  # maps of a layer that are shown
+FILTERS = 64  # most filters
+MAPS = 8  # most feature maps of a layer
 
 
 def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters", columns: int = 8) -> Figure:
-    """Returns the filters of a convolution as images: in colour for 3 input channels, else the mean over all.
+    """Filters of a convolution as images: in colour for 3 input channels, else their mean.
 
     Args:
         weights: The convolution's weights.
-        title: What to write above; number, size and scale are added.
-        columns: Filters in a row.
+        title: Title of the figure; number, size and scale are added.
+        columns: Filters per row.
     """
     weights = weights.detach().float().cpu()
     shown = weights[:FILTERS]
@@ -29,7 +29,7 @@ def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters
     n, _, height, width = weights.shape
     number = f"{n}" if n <= FILTERS else f"the first {FILTERS} of {n}"
     rows, columns = -(-len(shown) // columns), min(columns, len(shown))
-    # One picture and not one axis for each filter, which takes matplotlib ten times as long.
+    # One picture, since an axis for each filter takes matplotlib ten times as long.
     mosaic = torch.full((rows * (height + 1) - 1, columns * (width + 1) - 1, shown.shape[1]), torch.nan)
     for i, one in enumerate(shown.permute(0, 2, 3, 1) / largest):
         top, left = i // columns * (height + 1), i % columns * (width + 1)
@@ -53,13 +53,13 @@ def feature_maps(
     title: str = "feature maps",
     columns: int = MAPS,
 ) -> Figure:
-    """Returns the strongest maps of each layer for one image, from the first layer on top to the last.
+    """Strongest feature maps of each layer for one image, with the first layer on top.
 
     Args:
         image: The image as the network sees it.
         maps: Outputs by the layer's name, in the order of the layers.
-        title: What to write above all.
-        columns: Maps of a layer.
+        title: Title of the figure.
+        columns: Feature maps per layer.
     """
     columns = min(columns, max(map(len, maps.values())))
     aspect = image.shape[1] / image.shape[2]

@@ -1,4 +1,4 @@
-"""Grids of images with their labels and predictions."""
+"""Image grids: samples, predictions and worst mistakes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,22 +11,22 @@ from torch import Tensor
 from lit_cnn.plots.text import Figure, drawable, shortened
 
 RIGHT, WRONG = "#1a7f37", "#c0262d"
-TEXT, HEAD = 0.36, 0.4  # inches above an image, and above all
-GAP = 0.12  # between images, in widths of an image
+TEXT, HEAD = 0.36, 0.4  # inches for the text above an image, and for the title
+GAP = 0.12  # between images, in image widths
 
 
 class Grid:
     """A figure of images in rows and columns, each with a text above.
 
-    All lie on one pair of axes: with one for each, matplotlib takes several times as long.
+    All are on one axis: with an axis for each, matplotlib takes several times as long.
 
     Args:
-        rows: Images in a column.
-        columns: Images in a row.
-        aspect: Height of the images over their width.
-        title: What to write above all, in one line or two.
-        inches: Width of an image.
-        margin: Room to the left of the first column, in widths of an image.
+        rows: Number of rows.
+        columns: Number of columns.
+        aspect: Height / width of the images.
+        title: Title of the figure, in one line or two.
+        inches: Width of an image, in inches.
+        margin: Margin left of the first column, in image widths.
     """
 
     def __init__(self, rows: int, columns: int, aspect: float, title: str, inches: float = 1.2, margin: float = GAP):
@@ -48,19 +48,19 @@ class Grid:
         colour: str | None = None,
         **how: Any,
     ) -> None:
-        """Shows an image: in its colours, or the mean of its channels in grey; or one of numbers in false colours.
+        """Shows an image: in colour, in grey as the mean of its channels, or with a colour map.
 
         Args:
             image: The image.
-            place: Its row and column, or its number in the order of reading.
-            text: What to write above it.
+            place: Row and column, or its number, row by row.
+            text: Text above it.
             colour: Colour of the text and of a frame.
-            how: What `imshow` takes for numbers.
+            how: Arguments of `imshow`, such as a colour map.
         """
         row, column = divmod(place, self.columns) if isinstance(place, int) else place
         left, top = column * (1 + GAP), row * (self.aspect + self.text) + self.text
         pixels = image.numpy() if image.ndim == 2 else image.permute(1, 2, 0).numpy()
-        if image.ndim == 3 and len(image) not in (3, 4):  # greyscale, or more channels than a screen has
+        if image.ndim == 3 and len(image) not in (3, 4):  # greyscale, or too many channels for colours
             pixels, how = pixels.mean(axis=2), {"cmap": "gray", "vmin": 0, "vmax": 255}
         box = (left, left + 1, top + self.aspect, top)
         self.axis.imshow(pixels, extent=box, interpolation="nearest", aspect="auto", **how)
@@ -79,19 +79,19 @@ def sample_grid(
     seen_as: str,
     columns: int = 8,
 ) -> Figure:
-    """Returns a grid of images, each with the network's view of it below.
+    """Grid of sample images, each with the network's view of it below.
 
     Args:
-        images: The images as they are.
+        images: The original images.
         seen: The same images as the network sees them.
-        titles: What to write above each pair.
-        title: What to write above all.
-        seen_as: What was done to the images in the network's view, such as "augmented, permuted".
-        columns: Pairs in a row.
+        titles: Text above each pair.
+        title: Title of the figure.
+        seen_as: Changes in the network's view, such as "augmented, permuted".
+        columns: Pairs per row.
     """
     title += f"\nbelow each: as the network sees it ({seen_as})"
     grid = _grid_for(images, title, columns, height=2)
-    nearer = 0.8 * grid.text / (grid.aspect + grid.text)  # there is no text above
+    nearer = 0.8 * grid.text / (grid.aspect + grid.text)  # no text above the lower image
     for i in range(len(images)):
         row, column = divmod(i, grid.columns)
         grid.show(images[i], (2 * row, column), shortened(titles[i]))
@@ -108,16 +108,16 @@ def prediction_grid(
     title: str,
     columns: int = 8,
 ) -> Figure:
-    """Returns a grid of images with what the network took them for, right in green and wrong in red.
+    """Grid of images with their predictions, right in green and wrong in red.
 
     Args:
-        images: The images as they are.
+        images: The original images.
         labels: The true class of each.
-        preds: The class that the network predicts.
-        probabilities: The probability that it gives to that class.
+        preds: The predicted class.
+        probabilities: The probability of the predicted class.
         class_names: Names of the classes.
-        title: What to write above all; the count of right ones is added.
-        columns: Images in a row.
+        title: Title of the figure; the number of right predictions is added.
+        columns: Images per row.
     """
     right = sum(label == pred for label, pred in zip(labels, preds, strict=True))
     grid = _grid_for(images, f"{title}: {right} of {len(images)} right", columns)
@@ -139,16 +139,16 @@ def worst_mistakes(
     title: str = "worst mistakes",
     columns: int = 6,
 ) -> Figure:
-    """Returns a grid of misclassified images, each with its true class, the predicted one and how sure of it.
+    """Grid of the worst mistakes, each with its true class, the predicted class and its probability.
 
     Args:
-        images: The images as they are, the worst first.
+        images: The original images, the worst mistake first.
         labels: The true class of each.
-        preds: The class that the network predicts.
-        probabilities: The probability that it gives to that class.
+        preds: The predicted class.
+        probabilities: The probability of the predicted class.
         class_names: Names of the classes.
-        title: What to write above all.
-        columns: Images in a row.
+        title: Title of the figure.
+        columns: Images per row.
     """
     if not len(images):
         figure = Figure(figsize=(5, 1))

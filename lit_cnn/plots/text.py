@@ -1,4 +1,4 @@
-"""Text in figures: every name letter by letter as it is written, in a font that has its letters."""
+"""Text in figures: literal, without formulas, in fonts that have the letters."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,28 +11,28 @@ from matplotlib.text import Text
 
 from lit_cnn.errors import printable
 
-# Fonts of Linux, Windows and macOS with the letters of many scripts, tried before the others that are installed.
+# Fonts of Linux, Windows and macOS for many scripts, tried before other installed fonts.
 WIDE_FONTS = [
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR", "Source Han Sans SC",
     "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Droid Sans Fallback", "Microsoft YaHei", "SimHei", "Yu Gothic",
     "Meiryo", "Malgun Gothic", "PingFang SC", "PingFang HK", "Hiragino Sans", "Hiragino Sans GB", "Heiti TC",
     "Apple SD Gothic Neo", "Arial Unicode MS", "Noto Sans", "Noto Emoji", "Segoe UI Symbol", "Segoe UI",
 ]  # fmt: skip
-# Fonts of bitmaps in colour, which matplotlib does not draw, and one that has a box for every letter.
+# Colour bitmap fonts, which matplotlib cannot draw, and one with a box for every letter.
 NOT_DRAWN = ("Noto Color Emoji", "Apple Color Emoji", "Last Resort", ".LastResort")
 
-LEGEND = 40  # letters of a name in a legend
+LEGEND = 40  # most letters of a name in a legend
 
-_family_of: dict[str, str] = {}  # the font of each letter that was asked for; empty where none has it
-_scanned: set[str] = set()  # the files of all fonts, once they were looked for
-_said: list[str] = []  # the sentence that some letters have no font
+_family_of: dict[str, str] = {}  # the font of each letter; empty if none has it
+_scanned: set[str] = set()  # the files of all fonts, after the search
+_said: list[str] = []  # the warning, once printed
 
 
 class Figure(figure.Figure):
-    """matplotlib's figure, with literal texts: `$` starts no formula, and no letter becomes an empty box."""
+    """matplotlib's Figure with literal texts: `$` starts no formula, and missing letters do not become boxes."""
 
     def draw(self, renderer: Any) -> None:
-        """Draws the figure, after a font was found for each text."""
+        """Finds a font for each text, then draws the figure."""
         texts = [text for text in self.findobj(Text) if r"\mathdefault" not in text.get_text()]  # its powers of ten
         _find_fonts(letter for text in texts for letter in text.get_text())
         for text in texts:
@@ -46,11 +46,11 @@ class Figure(figure.Figure):
 
 
 def drawable(class_names: Sequence[str], length: int = 16) -> list[str]:
-    """Returns class names that fit beside a picture; "class 3" for the name whose letters no installed font has.
+    """Returns class names short enough for a figure; "class 3" if no installed font has the letters.
 
     Args:
         class_names: All names, in the order of their classes.
-        length: The most letters.
+        length: Largest number of letters.
     """
     names = [_cut(name, length) for name in class_names]
     _find_fonts(letter for name in names for letter in name)
@@ -59,7 +59,7 @@ def drawable(class_names: Sequence[str], length: int = 16) -> list[str]:
 
 
 def shortened(name: str, length: int = 16) -> str:
-    """Returns a name that fits beside a picture, in one line and in letters that can be drawn."""
+    """Returns a name short enough for a figure, in one line and in letters that can be drawn."""
     name = _cut(name, length)
     _find_fonts(name)
     return "".join(map(_drawn, name))
@@ -71,12 +71,12 @@ def _cut(name: str, length: int) -> str:
 
 
 def width(name: str) -> int:
-    """Returns how many narrow letters are as wide as a name."""
+    """Returns the width of a name, in narrow letters."""
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in name)
 
 
 def _drawn(letter: str) -> str:
-    """Returns a letter, or how it is written out where no font has it."""
+    """Returns a letter, or its escape if no font has it."""
     if (letter.isascii() and letter.isprintable()) or letter == "\n" or _family_of.get(letter):
         return letter
     if category(letter) in ("Cf", "Mn"):  # joins or changes the letters beside it
@@ -85,7 +85,7 @@ def _drawn(letter: str) -> str:
 
 
 def _find_fonts(letters: Iterable[str]) -> None:
-    """Finds the font of each letter, and says once where there is none."""
+    """Finds the font of each letter, and warns once if there is none."""
     missing = {letter for letter in letters if not letter.isascii()} - _family_of.keys()
     if not missing:
         return
@@ -94,7 +94,7 @@ def _find_fonts(letters: Iterable[str]) -> None:
     usual = [entry for entry in known if entry.style == "normal" and entry.weight in (400, "normal", "regular")]
     for entry in sorted(usual, key=lambda entry: (rank.get(entry.name, len(rank)), entry.name)):
         missing = _taken_from(entry.fname, entry.name, missing)
-    if missing and not _scanned:  # a font that was installed after matplotlib's list was made
+    if missing and not _scanned:  # perhaps a font is newer than matplotlib's list
         _scanned.update(font_manager.findSystemFonts())
         for path in sorted(_scanned - {entry.fname for entry in font_manager.fontManager.ttflist}):
             missing = _added(path, missing)
@@ -120,12 +120,12 @@ def _added(path: str, missing: set[str]) -> set[str]:
 
 
 def _taken_from(path: str, family: str, missing: set[str]) -> set[str]:
-    """Notes the letters that a font has, and returns those that it lacks."""
+    """Records the letters that a font has, and returns those that it lacks."""
     if not missing:
         return missing
     try:
         has = font_manager.get_font(path).get_charmap()
-    except (OSError, RuntimeError):  # no font that matplotlib reads
+    except (OSError, RuntimeError):  # not a font that matplotlib can read
         return missing
     found = {letter for letter in missing if ord(letter) in has}
     _family_of.update(dict.fromkeys(found, family))

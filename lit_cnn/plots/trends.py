@@ -1,4 +1,4 @@
-"""How a figure follows a setting that was turned step by step."""
+"""Trend lines: a metric against the values of a setting."""
 
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
@@ -10,14 +10,14 @@ from lit_cnn.plots.text import LEGEND, Figure, shortened
 def trends(
     lines: Mapping[str, Mapping[str, Sequence[float]]], steps: Sequence[str], xlabel: str, ylabel: str, title: str
 ) -> Figure:
-    """Returns a line for each variant, through the means over its runs, with one standard deviation as bars.
+    """Trend chart: a line for each variant through the means of its runs, with standard deviations as error bars.
 
     Args:
-        lines: The figure of each run, for each step of each variant.
-        steps: The values of the setting, in their order; they are drawn at equal distances.
+        lines: The metric of each run, for each step of each variant.
+        steps: The values of the setting, in order; drawn at equal distances.
         xlabel: Name of the setting.
-        ylabel: What the figure is.
-        title: What to write above.
+        ylabel: Name of the metric.
+        title: Title of the figure.
     """
     figure = Figure(figsize=(7.5, 4), layout="constrained")
     axis = figure.subplots()
