@@ -1,1 +1,1 @@
-"""What runs came to: read from their folders, compared with statistics, written as a document."""
+"""Reports: results of runs, compared with statistics, written as a document."""

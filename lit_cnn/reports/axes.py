@@ -1,14 +1,14 @@
-"""Accuracy along the axes of an experiment that are numbers."""
+"""Accuracy along the numeric axes of an experiment."""
 
 from lit_cnn.plots.trends import trends
 from lit_cnn.reports.document import Block, Picture
 from lit_cnn.reports.groups import Group
 
-STEPS = 3  # values that an axis needs to have a course
+STEPS = 3  # least values of an axis for a line
 
 
 def along_axes(groups: list[Group], tag: str) -> list[Block]:
-    """Returns a picture for each axis of at least three numbers: a line for each combination of the other axes."""
+    """Returns a figure for each axis of at least three numbers, with a line for each combination of the other axes."""
     blocks: list[Block] = []
     for axis in groups[0].labels if all(group.labels.keys() == groups[0].labels.keys() for group in groups) else ():
         steps = list(dict.fromkeys(group.labels[axis] for group in groups))

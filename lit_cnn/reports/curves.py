@@ -1,4 +1,4 @@
-"""The course of a group's trainings, as curves with bands."""
+"""Training curves of groups of runs."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ PANELS = {"accuracy, %": "acc", "NLL, nats per image": "nll"}
 
 
 def course(groups: list[Group]) -> list[Block]:
-    """Returns the curves of accuracy and NLL by epoch, step and seconds; of one epoch alone, the loss by step."""
+    """Returns the curves of accuracy and NLL by epoch, step and seconds; for a single epoch, the loss by step."""
     if not any(len(run.epochs()) > 1 for group in groups for run in group.runs):
         lines = {group.label: [curve] for group in groups if (curve := _loss(group))}
         if not lines:
@@ -45,7 +45,7 @@ def _panel(groups: list[Group], along: str, figure: str) -> dict[str, list[Curve
 
 
 def _curve(runs: list[Run], along: str, figure: str) -> Curve | None:
-    """Returns the figure at the epochs that all runs have; seconds are the mean over the runs."""
+    """Returns a metric at the epochs that all runs have; seconds are the mean over the runs."""
     tables: list[dict[float, Row]] = []
     for run in runs:
         tables.append({row["epoch"]: row for row in run.epochs() if figure in row and along in row})

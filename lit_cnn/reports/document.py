@@ -1,4 +1,4 @@
-"""A report before it is a file: headings, sentences, tables and figures, one below the other."""
+"""Document of a report: headings, paragraphs, code, tables and figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,21 +8,21 @@ from matplotlib.figure import Figure
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading of a section."""
+    """A section heading."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Sentences."""
+    """A paragraph of text."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Code:
-    """Lines to type, or a file's content; a long one is folded under its name where that can be."""
+    """A code block: commands or a file's content; if it is long, folded under its name in HTML."""
 
     text: str
     name: str = ""
@@ -33,9 +33,9 @@ class Table:
     """A table.
 
     Attributes:
-        caption: What it shows.
-        head: Names of the columns; the first holds the rows' names.
-        rows: The cells, as they are printed.
+        caption: Caption.
+        head: Column names; the first column has the row names.
+        rows: The cells, as text.
     """
 
     caption: str
@@ -48,9 +48,9 @@ class Picture:
     """A figure.
 
     Attributes:
-        name: Its name as a file, without an ending.
-        caption: What it shows.
-        figure: matplotlib's.
+        name: File name without suffix.
+        caption: Caption.
+        figure: The matplotlib figure.
     """
 
     name: str
@@ -66,13 +66,13 @@ class Document:
     """A report.
 
     Attributes:
-        title: What stands above it.
-        blocks: What it holds.
+        title: Title.
+        blocks: Its parts, in order.
     """
 
     title: str
     blocks: list[Block] = field(default_factory=list)
 
     def add(self, *blocks: Block) -> None:
-        """Adds what comes next."""
+        """Appends parts."""
         self.blocks.extend(blocks)

@@ -1,4 +1,4 @@
-"""Runs brought together that differ in their seed alone."""
+"""Groups of runs that differ only in their seed."""
 
 import json
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ class Group:
     """A variant: the runs of one config with several seeds.
 
     Attributes:
-        label: What it is called.
+        label: Its name.
         runs: Its finished runs, one of each seed.
-        unfinished: Those without a result.
-        repeated: Finished runs of a seed that it has already; of each seed the newest counts.
+        unfinished: Runs without a result.
+        repeated: Older finished runs with the same seed as a newer one.
     """
 
     label: str
@@ -31,38 +31,38 @@ class Group:
 
     @property
     def any_run(self) -> Run:
-        """One of its runs, for what all share."""
+        """One of its runs, for settings that all share."""
         return (self.runs or self.unfinished)[0]
 
     @property
     def labels(self) -> dict[str, str]:
-        """The value's label for each axis of its experiment."""
+        """Label of its value for each axis of its experiment."""
         return self.any_run.labels
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """What of its config decides what it comes to, but for the seed, by dotted keys."""
+        """The settings that decide its result, without the seed, by dotted keys."""
         return settings_of(self.any_run)
 
     def values(self, figure: str) -> dict[int, float]:
-        """Returns a figure of results.json for each seed."""
+        """Returns a value of results.json for each seed."""
         return {run.seed: run.results[figure] for run in self.runs if figure in run.results}
 
     def mean(self, figure: str) -> float | None:
-        """Returns the mean of a figure over the seeds, or None where no run has it."""
+        """Returns the mean of a value over the seeds, or None if no run has it."""
         values = self.values(figure)
         return mean(values.values()) if values else None
 
 
 def settings_of(run: Run) -> dict[str, Any]:
-    """Returns what of a run's config decides what it comes to, but for the seed, by dotted keys."""
+    """Returns the settings that decide a run's result, without the seed, by dotted keys."""
     flat: dict[str, Any] = {}
     _flatten(decisive(run.config), "", flat)
     return {key: value for key, value in flat.items() if key not in SEEDS}
 
 
 def group_runs(runs: Sequence[Run]) -> list[Group]:
-    """Brings runs together that differ in their seed alone, and gives each group a name of its own."""
+    """Groups runs that differ only in their seed, and gives each group a unique name."""
     groups: dict[str, Group] = {}
     for run in runs:
         key = json.dumps([run.dataset, run.labels, settings_of(run)], sort_keys=True, default=str)
@@ -84,14 +84,14 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
 
 
 def differences(groups: Sequence[Group]) -> dict[str, list[str]]:
-    """Returns the settings that are not the same in all groups, each with every group's value."""
+    """Returns the settings that differ between groups, with each group's value."""
     keys = sorted({key for group in groups for key in group.settings})
     table = {key: [text(group.settings.get(key)) for group in groups] for key in keys}
     return {key: values for key, values in table.items() if len(set(values)) > 1}
 
 
 def text(value: Any, length: int = 40) -> str:
-    """Returns a setting's value as one writes it in a config, and - for none."""
+    """Returns a setting's value as in a config; - for None."""
     if value is None:
         return "-"
     written = value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""The report of many runs: variants over seeds, their differences, their course and their cost."""
+"""Report of many runs: variants over seeds, with differences, training curves and cost."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -16,20 +16,20 @@ from lit_cnn.reports.statistics import PairedTest, holm, mean_interval, paired_t
 from lit_cnn.runs.record import Run
 
 ACC, NLL = "test/acc", "test/nll"
-CURVES = 12  # variants that can be told apart in one panel
-CHARTED = 60  # rows of the chart of intervals
-ENOUGH = 3  # seeds that an interval in a figure needs: that of two is 13 times as wide as what they tell
+CURVES = 12  # most variants in one panel
+CHARTED = 60  # most rows of the interval chart
+ENOUGH = 3  # least seeds for an interval in a figure; for two it is 13 standard errors wide
 PERCENT = (0.0, 100.0)
 NO_SPREAD = "no spread"
 
 
 def report_of_many(title: str, runs: list[Run], baseline: str | None = None) -> Document:
-    """Returns the report of some runs; those of different datasets have sections of their own.
+    """Returns the report of some runs, with a section for each dataset.
 
     Args:
-        title: What to write above.
+        title: Title of the report.
         runs: The runs.
-        baseline: The variant that all others are compared with; by default all pairs that differ in one axis.
+        baseline: The variant to compare all others with; by default all pairs that differ in one axis are compared.
 
     Raises:
         ConfigError: If there is no such variant.
@@ -83,7 +83,7 @@ def _section(these: list[Group], groups: list[Group], baseline: list[Group], sev
 
 
 def _permutations(groups: list[Group]) -> list[Block]:
-    """Returns whether the spread over seeds contains the draw of the permutation of the pixels."""
+    """Describes whether the spread over seeds includes the random pixel permutation."""
     permuted = [group for group in groups if group.settings.get("data.permute")]
     fixed = [group.label for group in permuted if group.settings.get("data.permute_seed", 0) != "seed"]
     drawn = [group.label for group in permuted if group.label not in fixed]
@@ -101,7 +101,7 @@ def _permutations(groups: list[Group]) -> list[Block]:
 
 
 def results_table(groups: list[Group]) -> Table:
-    """Returns mean, standard deviation and interval of each group's test accuracy, with its NLL and cost."""
+    """Results table: mean, standard deviation and interval of each group's test accuracy, with NLL and cost."""
     rows = []
     for group in groups:
         accuracies = [100 * v for v in group.values(ACC).values()]
@@ -128,7 +128,7 @@ def _explained(caption: str, rows: list[list[str]]) -> str:
 
 
 def spread(values: list[float], digits: int) -> str:
-    """Returns mean and standard deviation in print."""
+    """Formats mean and standard deviation."""
     if not values:
         return "-"
     return f"{mean(values):.{digits}f}" + (f" ± {stdev(values):.{digits}f}" if len(values) > 1 else "")
@@ -182,14 +182,14 @@ def _tests(groups: list[Group], baseline: list[Group]) -> list[Block]:
 
 
 def in_points(test: PairedTest | None) -> str:
-    """Returns the interval of a test of accuracies in print."""
+    """Formats the interval of a paired test in percentage points."""
     if test is None:
         return "-"
     return f"{100 * test.interval[0]:+z.2f} to {100 * test.interval[1]:+z.2f}" if test.interval else NO_SPREAD
 
 
 def p_value(p: float | None) -> str:
-    """Returns a p-value in print."""
+    """Formats a p-value."""
     if p is None:
         return "-"
     return f"{p:.1e}" if p < 0.001 else f"{p:.3f}"

@@ -1,4 +1,4 @@
-"""The report of one run."""
+"""Report of one run."""
 
 from pathlib import Path
 from statistics import mean, stdev
@@ -18,11 +18,11 @@ MISTAKES = 18
 
 
 def report_of_one(run: Run, data_dir: Path | None = None) -> Document:
-    """Returns the report of a run; without its test images it holds what the folder tells.
+    """Returns the report of a run; without its test images, from the run's folder only.
 
     Args:
         run: The run.
-        data_dir: Where the data lie now, if not where its config says.
+        data_dir: Folder of the data, if it is not the one in the config.
     """
     v = run.results
     model = str((run.config.get("model") or {}).get("class_path", "")).rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""What a run's best network says of its test images."""
+"""Test predictions of a run's best checkpoint."""
 
 import copy
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from lit_cnn.transforms.views import View, view_of
 
 @dataclass
 class Predictions:
-    """A network's answers to the test images, in their order.
+    """A network's predictions for the test images, in order.
 
     Attributes:
         module: The network.
@@ -46,30 +46,30 @@ class Predictions:
 
     @cached_property
     def right(self) -> Bool[Tensor, "n"]:
-        """Whether each image is right."""
+        """Whether each prediction is right."""
         return self.preds == self.labels
 
     @property
     def counts(self) -> Int64[Tensor, "k k"]:
-        """Images of true class i (row) that were taken for class j (column)."""
+        """Confusion matrix: number of images of class i (row) predicted as class j (column)."""
         k = self.data.num_classes
         return torch.bincount(self.labels * k + self.preds, minlength=k * k).view(k, k)
 
     def images(self, indices: Int64[Tensor, "m"]) -> UInt8[Tensor, "m c h w"]:
-        """Returns test images, as the dataset's views show them."""
+        """Returns test images, after the dataset's views."""
         return as_bytes(self.data.arrays("test").images_at(indices))
 
 
 @torch.inference_mode()
 def predict(run: Run, data_dir: Path | None = None) -> Predictions:
-    """Sends the test images through the best checkpoint of a run.
+    """Predicts the test images with the best checkpoint of a run.
 
     Args:
         run: The run.
-        data_dir: Where the data lie now, if not where its config says.
+        data_dir: Folder of the data, if it is not the one in the config.
 
     Raises:
-        LitCNNError: If checkpoint or data are not there.
+        LitCNNError: If checkpoint or data are missing.
     """
     module = load(run.folder)
     data = data_of(run, data_dir)
@@ -79,7 +79,7 @@ def predict(run: Run, data_dir: Path | None = None) -> Predictions:
     module.to(device)
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     loader = data.test_dataloader()
-    loader.contiguous = False  # as the run had them
+    loader.contiguous = False  # the run's memory format
     for images, labels in _shown(loader, run.folder):
         logits = module.evaluate(images.to(device)).float().cpu()
         confidences, preds = logits.softmax(dim=1).max(dim=1)
@@ -88,10 +88,10 @@ def predict(run: Run, data_dir: Path | None = None) -> Predictions:
 
 
 def data_of(run: Run, data_dir: Path | None = None) -> ImageDataModule:
-    """Builds the data module of a run as its config says, without augmentations.
+    """Builds the data module of a run from its config, without augmentations.
 
     Raises:
-        ConfigError: If its class is not known here.
+        ConfigError: If its class is unknown.
     """
     settings = run.config.get("data") or {}
     path = str(settings.get("class_path", ""))
@@ -114,7 +114,7 @@ def _view(settings: dict[str, Any]) -> View:
 
 
 def cost_of(net: nn.Module, shape: tuple[int, int, int]) -> int | None:
-    """Returns the multiply-adds of a network for an image, or None where they cannot be counted."""
+    """Returns the MACs of a network for one image, or None if they cannot be counted."""
     try:
         return multiply_adds(copy.deepcopy(net).to("meta"), shape)
     except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError):

@@ -1,4 +1,4 @@
-"""How sure figures are, and whether two differ."""
+"""Statistics: confidence intervals, paired tests, Holm correction, McNemar's test, Pareto front."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from scipy import stats
 from torch import Tensor
 
 CONFIDENCE = 0.95
-ROUNDING = 1e-7  # of float32, relative; one image of ten million
+ROUNDING = 1e-7  # relative, of float32: one image in ten million
 
 Interval = tuple[float, float]
 
 
 def no_spread(values: Sequence[float], scale: float | None = None) -> bool:
-    """Whether values are equal but for rounding, of float32 at most, so that they say nothing of how far others lie.
+    """Whether values are equal except for rounding, so that they have no spread to estimate.
 
     Args:
         values: The values.
-        scale: The largest number that they were computed from, by default of themselves.
+        scale: The largest number that they were computed from; by default the largest value.
     """
     scale = max(map(abs, values)) if scale is None else scale
     return max(values) - min(values) <= ROUNDING * scale
@@ -29,14 +29,14 @@ def no_spread(values: Sequence[float], scale: float | None = None) -> bool:
 def mean_interval(
     values: Sequence[float], confidence: float = CONFIDENCE, within: Interval = (-inf, inf)
 ) -> Interval | None:
-    """Returns the interval for the mean that the values were drawn around; None for fewer than two, or without spread.
+    """Confidence interval of the mean; None for fewer than two values, or without spread.
 
     Student's t with n - 1 degrees of freedom: exact for normal values, and the usual choice for few seeds.
 
     Args:
         values: The values.
-        confidence: How often such intervals hold the mean.
-        within: The smallest and the largest mean that there can be, where the interval ends.
+        confidence: Confidence level.
+        within: Smallest and largest possible mean; the interval is cut there.
     """
     if len(values) < 2 or no_spread(values):
         return None
@@ -45,11 +45,10 @@ def mean_interval(
 
 
 def share_interval(right: int, n: int, confidence: float = CONFIDENCE) -> Interval:
-    """Returns the interval for the probability of being right, of which n images show a share.
+    """Wilson interval of an accuracy measured on n images.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference",
-    https://doi.org/10.1080/01621459.1927.10502953. It says how far the test images determine the figure; what another
-    seed would change is not in it.
+    https://doi.org/10.1080/01621459.1927.10502953. It covers the random choice of test images, but not that of seeds.
     """
     found = stats.binomtest(right, n).proportion_ci(confidence, method="wilson")
     return float(found.low), float(found.high)
@@ -57,14 +56,13 @@ def share_interval(right: int, n: int, confidence: float = CONFIDENCE) -> Interv
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Whether two variants differ, over the seeds that both have.
+    """Result of a paired t-test of two variants, over their common seeds.
 
     Attributes:
         n: Number of seeds.
-        difference: Mean of second less first.
-        interval: Interval for it, 95 %; None where all differences are equal.
-        p: Two-sided p-value of the paired t-test; None where all differences are equal, so that there is no spread to
-            judge them by.
+        difference: Mean of second - first.
+        interval: Its 95 % confidence interval; None if all differences are equal.
+        p: Two-sided p-value of the paired t-test; None if all differences are equal, without spread.
     """
 
     n: int
@@ -76,12 +74,12 @@ class PairedTest:
 def paired_test(
     first: Mapping[int, float], second: Mapping[int, float], within: Interval = (-inf, inf)
 ) -> PairedTest | None:
-    """Compares two variants by the t-test over the differences of equal seeds; None for fewer than two of them.
+    """Paired t-test of two variants, over equal seeds; None for fewer than two of them.
 
     Args:
-        first: A figure of the first variant for each seed.
-        second: The same of the second.
-        within: The smallest and the largest difference that there can be, where the interval ends.
+        first: A metric of the first variant for each seed.
+        second: The same for the second.
+        within: Smallest and largest possible difference; the interval is cut there.
     """
     differences = [second[seed] - first[seed] for seed in sorted(first.keys() & second.keys())]
     n = len(differences)
@@ -94,10 +92,10 @@ def paired_test(
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
-    """Returns p-values corrected for their number: below 0.05 means that less than 5 % of such tables err anywhere.
+    """Holm correction of p-values for multiple tests: at 0.05, fewer than 5 % of such tables have any false positive.
 
     Holm 1979, "A simple sequentially rejective multiple test procedure", https://www.jstor.org/stable/4615733.
-    Those that are None stay so, and are not counted.
+    None stays None, and is not counted.
     """
     known = sorted((p, i) for i, p in enumerate(ps) if p is not None)
     corrected: list[float | None] = [None] * len(ps)
@@ -109,11 +107,11 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
 
 @dataclass(frozen=True)
 class McNemar:
-    """Whether one of two networks is right more often than the other on the same images.
+    """Result of McNemar's test of two networks on the same images.
 
     Attributes:
-        only_first: Images that only the first has right.
-        only_second: Images that only the second has right.
+        only_first: Number of images that only the first network has right.
+        only_second: Number of images that only the second network has right.
         p: Two-sided p-value of the exact test.
     """
 
@@ -123,15 +121,14 @@ class McNemar:
 
 
 def mcnemar(first: Bool[Tensor, "n"], second: Bool[Tensor, "n"]) -> McNemar:
-    """Compares two networks by the images on which one is right and the other wrong, as by tosses of a fair coin.
+    """McNemar's exact test: compares two networks by the images on which exactly one of them is right.
 
     McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages",
-    https://doi.org/10.1007/BF02295996, in its exact form. It judges these two networks, not their architectures:
-    other seeds would give others.
+    https://doi.org/10.1007/BF02295996. It compares these two trained networks, not their architectures.
 
     Args:
         first: Whether the first network is right, for each image.
-        second: The same of the second, for the same images.
+        second: The same for the second.
     """
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     n = only_first + only_second
@@ -139,7 +136,7 @@ def mcnemar(first: Bool[Tensor, "n"], second: Bool[Tensor, "n"]) -> McNemar:
 
 
 def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:
-    """Returns which points no other one beats: at most as dear, at least as good, and better in one of the two."""
+    """Pareto front: whether no other point is at least as cheap and as good, and better in one of the two."""
     points = list(zip(costs, values, strict=True))
     return [
         i

@@ -1,4 +1,4 @@
-"""The comparison of two runs: settings, figures, and the test images on which they disagree."""
+"""Comparison of two runs: settings, results, and the test images on which they disagree."""
 
 from pathlib import Path
 from statistics import mean
@@ -15,7 +15,7 @@ from lit_cnn.reports.predictions import Predictions, predict
 from lit_cnn.reports.statistics import holm, mcnemar, share_interval
 from lit_cnn.runs.record import Run
 
-SHOWN = 18  # images in a gallery
+SHOWN = 18  # most images in a gallery
 FIGURES = (
     ("test/acc", "test accuracy", "{:.2%}"),
     ("test/nll", "test NLL, nats per image", "{:.4f}"),
@@ -33,8 +33,8 @@ def comparison(runs: list[Run], data_dir: Path | None = None) -> Document:
     """Returns the comparison of two runs.
 
     Raises:
-        ConfigError: If they were trained on different data, or one is not finished.
-        LitCNNError: If checkpoint or data of one are not there.
+        ConfigError: If they were trained on different data, or one is unfinished.
+        LitCNNError: If a checkpoint or data are missing.
     """
     for run in runs:
         if run.fault:

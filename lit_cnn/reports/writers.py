@@ -1,4 +1,4 @@
-"""A document as a file: HTML that needs no other file, Markdown and LaTeX with pictures beside, CSV of its tables."""
+"""Report files: self-contained HTML, Markdown and LaTeX with separate pictures, CSV of the tables."""
 
 import base64
 import csv
@@ -31,7 +31,7 @@ pre { background: #f6f8fa; padding: .7rem; overflow-x: auto; font-size: 13px }
 
 
 def to_html(document: Document) -> str:
-    """Returns the document as one HTML file that opens without a network."""
+    """Returns the document as self-contained HTML."""
     body = "\n".join(_html(block) for block in document.blocks)
     title = html.escape(document.title)
     return (
@@ -68,7 +68,7 @@ def _html_row(tag: str, cells: object) -> str:
 
 
 def to_markdown(document: Document) -> str:
-    """Returns the document as Markdown; its pictures lie in report_files."""
+    """Returns the document as Markdown; pictures are in report_files."""
     return "\n\n".join([f"# {_md(document.title)}", *(_markdown(block) for block in document.blocks)]) + "\n"
 
 
@@ -88,7 +88,7 @@ def _markdown(block: Block) -> str:
             return f"![{_md(caption)}]({FILES}/{name}.png)"
 
 
-# What Markdown takes for more than letters, and only there, so that the text can be read unrendered too.
+# Characters with a meaning in Markdown, only where they have it, so that the source stays readable.
 MEANING_IN_MARKDOWN = re.compile(
     r"""[|`$]                              # cells, code, formulas
     | \\ (?=[!-/:-@\[-`{-~])               # an escape
@@ -102,7 +102,7 @@ MEANING_IN_MARKDOWN = re.compile(
 
 
 def _md(text: str) -> str:
-    """Returns a text in one line that Markdown shows as it is."""
+    """Escapes a text for Markdown, in one line."""
     return MEANING_IN_MARKDOWN.sub(r"\\\g<0>", str(text).replace("\n", " "))
 
 
@@ -137,16 +137,16 @@ TEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "`": r"\textasciigrave{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "…": r"\dots{}",
     **{letter: rf"\{letter}" for letter in "&%$#_{}"},
-    **{letter: f"{{{letter}}}" for letter in "[*"},  # at the start of a row they would belong to the end of the last
+    **{letter: f"{{{letter}}}" for letter in "[*"},  # at the start of a row they would belong to the last row
 }  # fmt: skip
-# Defined in each file: a letter that pdfTeX has no font for, and how it is written there.
+# Defined in each file: a letter without a font in pdfTeX, and its replacement there.
 LETTER = r"\providecommand{\litletter}[2]{\ifdefined\Umathchar #1\else #2\fi}  % XeTeX and LuaTeX have all letters"
 
 
 def _tex(text: str) -> str:
-    """Returns a text in one line that TeX prints as it is."""
+    """Escapes a text for TeX, in one line."""
     letters = "".join(TEX.get(letter) or _tex_letter(letter) for letter in printable(str(text).replace("\n", " ")))
-    return letters.replace("--", "-{}-")  # TeX makes one dash of them
+    return letters.replace("--", "-{}-")  # TeX would make one dash of them
 
 
 def _tex_letter(letter: str) -> str:
@@ -156,7 +156,7 @@ def _tex_letter(letter: str) -> str:
 
 
 def to_csv(document: Document) -> str:
-    """Returns all tables as CSV, one below the other, each below its caption."""
+    """Returns all tables as CSV, one after the other, each with its caption."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for table in (block for block in document.blocks if isinstance(block, Table)):
@@ -177,9 +177,9 @@ def write(document: Document, folder: Path, name: str, formats: list[str]) -> li
     """Writes a document in some of the formats, and returns the files.
 
     Args:
-        document: What to write.
-        folder: Where it goes.
-        name: Name of the files, without an ending.
+        document: The document.
+        folder: Output folder.
+        name: File name without suffix.
         formats: Some of html, md, tex, csv.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -190,7 +190,7 @@ def write(document: Document, folder: Path, name: str, formats: list[str]) -> li
     paths = []
     for form in formats:
         path = folder / f"{name}.{form}"
-        # What is no text, such as a byte in the name of a folder, is written out.
+        # Invalid text, such as a byte in the name of a folder, is escaped.
         files.write_text(path, WRITERS[form](document), errors="backslashreplace", newline="\n")
         paths.append(path)
     return paths
