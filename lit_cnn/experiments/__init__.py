@@ -1,1 +1,1 @@
-"""Experiments: many runs of `fit` that differ in what a file says, over several seeds."""
+"""Experiments: grids of variants and seeds, run as many runs of `fit`."""

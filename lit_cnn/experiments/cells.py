@@ -1,4 +1,4 @@
-"""One cell of an experiment: a variant with a seed, which is an ordinary run of `fit` in a folder of its own."""
+"""Cell of an experiment: a variant with a seed, an ordinary run of `fit` in its own folder."""
 
 import json
 import shutil
@@ -20,14 +20,14 @@ class Cell:
     """A variant with a seed.
 
     Attributes:
-        name: Name of the run: the variant's, and the seed.
+        name: Name of the run: variant and seed.
         variant: The variant's name.
-        labels: The value's label for each axis.
+        labels: Label of its value for each axis.
         seed: Value of `seed_everything`.
         root: The experiment's folder.
         argv: The arguments of `fit`.
         overrides: Those of them that were typed for all cells.
-        config: What the parser made of them.
+        config: The parsed config.
     """
 
     name: str
@@ -41,15 +41,15 @@ class Cell:
 
     @property
     def folder(self) -> Path:
-        """Where its runs lie."""
+        """The folder of its runs."""
         return self.root / self.name
 
     def runs(self) -> list[Path]:
-        """Returns the folders of its runs, newest first; those with another config are other cells'."""
+        """Returns the folders of its runs, newest first; only those with this cell's config."""
         return runs_of(self.folder, self.config)
 
     def results(self) -> dict[str, Any] | None:
-        """Returns what its finished run came to, or None where there is none yet."""
+        """Returns the results of its finished run, or None."""
         for run in self.runs():
             results = read_results(run)
             if ("test/acc" if self.config["test_after_fit"] else "epochs") in results:
@@ -57,18 +57,18 @@ class Cell:
         return None
 
     def failure(self) -> str:
-        """Returns the message that its last attempt ended with, or nothing."""
+        """Returns the error message of its last attempt, or nothing."""
         return str(_read(self.folder / FAILURE).get("message", ""))
 
     def claim(self) -> Any:
-        """Takes the cell for this process until it ends, however it ends; returns None where another one has it."""
+        """Locks the cell for this process until its end; returns None if another process has it."""
         try:
             return files.lock(self.folder / LOCK, timeout=0)
         except files.Timeout:
             return None
 
     def arguments(self) -> list[str]:
-        """Returns the arguments of `fit` that bring it to its end; runs that were cut off before a checkpoint go."""
+        """Returns the arguments of `fit` to start or resume it; deletes runs without a checkpoint."""
         for run in self.runs():
             if any((run / "checkpoints").glob("*.ckpt")):
                 return ["--resume", str(run), *self.overrides]
@@ -76,12 +76,12 @@ class Cell:
         return self.argv
 
     def described(self) -> dict[str, Any]:
-        """Returns the cell for the plan's file."""
+        """Returns the cell as a dict for plan.json."""
         return asdict(self) | {"root": str(self.root), "folder": str(self.folder)}
 
 
 def note_failure(folder: Path, code: int, message: str) -> None:
-    """Writes what a cell ended with into its folder."""
+    """Writes the failure of a cell into its folder."""
     files.write_text(folder / FAILURE, json.dumps({"exit_code": code, "message": message}, indent=2) + "\n")
 
 

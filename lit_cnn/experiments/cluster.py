@@ -1,4 +1,4 @@
-"""An experiment's cells on a cluster: jobs that share them, by submitit (SLURM, or processes of this machine)."""
+"""Cluster jobs for an experiment's cells, with submitit (SLURM, or local processes)."""
 
 import sys
 from contextlib import suppress
@@ -12,14 +12,14 @@ from lit_cnn.errors import ConfigError
 
 
 def submit(command: list[str], jobs: int, given: str | None, folder: Path) -> list[Any]:
-    """Has a cluster run the same command several times, and returns submitit's jobs without waiting for them.
+    """Submits the same command several times, and returns submitit's jobs without waiting.
 
     Args:
-        command: A verb and its arguments; the cells that it finds are claimed by locks, so that jobs share them.
-        jobs: How many.
-        given: submitit's parameters as a YAML mapping, such as {slurm_partition: gpu, timeout_min: 600}; `cluster`
-            among them names the engine, by default SLURM where there is one and else this machine.
-        folder: Where submitit writes what the jobs print; on a file system that all of them see.
+        command: A verb and its arguments; locks on the cells let the jobs share them.
+        jobs: Number of jobs.
+        given: submitit's parameters as a YAML mapping, such as {slurm_partition: gpu, timeout_min: 600}; its key
+            `cluster` selects the engine, by default SLURM if it is there, else this machine.
+        folder: Folder of the jobs' output, on a file system that all jobs share.
 
     Raises:
         ConfigError: If submitit is missing, or refuses a parameter.

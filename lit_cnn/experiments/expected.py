@@ -1,4 +1,4 @@
-"""What a shipped config is expected to come to, and whether runs agree with that."""
+"""Expected results of shipped configs, and prediction intervals for new runs."""
 
 import json
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Expected:
-    """Test accuracy, from 0 to 1, over seeds.
+    """Expected test accuracy, from 0 to 1, over seeds.
 
     Attributes:
-        mean: Over the seeds.
+        mean: Mean over the seeds.
         sd: Standard deviation over the seeds.
-        n: How many there were.
-        seeds: Which.
-        hardware: What it was measured on.
+        n: Number of seeds.
+        seeds: The seeds.
+        hardware: The machine of the measurement.
     """
 
     mean: float
@@ -31,9 +31,9 @@ class Expected:
     hardware: str
 
     def band(self, runs: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-        """Returns the interval that the mean of so many new runs lies in with this probability.
+        """Returns the prediction interval for the mean of so many new runs.
 
-        The prediction interval of normal values: mean +- t sd sqrt(1/n + 1/runs), t with n - 1 degrees of freedom.
+        For normal values: mean +- t sd sqrt(1/n + 1/runs), t with n - 1 degrees of freedom.
         """
         from scipy.stats import t  # takes a second
 
@@ -41,20 +41,20 @@ class Expected:
         return self.mean - half, self.mean + half
 
     def fresh_seeds(self, runs: int) -> list[int]:
-        """Returns the smallest seeds that had no part in it."""
+        """Returns the smallest seeds that were not used."""
         return list(islice((seed for seed in count() if seed not in self.seeds), runs))
 
 
 def recorded() -> dict[str, dict[str, Any]]:
-    """Returns what configs/expected.json says of each shipped config."""
+    """Returns configs/expected.json, by config."""
     path = shipped_configs()["quickstart"].with_name("expected.json")
     found: dict[str, dict[str, Any]] = json.loads(path.read_text())
     return found
 
 
 def expected_of(config: str) -> Expected | None:
-    """Returns the expected result of a shipped config by its name or path, or None where too little was measured."""
+    """Returns the expected result of a shipped config by name or path, or None if there are too few runs."""
     runs = recorded().get(Path(config).stem, {}).get("runs") or {"n": 0}
-    if runs["n"] < 2 or "after" in runs:  # one run has no spread, and a part of the recipe is another recipe
+    if runs["n"] < 2 or "after" in runs:  # one run has no spread; a part of a recipe is another recipe
         return None
     return Expected(**{name: runs[name] for name in ("mean", "sd", "n", "seeds", "hardware")})

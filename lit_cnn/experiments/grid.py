@@ -1,9 +1,9 @@
-"""The file of an experiment, and the cells that it stands for.
+"""Experiment files: parsing a grid of variants and seeds.
 
-config: cnn_mnist                    # as for --config; of a list, the later ones go on top; may be left out
+config: cnn_mnist                    # as for --config; in a list, later ones override; optional
 settings: {trainer.max_epochs: 1}    # dotted keys of all cells
 axes:
-  network:                           # named variants: each with a `config` on top, dotted keys, or both
+  network:                           # named values: each with another `config`, dotted keys, or both
     MLP: {config: mlp_mnist}
     wide CNN: {model.n_feature: 12}
   data.permute: [false, true]        # or one dotted key with its values
@@ -29,12 +29,12 @@ KEYS = ("config", "settings", "axes", "seeds")
 
 @dataclass(frozen=True)
 class Variant:
-    """One point of the grid, without its seed.
+    """A variant: one point of the grid, without seed.
 
     Attributes:
-        name: Its labels, as a name for folders.
-        labels: The value's label for each axis.
-        argv: The arguments of `fit` that the experiment gives it.
+        name: Its labels, as a folder name.
+        labels: Label of its value for each axis.
+        argv: Its arguments of `fit`.
     """
 
     name: str
@@ -44,11 +44,11 @@ class Variant:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What a file says.
+    """A parsed experiment file.
 
     Attributes:
-        name: The file's name.
-        path: Where it lies.
+        name: Name of the file, without suffix.
+        path: Path of the file.
         variants: All combinations of the axes' values.
         seeds: Values of `seed_everything`.
     """
@@ -60,10 +60,10 @@ class Experiment:
 
 
 def read_experiment(given: str) -> Experiment:
-    """Reads an experiment, by its path or by the name of one that comes with the package.
+    """Reads an experiment file, by its path or by the name of a shipped one.
 
     Raises:
-        ConfigError: If there is none, or it is not of the form above.
+        ConfigError: If there is none, or it has another form than above.
     """
     path = _find(given)
     content = safe_yaml.read(path, "experiment")
@@ -77,7 +77,7 @@ def read_experiment(given: str) -> Experiment:
     points = product(*(_values(axis, values, path) for axis, values in axes.items()))
     variants = [_variant(common, dict(zip(axes, point, strict=True))) for point in points]
     names = [variant.name for variant in variants]
-    folded = [name.casefold() for name in names]  # some file systems know no capitals
+    folded = [name.casefold() for name in names]  # some file systems ignore case
     if len(set(folded)) < len(names):
         twice = next(name for name in names if folded.count(name.casefold()) > 1)
         raise ConfigError(f"{path}: two cells would be called {twice}. Give the values names of their own.")
@@ -85,7 +85,7 @@ def read_experiment(given: str) -> Experiment:
 
 
 def seeds_of(given: Any, path: Path) -> list[int]:
-    """Returns the seeds that a number of them or a list stands for, also where it was typed.
+    """Returns the seeds from a number or a list of them, also as typed text.
 
     Raises:
         ConfigError: If there are none, or one is given twice.
@@ -120,7 +120,7 @@ def _mapping(content: Any, name: str, path: Path) -> dict[str, Any]:
 
 
 def _values(axis: str, values: Any, path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Returns each value's label, with the keys that it sets."""
+    """Returns each value's label and settings."""
     if isinstance(values, list) and values:
         leaf = axis.rpartition(".")[2]
         return [(f"{leaf}={_text(value)}", {axis: value}) for value in values]

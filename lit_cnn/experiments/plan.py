@@ -1,4 +1,4 @@
-"""The cells of an experiment, each with its config checked by the parser of `fit`."""
+"""Plan of an experiment: all cells, with their configs checked by the parser of `fit`."""
 
 import json
 from pathlib import Path
@@ -14,24 +14,24 @@ from lit_cnn.experiments.cells import Cell
 from lit_cnn.experiments.grid import Experiment, Variant
 
 PLAN = "plan.json"
-TAKEN = ("name", "seed_everything", "resume", "ckpt_path")  # what the experiment sets for each cell
+TAKEN = ("name", "seed_everything", "resume", "ckpt_path")  # set by the experiment
 
 
 class PlanCLI(LitCLI):
-    """Parses and builds what `fit` would, and runs nothing."""
+    """Parses and builds as `fit` does, but runs nothing."""
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
-        """Builds none, and so claims no folder."""
+        """Builds no Trainer, and so creates no folder."""
 
     def _run_subcommand(self, subcommand: str) -> None:
         pass
 
 
 def plan(experiment: Experiment, overrides: list[str]) -> list[Cell]:
-    """Returns all cells, those of one seed after the other, after a look at each variant's config.
+    """Returns all cells, seed by seed, after a check of each variant's config.
 
     Raises:
-        LitCNNError: What `fit` would say of the first config that is wrong.
+        LitCNNError: The error of `fit` for the first wrong config.
     """
     typed = {setting.key for setting in given_settings(overrides)}
     for key in (*TAKEN, "config"):
@@ -50,7 +50,7 @@ def plan(experiment: Experiment, overrides: list[str]) -> list[Cell]:
 
 
 def write_plan(experiment: Experiment, cells: list[Cell]) -> Path:
-    """Writes all expected cells to plan.json in the experiment's folder, and returns its path."""
+    """Writes all cells to plan.json in the experiment's folder, and returns its path."""
     target = cells[0].root / PLAN
     content = {
         "experiment": experiment.name,
@@ -69,7 +69,7 @@ def _config_of(variant: Variant, path: Path, overrides: list[str]) -> dict[str, 
         where = str(error).replace("(command line)", f"({path})")
         fault = type(error)(f"cell {variant.name}: {where}")
         raise fault from error
-    return yaml.safe_load(cli._parser("fit").dump(cli.config.fit, skip_none=False))  # as config.yaml is written
+    return yaml.safe_load(cli._parser("fit").dump(cli.config.fit, skip_none=False))  # in the form of config.yaml
 
 
 def _cell(variant: Variant, config: dict[str, Any], seed: int, root: Path, overrides: list[str]) -> Cell:

@@ -1,7 +1,6 @@
-"""Cells in processes of their own, forked from one that has imported torch and computed nothing.
+"""Processes of cells, forked from one that has imported torch but computed nothing.
 
-So a cell finds the state that `fit` alone finds, whatever ran before it; a crash ends one cell; a lock ends with the
-process that holds it.
+So each cell starts in the same state as `fit`, a crash ends one cell only, and a lock ends with its process.
 """
 
 import ctypes
@@ -18,7 +17,7 @@ from typing import Any
 from lit_cnn.errors import LitCNNError
 from lit_cnn.experiments.cells import FAILURE, OUTPUT, Cell, note_failure
 
-BUSY = 75  # a cell that another invocation runs; sysexits.h calls it a temporary failure
+BUSY = 75  # exit code for a cell that another process runs; EX_TEMPFAIL in sysexits.h
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -32,7 +31,7 @@ def fork(target: Callable[..., None], *args: Any) -> BaseProcess:
 
 
 def in_a_fork(function: Callable[[], Any]) -> Any:
-    """Returns what a function returns, computed in a fork, so that no state of this process changes.
+    """Runs a function in a fork, so that this process's state does not change, and returns its result.
 
     Raises:
         LitCNNError: As the function does.
@@ -61,26 +60,26 @@ def _answer(function: Callable[[], Any], sender: Any) -> None:
 
 
 def start(cell: Cell, run: Callable[[list[str]], int], threads: int, device: int | None) -> BaseProcess:
-    """Begins or goes on with a cell in a fork; its exit code is that of `fit`, or BUSY.
+    """Starts or resumes a cell in a fork; the exit code is that of `fit`, or BUSY.
 
     Args:
-        cell: What to run.
+        cell: The cell.
         run: Runs a command with its arguments and returns its exit code.
-        threads: Of torch; 0 leaves them alone.
-        device: The only GPU that the cell sees, or None for all.
+        threads: Number of torch's threads; 0 for the default.
+        device: The only visible GPU, or None for all.
     """
     return fork(_run_cell, cell, run, threads, device, os.getpid())
 
 
 def _run_cell(cell: Cell, run: Callable[[list[str]], int], threads: int, device: int | None, parent: int) -> None:
-    os.setpgrp()  # Ctrl-C reaches the parent, which passes it on once
+    os.setpgrp()  # Ctrl-C reaches only the parent, which passes it on once
     _die_with(parent)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _terminated)
     lock = cell.claim()
     if lock is None:
         os._exit(BUSY)
-    if cell.results() is not None:  # another invocation was faster
+    if cell.results() is not None:  # another process was faster
         os._exit(0)
     if threads:
         import torch
@@ -94,13 +93,13 @@ def _run_cell(cell: Cell, run: Callable[[list[str]], int], threads: int, device:
     os.dup2(written, 2)
     (cell.folder / FAILURE).unlink(missing_ok=True)
     argv = ["fit", *cell.arguments()]
-    sys.argv[1:] = argv  # a strategy of several devices starts the same command again
+    sys.argv[1:] = argv  # multi-device strategies start the same command again
     code = run(argv)
     sys.stdout.flush()
     sys.stderr.flush()
     if code not in (0, 128 + signal.SIGINT, 128 + signal.SIGTERM):
         note_failure(cell.folder, code, _message(output))
-    os._exit(code)  # the lock goes with the process
+    os._exit(code)  # the lock ends with the process
 
 
 def _message(output: Path) -> str:
@@ -110,7 +109,7 @@ def _message(output: Path) -> str:
 
 
 def last_line(cell: Cell) -> str:
-    """Returns what a cell printed last."""
+    """Returns the last line of a cell's output."""
     try:
         lines = (cell.folder / OUTPUT).read_text(errors="replace").rstrip().splitlines()
     except OSError:
@@ -123,8 +122,8 @@ def _terminated(number: int, frame: Any) -> None:
 
 
 def _die_with(parent: int) -> None:
-    """Ends this process as soon as its parent ends, by kill -9 too, where the system can do that."""
+    """Makes the system end this process when its parent ends, even by kill -9; Linux only."""
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before
+        if os.getppid() != parent:  # the parent has ended already
             os._exit(1)
