@@ -152,8 +152,8 @@ def parameters(name: str, source: Source | str) -> dict[str, Known] | None:
         name: The class.
         source: The source or module that defines or imports it.
 
-        Returns:
-            None if it takes arguments that are not found.
+    Returns:
+        None if it takes arguments that are not found.
     """
     found: dict[str, Known] = {}
     for node, home in _ancestors(name, source_of(source) if isinstance(source, str) else source).values():

@@ -63,9 +63,9 @@ def main(argv: list[str] | None = None) -> int:
     Args:
         argv: The arguments; by default those of the process.
 
-        Returns:
-            0 done; 2 config; 3 data; 4 checkpoint; 5 diverged; 6 disk or permissions; 130 interrupted; 143
-            terminated; 1 a bug in lit_cnn, with its traceback.
+    Returns:
+        0 done; 2 config; 3 data; 4 checkpoint; 5 diverged; 6 disk or permissions; 130 interrupted; 143
+        terminated; 1 a bug in lit_cnn, with its traceback.
     """
     argv = sys.argv[1:] if argv is None else argv
     try:

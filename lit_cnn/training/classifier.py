@@ -53,8 +53,8 @@ class LitClassifier(TypedArguments, LightningModule):
         compile: Compile the network for training with torch.compile: default; reduce-overhead, with CUDA graphs;
             max-autotune. Checkpoints are the same as without.
 
-        Raises:
-            ValueError: If a setting is out of range, or the optimizer or scheduler does not take its arguments.
+    Raises:
+        ValueError: If a setting is out of range, or the optimizer or scheduler does not take its arguments.
 
     Example:
         >>> from torch import nn
