@@ -1,1 +1,1 @@
-"""Verbs beside those of the Trainer: each has `main(argv)`."""
+"""Commands: verbs of the command line beside the Trainer's; each module has `main(argv)`."""

@@ -1,4 +1,4 @@
-"""`python -m lit_cnn ablate`: an experiment's cells, each once, and what they came to."""
+"""`python -m lit_cnn ablate`: runs the cells of an experiment, and prints a table of their results."""
 
 import argparse
 import json
@@ -47,7 +47,7 @@ exit codes: 0 all cells finished; that of fit for the first cell that failed; 2 
 
 
 class CellsFailedError(LitCNNError):
-    """Cells that did not come to their end; the exit code is that of the first."""
+    """Error for failed cells, with the exit code of the first."""
 
     def __init__(self, message: str, code: int):
         super().__init__(message)
@@ -85,7 +85,7 @@ def main(argv: list[str]) -> None:
 
 
 def submit_grid(experiment: Experiment, overrides: list[str], given: argparse.Namespace) -> None:
-    """Checks all configs, and has a cluster run the cells.
+    """Checks all configs, and submits the cells to a cluster.
 
     Raises:
         LitCNNError: If a config or a parameter is wrong.
@@ -106,17 +106,17 @@ def submit_grid(experiment: Experiment, overrides: list[str], given: argparse.Na
 def run_grid(
     experiment: Experiment, overrides: list[str], jobs: int, command: list[str], dry_run: bool = False
 ) -> list[Cell]:
-    """Runs the cells of an experiment that are not finished, and prints what all came to.
+    """Runs the unfinished cells of an experiment, and prints the results of all.
 
     Args:
-        experiment: What to run.
+        experiment: The experiment.
         overrides: Arguments of `fit` for all cells.
-        jobs: How many run at a time.
-        command: The verb and its arguments, which go on with it when it is interrupted.
-        dry_run: Show the plan, and run nothing.
+        jobs: Number of cells that run at the same time.
+        command: Verb and arguments to resume it, printed if it is interrupted.
+        dry_run: Only show the plan.
 
     Raises:
-        LitCNNError: If a config is wrong, before any cell runs; or if cells failed, when all others are finished.
+        LitCNNError: If a config is wrong, before any cell runs; or if cells failed, after all others have finished.
     """
     from lit_cnn.experiments.plan import plan, write_plan  # imports torch, once for all cells
 
@@ -144,13 +144,13 @@ def run_grid(
 
 
 def run_cells(cells: list[Cell], of: int, jobs: int, command: list[str]) -> list[tuple[Cell, int]]:
-    """Runs cells until all are finished or failed, those of other invocations included; returns the failed ones.
+    """Runs cells until all have finished or failed, also those that other processes run; returns the failed ones.
 
     Args:
-        cells: Those to run.
-        of: How many there are with the finished ones.
-        jobs: How many run at a time.
-        command: The verb and its arguments, which go on with it when it is interrupted.
+        cells: The cells to run.
+        of: Number of all cells, including finished ones.
+        jobs: Number of cells that run at the same time.
+        command: Verb and arguments to resume it, printed if it is interrupted.
     """
     from lit_cnn.cli.main import main as run
 
@@ -169,7 +169,7 @@ def run_cells(cells: list[Cell], of: int, jobs: int, command: list[str]) -> list
                 for process in [p for p in running if p.exitcode is not None]:
                     cell = running.pop(process)[0]
                     code = process.exitcode or 0
-                    if code == BUSY:  # ask again: its owner may die
+                    if code == BUSY:  # try again later: its owner may die
                         waiting.append((cell, time.monotonic() + 1))
                         continue
                     if code:
@@ -186,12 +186,12 @@ def run_cells(cells: list[Cell], of: int, jobs: int, command: list[str]) -> list
 
 
 def _shares(jobs: int) -> tuple[int, int]:
-    """Returns the threads of each of several cells, 0 for torch's own number, and how many GPUs they share."""
+    """Returns the number of threads per cell, 0 for torch's default, and the number of GPUs to share."""
     if jobs == 1:
         return 0, 0
     import torch
 
-    return max(1, torch.get_num_threads() // jobs), torch.cuda.device_count()  # asks NVML: no CUDA before the forks
+    return max(1, torch.get_num_threads() // jobs), torch.cuda.device_count()  # by NVML: no CUDA before a fork
 
 
 def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoReturn:
@@ -224,10 +224,10 @@ def _figure(cell: Cell, failed: bool) -> str:
 
 
 def time_left(cells: list[Cell], jobs: int, dry_run: bool) -> str:
-    """Returns how long the rest will take: from finished cells of the same variant, else from a few timed steps.
+    """Estimates the time for the unfinished cells, from finished cells of the same variant or a few timed steps.
 
     Raises:
-        DataError: If steps are to be timed, and the data are not there or broken; a dry run downloads none.
+        DataError: If the data for timed steps are missing or broken; a dry run downloads nothing.
     """
     todo = [cell for cell in cells if cell.results() is None]
     if not todo:
@@ -251,7 +251,7 @@ def time_left(cells: list[Cell], jobs: int, dry_run: bool) -> str:
 
 
 def seconds_of(argv: list[str], dry_run: bool) -> float:
-    """Returns about how long `fit` would train; to be called in a fork."""
+    """Returns about how many seconds `fit` would train; call it in a fork."""
     if dry_run:
         os.environ[FORBIDDEN] = "1"
     from lit_cnn.commands import estimate  # imports torch
@@ -260,14 +260,14 @@ def seconds_of(argv: list[str], dry_run: bool) -> float:
 
 
 def _work(cell: Cell) -> str:
-    """Returns what of a cell's config decides how long a step takes: what the pixels show does not."""
+    """Returns the settings of a cell that affect the time of a step."""
     without = ("seed_everything", "data.permute", "data.views")
     settings = {key: value for key, value in decisive(cell.config).items() if not key.startswith(without)}
     return json.dumps(settings, sort_keys=True)
 
 
 def table(cells: list[Cell], name: str = "test/acc") -> str:
-    """Returns mean and standard deviation over seeds for each variant, in percent."""
+    """Returns the table of results: mean and standard deviation over seeds for each variant, in percent."""
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         groups.setdefault(cell.variant, []).append(cell)

@@ -1,4 +1,4 @@
-"""What the verbs share that take a run and images: their parser, and from which run and which files they work."""
+"""Shared code of commands that take a run and images: argument parser, help texts, true classes."""
 
 import argparse
 from pathlib import Path
@@ -14,7 +14,7 @@ IMAGES = "image files, folders (taken with all folders below them), or patterns 
 
 
 class Parser(argparse.ArgumentParser):
-    """Refuses arguments as the other verbs do."""
+    """Argument parser that raises ConfigError, as the other verbs do."""
 
     def __init__(self, verb: str, description: str | None, epilog: str | None = None):
         super().__init__(
@@ -32,10 +32,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def for_other_images(module: "LitClassifier") -> "LitClassifier":
-    """Returns a network that can be used on other images than its dataset's.
+    """Returns the network if it can be used on images from outside of its dataset.
 
     Raises:
-        ConfigError: If it was trained on images that were seen as no others can be.
+        ConfigError: If a view of its training images depends on an image's index in the dataset.
     """
     assert module.preprocess is not None
     try:
@@ -46,7 +46,7 @@ def for_other_images(module: "LitClassifier") -> "LitClassifier":
 
 
 def positive(text: str) -> int:
-    """Reads a whole number above 0."""
+    """Parses a whole number above 0."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not above 0")
@@ -54,6 +54,6 @@ def positive(text: str) -> int:
 
 
 def true_class(path: str, class_names: list[str]) -> str | None:
-    """Returns the class that an image's folder, or the one above it, is named for; None where neither is a class."""
+    """Returns the class named by an image's folder or the one above it; None if neither is a class."""
     folders = [printable(folder.name) for folder in list(Path(path).resolve().parents)[:2]]
     return next((name for name in folders if name in class_names), None)

@@ -1,4 +1,4 @@
-"""`python -m lit_cnn check`: what a run will cost, and whether its network can learn, before it is trained."""
+"""`python -m lit_cnn check`: cost of a run, and whether its network can learn, before the training."""
 
 import copy
 import os
@@ -43,7 +43,7 @@ examples:
 All settings are those of fit: python -m lit_cnn fit --help
 """
 
-# What a look needs of a Trainer, in place of what the config says.
+# Settings of the Trainer for a check, in place of the config's.
 ALONE: dict[str, Any] = {
     **{"devices": 1, "num_nodes": 1, "strategy": "auto", "fast_dev_run": False, "min_epochs": None, "min_steps": None},
     **{"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "num_sanity_val_steps": 0},
@@ -51,7 +51,7 @@ ALONE: dict[str, Any] = {
 
 
 def main(argv: list[str]) -> None:
-    """Checks the run that these arguments of `fit` describe.
+    """Checks a run, given by arguments of `fit`.
 
     Raises:
         LitCNNError: If it is not sound, or a setting is wrong.
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> None:
 
 @contextmanager
 def state_kept() -> Iterator[None]:
-    """Leaves generators, environment and the precision of products as they were."""
+    """Restores random generators, environment and matmul precision afterwards."""
     precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     try:
         with isolate_rng(), patch.dict(os.environ):
@@ -76,16 +76,16 @@ def state_kept() -> Iterator[None]:
 
 
 class CheckCLI(LitCLI):
-    """Begins `fit` as ever, and ends it before its first step."""
+    """Begins `fit`, and ends it before its first step."""
 
     def new_inspection(self) -> "Inspection":
-        """Returns what looks at the run."""
+        """Returns the callback that inspects the run."""
         return Inspection()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Builds the Trainer of the run, with a device for itself and nothing that writes files.
+        """Builds the Trainer of the run, with one device and nothing that writes files.
 
-        Before it the one that `fit` builds, which is thrown away: it refuses what `fit` refuses, in the same words.
+        Before that it builds the Trainer of `fit`, to get the same errors.
         """
         self.inspection = self.new_inspection()
         given = self._get(self.config_init, "trainer", default={})
@@ -94,7 +94,7 @@ class CheckCLI(LitCLI):
         return Trainer(**{**given, **ALONE, "callbacks": [*self.final_test, self.inspection]})
 
     def before_fit(self) -> None:
-        """Prints the layers."""
+        """Prints the layer table."""
         data = self.datamodule
         print(f"{type(self.model).__name__} on {data.dataset_name}: ", end="")
         print(f"{text.by((data.in_channels, *data.image_size))} pixels, {data.num_classes} classes\n")
@@ -119,29 +119,29 @@ class CheckCLI(LitCLI):
 
 
 def layers_text(net: nn.Module, shape: tuple[int, int, int]) -> str:
-    """Returns the layer table, or why there is none; a copy of the network without memory goes through it."""
+    """Returns the layer table, from a copy of the network on the meta device; or why there is none."""
     try:
         layers = layers_of(copy.deepcopy(net).to("meta"), shape)
-    except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:  # values decide its way
+    except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:  # value-dependent code
         return f"no layer table: the network does not run on torch's device meta\n({first_line(error)})"
     return text.layer_table(layers, net, shape[1:])
 
 
 class Inspection(Callback):
-    """Takes steps in the place of `fit`, prints what they come to, and ends it.
+    """Callback that takes trial steps instead of `fit`, prints the findings, and ends it.
 
     Attributes:
-        findings: What was looked at.
+        findings: The findings.
     """
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Does it all; the Trainer's loop has not begun.
+        """Runs all checks, before the Trainer's loop begins.
 
         Raises:
-            ConfigError: If the first batch does not go through the network.
+            ConfigError: If the network fails on the first batch.
         """
         trainer.should_stop = True
         module: Any = pl_module
@@ -151,7 +151,7 @@ class Inspection(Callback):
         first = take_first_steps(steps, tqdm(chain(loader, loader), "first steps", leave=False, disable=None))
         print(f"\nfirst batch: {first.images} images on {module.device}, precision {trainer.precision}")
         memory = memory_of(module, steps.optimizer, data, first)
-        if broken := judgements.judge_batch(first, data.num_classes):  # nothing can be learned from it
+        if broken := judgements.judge_batch(first, data.num_classes):  # training on it is useless
             self._note(broken)
             return
         self._note(judgements.judge_first_loss(first, module.hparams["loss"], data.num_classes))

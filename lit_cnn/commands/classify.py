@@ -1,4 +1,4 @@
-"""Classifies image files with a trained network: its likeliest classes for each, with their probabilities."""
+"""Classifies image files with a trained network: the top-k classes of each, with their probabilities."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ examples:
   python -m lit_cnn classify logs/vgg_cifar pictures/test 'scans/*.jpg' --top_k 1 --format csv > classes.csv
 """
 
-Ranking = list[tuple[str, float]]  # classes with their probabilities, the likeliest first
+Ranking = list[tuple[str, float]]  # classes with their probabilities, most likely first
 
 
 def main(argv: list[str]) -> None:
@@ -52,12 +52,12 @@ def classify(run: str, paths: list[str], top_k: int, batch_size: int, form: str)
     Args:
         run: A run's folder or a checkpoint.
         paths: The image files.
-        top_k: Classes to name for each image.
-        batch_size: Images at a time.
+        top_k: Number of classes for each image.
+        batch_size: Images in a batch.
         form: One of `WRITERS`.
 
     Raises:
-        DataError: If an image could not be read, after all others were classified.
+        DataError: If an image cannot be read; after all others are classified.
     """
     import torch
     from tqdm import tqdm
@@ -110,8 +110,8 @@ class TableWriter:
 
     Args:
         paths: All image files.
-        class_names: All classes.
-        top_k: Classes for each image.
+        class_names: All class names.
+        top_k: Number of classes for each image.
     """
 
     def __init__(self, paths: list[str], class_names: list[str], top_k: int):
@@ -144,7 +144,7 @@ class CSVWriter(TableWriter):
     def write(self, path: str, ranking: Ranking, fault: str | None) -> None:
         """Writes an image's row."""
         cells = [cell for name, probability in ranking for cell in (name, f"{probability:.6f}")]
-        name = path.encode(errors="surrogateescape").decode(errors="backslashreplace")  # text, whatever its bytes are
+        name = path.encode(errors="surrogateescape").decode(errors="backslashreplace")  # valid text for any bytes
         self.rows.writerow([name, *(cells or [""] * 2 * self.top_k), _one_line(fault)])
 
 

@@ -18,7 +18,7 @@ def main(argv: list[str]) -> None:
     """Writes the comparison.
 
     Raises:
-        LitCNNError: If an argument is wrong, a run is missing, or the two do not compare.
+        LitCNNError: If an argument is wrong, a run is missing, or the two cannot be compared.
     """
     parser = Parser("compare", __doc__, EPILOG)
     parser.add_argument("a", help=RUN)

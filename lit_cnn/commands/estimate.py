@@ -1,4 +1,4 @@
-"""How long trainings would take, by the time of a few of their steps."""
+"""Time estimates of trainings, from a few timed steps."""
 
 from itertools import chain
 from typing import Any
@@ -10,20 +10,20 @@ from lit_cnn.checks.trial import Steps, take_first_steps
 from lit_cnn.cli.trainer import run_verb
 from lit_cnn.commands.check import CheckCLI, Inspection, state_kept
 
-SECONDS = 0.7  # to take steps in
+SECONDS = 0.7  # for timed steps
 
 
 class Timing(Inspection):
-    """Times a few steps in the place of `fit`, and ends it.
+    """Callback that times a few steps instead of `fit`, and ends it.
 
     Attributes:
-        seconds: How long the training would take with its validations; infinite where it has no end of its own.
+        seconds: Estimated time of the training with its validations; infinite if it has no limit.
     """
 
     seconds = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Does it all."""
+        """Times the steps."""
         trainer.should_stop = True
         module: Any = pl_module
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
@@ -34,10 +34,10 @@ class Timing(Inspection):
 
 
 class TimingCLI(CheckCLI):
-    """Begins `fit` as ever, and says nothing."""
+    """Begins `fit`, times a few steps, and prints nothing."""
 
     def new_inspection(self) -> Timing:
-        """Returns what times the run."""
+        """Returns the callback that times the run."""
         return Timing()
 
     def before_fit(self) -> None:
@@ -48,10 +48,10 @@ class TimingCLI(CheckCLI):
 
 
 def seconds_of(argv: list[str]) -> float:
-    """Returns about how many seconds `fit` would train with these arguments.
+    """Estimates how many seconds `fit` would train with these arguments.
 
     Raises:
-        LitCNNError: What `fit` would say of a wrong setting.
+        LitCNNError: The error of `fit` for a wrong setting.
     """
     with state_kept():
         cli: Any = run_verb(["fit", *argv], TimingCLI)

@@ -1,4 +1,4 @@
-"""Shows where a trained network looks: one picture for each image file, of the class that it predicts."""
+"""Attribution of image files with a trained network: Grad-CAM, occlusion and saliency of the predicted class."""
 
 import os
 import sys
@@ -29,7 +29,7 @@ examples:
   python -m lit_cnn explain logs/vgg_cifar 'pictures/test/cat/00*.jpg' --output cats
 """
 
-BATCH_SIZE = 16  # images at a time
+BATCH_SIZE = 16  # images in a batch
 
 
 def main(argv: list[str]) -> None:
@@ -76,11 +76,11 @@ def main(argv: list[str]) -> None:
 
 
 def targets_of(paths: list[str], folder: Path) -> dict[str, Path]:
-    """Returns a picture's file for each image: its name, with as much of its folders as tells it from the others.
+    """Returns the output file for each image: its name, with as many of its folders as are needed to be unique.
 
     Args:
         paths: The image files.
-        folder: Where the pictures go.
+        folder: Output folder.
     """
     whole = [os.path.abspath(path) for path in paths]
     above = os.path.commonpath([os.path.dirname(path) for path in whole])
@@ -91,13 +91,13 @@ def targets_of(paths: list[str], folder: Path) -> dict[str, Path]:
 
 
 def explain(module: "LitClassifier", images: "Tensor", paths: list[str], side: int) -> "list[Figure]":
-    """Returns a figure for each image.
+    """Returns the attribution figure of each image.
 
     Args:
         module: From `lit_cnn.load`.
-        images: uint8 images of the network's shape.
+        images: uint8 images in the network's shape.
         paths: Their files, for the titles.
-        side: Side of the squares that occlusion hides, in pixels.
+        side: Side of the occlusion squares, in pixels.
     """
     from lit_cnn.inference.attribution import grad_cam, occlusion, saliency
     from lit_cnn.plots.attribution import View, explanation

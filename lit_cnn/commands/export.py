@@ -1,4 +1,4 @@
-"""Writes a trained network for other programs, reads the file again and compares what it computes."""
+"""Exports a trained network for other programs, then reads the file again and compares its logits."""
 
 import os
 import tempfile
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> None:
     """Writes the file and prints the largest difference.
 
     Raises:
-        LitCNNError: If an argument is wrong, a package is missing, or the file computes something else.
+        LitCNNError: If an argument is wrong, a package is missing, or the file's logits differ.
     """
     formats = ["onnx", "pt2", "safetensors", "torchscript"]
     parser = Parser("export", __doc__, EPILOG)
@@ -56,16 +56,16 @@ def main(argv: list[str]) -> None:
 
 
 def export(run: str, form: str, output: Path | None, preprocessing: bool) -> tuple[Path, float]:
-    """Writes a run's network and returns the file, with the largest difference between its logits and the network's.
+    """Exports a run's network; returns the file and the largest difference between its logits and the network's.
 
     Args:
         run: A run's folder or a checkpoint.
         form: One of `exporting.FORMATS`.
-        output: The file; by default it is named for the network and lies in the current folder.
+        output: The file; by default in the current folder, with the network's name.
         preprocessing: Take uint8 images.
 
     Raises:
-        LitCNNError: If a package is missing, the network cannot be written so, or the file computes something else.
+        LitCNNError: If a package is missing, the network cannot be exported, or the file's logits differ.
     """
     from lit_cnn.inference import export as exporting
     from lit_cnn.inference.load import load

@@ -1,4 +1,4 @@
-"""`python -m lit_cnn models`: a table of all networks, without training or even filling one."""
+"""`python -m lit_cnn models`: a table of all networks, without allocating their weights."""
 
 import csv
 import fnmatch
@@ -11,7 +11,7 @@ from typing import Any
 from lit_cnn.commands.arguments import Parser, positive
 from lit_cnn.errors import ConfigError, nearest
 
-# The rows for the default settings, by scripts/make_model_table.py: importing torch alone would take two seconds.
+# The rows for the default settings, by scripts/make_model_table.py, since importing torch takes two seconds.
 KEPT = Path(__file__).with_name("models.json")
 DEFAULTS: dict[str, Any] = {"image_size": 32, "in_channels": 3, "num_classes": 10, "stem": "auto"}
 
@@ -24,12 +24,11 @@ class Row:
         name: Its name for `lit_cnn.models.create` and `--model.name`.
         paper: The paper's authors.
         year: The paper's year.
-        parameters: Number of trained numbers, auxiliary heads with them, or None where the images are too small.
-        multiply_adds: Multiplications, each with its addition, that convolutions and linear layers do for the logits
-            of one image; None as above.
-        smallest: The shorter side of the smallest images that it takes, in pixels.
+        parameters: Number of parameters, including auxiliary heads; None if the images are too small.
+        multiply_adds: MACs of convolutions and linear layers for the logits of one image; None as above.
+        smallest: Shorter side of the smallest images that it takes, in pixels.
         stems: The same for each stem, if there is a choice.
-        link: Where the paper is.
+        link: Link to the paper.
     """
 
     name: str
@@ -68,14 +67,14 @@ def main(argv: list[str]) -> None:
 
 
 def names_like(pattern: str, names: list[str]) -> list[str]:
-    """Returns the name itself, or else those that a pattern fits or in which a part of a name occurs.
+    """Returns the names that match a pattern; only the name itself if there is one.
 
     Args:
         pattern: A name, a part of one, or a pattern with `*`, `?` or `[`.
         names: The names of all networks.
 
     Raises:
-        ConfigError: If there is none.
+        ConfigError: If none matches.
     """
     if pattern in names:
         return [pattern]
@@ -89,13 +88,13 @@ def names_like(pattern: str, names: list[str]) -> list[str]:
 
 
 def row_of(name: str, shape: tuple[int, int, int], num_classes: int = 10, stem: str = "auto") -> Row:
-    """Returns a network's row, from a network without memory for its weights.
+    """Returns a network's row, from a network on the meta device.
 
     Args:
         name: Name of the network.
         shape: Channels, height and width of the images.
         num_classes: Number of classes.
-        stem: The stem, where there is a choice.
+        stem: The stem, if there is a choice.
     """
     import torch
 
@@ -107,7 +106,7 @@ def row_of(name: str, shape: tuple[int, int, int], num_classes: int = 10, stem: 
     try:
         with torch.device("meta"):
             net = models.create(name, in_channels=shape[0], image_size=shape[1:], num_classes=num_classes, **settings)
-    except ValueError:  # too small an image
+    except ValueError:  # the images are too small
         parameters = multiply_adds = None
     else:
         parameters = sum(p.numel() for p in net.parameters())

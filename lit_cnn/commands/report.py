@@ -1,4 +1,4 @@
-"""Writes the report of a run, or of many: figures with intervals, statistics, curves, cost, what was got wrong."""
+"""Writes the report of one run or of many: metrics with intervals, tests, training curves, cost, mistakes."""
 
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
 
 
 def _folder(name: str) -> Path:
-    """Returns the folder of runs that a name means: a folder, or that of an experiment, by its name or its file."""
+    """Returns the folder of runs for an argument: a folder, or an experiment's name or file."""
     path = Path(name)
     if path.is_dir():
         return path

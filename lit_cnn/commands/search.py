@@ -1,4 +1,4 @@
-"""`python -m lit_cnn search`: the best of an experiment's variants without running all, by Optuna."""
+"""`python -m lit_cnn search`: hyperparameter search among an experiment's variants, with Optuna."""
 
 import argparse
 import statistics
@@ -28,10 +28,10 @@ FIGURE = "val/acc"
 
 
 def main(argv: list[str]) -> None:
-    """Searches, and prints what was tried.
+    """Searches, and prints the trials.
 
     Raises:
-        LitCNNError: If a setting is wrong, or no variant came to its end.
+        LitCNNError: If a setting is wrong, or no variant finished.
     """
     if not argv or "--help" in argv or "-h" in argv:
         print(HELP)
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> None:
             study.stop()
         return tried[chosen[0].variant]
 
-    study.optimize(value_of, n_trials=10 * given.trials)  # it may ask for a variant again
+    study.optimize(value_of, n_trials=10 * given.trials)  # Optuna may repeat a variant
     if not tried:
         raise ConfigError(f"No variant of {experiment.path} came to its end. The cells' folders say why.")
     best = max(tried, key=lambda name: tried[name])

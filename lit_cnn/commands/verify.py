@@ -1,4 +1,4 @@
-"""`python -m lit_cnn verify`: whether a shipped config still comes to its expected result."""
+"""`python -m lit_cnn verify`: checks that a shipped config still reaches its expected result."""
 
 import argparse
 import statistics
@@ -29,16 +29,16 @@ exit codes: 0 inside, 7 outside, 2 no expected result or a setting is wrong; els
 
 
 class OutsideError(LitCNNError):
-    """A result that is not the expected one."""
+    """Error for a result outside of the expected interval."""
 
     exit_code = 7
 
 
 def main(argv: list[str]) -> None:
-    """Runs the seeds and judges them.
+    """Runs the seeds, and compares their mean with the expected result.
 
     Raises:
-        LitCNNError: If there is no expected result, a run fails, or the result is outside.
+        LitCNNError: If there is no expected result, a run fails, or the result is outside of the interval.
     """
     if not argv or "--help" in argv or "-h" in argv:
         print(HELP)
