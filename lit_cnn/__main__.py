@@ -1,4 +1,4 @@
-"""`python -m lit_cnn`."""
+"""Entry point of `python -m lit_cnn`."""
 
 from lit_cnn.cli.main import run
 

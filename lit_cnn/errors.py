@@ -1,10 +1,10 @@
-"""What a person can cause, each with the exit code that the command line ends with."""
+"""Errors that a user can cause, with the exit codes of the command line."""
 
 from unicodedata import category
 
 
 class LitCNNError(Exception):
-    """A fault that its message explains in at most three lines: what is wrong, and what to do."""
+    """Base class of errors for users; the message says in at most three lines what is wrong and what to do."""
 
     exit_code = 1
 
@@ -28,31 +28,31 @@ class CheckpointError(LitCNNError):
 
 
 class DivergedError(LitCNNError):
-    """A training whose loss or weights are not finite any more."""
+    """A training that has diverged: its loss or weights are not finite."""
 
     exit_code = 5
 
 
 class DiskError(LitCNNError):
-    """A disk that is full, or a folder that may not be written to."""
+    """A full disk, or a folder without write permission."""
 
     exit_code = 6
 
 
 def forbidden(error: OSError) -> DiskError:
-    """Returns what a person reads of a file or folder that may not be read or written."""
+    """Returns the error for a file or folder without read or write permission."""
     where = f"{printable(error.filename)}: " if error.filename else ""
     return DiskError(f"{where}{error.strerror}. Give yourself the right to it and what is above, or take another.")
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """Returns " Did you mean 'x'?" for the known name closest to `name`, or nothing where none is close."""
+    """Returns " Did you mean 'x'?" for the known name closest to `name`, or nothing if none is close."""
     found = closest(name, known)
     return f" Did you mean {found!r}?" if found else ""
 
 
 def closest(name: str, known: list[str]) -> str | None:
-    """Returns the known name closest to `name`, or the only one that holds all of it; None where none is close."""
+    """Returns the known name closest to `name`, or the first that contains it; None if none is close."""
     import difflib
 
     lowered = {k.lower(): k for k in known}
@@ -65,7 +65,7 @@ def closest(name: str, known: list[str]) -> str | None:
 
 
 def printable(path: object) -> str:
-    """Returns a path or name as one line of text, with newlines, bytes that are no text and the like written out.
+    """Returns a path or name as one line of text, with newlines, invalid bytes and the like escaped.
 
     Example:
         >>> import os
@@ -75,10 +75,10 @@ def printable(path: object) -> str:
     return "".join(_written_out(c) if category(c) in NO_TEXT or c in TURNING else c for c in str(path))
 
 
-NO_TEXT = {"Cc", "Cs", "Cn", "Co", "Zl", "Zp"}  # control characters, bytes that are no text, lines and paragraphs
-TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # what follows them changes its direction
+NO_TEXT = {"Cc", "Cs", "Cn", "Co", "Zl", "Zp"}  # control characters, invalid bytes, separators of lines and paragraphs
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # they change the direction of text
 
 
 def _written_out(character: str) -> str:
-    byte = ord(character) - 0xDC00  # how Python keeps a byte that is no text
+    byte = ord(character) - 0xDC00  # Python's form of an invalid byte
     return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else ascii(character)[1:-1]

@@ -1,4 +1,4 @@
-"""Atomic writes and locks: a path holds the old file or the new one, and one process at a time writes it."""
+"""Atomic writes and file locks."""
 
 import os
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ __all__ = ["PARTIAL", "Timeout", "alone", "lock", "replacing", "write_text"]
 
 @contextmanager
 def replacing(path: Path, alone: bool = False) -> Iterator[Path]:
-    """Yields the path of a new file beside another, and puts it in the other's place once it is on the disk.
+    """Atomic write: yields the path of a temporary file, and moves it to `path` after an fsync.
 
-    If writing fails, the new file is deleted, and the old one stays.
+    If writing fails, the temporary file is deleted and the old file stays.
 
     Args:
-        path: Where it goes.
-        alone: No other process writes it, since a lock is held; what a killed process left is then written over.
+        path: Where the file goes.
+        alone: The caller holds a lock, so no other process writes the file; a killed process's partial file is reused.
 
     Raises:
         OSError: If it cannot be written.
@@ -47,12 +47,12 @@ def replacing(path: Path, alone: bool = False) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str, **options: Any) -> None:
-    """Writes a text file whole or not at all, in UTF-8.
+    """Writes a text file atomically, in UTF-8.
 
     Args:
-        path: Where it goes.
-        text: What to write.
-        options: Those of `open`, such as `newline`.
+        path: Where the file goes.
+        text: The content.
+        options: Arguments of `open`, such as `newline`.
 
     Raises:
         OSError: If it cannot be written; the old file stays.
@@ -62,14 +62,14 @@ def write_text(path: Path, text: str, **options: Any) -> None:
 
 
 def lock(path: Path, timeout: float = -1) -> AcquireReturnProxy:
-    """Takes a lock file for this process, until the end of a `with`, or of the process, however it ends.
+    """Locks a file, until the end of a `with` or of the process.
 
     Args:
-        path: The lock file; it stays.
-        timeout: Seconds to wait where another process has it; -1 for as long as it takes.
+        path: The lock file; it is not deleted.
+        timeout: Seconds to wait for another process; -1 to wait for ever.
 
     Raises:
-        Timeout: If another process has it for longer.
+        Timeout: If another process holds the lock for longer.
         OSError: If the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,17 +78,17 @@ def lock(path: Path, timeout: float = -1) -> AcquireReturnProxy:
 
 @contextmanager
 def alone(path: Path, timeout: float = -1) -> Iterator[None]:
-    """Has a lock file for as long as a `with` goes on, and deletes it then; otherwise as `lock`."""
+    """Like `lock`, but deletes the lock file at the end of the `with`."""
     with lock(path, timeout):
         try:
             yield
         finally:
-            with suppress(OSError):  # Windows keeps what is open
+            with suppress(OSError):  # Windows cannot delete an open file
                 path.unlink()
 
 
 def _sync_folder(folder: Path) -> None:
-    """Brings a folder's list of files to the disk; Windows has no way to, and needs none."""
+    """Fsyncs a folder; Windows neither can nor needs to."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,7 +1,7 @@
-"""Keyed random draws: every random choice is computed from what it is for, and no state is carried.
+"""Random generator by key: each draw is a function of its purpose, such as (seed, epoch, index), without any state.
 
 The generator is SplitMix64 (Steele, Lea & Flood 2014, https://doi.org/10.1145/2660193.2660195) read at a
-counter: draw i of a key is a hash of (key, i). The same on every device and in every version of torch.
+counter: draw i of a key is a hash of (key, i). It is the same on every device and in every version of torch.
 """
 
 import math
@@ -25,7 +25,7 @@ _MIX2 = _signed(0x94D049BB133111EB)
 
 
 def key_of(*parts: int | str) -> int:
-    """Folds parts such as `(seed, "order", epoch)` into one 64-bit key."""
+    """Hashes parts such as `(seed, "order", epoch)` to a 64-bit key."""
     digest = blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True)
 
@@ -35,7 +35,7 @@ def _shift_right(x: Tensor, bits: int) -> Tensor:
 
 
 def random_bits(key: int | Int64[Tensor, "k 1"], counters: Int64[Tensor, "*n"]) -> Int64[Tensor, "*n"]:
-    """Returns 64 random bits for each counter, and for each key where there are several."""
+    """Returns 64 random bits for each counter, and for each key if there are several."""
     if counters.device.type == "cpu":
         return _random_bits_on_cpu(key, counters)
     x = counters * _GAMMA + key
@@ -45,7 +45,7 @@ def random_bits(key: int | Int64[Tensor, "k 1"], counters: Int64[Tensor, "*n"]) 
 
 
 def _random_bits_on_cpu(key: int | Tensor, counters: Tensor) -> Tensor:
-    # NumPy knows unsigned shifts, and takes a fifth of torch's time for the numbers of a batch.
+    # NumPy has unsigned shifts, and takes a fifth of torch's time for a batch.
     keys = np.uint64(key & (2**64 - 1)) if isinstance(key, int) else key.numpy().view(np.uint64)
     x = counters.numpy().view(np.uint64) * np.uint64(_GAMMA & (2**64 - 1)) + keys
     for bits, factor in ((30, _MIX1), (27, _MIX2)):
@@ -56,23 +56,23 @@ def _random_bits_on_cpu(key: int | Tensor, counters: Tensor) -> Tensor:
 
 
 def _upper(x: Tensor, bits: int) -> Tensor:
-    """Returns the uppermost bits of each number, as a number from 0 up."""
+    """Returns the upper bits of each number, as a number from 0 up."""
     if x.device.type == "cpu":
         return torch.from_numpy((x.numpy().view(np.uint64) >> np.uint64(64 - bits)).view(np.int64))
     return _shift_right(x, 64 - bits)
 
 
 def permutation(n: int, *parts: int | str) -> Int64[Tensor, "n"]:
-    """Returns a random order of 0 to n - 1, a function of the key's parts alone."""
+    """Returns a random permutation of 0 to n - 1, a function of the key's parts only."""
     key = key_of(*parts)
     bits = torch.empty(n, dtype=torch.int64)
-    for part in torch.arange(n).split(2**15):  # in the processor's cache: 0.57 of the time at n = 5 million
+    for part in torch.arange(n).split(2**15):  # fits the processor's cache: 0.57 of the time at n = 5 million
         bits[part[0] : part[-1] + 1] = random_bits(key, part)
     return bits.argsort(stable=True)
 
 
 def seed_generators(device: torch.device, *parts: int | str) -> None:
-    """Seeds torch's own generators by a key, for what networks draw themselves."""
+    """Seeds torch's own generators by a key, for random draws of networks such as dropout."""
     key = key_of(*parts)
     torch.default_generator.manual_seed(key)
     if device.type == "cuda":
@@ -85,9 +85,9 @@ class Draws:
 
     Args:
         seed: Seed of the run.
-        epoch: Epoch in which the images are seen.
-        indices: Position of each image in its dataset; an image keeps its draws in whatever batch it comes.
-        purpose: What the draws are for. Draws for different purposes are independent.
+        epoch: Epoch of the batch.
+        indices: Index of each image in its dataset, so that its draws do not depend on its batch.
+        purpose: Purpose of the draws. Draws for different purposes are independent.
     """
 
     seed: int
@@ -100,7 +100,7 @@ class Draws:
         return self._uniform(self._key(what))
 
     def uniforms(self, *whats: str) -> tuple[Float[Tensor, "b"], ...]:
-        """Draws what `uniform` draws for each of several purposes, in the time of one."""
+        """Draws `uniform` for each of several purposes, in the time of one."""
         keys = torch.tensor([[self._key(what)] for what in whats], device=self.indices.device)
         return self._uniform(keys).unbind()
 
@@ -118,7 +118,7 @@ class Draws:
         """Draws two integers for each image, from `-first` to `first` and from `-second` to `second`."""
         bits = random_bits(self._key(what), self.indices)  # 64 bits are enough for both
         down, right = bits >> 32, bits
-        for half, largest in ((down, first), (right, second)):  # in place: a batch's draws are many short calls
+        for half, largest in ((down, first), (right, second)):  # in place, since a batch's draws are many short calls
             half &= 2**32 - 1
             half *= 2 * largest + 1
             half >>= 32

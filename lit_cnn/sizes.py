@@ -1,10 +1,10 @@
-"""Image sizes: the arithmetic that networks share."""
+"""Image sizes as (height, width)."""
 
 from collections.abc import Sequence
 
 
 def height_and_width(image_size: int | Sequence[int]) -> tuple[int, int]:
-    """Returns (height, width) from one number for both, or from the pair."""
+    """Returns (height, width) from one number for both, or from a pair."""
     if isinstance(image_size, int):
         return image_size, image_size
     height, width = image_size
