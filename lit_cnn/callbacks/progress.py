@@ -12,7 +12,7 @@ from lit_cnn.training.loop_conditions import patient
 IN_NOTEBOOK = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
 
 
-LINES = 30.0  # least seconds between lines if there is no bar
+LINES = 30.0  # minimum seconds between lines if there is no bar
 DELAY = 1.0  # seconds before the bar of a validation within `fit` appears: most are over by then
 
 

@@ -46,7 +46,7 @@ class Length:
 
 def memory_of(module: LitClassifier, optimizer: Optimizer, data: ImageDataModule, first: FirstSteps) -> dict[str, int]:
     """Returns the memory in bytes by use; the optimizer has to have taken a step."""
-    images = {a.stored_images.data_ptr(): a.stored_images for a in data._arrays.values()}  # without views, as stored
+    images = {a.stored_images.data_ptr(): a.stored_images for a in data._arrays.values()}  # train and val share memory
     return {
         "parameters": _bytes([*module.net.parameters(), *module.net.buffers()]),
         "gradients": _bytes([p for p in module.net.parameters() if p.requires_grad]),

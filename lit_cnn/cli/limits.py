@@ -1,4 +1,4 @@
-"""Allowed ranges of numbers that Lightning does not check, such as a `max_epochs` of 0."""
+"""Allowed ranges of numbers that Lightning does not check, such as `accumulate_grad_batches` from 1 up."""
 
 import math
 from datetime import timedelta

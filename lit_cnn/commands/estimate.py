@@ -41,10 +41,10 @@ class TimingCLI(CheckCLI):
         return Timing()
 
     def before_fit(self) -> None:
-        """Says nothing."""
+        """Prints nothing."""
 
     def after_fit(self) -> None:
-        """Says nothing."""
+        """Prints nothing."""
 
 
 def seconds_of(argv: list[str]) -> float:

@@ -78,7 +78,7 @@ def _versions(groups: list[Group]) -> list[int]:
 
 
 def takes_channels_last(trainer: Any) -> bool:
-    """Whether a run is on whose module takes batches in channels_last memory, as ours do.
+    """Whether the running module takes batches in channels_last memory, as ours do.
 
     Other networks may use `view` on images, which needs contiguous memory.
     """

@@ -5,7 +5,7 @@ settings: {trainer.max_epochs: 1}    # dotted keys of all cells
 axes:
   network:                           # named values: each with another `config`, dotted keys, or both
     MLP: {config: mlp_mnist}
-    wide CNN: {model.n_feature: 12}
+    wide CNN: {model.widths: [12, 12]}
   data.permute: [false, true]        # or one dotted key with its values
 seeds: 10                            # 0 to 9; or a list of them
 """

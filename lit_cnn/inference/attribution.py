@@ -17,7 +17,7 @@ def saliency(net: nn.Module, inputs: Float[Tensor, "b c h w"], classes: Int64[Te
 
     Args:
         net: From images to logits, in evaluation mode.
-        inputs: What the network sees.
+        inputs: The network's inputs.
         classes: The class to explain for each image.
     """
     inputs = inputs.detach().clone().requires_grad_()
@@ -77,7 +77,7 @@ def grad_cam(
 
     Args:
         net: From images to logits, in evaluation mode.
-        inputs: What the network sees.
+        inputs: The network's inputs.
         classes: The class to explain for each image.
     """
     layer = _last_with_maps(net, inputs[:1])

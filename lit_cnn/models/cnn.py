@@ -1,7 +1,7 @@
-"""The small convolutional network of the permutation exercise.
+"""A small CNN, for the permutation experiment.
 
 LeCun et al. 1989, https://doi.org/10.1162/neco.1989.1.4.541: shared weights over local receptive fields.
-Differs: max pooling and rectified linear units.
+Differs: max pooling and ReLU.
 """
 
 from collections.abc import Sequence

@@ -39,7 +39,7 @@ SMALLEST = {"imagenet": 32, "small": 17}
 class VGG(Pretrained, torchvision_models.VGG):
     """3 x 3 convolutions with ReLU, poolings in between, and one or three linear layers.
 
-    With the stem imagenet and colour images it is torchvision's network of this name, with the same keys.
+    With the stem imagenet and colour images it is torchvision's network of this name, with the same state dict keys.
     With its defaults on a small colour image it has 9,231,114 parameters.
 
     Args:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lit_cnn.plots.text import Figure, drawable, width
 
-# Most classes with a number in each cell, and with a name at each row.
+# Maximum number of classes with a number in each cell, and with a name at each row.
 NUMBERED, NAMED = 20, 40
 CONFUSIONS = 12  # listed pairs if there are too many cells
 LETTER = 0.075  # inches per letter of a class name, for wide letters

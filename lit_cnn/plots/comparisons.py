@@ -8,7 +8,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatt
 from lit_cnn.plots.curves import colours
 from lit_cnn.plots.text import LEGEND, Figure, shortened
 
-LONGEST = 40  # most letters of a variant's name
+LONGEST = 40  # maximum letters of a variant's name
 
 
 def interval_chart(

@@ -9,8 +9,8 @@ from torch import Tensor
 from lit_cnn.plots.grids import Grid
 from lit_cnn.plots.text import Figure, shortened
 
-FILTERS = 64  # most filters
-MAPS = 8  # most feature maps of a layer
+FILTERS = 64  # maximum number of filters
+MAPS = 8  # maximum number of feature maps of a layer
 
 
 def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters", columns: int = 8) -> Figure:

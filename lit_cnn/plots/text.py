@@ -21,7 +21,7 @@ WIDE_FONTS = [
 # Colour bitmap fonts, which matplotlib cannot draw, and one with a box for every letter.
 NOT_DRAWN = ("Noto Color Emoji", "Apple Color Emoji", "Last Resort", ".LastResort")
 
-LEGEND = 40  # most letters of a name in a legend
+LEGEND = 40  # maximum letters of a name in a legend
 
 _family_of: dict[str, str] = {}  # the font of each letter; empty if none has it
 _scanned: set[str] = set()  # the files of all fonts, after the search

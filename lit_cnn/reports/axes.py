@@ -4,7 +4,7 @@ from lit_cnn.plots.trends import trends
 from lit_cnn.reports.document import Block, Picture
 from lit_cnn.reports.groups import Group
 
-STEPS = 3  # least values of an axis for a line
+STEPS = 3  # minimum number of values of an axis
 
 
 def along_axes(groups: list[Group], tag: str) -> list[Block]:

@@ -16,9 +16,9 @@ from lit_cnn.reports.statistics import PairedTest, holm, mean_interval, paired_t
 from lit_cnn.runs.record import Run
 
 ACC, NLL = "test/acc", "test/nll"
-CURVES = 12  # most variants in one panel
-CHARTED = 60  # most rows of the interval chart
-ENOUGH = 3  # least seeds for an interval in a figure; for two it is 13 standard errors wide
+CURVES = 12  # maximum number of variants in one panel
+CHARTED = 60  # maximum number of rows of the interval chart
+ENOUGH = 3  # minimum number of seeds for an interval in a figure; for two it is +- 13 standard errors
 PERCENT = (0.0, 100.0)
 NO_SPREAD = "no spread"
 

@@ -136,7 +136,7 @@ def mcnemar(first: Bool[Tensor, "n"], second: Bool[Tensor, "n"]) -> McNemar:
 
 
 def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:
-    """Pareto front: whether no other point is at least as cheap and as good, and better in one of the two."""
+    """Pareto front: positions of the points that no other one matches in both cost and value and beats in one."""
     points = list(zip(costs, values, strict=True))
     return [
         i

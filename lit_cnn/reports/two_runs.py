@@ -15,7 +15,7 @@ from lit_cnn.reports.predictions import Predictions, predict
 from lit_cnn.reports.statistics import holm, mcnemar, share_interval
 from lit_cnn.runs.record import Run
 
-SHOWN = 18  # most images in a gallery
+SHOWN = 18  # maximum number of images in a gallery
 FIGURES = (
     ("test/acc", "test accuracy", "{:.2%}"),
     ("test/nll", "test NLL, nats per image", "{:.4f}"),

@@ -180,7 +180,7 @@ def try_out(h: Any) -> None:
 
         try:
             optimizer.step(loss)
-        except AssertionError:  # `capturable` is for GPUs alone
+        except AssertionError:  # `capturable` is for GPUs only
             pass
         except REFUSALS as error:
             given = {key: value for key, value in optimizer.defaults.items() if key not in ("lr", "fused") and value}

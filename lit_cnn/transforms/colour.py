@@ -137,7 +137,7 @@ class RandomGrayscale(Augmentation):
         check_channels(self, in_channels, (3,), "Take it away.")
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
-        """Tosses one coin for each image."""
+        """Draws for each image whether it turns grey."""
         chosen = (draws.uniform("coin") < self.p).nonzero().squeeze(1)
         rows = to_rows(images)
         pixels = rows.index_select(0, chosen).unflatten(-1, (-1, 3))

@@ -121,7 +121,7 @@ class PhaseScramble(Frequencies):
     deviation of the brightness are kept.
 
     Args:
-        seed: Seed of the phases, apart from the run's.
+        seed: Seed of the phases, independent of the run's seed.
         clip: Round to whole grey levels and clip to 0 to 255, as in an image file; this changes the amplitudes, for
             MNIST by a half. By default grey levels are unclipped floats, which take twice the memory.
 

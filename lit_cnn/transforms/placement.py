@@ -239,7 +239,7 @@ class RandomFlip(Placement):
         self.p = p
 
     def draw(self, draws: Draws) -> Place:
-        """Tosses one coin for each image."""
+        """Draws a flip for each image."""
         return Place(draws.uniform("coin") < self.p)
 
 

@@ -49,15 +49,15 @@ class Evaluation(Callback):
 
     @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the clock."""
+        """Starts the time budget."""
         self._budget = Budget()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listens."""
+        """Starts collecting predictions."""
         self._listen(trainer, pl_module, "val")
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listens."""
+        """Starts collecting predictions."""
         self._listen(trainer, pl_module, "test")
 
     def _listen(self, trainer: Trainer, module: Any, split: str) -> None:

@@ -11,7 +11,7 @@ from lit_cnn.callbacks.tensorboard.figures import Budget, add, data_of, evaluati
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.plots import feature_maps, filters
 
-LAYERS = 6  # most layers with feature maps
+LAYERS = 6  # maximum number of layers with feature maps
 
 
 class Features(Callback):
@@ -32,7 +32,7 @@ class Features(Callback):
 
     @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the clock."""
+        """Starts the time budget."""
         self._budget = Budget()
 
     @rank_zero_only

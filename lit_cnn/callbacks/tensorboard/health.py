@@ -11,7 +11,7 @@ from lit_cnn.callbacks.tensorboard.figures import Budget, evaluating, for_networ
 from lit_cnn.data.module import ImageDataModule
 
 EACH = 20  # first epochs, which are always logged; later ones if there is time
-LAYERS = 12  # most layers of a deep network, evenly spaced
+LAYERS = 12  # maximum number of layers, evenly spaced
 
 
 class Health(Callback):
@@ -35,7 +35,7 @@ class Health(Callback):
 
     @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the clock."""
+        """Starts the time budget."""
         self._budget = Budget(first=0.0)
 
     @rank_zero_only

@@ -15,10 +15,10 @@ from lit_cnn.errors import DataError
 
 
 def find_or_download(data_dir: Path) -> None:
-    """Verifies the files; downloads those that are missing.
+    """Verifies both files; downloads them if none is there.
 
     Raises:
-        DataError: If a file is broken, or the download fails.
+        DataError: If a file is missing or broken, or the download fails.
     """
     from torchvision.datasets import SVHN, utils
 
