@@ -30,7 +30,7 @@ class FromFiles:
     read: 0.1 s for 60,000 images of 28 x 28 pixels, 0.25 s for 50,000 of 32 x 32 in colour.
 
     Args:
-        data_dir: Folder of the dataset's files, in torchvision's layout; missing files are downloaded to it.
+        data_dir: Folder of the dataset's files, in torchvision's layout; they are downloaded if they are missing.
         **kwargs: Arguments of ImageDataModule.
     """
 
@@ -59,7 +59,7 @@ class FromFiles:
 
 
 class MNISTDataModule(FromFiles, ImageDataModule):
-    """MNIST: 60,000 and 10,000 handwritten digits, 28 x 28, greyscale; MNIST/raw/ below `data_dir`.
+    """MNIST: 60,000 training and 10,000 test images of digits, 28 x 28, greyscale; MNIST/raw/ in `data_dir`.
 
     LeCun et al. 1998, https://doi.org/10.1109/5.726791.
 
@@ -79,7 +79,7 @@ class MNISTDataModule(FromFiles, ImageDataModule):
 
 
 class FashionMNISTDataModule(FromFiles, ImageDataModule):
-    """Fashion-MNIST: 60,000 and 10,000 pieces of clothing, 28 x 28, greyscale; FashionMNIST/raw/ below `data_dir`.
+    """Fashion-MNIST: 60,000 training and 10,000 test images of clothes, 28 x 28, grey; FashionMNIST/raw/ in `data_dir`.
 
     Xiao, Rasul & Vollgraf 2017, https://arxiv.org/abs/1708.07747.
 
@@ -97,7 +97,7 @@ class FashionMNISTDataModule(FromFiles, ImageDataModule):
 
 
 class KMNISTDataModule(FromFiles, ImageDataModule):
-    """Kuzushiji-MNIST: 60,000 and 10,000 cursive Japanese letters, 28 x 28, greyscale; KMNIST/raw/ below `data_dir`.
+    """Kuzushiji-MNIST: 60,000 training and 10,000 test images of Japanese letters, 28 x 28; KMNIST/raw/ in `data_dir`.
 
     Clanuwat et al. 2018, https://arxiv.org/abs/1812.01718.
 
@@ -115,7 +115,7 @@ class KMNISTDataModule(FromFiles, ImageDataModule):
 
 
 class CIFAR10DataModule(FromFiles, ImageDataModule):
-    """CIFAR-10: 50,000 and 10,000 images in ten classes, 32 x 32, colour; cifar-10-batches-py/ below `data_dir`.
+    """CIFAR-10: 50,000 training and 10,000 test images, 10 classes, 32 x 32; cifar-10-batches-py/ in `data_dir`.
 
     Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf.
 
@@ -135,7 +135,7 @@ class CIFAR10DataModule(FromFiles, ImageDataModule):
 
 
 class CIFAR100DataModule(FromFiles, ImageDataModule):
-    """CIFAR-100: 50,000 and 10,000 images in 100 fine classes, 32 x 32, colour; cifar-100-python/ below `data_dir`.
+    """CIFAR-100: 50,000 training and 10,000 test images, 100 classes, 32 x 32; cifar-100-python/ in `data_dir`.
 
     Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf.
 
@@ -153,7 +153,7 @@ class CIFAR100DataModule(FromFiles, ImageDataModule):
 
 
 class SVHNDataModule(FromFiles, ImageDataModule):
-    """SVHN: 73,257 and 26,032 digits of house numbers, 32 x 32, colour; train_32x32.mat in `data_dir`; needs SciPy.
+    """SVHN: 73,257 training and 26,032 test digits of house numbers, 32 x 32, colour; *.mat in `data_dir`; needs SciPy.
 
     Netzer et al. 2011, http://ufldl.stanford.edu/housenumbers/nips2011_housenumbers.pdf.
 

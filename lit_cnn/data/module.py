@@ -31,7 +31,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         split_seed: Seed of the validation split, independent of the run's seed.
         permute: Permute the pixels of all images by one fixed permutation.
         permute_seed: Seed of the permutation, independent of the run's seed, so that all runs have the same task; or
-            the word seed, to draw another permutation for each seed of a run.
+            the word seed for the run's seed, so that each seed draws another permutation.
         permute_kind: What is permuted: pixels; blocks, moved whole, of which one stays in place on average;
             deranged_blocks, none of which stays in place; the pixels within_blocks; rows; or columns.
         permute_block: Height and width of a block, in pixels. With deranged_blocks it sets how much locality is left,
