@@ -67,7 +67,7 @@ def out_of_range(key: str, value: Any) -> str | None:
 
 
 def _seconds(parts: dict[str, Any]) -> float:
-    """Returns the seconds of {hours: 1, minutes: 30}; what is no time is left to the parser."""
+    """Returns the seconds of {hours: 1, minutes: 30}; infinity for anything else, which the parser refuses."""
     try:
         return timedelta(**parts).total_seconds()
     except (TypeError, OverflowError):

@@ -12,7 +12,7 @@ BATCHES = 64  # buffered before an update, since a metric update takes longer th
 
 
 class BufferedMetrics(nn.ModuleDict):
-    """The metrics of each stage, `train_metrics`, `val_metrics` and `test_metrics`, and the accuracy of each class.
+    """The metrics of each stage (`train_metrics`, `val_metrics`, `test_metrics`), and the test accuracy of each class.
 
     Args:
         num_classes: Number of classes.

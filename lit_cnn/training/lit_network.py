@@ -45,7 +45,7 @@ class LitNetwork(LitClassifier):
         of_network = {name: kwargs[name] for name in names if name in kwargs}
         others = {name: value for name, value in kwargs.items() if name not in names}
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # said below
+            warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # reported below
             net = self.network(**of_network)
         if empty := next((name for name, weight in net.named_parameters() if not weight.numel()), None):
             raise ConfigError(f"{type(self).__name__}: the layer {empty} has no weights. Take widths from 1 up.")

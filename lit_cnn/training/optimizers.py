@@ -223,7 +223,7 @@ def _construct(cls: type, argument: str, settings: dict[str, Any], *args: Any, *
     known = [name for name in inspect.signature(cls).parameters if name not in ("params", "lr", "optimizer")]
     kinds = get_type_hints(cls.__init__)  # type: ignore[misc]
     for key, value in settings.items():
-        if isinstance(value, str) and key in kinds and not fits(value, kinds[key]):  # fused: x would be taken for true
+        if isinstance(value, str) and key in kinds and not fits(value, kinds[key]):  # else `fused: x` means true
             raise ValueError(f"{cls.__name__}'s {key} in `{argument}` is {in_words(kinds[key])}, but got {value!r}.")
         if key not in known:
             raise ValueError(
