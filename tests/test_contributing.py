@@ -65,6 +65,8 @@ for line in sys.stdin:
 @pytest.fixture(scope="module")
 def python():
     """Runs a script or module of a checkout with its arguments."""
+    if not hasattr(os, "fork"):
+        pytest.skip("needs os.fork")
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-W", "ignore", "-c", PYTHON], env=environment, **pipes) as process:
