@@ -20,6 +20,7 @@ from torch import Tensor
 from lit_cnn import SampleDataModule
 from lit_cnn import transforms as t
 from lit_cnn.keyed_random import Draws
+from lit_cnn.runs.class_paths import subclasses_of
 
 TARGET = Path(__file__).parents[1] / "docs" / "augmentations.png"
 SIDE, DRAWS = 32, 2
@@ -43,6 +44,8 @@ ROWS: dict[str, t.Augmentation] = {
     "Mixup()": t.Mixup(),
     "CutMix()": t.CutMix(),
 }
+OTHERS = [c for c in subclasses_of(t.Augmentation) if c not in map(type, ROWS.values())]
+ROWS |= {f"{c.__name__}()": c() for c in OTHERS if c.__module__.startswith("lit_cnn.")}
 
 
 def draw_scenes() -> list[Image.Image]:

@@ -54,6 +54,8 @@ def _written(annotation: Any) -> str:
         return f"Literal[{', '.join(map(repr, inner))}]"
     if annotation is NoneType:
         return "None"
+    if annotation is Parameter.empty:
+        return "Any"
     name = str((origin or annotation).__name__)
     return f"{name}[{', '.join(map(_written, inner))}]" if inner else name
 

@@ -39,7 +39,10 @@ NONE = "-"
 def network_row(name: str) -> list[Cell | str]:
     """Returns a network's line of the first table: its small stem, or only one, then its ImageNet stem."""
     stems = ARCHITECTURES[name].stems
-    row: list[Cell | str] = [name, sizes.compare_parameters(name), sizes.reference_of(name).source]
+    reference = sizes.reference_of(name)
+    row: list[Cell | str] = [name, NONE, NONE]
+    if reference is not None:
+        row = [name, sizes.compare_parameters(name, reference), reference.source]
     for stem, side in (("small" if stems else None, 32), ("imagenet", 224)):
         settings: dict[str, Any] = {"stem": stem} if stem else {}
         fits = stem is None or stem in stems

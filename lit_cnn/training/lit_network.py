@@ -118,7 +118,7 @@ def _docstring_of(cls: type[LitNetwork], signature: Signature) -> str:
             found = parse(source.__dict__.get("__doc__") or "", DocstringStyle.GOOGLE).params
             meanings |= {param.arg_name: " ".join((param.description or "").split()) for param in found}
     network, *_ = inspect.getdoc(cls.network).partition("\n\nArgs:")  # type: ignore[union-attr]
-    arguments = [f"    {name}: {meanings[name]}" for name in signature.parameters if name != "self"]
+    arguments = [f"    {name}: {meanings[name]}" for name in signature.parameters if name in meanings]
     size = signature.parameters["image_size"].default
     shape = f"2, {signature.parameters['in_channels'].default}, {size}, {size}"
     classes = signature.parameters["num_classes"].default

@@ -81,10 +81,10 @@ REFERENCES = {
 }
 
 
-def reference_of(name: str) -> Reference:
-    """Returns what a network's number of parameters is held against."""
+def reference_of(name: str) -> Reference | None:
+    """Returns the published number of parameters of a network, or None where there is none."""
     if name not in SHARED:
-        return REFERENCES[name]
+        return REFERENCES.get(name)
     settings: dict[str, Any] = {"num_classes": 1000, "stem": "imagenet"}
     if name == "googlenet":
         settings["aux_logits"] = False  # torchvision counts it without
@@ -92,9 +92,8 @@ def reference_of(name: str) -> Reference:
     return Reference(published, "torchvision's num_params", settings)
 
 
-def compare_parameters(name: str) -> Cell:
-    """Holds a network's number of parameters against its reference."""
-    reference = reference_of(name)
+def compare_parameters(name: str, reference: Reference) -> Cell:
+    """Compares a network's number of parameters with the published one."""
     ours = parameters_of(on_meta(name, **reference.settings))
     if isinstance(reference.figure, int):
         return Cell(ours, reference.figure)

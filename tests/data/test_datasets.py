@@ -13,10 +13,13 @@ import torch
 from scipy.io import savemat
 from torchvision import datasets
 
+import lit_cnn as package
 from lit_cnn import CIFAR100DataModule, FashionMNISTDataModule, KMNISTDataModule, MNISTDataModule, SVHNDataModule
+from lit_cnn.data.datasets import FromFiles
 from lit_cnn.data.sources.cifar import FINE_CLASS_NAMES
 from lit_cnn.data.sources.mnist import FASHION_MNIST, KMNIST, MNIST
 from lit_cnn.errors import DataError
+from lit_cnn.runs.class_paths import subclasses_of
 
 COUNTS = {"train": 30, "test": 20}
 
@@ -257,3 +260,17 @@ def test_torchvision_knows_the_names_that_are_used_of_it():
     names = {name for name, _ in datasets.FashionMNIST.resources}
     assert names == {f"{p}-{k}-ubyte.gz" for p in ("train", "t10k") for k in ("images-idx3", "labels-idx1")}
     assert FASHION_MNIST.num_images == {"train": 60_000, "test": 10_000}
+
+
+DATASETS = [c for c in subclasses_of(FromFiles) if c.__module__ == FromFiles.__module__]
+
+
+@pytest.mark.parametrize("cls", DATASETS, ids=lambda cls: cls.__name__)
+def test_every_dataset_states_what_the_model_needs(cls):
+    data = cls()
+    assert len(set(data.class_names)) == len(data.class_names) == data.num_classes
+    assert min(data.in_channels, *data.image_size) >= 1
+    for values in (getattr(cls, "mean", None), getattr(cls, "std", None)):
+        assert values is None or len(values) == data.in_channels
+    assert getattr(package, cls.__name__) is cls
+    assert f"{cls.__name__}(" in cls.__doc__  # an example

@@ -1,11 +1,19 @@
 """The Lit classes of the catalogue from the command line, and networks of a user's own."""
 
+import inspect
+
+import docstring_parser
 import pytest
 import torch
 
 import lit_cnn as package
 from lit_cnn import models
+from lit_cnn.runs.class_paths import subclasses_of
+from lit_cnn.training import architectures
+from lit_cnn.training.lit_network import LitNetwork
 from scripts import make_stubs
+
+LIT_CLASSES = [c for c in subclasses_of(LitNetwork) if c.__module__ == architectures.__name__]
 
 SMALL = (
     "--data", "SyntheticDataModule", "--data.image_size", "8", "--data.train_images", "40", "--data.test_images", "8",
@@ -92,6 +100,12 @@ def test_checkpoint_builds_the_network_that_was_trained(lit_cnn):
     images = torch.randn(2, 3, 8, 8)
     with torch.no_grad():
         assert torch.equal(same.eval()(images), module(images))
+
+
+@pytest.mark.parametrize("cls", LIT_CLASSES, ids=lambda cls: cls.__name__)
+def test_every_argument_of_a_network_is_explained(cls):
+    explained = {param.arg_name for param in docstring_parser.parse(cls.__doc__).params}
+    assert set(inspect.signature(cls).parameters) - explained == set()
 
 
 def test_editors_know_the_arguments_of_today():

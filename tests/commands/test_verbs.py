@@ -1,0 +1,17 @@
+"""What holds for every verb beyond the Trainer's."""
+
+from pathlib import Path
+
+import pytest
+
+from lit_cnn import commands
+from lit_cnn.cli.main import COMMANDS
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_verb_has_a_file_and_a_help(lit_cnn, verb):
+    assert Path(commands.__path__[0], f"{verb}.py").is_file()
+    outcome = lit_cnn(verb, "--help")
+    assert outcome.code == 0, outcome.err
+    assert f"python -m lit_cnn {verb}" in outcome.out
+    assert f"\n  {verb:10} " in lit_cnn("--help").out
