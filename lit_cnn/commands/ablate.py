@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
+from lit_cnn.checks.text_table import text_table
 from lit_cnn.data.download import FORBIDDEN
 from lit_cnn.errors import ConfigError, DataError, LitCNNError
 from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure
@@ -271,13 +272,12 @@ def table(cells: list[Cell], name: str = "test/acc") -> str:
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         groups.setdefault(cell.variant, []).append(cell)
-    width = max(map(len, [*groups, "cell"]))
-    rows = [f"{'cell':{width}}  {name + ', %':>16}  seeds"]
+    rows = [("cell", f"{name}, %", "seeds")]
     for variant, group in groups.items():
         results = [results for cell in group if (results := cell.results()) is not None]
         values = [100 * r[name] for r in results if name in r]
         spread = f" +- {statistics.stdev(values):5.2f}" if len(values) > 1 else ""
         mean = f"{statistics.mean(values):.2f}{spread}" if values else "-"
         missing = f" of {len(group)}" if len(values) < len(group) else ""
-        rows.append(f"{variant:{width}}  {mean:>16}  {len(values)}{missing}")
-    return "\n".join(rows)
+        rows.append((variant, mean, f"{len(values)}{missing}"))
+    return text_table(rows, right=[1])
