@@ -51,12 +51,6 @@ class FromFiles:
             self.mean, self.std = channel_statistics(arrays.images)
         return arrays
 
-    def statistics(self) -> tuple[list[float], list[float]]:
-        """Returns mean and standard deviation of each channel, on a scale from 0 to 1."""
-        if not hasattr(self, "mean"):
-            self.read("train")
-        return self.mean, self.std
-
 
 class MNISTDataModule(FromFiles, ImageDataModule):
     """MNIST: 60,000 and 10,000 handwritten digits, 28 x 28, greyscale; MNIST/raw/ below `data_dir`.
@@ -239,20 +233,11 @@ class ImageFolderDataModule(ImageDataModule):
             self.mean, self.std = content.mean, content.std
         return content.arrays
 
-    def statistics(self) -> tuple[list[float], list[float]]:
-        """Returns mean and standard deviation of all training images, those held out among them."""
-        if not hasattr(self, "mean"):
-            self.read("train")
-        return self.mean, self.std
-
 
 class SampleDataModule(ImageDataModule):
     """5,000 digits of MNIST that travel with the package: 4,000 to train on, 1,000 to test with.
 
     For machines without a network or a dataset. Credit and licence: lit_cnn/data/sample/LICENSE.md.
-
-    Args:
-        **kwargs: Arguments of ImageDataModule.
 
     Example:
         >>> data = SampleDataModule(batch_size=32, permute=True)
@@ -269,9 +254,6 @@ class SampleDataModule(ImageDataModule):
     class_names = MNISTDataModule.class_names
     mean = MNISTDataModule.mean
     std = MNISTDataModule.std
-
-    def __init__(self, **kwargs: Any):
-        super().__init__(**kwargs)
 
     def read(self, split: str) -> Arrays:
         """Reads the file in the package."""

@@ -124,14 +124,8 @@ class Evaluation(Callback):
                 wrong = (preds != labels).nonzero().flatten()
                 worst = wrong[confidences[wrong].argsort(descending=True, stable=True)][: self.mistakes]
                 images, _ = data.arrays(split).gather(indices[worst].to(data.arrays(split).device))
-                figure = worst_mistakes(
-                    as_bytes(images.cpu()),
-                    labels[worst].tolist(),
-                    preds[worst].tolist(),
-                    confidences[worst].tolist(),
-                    names,
-                    f"{about}: the surest of {len(wrong):,} mistakes",
-                )
+                shown = as_bytes(images.cpu()), labels[worst], preds[worst], confidences[worst], names
+                figure = worst_mistakes(*shown, f"{about}: the surest of {len(wrong):,} mistakes")
                 add(trainer, f"worst mistakes/{split}", figure)
 
 
