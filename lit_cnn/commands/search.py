@@ -5,7 +5,7 @@ from typing import Any
 
 from lit_cnn.commands.ablate import EXPERIMENT, run_cells, table
 from lit_cnn.commands.arguments import Parser, positive
-from lit_cnn.errors import ConfigError
+from lit_cnn.errors import ConfigError, not_installed
 from lit_cnn.experiments.cells import Cell
 from lit_cnn.experiments.grid import read_experiment
 from lit_cnn.experiments.processes import in_a_fork
@@ -36,10 +36,7 @@ def main(argv: list[str]) -> None:
     try:
         import optuna
     except ImportError as error:
-        raise ConfigError(
-            "search needs the package optuna, which is not installed.\n"
-            "Install it with pip install 'lit-cnn[search]', or pip install -e '.[search]' in a checkout."
-        ) from error
+        raise not_installed("search", "optuna", "search") from error
     experiment = read_experiment(given.experiment)
     from lit_cnn.experiments.plan import plan, write_plan  # imports torch, once for all cells
 
