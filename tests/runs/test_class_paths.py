@@ -9,7 +9,7 @@ import yaml
 import lit_cnn as package
 from lit_cnn.experiments.cells import Cell
 from lit_cnn.runs.class_paths import at_home, find_class, homes, path_of, present, up_to_date
-from lit_cnn.runs.settings import what_decides
+from lit_cnn.runs.settings import decisive
 
 # As they were written in November 2026: where each class was, and its name.
 BEFORE = {
@@ -78,7 +78,7 @@ def test_run_of_before_a_move_is_read_tested_and_gone_on_with(lit_cnn):
     _aged(run)
     then = yaml.safe_load((run / "config.yaml").read_text())
     assert then != now
-    assert what_decides(then) == what_decides(now)  # the same cell of `ablate`, the same group of `report`
+    assert decisive(then) == decisive(now)  # the same cell of `ablate`, the same group of `report`
     assert Cell("run", "", {}, 0, Path("logs"), [], [], now).runs() == [run]
     assert type(package.load(run)) is package.LitLeNet
     for argv in (
