@@ -45,6 +45,14 @@ def forbidden(error: OSError) -> DiskError:
     return DiskError(f"{where}{error.strerror}. Give yourself the right to it and what is above, or take another.")
 
 
+def not_installed(what: str, package: str, extra: str) -> ConfigError:
+    """Returns what a person reads where a package is missing that one of the optional dependencies brings."""
+    return ConfigError(
+        f"{what} needs the package {package}, which is not installed.\n"
+        f"Install it with pip install 'lit-cnn[{extra}]', or pip install -e '.[{extra}]' in a checkout."
+    )
+
+
 def nearest(name: str, known: list[str]) -> str:
     """Returns " Did you mean 'x'?" for the known name closest to `name`, or nothing if none is close."""
     found = closest(name, known)

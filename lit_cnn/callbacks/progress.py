@@ -13,6 +13,7 @@ IN_NOTEBOOK = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
 
 
 LINES = 30.0  # minimum seconds between lines if there is no bar
+VERBS = {"val": "validate", "test": "test", "predict": "predict"}
 DELAY = 1.0  # seconds before the bar of a validation within `fit` appears: most are over by then
 
 
@@ -142,66 +143,41 @@ class Progress(ProgressBar):
         print("  ".join([f"{self._epoch_line:12}", *parts, f"{self._seconds:.1f} s"]), flush=True)
         self._epoch_line = None
 
-    def _start_evaluation(self, trainer: Trainer, verb: str, batches: list[int | float] | int | float) -> None:
-        if self._enabled and not trainer.sanity_checking:
-            delay = DELAY if trainer.state.fn == "fit" else 0.0
-            self._evaluation = Count(verb, sum(batches) if isinstance(batches, list) else batches, delay=delay)
-
-    def _advance_evaluation(self, module: Any, batch: Any, batch_idx: int, stage: str) -> None:
-        if self._evaluation is not None:
-            self._evaluation.advance(batch_idx + 1, batch, module, stage)
-
-    def _end_evaluation(self) -> None:
-        if self._evaluation is not None:
-            self._evaluation.close()
-            self._evaluation = None
-
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts a bar."""
-        self._start_evaluation(trainer, "validate", trainer.num_val_batches)
+        """Starts the bar of a validation, a test or a prediction."""
+        if self._enabled and not trainer.sanity_checking:
+            verb = VERBS[_stage(trainer)]
+            batches: Any = getattr(trainer, f"num_{_stage(trainer)}_batches")
+            delay = DELAY if trainer.state.fn == "fit" else 0.0
+            self._evaluation = Count(verb, sum(batches), delay=delay)
 
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts a bar."""
-        self._start_evaluation(trainer, "test", trainer.num_test_batches)
-
-    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts a bar."""
-        self._start_evaluation(trainer, "predict", trainer.num_predict_batches)
+    on_test_start = on_predict_start = on_validation_start
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
-        """Moves the bar."""
-        self._advance_evaluation(pl_module, batch, batch_idx, "val")
+        """Moves that bar."""
+        if self._evaluation is not None:
+            self._evaluation.advance(batch_idx + 1, batch, pl_module, _stage(trainer))
 
-    def on_test_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
-    ) -> None:
-        """Moves the bar."""
-        self._advance_evaluation(pl_module, batch, batch_idx, "test")
-
-    def on_predict_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
-    ) -> None:
-        """Moves the bar."""
-        self._advance_evaluation(pl_module, batch, batch_idx, "predict")
+    on_test_batch_end = on_predict_batch_end = on_validation_batch_end  # type: ignore[assignment]
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ends the bar."""
+        """Ends that bar."""
         self._validated = True
-        self._end_evaluation()
+        if self._evaluation is not None:
+            self._evaluation.close()
+            self._evaluation = None
 
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ends the bar."""
-        self._end_evaluation()
-
-    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ends the bar."""
-        self._end_evaluation()
+    on_test_end = on_predict_end = on_validation_end
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Ends the bar, so that the error message starts on a new line."""
         self._close()
+
+
+def _stage(trainer: Trainer) -> str:
+    return "test" if trainer.testing else "predict" if trainer.predicting else "val"
 
 
 def _so_far(module: Any, stage: str) -> str:

@@ -17,8 +17,8 @@ from lit_cnn import files
 from lit_cnn.callbacks import tensorboards
 from lit_cnn.callbacks.checkpointing import validates
 from lit_cnn.runs import checkpoint_io
+from lit_cnn.runs.folder import RESULTS, read_results
 
-FILE = "results.json"
 PER_CLASS = "test/acc_of/"
 HARDEST = 3  # hardest classes named in the summary
 EARLY = ("max_time", "EarlyStopping")  # early ends that the summary mentions
@@ -141,8 +141,8 @@ class Results(Callback):
         """Writes the results before the test; also for a resumed run that had nothing left to train."""
         if self._epoch is None:
             self._log_rest(trainer)
-            if self._read().get("steps") == trainer.global_step:  # no step since the file was written
-                self.values = self._read()
+            if (written := read_results(self.folder)).get("steps") == trainer.global_step:  # no step was added to it
+                self.values = written
                 return
         self._end_epoch(trainer)
         begun = [*self._training, *(epoch for epoch, _ in self._validations)]
@@ -177,19 +177,13 @@ class Results(Callback):
         self.values |= _metrics(trainer, "test")
         self._write(trainer)
 
-    def _read(self) -> dict[str, Any]:
-        try:
-            return dict(json.loads((self.folder / FILE).read_text()))
-        except (OSError, ValueError):
-            return {}
-
     def _write(self, trainer: Trainer) -> None:
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         for logger in tensorboards(trainer):
             final = {_hp(name): self.values[name] for name in METRICS if name in self.values}
             logger.log_metrics(final, step=trainer.global_step)
-        files.write_text(self.folder / FILE, json.dumps(self.values, indent=2) + "\n")
+        files.write_text(self.folder / RESULTS, json.dumps(self.values, indent=2) + "\n")
 
     def summary(self) -> str:
         """Returns a summary in a few lines."""

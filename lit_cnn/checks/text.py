@@ -7,19 +7,10 @@ from collections.abc import Sequence
 from torch import nn
 
 from lit_cnn.checks.cost import Length
+from lit_cnn.checks.text_table import text_table
 from lit_cnn.models.layer_table import Layer
 
 NAME_WIDTH = 40
-
-
-def table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
-    """Returns rows as aligned columns; those at the positions `right` are right-aligned."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def layer_table(layers: Sequence[Layer], net: nn.Module, image_size: tuple[int, int]) -> str:
@@ -36,7 +27,7 @@ def layer_table(layers: Sequence[Layer], net: nn.Module, image_size: tuple[int, 
     if others:
         rows.append(("others (norms, auxiliary heads)", "", "", f"{others:,}", "", "", "", ""))
     rows.append(("total", "", "", f"{total:,}", f"{sum(layer.multiply_adds for layer in layers):,}", "", "", ""))
-    return table(rows, right=(2, 3, 4, 5, 6, 7))
+    return text_table(rows, right=(2, 3, 4, 5, 6, 7))
 
 
 def _field(layer: Layer, image_size: tuple[int, int]) -> tuple[str, str, str]:
@@ -63,7 +54,7 @@ def memory_table(sizes: dict[str, int]) -> str:
     """Returns the memory table: a line for each use, in megabytes, and the sum."""
     rows = [(what, f"{size / 1e6:,.1f} MB") for what, size in sizes.items()]
     rows.append(("memory in all", f"{sum(sizes.values()) / 1e6:,.1f} MB"))
-    return table(rows, right=(1,))
+    return text_table(rows, right=(1,))
 
 
 def time_table(length: Length) -> str:
@@ -77,7 +68,7 @@ def time_table(length: Length) -> str:
             ("validation", f"{epochs}{length.images:,} images of {duration(length.image)}", duration(validation))
         )
     rows.append(("time in all", "without the test at the end", duration(training + validation)))
-    return table(rows, right=(2,))
+    return text_table(rows, right=(2,))
 
 
 def duration(seconds: float) -> str:

@@ -1,7 +1,6 @@
 """Resuming an interrupted run: in its folder, from its newest checkpoint, with its settings."""
 
 import csv
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,8 @@ from lit_cnn.cli.command_line import RESUME
 from lit_cnn.errors import CheckpointError, ConfigError
 from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.class_paths import at_home
+from lit_cnn.runs.folder import read_results
+from lit_cnn.runs.record import read_mapping
 from lit_cnn.runs.settings import LENGTH
 
 LIMITS_OF_LENGTH = {"max_epochs": "N", "max_steps": "N", "max_time": "LONGER"}  # with a placeholder for the value
@@ -42,12 +43,8 @@ def refuse_finished(run: Path, config: Any) -> None:
     Raises:
         ConfigError: If the run is finished and its length is not increased.
     """
-    try:
-        results = json.loads((run / "results.json").read_text())
-        before = yaml.safe_load((run / "config.yaml").read_text())["trainer"]
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
-        return
-    if not ("test/acc" in results or (not config.test_after_fit and "epochs" in results)):
+    results, before = read_results(run), read_mapping(run / "config.yaml", yaml.safe_load).get("trainer")
+    if before is None or not ("test/acc" in results or (not config.test_after_fit and "epochs" in results)):
         return
     by, now = results.get("ended_by"), config.trainer
     ends = [by] if by in LIMITS_OF_LENGTH else list(LIMITS_OF_LENGTH)  # else e.g. by EarlyStopping

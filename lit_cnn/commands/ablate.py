@@ -1,4 +1,4 @@
-"""`python -m lit_cnn ablate`: runs the cells of an experiment, and prints a table of their results."""
+"""Runs a grid of trainings over several seeds, and prints mean and spread of each variant."""
 
 import argparse
 import json
@@ -17,26 +17,20 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
+from lit_cnn.checks.text_table import text_table
+from lit_cnn.commands.arguments import Parser, positive
 from lit_cnn.data.download import FORBIDDEN
-from lit_cnn.errors import ConfigError, DataError, LitCNNError
+from lit_cnn.errors import DataError, LitCNNError
 from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure
 from lit_cnn.experiments.cluster import submit
 from lit_cnn.experiments.grid import Experiment, read_experiment, seeds_of
 from lit_cnn.experiments.processes import BUSY, in_a_fork, last_line, start
 from lit_cnn.runs.settings import decisive
 
-HELP = """usage: python -m lit_cnn ablate EXPERIMENT [--dry_run] [--jobs N] [--seeds N] [--KEY VALUE of fit ...]
-
-Runs a grid of trainings over several seeds. EXPERIMENT is a file, or the name of one of configs/experiments.
-What is finished stays, what was interrupted goes on, and several invocations share the cells. All configs are
-checked before the first cell begins. Cells are runs in logs/EXPERIMENT/VARIANT-seedN/version_N.
-
-  --dry_run    show the plan and what is finished, and run nothing
-  --jobs N     cells side by side, which share threads and GPUs (1)
-  --seeds N    seeds 0 to N - 1, or a list such as [0,7], in place of the file's
-  --submit N   jobs on a cluster that share the cells, by submitit, in place of this process; they are not waited for
-  --submit_args ARGS   submitit's parameters, such as '{slurm_partition: gpu, timeout_min: 600}'
-  --KEY VALUE  a setting of fit for all cells, such as --data.data_dir data
+EXPERIMENT = "an experiment's file, or the name of one of configs/experiments"
+EPILOG = """What is finished stays, what was interrupted goes on, and several invocations share the cells. All configs
+are checked before the first cell begins. Cells are runs in logs/EXPERIMENT/VARIANT-seedN/version_N. --KEY VALUE is a
+setting of fit for all cells, such as --data.data_dir data.
 
 examples:
   python -m lit_cnn ablate exercise --data.data_dir data
@@ -60,22 +54,21 @@ def main(argv: list[str]) -> None:
     Raises:
         LitCNNError: If a setting is wrong, or a cell failed.
     """
-    if not argv or "--help" in argv or "-h" in argv:
-        print(HELP)
-        return
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("--dry_run", action="store_true")
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--seeds")
-    parser.add_argument("--submit", type=int)
-    parser.add_argument("--submit_args")
-    try:
-        given, overrides = parser.parse_known_args(argv[1:])
-    except argparse.ArgumentError as error:
-        raise ConfigError(f"{error}. ablate --help shows what it takes.") from error
-    if given.jobs < 1:
-        raise ConfigError(f"--jobs {given.jobs}: at least one cell has to run at a time.")
-    experiment = read_experiment(argv[0])
+    parser = Parser("ablate", __doc__, EPILOG)
+    parser.add_argument("experiment", help=EXPERIMENT)
+    parser.add_argument("--dry_run", action="store_true", help="show the plan and what is finished, and run nothing")
+    parser.add_argument("--jobs", type=positive, default=1, help="cells side by side, which share threads and GPUs (1)")
+    parser.add_argument("--seeds", help="seeds 0 to SEEDS - 1, or a list such as [0,7], in place of the file's")
+    parser.add_argument(
+        "--submit",
+        type=positive,
+        help="jobs on a cluster that share the cells, by submitit, in place of this process; they are not waited for",
+    )
+    parser.add_argument(
+        "--submit_args", help="submitit's parameters, such as '{slurm_partition: gpu, timeout_min: 600}'"
+    )
+    given, overrides = parser.parse_before_settings(argv)
+    experiment = read_experiment(given.experiment)
     if given.seeds is not None:
         experiment = replace(experiment, seeds=seeds_of(given.seeds, Path("--seeds")))
     if given.submit is not None:
@@ -92,8 +85,6 @@ def submit_grid(experiment: Experiment, overrides: list[str], given: argparse.Na
     """
     from lit_cnn.experiments.plan import plan, write_plan
 
-    if given.submit < 1:
-        raise ConfigError(f"--submit {given.submit}: at least one job has to run.")
     cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))
     folder = write_plan(experiment, cells).parent
     command = ["ablate", str(experiment.path), "--jobs", str(given.jobs), "--seeds", str(experiment.seeds), *overrides]
@@ -271,13 +262,12 @@ def table(cells: list[Cell], name: str = "test/acc") -> str:
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         groups.setdefault(cell.variant, []).append(cell)
-    width = max(map(len, [*groups, "cell"]))
-    rows = [f"{'cell':{width}}  {name + ', %':>16}  seeds"]
+    rows = [("cell", f"{name}, %", "seeds")]
     for variant, group in groups.items():
         results = [results for cell in group if (results := cell.results()) is not None]
         values = [100 * r[name] for r in results if name in r]
         spread = f" +- {statistics.stdev(values):5.2f}" if len(values) > 1 else ""
         mean = f"{statistics.mean(values):.2f}{spread}" if values else "-"
         missing = f" of {len(group)}" if len(values) < len(group) else ""
-        rows.append(f"{variant:{width}}  {mean:>16}  {len(values)}{missing}")
-    return "\n".join(rows)
+        rows.append((variant, mean, f"{len(values)}{missing}"))
+    return text_table(rows, right=[1])

@@ -1,4 +1,4 @@
-"""Shared code of commands that take a run and images: argument parser, help texts, true classes."""
+"""The parser of all verbs beside the Trainer's, and arguments that several of them take."""
 
 import argparse
 from pathlib import Path
@@ -14,7 +14,13 @@ IMAGES = "image files, folders (taken with all folders below them), or patterns 
 
 
 class Parser(argparse.ArgumentParser):
-    """Argument parser that raises ConfigError, as the other verbs do."""
+    """The parser of a verb's arguments.
+
+    Args:
+        verb: The verb.
+        description: What it does, in a sentence.
+        epilog: What else its help says.
+    """
 
     def __init__(self, verb: str, description: str | None, epilog: str | None = None):
         super().__init__(
@@ -25,6 +31,11 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self.verb = verb
+
+    def parse_before_settings(self, argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+        """Returns the verb's own arguments, and all others, which are settings of `fit`."""
+        self.usage = self.format_usage().removeprefix("usage: ").rstrip() + " [--KEY VALUE of fit ...]"
+        return self.parse_known_args(argv)
 
     def error(self, message: str) -> NoReturn:
         """Raises ConfigError."""

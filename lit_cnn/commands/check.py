@@ -1,4 +1,4 @@
-"""`python -m lit_cnn check`: cost of a run, and whether its network can learn, before the training."""
+"""Looks at a run before it is trained: its layers, whether its network can learn, memory and time."""
 
 import copy
 import os
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -20,12 +19,11 @@ from lit_cnn.checks.judgements import Finding
 from lit_cnn.checks.memorise import images_to_learn, loss_of_one_answer, memorise
 from lit_cnn.checks.trial import Steps, first_line, take_first_steps
 from lit_cnn.cli.trainer import LitCLI, run_verb
+from lit_cnn.commands.arguments import Parser
 from lit_cnn.errors import ConfigError
 from lit_cnn.models.layer_table import layers_of
 
-HELP = """usage: python -m lit_cnn check [any arguments of fit]
-
-Looks at a run before a minute is spent on it, and leaves nothing behind. It prints
+EPILOG = """It takes the arguments of fit, leaves nothing behind, and prints
 
   a layer table   output size, parameters, multiply-adds; what one value sees of the image (the receptive field's
                   size in pixels, the distance in pixels between neighbours, the share of the image that it covers)
@@ -56,9 +54,7 @@ def main(argv: list[str]) -> None:
     Raises:
         LitCNNError: If it is not sound, or a setting is wrong.
     """
-    if "--help" in argv or "-h" in argv:
-        print(HELP)
-        return
+    Parser("check", __doc__, EPILOG).parse_before_settings(argv)
     with state_kept():
         run_verb(["fit", *argv], CheckCLI)
 
@@ -67,10 +63,13 @@ def main(argv: list[str]) -> None:
 def state_kept() -> Iterator[None]:
     """Restores random generators, environment and matmul precision afterwards."""
     precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    environment = dict(os.environ)
     try:
-        with isolate_rng(), patch.dict(os.environ):
+        with isolate_rng():
             yield
     finally:
+        os.environ.clear()
+        os.environ.update(environment)
         torch.set_float32_matmul_precision(precision)
         torch.backends.cudnn.allow_tf32 = tf32
 

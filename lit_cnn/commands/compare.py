@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lit_cnn.checks.text_table import text_table
 from lit_cnn.commands.arguments import RUN, Parser
 from lit_cnn.commands.report import FORMATS
 from lit_cnn.errors import CheckpointError
@@ -28,7 +29,6 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--data_dir", type=Path, help="where the data lie now, if not where the configs say")
     given = parser.parse_args(argv)
 
-    from lit_cnn.checks.text import table
     from lit_cnn.reports.document import Paragraph, Table
     from lit_cnn.reports.two_runs import comparison
     from lit_cnn.reports.writers import write
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> None:
             raise CheckpointError(f"{folder} is a checkpoint's file. `compare` needs the folder of its run.")
     document = comparison([run_at(folder) for folder in folders], given.data_dir)
     figures = next(block for block in document.blocks if isinstance(block, Table))
-    print(table([figures.head, *figures.rows], range(1, len(figures.head))))
+    print(text_table([figures.head, *figures.rows], range(1, len(figures.head))))
     print(next(block.text for block in document.blocks if isinstance(block, Paragraph) and "McNemar" in block.text))
     for path in write(document, given.output, "compare", list(given.format)):
         print(path)

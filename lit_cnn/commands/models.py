@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from lit_cnn.checks.text_table import text_table
 from lit_cnn.commands.arguments import Parser, positive
 from lit_cnn.errors import ConfigError, nearest
 
@@ -122,13 +123,7 @@ def _print_text(rows: list[Row]) -> None:
         counts = ["too small" if n is None else f"{n:,}" for n in (row.parameters, row.multiply_adds)]
         stems = ", ".join(f"{stem} from {pixels}" for stem, pixels in row.stems.items())
         table.append((row.name, f"{row.paper} {row.year}", *counts, f"{row.smallest} x {row.smallest}", stems))
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table:
-        cells = [
-            cell.rjust(w) if 2 <= i <= 4 else cell.ljust(w)
-            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
-        ]
-        print("  ".join(cells).rstrip())
+    print(text_table(table, right=(2, 3, 4)))
 
 
 def _print_csv(rows: list[Row]) -> None:

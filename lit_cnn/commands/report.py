@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lit_cnn.checks.text_table import text_table
 from lit_cnn.cli.shipped_configs import shipped_experiments
 from lit_cnn.commands.arguments import Parser
 from lit_cnn.errors import ConfigError, nearest
@@ -37,7 +38,6 @@ def main(argv: list[str]) -> None:
     given = parser.parse_args(argv)
     paths = [_folder(name) for name in given.runs]
 
-    from lit_cnn.checks.text import table
     from lit_cnn.reports.document import Table
     from lit_cnn.reports.many_runs import report_of_many
     from lit_cnn.reports.one_run import report_of_one
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> None:
         folder = paths[0]
     main_table = next((block for block in document.blocks if isinstance(block, Table) and len(block.head) > 2), None)
     if main_table:
-        print(table([main_table.head, *main_table.rows], range(1, len(main_table.head))))
+        print(text_table([main_table.head, *main_table.rows], range(1, len(main_table.head))))
     for path in write(document, given.output or folder, "report", list(given.format)):
         print(path)
 

@@ -1,22 +1,18 @@
-"""`python -m lit_cnn search`: hyperparameter search among an experiment's variants, with Optuna."""
+"""Finds the variant of an experiment with the best validation accuracy without running all, by Optuna."""
 
-import argparse
 import statistics
 from typing import Any
 
-from lit_cnn.commands.ablate import run_cells, table
-from lit_cnn.errors import ConfigError
+from lit_cnn.commands.ablate import EXPERIMENT, run_cells, table
+from lit_cnn.commands.arguments import Parser, positive
+from lit_cnn.errors import ConfigError, not_installed
 from lit_cnn.experiments.cells import Cell
 from lit_cnn.experiments.grid import read_experiment
 from lit_cnn.experiments.processes import in_a_fork
 
-HELP = """usage: python -m lit_cnn search EXPERIMENT [--trials N] [--KEY VALUE of fit ...]
-
-Looks for the variant of an experiment (`ablate --help`) with the best validation accuracy, mean over its seeds, by
-Optuna's TPE over the axes (Bergstra et al. 2011). The test images have no part in it. Its runs are the cells of
-`ablate`: what is finished is not repeated, and a search that was interrupted goes on when it is typed again.
-
-  --trials N   variants to try at most (20)
+EPILOG = """The best by mean validation accuracy over the seeds, found by Optuna's TPE over the axes (Bergstra et al.
+2011). The test images have no part in it. Its runs are the cells of `ablate`: what is finished is not repeated, and a
+search that was interrupted goes on when it is typed again.
 
 example:
   python -m lit_cnn search my_experiment.yaml --trials 30 --data.data_dir data
@@ -33,25 +29,15 @@ def main(argv: list[str]) -> None:
     Raises:
         LitCNNError: If a setting is wrong, or no variant finished.
     """
-    if not argv or "--help" in argv or "-h" in argv:
-        print(HELP)
-        return
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("--trials", type=int, default=20)
-    try:
-        given, overrides = parser.parse_known_args(argv[1:])
-    except argparse.ArgumentError as error:
-        raise ConfigError(f"{error}. search --help shows what it takes.") from error
-    if given.trials < 1:
-        raise ConfigError(f"--trials {given.trials}: at least one variant has to be tried.")
+    parser = Parser("search", __doc__, EPILOG)
+    parser.add_argument("experiment", help=EXPERIMENT)
+    parser.add_argument("--trials", type=positive, default=20, help="variants to try at most (20)")
+    given, overrides = parser.parse_before_settings(argv)
     try:
         import optuna
     except ImportError as error:
-        raise ConfigError(
-            "search needs the package optuna, which is not installed.\n"
-            "Install it with pip install 'lit-cnn[search]', or pip install -e '.[search]' in a checkout."
-        ) from error
-    experiment = read_experiment(argv[0])
+        raise not_installed("search", "optuna", "search") from error
+    experiment = read_experiment(given.experiment)
     from lit_cnn.experiments.plan import plan, write_plan  # imports torch, once for all cells
 
     cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))

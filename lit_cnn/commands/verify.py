@@ -1,25 +1,19 @@
-"""`python -m lit_cnn verify`: checks that a shipped config still reaches its expected result."""
+"""Trains a shipped config with new seeds, and compares their mean with its expected result."""
 
-import argparse
 import statistics
 from pathlib import Path
 
 from lit_cnn.commands.ablate import run_grid
+from lit_cnn.commands.arguments import Parser, positive
 from lit_cnn.errors import ConfigError, LitCNNError
 from lit_cnn.experiments.expected import CONFIDENCE, Expected, expected_of
 from lit_cnn.experiments.grid import Experiment, Variant, seeds_of
 
-HELP = """usage: python -m lit_cnn verify CONFIG [--seeds N] [--jobs N] [--KEY VALUE of fit ...]
-
-Trains a shipped config with new seeds, and says whether their mean test accuracy lies where the expected result
-(configs/expected.json: mean and standard deviation over n seeds) lets 95 % of such means lie: its prediction
-interval by Student's t, so that 1 of 20 sound runs is outside. Seeds that the expected result comes from are left out:
-to repeat them would show that the machine repeats itself, and not that the result holds. Runs that are there already,
-in logs/verify-CONFIG, are not repeated.
-
-  --seeds N    so many new seeds, or a list of them such as [30,31] (1)
-  --confidence SHARE   share of sound results that lie inside (0.95)
-  --jobs N     runs side by side (1)
+EPILOG = """The mean test accuracy of the new seeds has to lie where the expected result (configs/expected.json: mean
+and standard deviation over n seeds) lets 95 % of such means lie: its prediction interval by Student's t, so that 1 of
+20 sound runs is outside. Seeds that the expected result comes from are left out: to repeat them would show that the
+machine repeats itself, and not that the result holds. Runs that are there already, in logs/verify-CONFIG, are not
+repeated.
 
 example:
   python -m lit_cnn verify quickstart --seeds 3
@@ -40,25 +34,22 @@ def main(argv: list[str]) -> None:
     Raises:
         LitCNNError: If there is no expected result, a run fails, or the result is outside of the interval.
     """
-    if not argv or "--help" in argv or "-h" in argv:
-        print(HELP)
-        return
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("--seeds", default="1")
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--confidence", type=float, default=CONFIDENCE)
-    try:
-        given, overrides = parser.parse_known_args(argv[1:])
-    except argparse.ArgumentError as error:
-        raise ConfigError(f"{error}. verify --help shows what it takes.") from error
+    parser = Parser("verify", __doc__, EPILOG)
+    parser.add_argument("config", help="a shipped config, by its name or its file")
+    parser.add_argument("--seeds", default="1", help="so many new seeds, or a list of them such as [30,31] (1)")
+    parser.add_argument("--jobs", type=positive, default=1, help="runs side by side (1)")
+    parser.add_argument(
+        "--confidence", type=float, default=CONFIDENCE, help=f"share of sound results that lie inside ({CONFIDENCE})"
+    )
+    given, overrides = parser.parse_before_settings(argv)
     if not 0 < given.confidence < 1:
         raise ConfigError(f"--confidence {given.confidence}: has to be a share between 0 and 1, such as 0.95.")
-    path = Path(argv[0])
-    expected = expected_of(argv[0])
+    path = Path(given.config)
+    expected = expected_of(given.config)
     if expected is None:
         raise ConfigError(f"{path.stem}: no expected result. configs/expected.json has those that were measured.")
     seeds = _new_seeds(given.seeds, expected)
-    variant = Variant(path.stem, {}, ["--config", argv[0]])
+    variant = Variant(path.stem, {}, ["--config", given.config])
     cells = run_grid(
         Experiment(f"verify-{path.stem}", path, [variant], seeds), overrides, given.jobs, ["verify", *argv]
     )

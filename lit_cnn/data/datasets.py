@@ -51,12 +51,6 @@ class FromFiles:
             self.mean, self.std = channel_statistics(arrays.images)
         return arrays
 
-    def statistics(self) -> tuple[list[float], list[float]]:
-        """Returns mean and standard deviation of each channel, on a scale from 0 to 1."""
-        if not hasattr(self, "mean"):
-            self.read("train")
-        return self.mean, self.std
-
 
 class MNISTDataModule(FromFiles, ImageDataModule):
     """MNIST: 60,000 training and 10,000 test images of digits, 28 x 28, greyscale; MNIST/raw/ in `data_dir`.
@@ -239,20 +233,11 @@ class ImageFolderDataModule(ImageDataModule):
             self.mean, self.std = content.mean, content.std
         return content.arrays
 
-    def statistics(self) -> tuple[list[float], list[float]]:
-        """Returns mean and standard deviation of all training images, including those held out."""
-        if not hasattr(self, "mean"):
-            self.read("train")
-        return self.mean, self.std
-
 
 class SampleDataModule(ImageDataModule):
     """Sample dataset: 5,000 digits of MNIST that come with the package, 4,000 for training and 1,000 for testing.
 
     For machines without a network connection. Credit and licence: lit_cnn/data/sample/LICENSE.md.
-
-    Args:
-        **kwargs: Arguments of ImageDataModule.
 
     Example:
         >>> data = SampleDataModule(batch_size=32, permute=True)
@@ -269,9 +254,6 @@ class SampleDataModule(ImageDataModule):
     class_names = MNISTDataModule.class_names
     mean = MNISTDataModule.mean
     std = MNISTDataModule.std
-
-    def __init__(self, **kwargs: Any):
-        super().__init__(**kwargs)
 
     def read(self, split: str) -> Arrays:
         """Reads the package's file."""

@@ -150,7 +150,9 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         return [settings_of(view) for view in self.views]
 
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Returns mean and standard deviation of each channel, on a scale from 0 to 1."""
+        """Returns mean and standard deviation of each channel, on a scale from 0 to 1; `read` may find them."""
+        if not hasattr(self, "mean"):
+            self.read("train")
         return self.mean, self.std
 
     def _read_train(self) -> None:

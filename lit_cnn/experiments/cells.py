@@ -6,13 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lit_cnn import files
 from lit_cnn.runs.folder import read_results
-from lit_cnn.runs.record import runs_of
+from lit_cnn.runs.record import FAILURE, read_mapping, runs_of
 
-LOCK, OUTPUT, FAILURE = "lock", "output.txt", "failure.json"
+LOCK, OUTPUT = "lock", "output.txt"
 
 
 @dataclass(frozen=True)
@@ -57,8 +55,8 @@ class Cell:
         return None
 
     def failure(self) -> str:
-        """Returns the error message of its last attempt, or nothing."""
-        return str(_read(self.folder / FAILURE).get("message", ""))
+        """Returns the message that its last attempt ended with, or nothing."""
+        return str(read_mapping(self.folder / FAILURE, json.loads).get("message", ""))
 
     def claim(self) -> Any:
         """Locks the cell for this process until its end; returns None if another process has it."""
@@ -83,11 +81,3 @@ class Cell:
 def note_failure(folder: Path, code: int, message: str) -> None:
     """Writes the failure of a cell into its folder."""
     files.write_text(folder / FAILURE, json.dumps({"exit_code": code, "message": message}, indent=2) + "\n")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text()) if path.suffix == ".json" else yaml.safe_load(path.read_text())
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from lit_cnn.cli import safe_yaml
-from lit_cnn.errors import ConfigError
+from lit_cnn.errors import ConfigError, not_installed
 
 
 def submit(command: list[str], jobs: int, given: str | None, folder: Path) -> list[Any]:
@@ -27,10 +27,7 @@ def submit(command: list[str], jobs: int, given: str | None, folder: Path) -> li
     try:
         import submitit
     except ImportError as error:
-        raise ConfigError(
-            "--submit needs the package submitit, which is not installed.\n"
-            "Install it with pip install 'lit-cnn[cluster]', or pip install -e '.[cluster]' in a checkout."
-        ) from error
+        raise not_installed("--submit", "submitit", "cluster") from error
     parameters: Any = None
     with suppress(yaml.YAMLError):
         parameters = safe_yaml.load(given or "{}")

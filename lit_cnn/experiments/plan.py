@@ -12,9 +12,9 @@ from lit_cnn.cli.trainer import LitCLI, run_verb
 from lit_cnn.errors import ConfigError, LitCNNError
 from lit_cnn.experiments.cells import Cell
 from lit_cnn.experiments.grid import Experiment, Variant
+from lit_cnn.runs.record import PLAN
 
-PLAN = "plan.json"
-TAKEN = ("name", "seed_everything", "resume", "ckpt_path")  # set by the experiment
+TAKEN = ("name", "seed_everything", "resume", "ckpt_path")  # what the experiment sets for each cell
 
 
 class PlanCLI(LitCLI):

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from lit_cnn.errors import LitCNNError
-from lit_cnn.experiments.cells import FAILURE, OUTPUT, Cell, note_failure
+from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure
+from lit_cnn.runs.record import FAILURE
 
 BUSY = 75  # exit code for a cell that another process runs; EX_TEMPFAIL in sysexits.h
 PR_SET_PDEATHSIG = 1  # linux/prctl.h

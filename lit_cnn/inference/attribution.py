@@ -9,6 +9,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from lit_cnn.models.layer_table import hooked
+
 
 def saliency(net: nn.Module, inputs: Float[Tensor, "b c h w"], classes: Int64[Tensor, "b"]) -> Float[Tensor, "b h w"]:
     """Saliency map: the absolute gradient of a class's logit by each pixel, largest over the channels.
@@ -89,13 +91,9 @@ def grad_cam(
         kept.append(maps.detach().clone().requires_grad_())
         return kept[-1].clone()  # a later layer may change its input in place
 
-    handle = layer.register_forward_hook(keep)
-    try:
-        with torch.enable_grad():
-            scores = _scores(net(inputs), classes)
-            (gradient,) = torch.autograd.grad(scores, kept[-1])
-    finally:
-        handle.remove()
+    with hooked([(layer, keep)]), torch.enable_grad():
+        scores = _scores(net(inputs), classes)
+        (gradient,) = torch.autograd.grad(scores, kept[-1])
     maps = (gradient.mean((2, 3), keepdim=True) * kept[-1].detach()).sum(1, keepdim=True).relu()
     return interpolate(maps, inputs.shape[2:], mode="bilinear", align_corners=False)[:, 0]
 
@@ -107,13 +105,8 @@ def _last_with_maps(net: nn.Module, inputs: Float[Tensor, "b c h w"]) -> nn.Modu
         if isinstance(output, Tensor) and output.dim() == 4 and output.shape[2] * output.shape[3] > 1:
             found.append(module)
 
-    handles = [module.register_forward_hook(look) for module in net.modules()]
-    try:
-        with torch.no_grad():
-            net(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with hooked((module, look) for module in net.modules()), torch.no_grad():
+        net(inputs)
     return found[-1] if found else None
 
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor, nn
 
-from lit_cnn.errors import ConfigError
+from lit_cnn.errors import not_installed
 from lit_cnn.keyed_random import Draws
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms import Preprocess
@@ -109,10 +109,7 @@ def check_packages(form: str) -> None:
         try:
             import_module(name)
         except ImportError as error:
-            raise ConfigError(
-                f"--format {form} needs the package {name}, which is not installed.\n"
-                "Install it with pip install 'lit-cnn[export]', or pip install -e '.[export]' in a checkout."
-            ) from error
+            raise not_installed(f"--format {form}", name, "export") from error
 
 
 def made_up_images(module: LitClassifier, n: int) -> UInt8[Tensor, "n c h w"]:

@@ -11,21 +11,22 @@ from typing import Any
 from torch import nn
 
 from lit_cnn.errors import ConfigError, nearest
-from lit_cnn.models.alexnet import AlexNet
-from lit_cnn.models.cifar_resnet import CIFARResNet
-from lit_cnn.models.cnn import CNN
-from lit_cnn.models.dilated import DilatedCNN
-from lit_cnn.models.googlenet import GoogLeNet
-from lit_cnn.models.inception_v2 import InceptionV2
-from lit_cnn.models.inception_v3 import InceptionV3
-from lit_cnn.models.lenet import LeNet
-from lit_cnn.models.mlp import MLP
-from lit_cnn.models.pointwise import PointwiseCNN
-from lit_cnn.models.preact_resnet import PreActResNet
-from lit_cnn.models.registry import ARCHITECTURES, Architecture
-from lit_cnn.models.resnet import ResNet
-from lit_cnn.models.vgg import VGG
-from lit_cnn.models.zfnet import ZFNet
+from lit_cnn.models.alexnet import AlexNet as AlexNet
+from lit_cnn.models.cifar_resnet import CIFARResNet as CIFARResNet
+from lit_cnn.models.cnn import CNN as CNN
+from lit_cnn.models.dilated import DilatedCNN as DilatedCNN
+from lit_cnn.models.googlenet import GoogLeNet as GoogLeNet
+from lit_cnn.models.inception_v2 import InceptionV2 as InceptionV2
+from lit_cnn.models.inception_v3 import InceptionV3 as InceptionV3
+from lit_cnn.models.lenet import LeNet as LeNet
+from lit_cnn.models.mlp import MLP as MLP
+from lit_cnn.models.pointwise import PointwiseCNN as PointwiseCNN
+from lit_cnn.models.preact_resnet import PreActResNet as PreActResNet
+from lit_cnn.models.registry import ARCHITECTURES as ARCHITECTURES
+from lit_cnn.models.registry import Architecture as Architecture
+from lit_cnn.models.resnet import ResNet as ResNet
+from lit_cnn.models.vgg import VGG as VGG
+from lit_cnn.models.zfnet import ZFNet as ZFNet
 
 
 def create(name: str, **settings: Any) -> nn.Module:
@@ -52,24 +53,3 @@ def create(name: str, **settings: Any) -> nn.Module:
         if key not in takes:
             raise ConfigError(f"{name} takes no {key!r}.{nearest(key, takes)} It takes {', '.join(takes)}.")
     return build(**settings)
-
-
-__all__ = [
-    "ARCHITECTURES",
-    "CNN",
-    "MLP",
-    "VGG",
-    "AlexNet",
-    "Architecture",
-    "CIFARResNet",
-    "DilatedCNN",
-    "GoogLeNet",
-    "InceptionV2",
-    "InceptionV3",
-    "LeNet",
-    "PointwiseCNN",
-    "PreActResNet",
-    "ResNet",
-    "ZFNet",
-    "create",
-]

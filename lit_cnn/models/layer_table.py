@@ -4,7 +4,7 @@ Receptive fields: Araujo, Norris & Sim 2019, https://doi.org/10.23915/distill.00
 branches meet, the receptive field is the smallest that contains those of all branches.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -83,7 +83,8 @@ def multiply_adds(net: nn.Module, shape: tuple[int, int, int]) -> int:
     def count(layer: Any, _: Any, output: Tensor) -> None:
         counts.append(_multiply_adds(layer, output))
 
-    with _hooked(net, COUNTED, count), torch.no_grad():
+    counted = (layer for layer in net.modules() if isinstance(layer, COUNTED))
+    with hooked((layer, count) for layer in counted), torch.no_grad():
         net.eval()(torch.zeros(1, *shape, device="meta"))
     return sum(counts)
 
@@ -107,7 +108,8 @@ def layers_of(net: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
 
     image = torch.zeros(1, *shape, device="meta")
     fields.of[image] = (Span(0, 1, 1), Span(0, 1, 1))
-    with _hooked(net, SHOWN, note), torch.no_grad(), fields:
+    shown = (layer for layer in net.modules() if isinstance(layer, SHOWN))
+    with hooked((layer, note) for layer in shown), torch.no_grad(), fields:
         net.eval()(image)
     return layers
 
@@ -117,8 +119,9 @@ def _multiply_adds(layer: nn.Conv2d | nn.Linear, output: Tensor) -> int:
 
 
 @contextmanager
-def _hooked(net: nn.Module, kinds: tuple[type[nn.Module], ...], hook: Any) -> Iterator[None]:
-    handles = [layer.register_forward_hook(hook) for layer in net.modules() if isinstance(layer, kinds)]
+def hooked(hooks: Iterable[tuple[nn.Module, Callable[..., Any]]]) -> Iterator[None]:
+    """Has each layer call its function after every forward pass, as long as this lasts."""
+    handles = [layer.register_forward_hook(hook) for layer, hook in hooks]
     try:
         yield
     finally:

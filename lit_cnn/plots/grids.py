@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
@@ -132,9 +132,9 @@ def prediction_grid(
 
 def worst_mistakes(
     images: UInt8[Tensor, "b c h w"],
-    labels: Sequence[int],
-    preds: Sequence[int],
-    probabilities: Sequence[float],
+    labels: Sequence[int] | Int64[Tensor, "b"],
+    preds: Sequence[int] | Int64[Tensor, "b"],
+    probabilities: Sequence[float] | Float[Tensor, "b"],
     class_names: Sequence[str],
     title: str = "worst mistakes",
     columns: int = 6,

@@ -7,6 +7,7 @@ from functools import cached_property
 from statistics import mean
 from typing import Any
 
+from lit_cnn.runs.folder import RESULTS
 from lit_cnn.runs.record import Run
 from lit_cnn.runs.settings import decisive
 
@@ -74,7 +75,7 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
             continue
         same = next((other for other in group.runs if other.seed == run.seed), None)
         if same is not None:
-            older = min(same, run, key=lambda r: (r.folder / "results.json").stat().st_mtime)
+            older = min(same, run, key=lambda r: (r.folder / RESULTS).stat().st_mtime)
             group.repeated.append(older)
             group.runs.remove(same)
             run = run if older is same else same

@@ -123,14 +123,8 @@ def _mistakes(p: Predictions) -> list[Block]:
     blocks: list[Block] = []
     if len(wrong):
         worst = wrong[p.confidences[wrong].argsort(descending=True, stable=True)][:MISTAKES]
-        figure = worst_mistakes(
-            p.images(worst),
-            p.labels[worst].tolist(),
-            p.preds[worst].tolist(),
-            p.confidences[worst].tolist(),
-            p.data.class_names,
-            f"{about}: the surest of {len(wrong):,} mistakes",
-        )
+        shown = p.images(worst), p.labels[worst], p.preds[worst], p.confidences[worst], p.data.class_names
+        figure = worst_mistakes(*shown, f"{about}: the surest of {len(wrong):,} mistakes")
         blocks.append(Picture("mistakes", "The mistakes of which the network is surest.", figure))
     else:
         blocks.append(Paragraph("There are none."))

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torchmetrics.functional.classification import multiclass_confusion_matrix
 from tqdm import tqdm
 
 from lit_cnn.data.module import ImageDataModule
@@ -52,8 +53,7 @@ class Predictions:
     @property
     def counts(self) -> Int64[Tensor, "k k"]:
         """Confusion matrix: number of images of class i (row) predicted as class j (column)."""
-        k = self.data.num_classes
-        return torch.bincount(self.labels * k + self.preds, minlength=k * k).view(k, k)
+        return multiclass_confusion_matrix(self.preds, self.labels, self.data.num_classes)
 
     def images(self, indices: Int64[Tensor, "m"]) -> UInt8[Tensor, "m c h w"]:
         """Returns test images, after the dataset's views."""

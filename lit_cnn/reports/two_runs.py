@@ -117,14 +117,8 @@ def _gallery(right: Predictions, wrong: Predictions, name: str, other: str) -> l
         return [Paragraph(f"There is no image that {name} has right and {other} wrong.")]
     surest = split[wrong.confidences[split].argsort(descending=True, stable=True)][:SHOWN]
     title = f"{name} right, {other} wrong: the surest of {other}'s {len(split):,}"
-    figure = worst_mistakes(
-        right.images(surest),
-        wrong.labels[surest].tolist(),
-        wrong.preds[surest].tolist(),
-        wrong.confidences[surest].tolist(),
-        right.data.class_names,
-        title,
-    )
+    said = wrong.labels[surest], wrong.preds[surest], wrong.confidences[surest]
+    figure = worst_mistakes(right.images(surest), *said, right.data.class_names, title)
     sure = mean(right.confidences[split].tolist())
     caption = (
         f"Images that {name} has right and {other} wrong, with what {other} takes them for; {name} gives the true "

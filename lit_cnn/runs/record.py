@@ -40,7 +40,7 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """Its config.yaml."""
-        return _mapping(self.folder / "config.yaml", yaml.safe_load)
+        return read_mapping(self.folder / "config.yaml", yaml.safe_load)
 
     @cached_property
     def results(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def runs_of(folder: Path, config: dict[str, Any]) -> list[Path]:
     """Returns the runs in a folder with the same decisive settings as a config, newest first."""
     runs = sorted(folder.glob("version_*"), key=lambda run: int(run.name.rpartition("_")[2]), reverse=True)
     wanted = decisive(config)
-    return [run for run in runs if decisive(_mapping(run / "config.yaml", yaml.safe_load)) == wanted]
+    return [run for run in runs if decisive(read_mapping(run / "config.yaml", yaml.safe_load)) == wanted]
 
 
 def run_at(folder: Path) -> Run:
@@ -118,7 +118,7 @@ def run_at(folder: Path) -> Run:
 
 
 def _cells(plan: Path) -> list[Run]:
-    cells = _mapping(plan, json.loads).get("cells", [])
+    cells = read_mapping(plan, json.loads).get("cells", [])
     return [_cell(plan.parent / cell["name"], cell) for cell in cells]
 
 
@@ -126,7 +126,7 @@ def _cell(folder: Path, cell: dict[str, Any]) -> Run:
     newest = runs_of(folder, cell["config"])
     run = Run(newest[0] if newest else folder, cell["name"], cell["variant"], cell["labels"])
     run.fault = _fault(run)
-    if run.fault and (message := _mapping(folder / FAILURE, json.loads).get("message")):
+    if run.fault and (message := read_mapping(folder / FAILURE, json.loads).get("message")):
         run.fault = f"failed: {message.splitlines()[0]}"
     if not newest:
         run.__dict__["config"] = cell["config"]
@@ -147,7 +147,8 @@ def _is_run(folder: Path) -> bool:
     return folder.name.startswith("version_") and (folder / "config.yaml").is_file()
 
 
-def _mapping(path: Path, parse: Any) -> dict[str, Any]:
+def read_mapping(path: Path, parse: Any) -> dict[str, Any]:
+    """Returns the mapping that a file holds by json.loads or yaml.safe_load, or an empty one where there is none."""
     try:
         content = parse(path.read_text())
     except (OSError, ValueError, yaml.YAMLError):

@@ -3,13 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from jaxtyping import UInt8
 from torch import Tensor
 
 from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.typed_arguments import TypedArguments
-from lit_cnn.transforms.views import View
+
+if TYPE_CHECKING:
+    from lit_cnn.transforms.views import View
 
 
 class Stage(IntEnum):
@@ -48,7 +51,7 @@ class Augmentation(TypedArguments, ABC):
         """Returns the augmented images, each by its own draws."""
 
 
-def check_levels(views: Sequence[View], augmentations: Sequence[Augmentation]) -> None:
+def check_levels(views: "Sequence[View]", augmentations: Sequence[Augmentation]) -> None:
     """Checks that the augmentations work with the type of grey levels that the views return.
 
     Raises:

@@ -19,7 +19,6 @@ from lit_cnn.transforms.pixels import from_rows, moments, scaled, to_images, to_
 # Red, green, blue to Y (ITU-R BT.601's luma) and to I and Q (NTSC, as standardised in SMPTE C).
 LUMA = (0.299, 0.587, 0.114)
 YIQ = torch.tensor([LUMA, (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112)], dtype=torch.float64)
-COLOUR_ONLY = "Take it away, or its colour arguments."
 
 
 def recolour(

@@ -20,8 +20,6 @@ class _Erasing(Augmentation):
     stage = Stage.ERASING
 
     def __init__(self, fill: Fill):
-        if fill not in ("mean", "black", "noise"):
-            raise ValueError(f"{type(self).__name__}'s `fill` is mean, black or noise, but got {fill}.")
         self.fill = fill
         self.mean: UInt8[Tensor, c] | None = None
 

@@ -1,7 +1,7 @@
 """Pixel permutations, which destroy locality fully or in degrees."""
 
 from itertools import count
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from jaxtyping import Int64, Shaped
@@ -90,8 +90,6 @@ def _order(height: int, width: int, seed: int, kind: str, block: int) -> Int64[T
         return places[permutation(height, seed, "row permutation")].flatten()
     if kind == "columns":
         return places[:, permutation(width, seed, "column permutation")].flatten()
-    if kind not in get_args(PermutationKind):
-        raise ValueError(f"`permute_kind` is one of {', '.join(get_args(PermutationKind))}, but got {kind!r}.")
     fitting = [size for size in range(1, min(height, width) + 1) if height % size == width % size == 0]
     if block not in fitting:
         raise ValueError(

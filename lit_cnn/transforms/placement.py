@@ -14,6 +14,7 @@ from jaxtyping import Bool, Int64, Shaped
 from torch import Tensor
 
 from lit_cnn.keyed_random import Draws
+from lit_cnn.transforms.arguments import check_probability
 from lit_cnn.transforms.augment import Augmentation
 
 
@@ -152,6 +153,20 @@ def _words(memory: Tensor) -> Tensor:
     return memory.view(kinds[math.gcd(bytes_in_row, 8)])
 
 
+def _checked_shift(owner: object, name: str, pixels: int) -> int:
+    if pixels < 0:
+        raise ValueError(f"{type(owner).__name__}'s `{name}` is a number of pixels from 0 up, but got {pixels}.")
+    return pixels
+
+
+def _check_in_sight(owner: object, name: str, pixels: int, size: int, image_size: tuple[int, int]) -> None:
+    if pixels >= size:
+        raise ValueError(
+            f"{type(owner).__name__}'s `{name}` of {pixels} could move a whole image of "
+            f"{image_size[0]} x {image_size[1]} pixels out of sight. Use less than {size}."
+        )
+
+
 class RandomCrop(Placement):
     """Random crop with padding: pads each image with zeros and crops it to its size at a random place.
 
@@ -167,17 +182,11 @@ class RandomCrop(Placement):
     """
 
     def __init__(self, padding: int = 4):
-        if padding < 0:
-            raise ValueError(f"RandomCrop's `padding` is a number of pixels from 0 up, but got {padding}.")
-        self.padding = padding
+        self.padding = _checked_shift(self, "padding", padding)
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         """Refuses a padding that could move an image out of sight."""
-        if self.padding >= min(image_size):
-            raise ValueError(
-                f"RandomCrop's `padding` of {self.padding} could move a whole image of "
-                f"{image_size[0]} x {image_size[1]} pixels out of sight. Use less than {min(image_size)}."
-            )
+        _check_in_sight(self, "padding", self.padding, min(image_size), image_size)
 
     def draw(self, draws: Draws) -> Place:
         """Shifts each image by -padding to +padding pixels along both axes."""
@@ -200,19 +209,12 @@ class RandomShift(Placement):
     """
 
     def __init__(self, down: int = 2, right: int = 2):
-        for name, pixels in (("down", down), ("right", right)):
-            if pixels < 0:
-                raise ValueError(f"RandomShift's `{name}` is a number of pixels from 0 up, but got {pixels}.")
-        self.down, self.right = down, right
+        self.down, self.right = _checked_shift(self, "down", down), _checked_shift(self, "right", right)
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         """Refuses shifts that could move an image out of sight."""
-        for name, pixels, size in (("down", self.down, image_size[0]), ("right", self.right, image_size[1])):
-            if pixels >= size:
-                raise ValueError(
-                    f"RandomShift's `{name}` of {pixels} could move a whole image of "
-                    f"{image_size[0]} x {image_size[1]} pixels out of sight. Use less than {size}."
-                )
+        _check_in_sight(self, "down", self.down, image_size[0], image_size)
+        _check_in_sight(self, "right", self.right, image_size[1], image_size)
 
     def draw(self, draws: Draws) -> Place:
         """Draws a shift along both axes for each image."""
@@ -234,9 +236,7 @@ class RandomFlip(Placement):
     """
 
     def __init__(self, p: float = 0.5):
-        if not 0 <= p <= 1:
-            raise ValueError(f"RandomFlip's `p` is a probability from 0 to 1, but got {p}.")
-        self.p = p
+        self.p = check_probability(self, "p", p)
 
     def draw(self, draws: Draws) -> Place:
         """Draws a flip for each image."""

@@ -13,6 +13,7 @@ from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from lit_cnn.keyed_random import Draws, key_of, permutation, random_bits
+from lit_cnn.transforms.placement import Place, put
 from lit_cnn.transforms.typed_arguments import TypedArguments
 
 AT_ONCE = 1024  # images
@@ -160,14 +161,9 @@ class Translate(View):
     def __call__(
         self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
     ) -> Shaped[Tensor, "b c h w"]:
-        """Returns the shifted images."""
-        down, right = Draws(self.seed, 0, indices, f"Translate {split}").integer_pair("shift", self.pixels, self.pixels)
-        height, width = images.shape[2:]
-        padded = torch.nn.functional.pad(images, (self.pixels,) * 4)
-        rows = torch.arange(height, device=images.device)[None, :] + (self.pixels - down)[:, None]
-        columns = torch.arange(width, device=images.device)[None, :] + (self.pixels - right)[:, None]
-        images = padded.gather(2, rows[:, None, :, None].expand(-1, images.shape[1], -1, padded.shape[3]))
-        return images.gather(3, columns[:, None, None, :].expand(-1, images.shape[1], height, -1))
+        """Returns the images in their places."""
+        draws = Draws(self.seed, 0, indices, f"Translate {split}")
+        return put(images, Place(shift=draws.integer_pair("shift", self.pixels, self.pixels)))
 
 
 def seen(images: Shaped[Tensor, "n c h w"], views: Sequence[View], split: str) -> Shaped[Tensor, "n c h w"]:

@@ -49,7 +49,10 @@ def test_trials_end_it(rates, processes):
 
 def test_bad_input_ends_in_a_sentence(rates, lit_cnn, monkeypatch):
     for argv, message in (
-        (("search", rates, "--trials", "0"), "--trials 0: at least one variant"),
+        (
+            ("search", rates, "--trials", "0"),
+            "search: argument --trials: 0 is not above 0. See python -m",
+        ),
         (("search", "nothing.yaml"), "nothing.yaml: there is no such experiment"),
         (("search", rates, "--data.val_size", "0"), "data.val_size is 0, so that there is nothing to choose by"),
     ):

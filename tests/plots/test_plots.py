@@ -4,7 +4,7 @@ import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from lit_cnn.plots import class_accuracy, confusion_matrix, feature_maps, filters, reliability_diagram, worst_mistakes
-from lit_cnn.plots.calibration import calibration_bins
+from lit_cnn.plots.calibration import expected_calibration_error
 from lit_cnn.plots.comparisons import interval_chart
 
 
@@ -18,17 +18,19 @@ def test_calibration_error_is_that_of_torchmetrics_and_of_a_loop(bins):
     probabilities = (3 * torch.randn(500, 7, generator=generator)).softmax(dim=1)
     labels = torch.randint(0, 7, (500,), generator=generator)
     confidences, preds = probabilities.max(dim=1)
-    found = calibration_bins(confidences, preds == labels, bins)
+    found = expected_calibration_error(confidences, preds == labels, bins)
+    upper, lower = reliability_diagram(confidences, preds == labels, bins=bins).axes
     expected = multiclass_calibration_error(probabilities, labels, num_classes=7, n_bins=bins, norm="l1")
-    assert found.ece == pytest.approx(float(expected), abs=1e-6)
+    assert found == pytest.approx(float(expected), abs=1e-6)
     by_hand = 0.0
     for i in range(bins):
-        inside = [n for n, c in enumerate(confidences.tolist()) if i / bins < c <= (i + 1) / bins]
-        assert found.images[i] == len(inside)
+        inside = [n for n, c in enumerate(confidences.tolist()) if i / bins <= c < (i + 1) / bins]
+        assert lower.containers[0][i].get_height() == len(inside)
         if inside:
             accuracy = np.mean([bool(preds[n] == labels[n]) for n in inside])
+            assert upper.containers[0][i].get_height() == pytest.approx(accuracy)
             by_hand += len(inside) / 500 * abs(accuracy - np.mean([float(confidences[n]) for n in inside]))
-    assert found.ece == pytest.approx(by_hand, abs=1e-6)
+    assert found == pytest.approx(by_hand, abs=1e-6)
 
 
 def test_reliability_diagram_says_its_error_and_leaves_empty_bins_out():

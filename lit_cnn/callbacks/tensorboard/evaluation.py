@@ -7,12 +7,13 @@ from jaxtyping import Float, Int64
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
+from torchmetrics.functional.classification import multiclass_confusion_matrix
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lit_cnn.callbacks.tensorboard.figures import Budget, add, boards, data_of
 from lit_cnn.data.loader import ArrayLoader
 from lit_cnn.plots import class_accuracy, confusion_matrix, reliability_diagram, worst_mistakes
-from lit_cnn.plots.calibration import calibration_bins
+from lit_cnn.plots.calibration import expected_calibration_error
 from lit_cnn.training.buffered_metrics import BufferedMetrics
 from lit_cnn.transforms.pixels import as_bytes
 
@@ -99,7 +100,7 @@ class Evaluation(Callback):
         self._waiting.clear()
         if not len(outcome.labels):
             return None
-        ece = calibration_bins(outcome.confidences, outcome.preds == outcome.labels).ece
+        ece = expected_calibration_error(outcome.confidences, outcome.preds == outcome.labels)
         trainer.callback_metrics[f"{split}/ece"] = torch.tensor(ece, dtype=torch.float64)
         step = trainer.global_step - (trainer.state.fn == "fit")  # the step of the validation's accuracy
         for logger in trainer.loggers:
@@ -113,9 +114,9 @@ class Evaluation(Callback):
             return
         with self._budget.spending():
             preds, confidences, labels, indices = outcome
-            k, names = data.num_classes, data.class_names
+            names = data.class_names
             about = f"{data.dataset_name}, {NAMES[split]} images"
-            counts = torch.bincount(labels * k + preds, minlength=k * k).view(k, k)
+            counts = multiclass_confusion_matrix(preds, labels, data.num_classes)
             add(trainer, f"confusion/{split}", confusion_matrix(counts, names, about))
             add(trainer, f"accuracy of classes/{split}", class_accuracy(counts, names, f"{about}: accuracy by class"))
             add(trainer, f"reliability/{split}", reliability_diagram(confidences, preds == labels, about))
@@ -123,14 +124,8 @@ class Evaluation(Callback):
                 wrong = (preds != labels).nonzero().flatten()
                 worst = wrong[confidences[wrong].argsort(descending=True, stable=True)][: self.mistakes]
                 images, _ = data.arrays(split).gather(indices[worst].to(data.arrays(split).device))
-                figure = worst_mistakes(
-                    as_bytes(images.cpu()),
-                    labels[worst].tolist(),
-                    preds[worst].tolist(),
-                    confidences[worst].tolist(),
-                    names,
-                    f"{about}: the surest of {len(wrong):,} mistakes",
-                )
+                shown = as_bytes(images.cpu()), labels[worst], preds[worst], confidences[worst], names
+                figure = worst_mistakes(*shown, f"{about}: the surest of {len(wrong):,} mistakes")
                 add(trainer, f"worst mistakes/{split}", figure)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lit_cnn.callbacks.tensorboard.figures import Budget, add, data_of, evaluating, for_network, some
 from lit_cnn.data.module import ImageDataModule
+from lit_cnn.models.layer_table import hooked
 from lit_cnn.plots import feature_maps, filters
 
 LAYERS = 6  # maximum number of layers with feature maps
@@ -101,11 +102,7 @@ def _outputs(module: LightningModule, inputs: Tensor, kind: Any) -> dict[str, Te
         return hook
 
     layers = [(name.removeprefix("net."), layer) for name, layer in module.named_modules() if isinstance(layer, kind)]
-    hooks = [layer.register_forward_hook(keep(name)) for name, layer in layers]
-    try:
-        with evaluating(module), torch.autocast(inputs.device.type, enabled=False):
-            module(inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    hooks = [(layer, keep(name)) for name, layer in layers]
+    with hooked(hooks), evaluating(module), torch.autocast(inputs.device.type, enabled=False):
+        module(inputs)
     return outputs

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lit_cnn.callbacks import tensorboards
 from lit_cnn.callbacks.tensorboard.figures import Budget, evaluating, for_network, some
 from lit_cnn.data.module import ImageDataModule
+from lit_cnn.models.layer_table import hooked
 
 EACH = 20  # first epochs, which are always logged; later ones if there is time
 LAYERS = 12  # maximum number of layers, evenly spaced
@@ -107,14 +108,10 @@ def activations(module: LightningModule, inputs: Tensor) -> dict[str, float]:
 
         return hook
 
-    hooks = [m.register_forward_hook(on_layer(n)) for n, m in _layers(module, (nn.Conv2d, nn.Linear)).items()]
-    hooks += [m.register_forward_hook(on_relu(n)) for n, m in _layers(module, nn.ReLU).items()]
-    try:
-        with evaluating(module):
-            module(inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    hooks = [(m, on_layer(n)) for n, m in _layers(module, (nn.Conv2d, nn.Linear)).items()]
+    hooks += [(m, on_relu(n)) for n, m in _layers(module, nn.ReLU).items()]
+    with hooked(hooks), evaluating(module):
+        module(inputs)
     found = {f"layers/activation size {name}": float(square.sqrt()) for name, square in squares.items()}
     return found | {f"layers/dead ReLUs {name}": 1 - float(units.float().mean()) for name, units in alive.items()}
 

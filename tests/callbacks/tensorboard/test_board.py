@@ -14,7 +14,7 @@ from lit_cnn import SyntheticDataModule, load
 from lit_cnn.callbacks.tensorboard.figures import Budget
 from lit_cnn.callbacks.tensorboard.health import activations
 from lit_cnn.plots import prediction_grid
-from lit_cnn.plots.calibration import calibration_bins
+from lit_cnn.plots.calibration import expected_calibration_error
 
 OFF = [f"--{name}.enabled=false" for name in ("pictures", "evaluation", "features", "health", "graph")]
 
@@ -126,7 +126,7 @@ def test_dead_relus_and_sizes_are_those_of_the_layers():
 
 
 def test_calibration_of_a_sure_and_right_network_is_perfect():
-    assert calibration_bins(torch.ones(5), torch.ones(5, dtype=torch.bool)).ece == 0
+    assert expected_calibration_error(torch.ones(5), torch.ones(5, dtype=torch.bool)) == 0
 
 
 def test_budget_waits_until_the_figures_cost_their_share(monkeypatch):
