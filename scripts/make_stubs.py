@@ -23,6 +23,8 @@ HEAD = '''"""Written by scripts/make_stubs.py: the arguments of the Lit classes,
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from torch.nn import Module
+
 from lit_cnn.training.lit_network import LitNetwork
 '''
 
@@ -30,7 +32,7 @@ from lit_cnn.training.lit_network import LitNetwork
 def stub() -> str:
     """Returns the content of the stub file."""
     found = [c for c in vars(architectures).values() if isinstance(c, type) and issubclass(c, LitNetwork)]
-    classes = [_class(c) for c in found if hasattr(c, "network")]
+    classes = [_class(c) for c in found if not inspect.isabstract(c)]
     return "\n".join([HEAD, *classes, "def family_of(name: str) -> tuple[str, dict[str, str]]: ...\n"])
 
 
@@ -42,7 +44,8 @@ def _class(cls: type) -> str:
             lines.append("*")
         lines.append(f"{name}: {_written(parameter.annotation)} = ...")
     arguments = "".join(f"        {line},\n" for line in lines)
-    return f"class {cls.__name__}(LitNetwork):\n    def __init__(\n{arguments}    ) -> None: ...\n"
+    network = "    @staticmethod\n    def network(**kwargs: Any) -> Module: ...\n"
+    return f"class {cls.__name__}(LitNetwork):\n{network}    def __init__(\n{arguments}    ) -> None: ...\n"
 
 
 def _written(annotation: Any) -> str:

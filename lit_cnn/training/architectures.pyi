@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from torch.nn import Module
+
 from lit_cnn.training.lit_network import LitNetwork
 
 class LitMLP(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
     def __init__(
         self,
         in_channels: int = ...,
@@ -27,6 +31,8 @@ class LitMLP(LitNetwork):
     ) -> None: ...
 
 class LitCNN(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
     def __init__(
         self,
         in_channels: int = ...,
@@ -50,6 +56,8 @@ class LitCNN(LitNetwork):
     ) -> None: ...
 
 class LitLeNet(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
     def __init__(
         self,
         in_channels: int = ...,
@@ -73,6 +81,8 @@ class LitLeNet(LitNetwork):
     ) -> None: ...
 
 class LitPointwiseCNN(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
     def __init__(
         self,
         in_channels: int = ...,
@@ -94,6 +104,8 @@ class LitPointwiseCNN(LitNetwork):
     ) -> None: ...
 
 class LitDilatedCNN(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
     def __init__(
         self,
         in_channels: int = ...,
@@ -116,6 +128,8 @@ class LitDilatedCNN(LitNetwork):
     ) -> None: ...
 
 class LitAlexNet(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
     def __init__(
         self,
         in_channels: int = ...,
@@ -143,6 +157,8 @@ class LitAlexNet(LitNetwork):
     ) -> None: ...
 
 class LitZFNet(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
     def __init__(
         self,
         in_channels: int = ...,
@@ -171,6 +187,8 @@ class LitZFNet(LitNetwork):
     ) -> None: ...
 
 class LitVGG(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
     def __init__(
         self,
         name: Literal['vgg8_bn', 'vgg11', 'vgg11_bn', 'vgg13', 'vgg13_bn', 'vgg16', 'vgg16_bn', 'vgg19', 'vgg19_bn'] = ...,
@@ -199,6 +217,8 @@ class LitVGG(LitNetwork):
     ) -> None: ...
 
 class LitGoogLeNet(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
     def __init__(
         self,
         in_channels: int = ...,
@@ -229,6 +249,8 @@ class LitGoogLeNet(LitNetwork):
     ) -> None: ...
 
 class LitInceptionV2(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
     def __init__(
         self,
         in_channels: int = ...,
@@ -253,6 +275,8 @@ class LitInceptionV2(LitNetwork):
     ) -> None: ...
 
 class LitInceptionV3(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
     def __init__(
         self,
         in_channels: int = ...,
@@ -280,6 +304,8 @@ class LitInceptionV3(LitNetwork):
     ) -> None: ...
 
 class LitResNet(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
     def __init__(
         self,
         name: Literal['resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152', 'resnext50_32x4d', 'resnext101_32x8d', 'wide_resnet50_2', 'wide_resnet101_2'] = ...,
@@ -305,6 +331,8 @@ class LitResNet(LitNetwork):
     ) -> None: ...
 
 class LitCIFARResNet(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
     def __init__(
         self,
         name: Literal['resnet20', 'resnet32', 'resnet44', 'resnet56', 'resnet110', 'resnext29_8x64d'] = ...,
@@ -329,6 +357,8 @@ class LitCIFARResNet(LitNetwork):
     ) -> None: ...
 
 class LitPreActResNet(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
     def __init__(
         self,
         name: Literal['preact_resnet18', 'wide_resnet16_4', 'wide_resnet28_10'] = ...,

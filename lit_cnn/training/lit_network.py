@@ -7,6 +7,7 @@ LitClassifier's, so that help, checks and `load_from_checkpoint` see all argumen
 
 import inspect
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from inspect import Parameter, Signature
 from typing import Any
@@ -21,20 +22,24 @@ from lit_cnn.training.classifier import LitClassifier
 DEFAULT_SIZE = 32  # of images, in pixels, for networks that take any size
 
 
-class LitNetwork(LitClassifier):
+class LitNetwork(LitClassifier, ABC):
     """Base of the Lit classes: a LitClassifier that builds its own network.
 
     Args:
         **kwargs: The network's arguments, and LitClassifier's except `net`.
     """
 
-    network: Callable[..., nn.Module]
     decides: tuple[str, ...] = ()  # arguments of the network that the class sets itself
+
+    @staticmethod
+    @abstractmethod
+    def network(**kwargs: Any) -> nn.Module:
+        """Builds the network."""
 
     def __init_subclass__(cls, network: Callable[..., nn.Module] | None = None, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         if network is not None:
-            cls.network = staticmethod(network)
+            cls.network = staticmethod(network)  # type: ignore[method-assign]
             cls.unsaved = (*LitClassifier.unsaved, *cls.decides)
             signature = _signature_of(cls)
             cls.__init__ = _init_with(cls, signature)  # type: ignore[method-assign]
@@ -88,7 +93,7 @@ def _signature_of(cls: type[LitNetwork]) -> Signature:
 
 def _own_bases(cls: type[LitNetwork]) -> list[type[LitNetwork]]:
     bases = cls.__mro__[1 : cls.__mro__.index(LitNetwork)]
-    return [base for base in bases if not hasattr(base, "network")]
+    return [base for base in bases if inspect.isabstract(base)]
 
 
 def _init_with(cls: type[LitNetwork], signature: Signature) -> Callable[..., None]:
