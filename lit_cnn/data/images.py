@@ -43,8 +43,9 @@ def open_image(path: str | Path) -> Image.Image:
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
             raise DataError(f"{name} is not a file. Replace or remove it.")
-        own = suffixes().get(suffix_of(path))
-        with Image.open(path, formats=[*FORMATS, own] if own else FORMATS) as image:
+        known = {*suffixes().values()}  # Pillow 11.0 has no AVIF, for example
+        formats = [*(form for form in FORMATS if form in known), *filter(None, [suffixes().get(suffix_of(path))])]
+        with Image.open(path, formats=formats) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise _too_large(name, f"{image.height:,} x {image.width:,} pixels")
             return ImageOps.exif_transpose(eight_bits(image, name))

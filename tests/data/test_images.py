@@ -266,11 +266,13 @@ def test_every_suffix_that_pillow_reads_is_read(image_folder):
         for mode in ("L", "RGB", "P", "1"):  # some formats have but one of them
             with suppress(OSError, KeyError, ValueError, DeprecationWarning):  # KeyError: it is read only
                 Image.fromarray(SMOOTH).convert(mode).save(path, form)
+                Image.open(path).load()  # Pillow 11.0 cannot read its own small .ico
                 written.append(path)
                 break
         else:
             path.unlink(missing_ok=True)
-    assert {".jfif", ".jpe", ".avif", ".webp", ".apng", ".jp2", ".pnm", ".ico", ".tga", ".pcx"} <= set(suffixes())
+    assert (".avif" in suffixes()) == ("AVIF" in Image.OPEN)  # from Pillow 11.3 on
+    assert {".jfif", ".jpe", ".webp", ".apng", ".jp2", ".pnm", ".ico", ".tga", ".pcx"} <= set(suffixes())
     assert not {".pdf", ".eps", ".ps", ".h5", ".mpg", ".wmf"} & set(
         suffixes()
     )  # programs are started, or nothing is read
