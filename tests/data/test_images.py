@@ -266,7 +266,8 @@ def test_every_suffix_that_pillow_reads_is_read(image_folder):
         for mode in ("L", "RGB", "P", "1"):  # some formats have but one of them
             with suppress(OSError, KeyError, ValueError, DeprecationWarning):  # KeyError: it is read only
                 Image.fromarray(SMOOTH).convert(mode).save(path, form)
-                Image.open(path).load()  # Pillow 11.0 cannot read its own small .ico
+                with Image.open(path) as image:  # Pillow 11.0 cannot read its own small .ico
+                    image.load()
                 written.append(path)
                 break
         else:
