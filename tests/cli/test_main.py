@@ -286,9 +286,9 @@ def test_cache_that_cannot_be_written_is_refused_before_training(lit_cnn, image_
 
 
 def test_images_that_do_not_fit_the_gpu_are_refused_before_training(lit_cnn, monkeypatch):
-    original = ImageDataModule._brought_to
+    original = ImageDataModule._bring_to
     gpu = torch.device("cuda", 0)
-    monkeypatch.setattr(ImageDataModule, "_brought_to", lambda data, _, split: original(data, gpu, split))
+    monkeypatch.setattr(ImageDataModule, "_bring_to", lambda data, _, split: original(data, gpu, split))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (6_000_000, 80_000_000_000))
     refused = lit_cnn("fit", "--config", "quickstart", "--data.resident", "true")
     assert refused.code == 2
