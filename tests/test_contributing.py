@@ -67,7 +67,8 @@ def python():
     """Runs a script or module of a checkout with its arguments."""
     if not hasattr(os, "fork"):
         pytest.skip("needs os.fork")
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment |= {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-W", "ignore", "-c", PYTHON], env=environment, **pipes) as process:
 
