@@ -126,12 +126,18 @@ def _import_once(module: str) -> Any:
         return sys.modules[module]
     collects = gc.isenabled()
     gc.disable()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    ours = before == {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _terminated}  # as `run` has them
+    for number in before if ours else ():  # libraries catch exceptions around their imports, and fail on them later
+        signal.signal(number, lambda number, _: os._exit(128 + number))
     try:
         found = import_module(module)
         gc.freeze()
         atexit.register(gc.unfreeze)  # else triton reports a leak at exit
         return found
     finally:
+        for number, handler in before.items() if ours else ():
+            signal.signal(number, handler)
         if collects:
             gc.enable()
 
