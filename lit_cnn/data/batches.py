@@ -128,8 +128,8 @@ class BatchMaker:
     def _moved(self, values: Tensor) -> Tensor:
         """Returns values on the device where batches are made; a copy to a GPU overlaps with the network."""
         if self.device.type == "cuda" and values.device.type == "cpu":
-            values = values.pin_memory()
-        return values.to(self.device, non_blocking=True)
+            return values.pin_memory().to(self.device, non_blocking=True)
+        return values.to(self.device)  # from a GPU it has to be waited for
 
 
 def _named(augmentations: Iterable[Kind]) -> list[tuple[str, Kind]]:

@@ -3,7 +3,6 @@ import pickle
 import struct
 from dataclasses import replace
 from hashlib import md5, sha256
-from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -242,29 +241,6 @@ def test_mnist_names_a_missing_file(small_mnist):
     (small_mnist / "MNIST" / "raw" / "train-labels-idx1-ubyte").unlink()
     with pytest.raises(DataError, match="is incomplete, it lacks train-labels-idx1-ubyte"):
         ready(MNISTDataModule(data_dir=str(small_mnist)), "fit")
-
-
-def no_network(*_, **__):
-    raise URLError("no network")
-
-
-@pytest.mark.parametrize(
-    ("module", "files", "offline"),
-    [
-        (MNISTDataModule, "MNIST/raw/", "--config quickstart"),
-        (CIFAR10DataModule, "cifar-10-batches-py", "--config vgg_cifar --data SyntheticDataModule"),
-    ],
-)
-def test_no_dataset_and_no_network(module, files, offline, tmp_path, monkeypatch):
-    monkeypatch.setattr("lit_cnn.data.download.open_url", no_network)
-    monkeypatch.setattr("lit_cnn.data.download.WAITS", ())
-    with pytest.raises(DataError) as caught:
-        module(data_dir=str(tmp_path / "nothing")).prepare_data()
-    message = str(caught.value)
-    assert "no network" in message
-    assert files in message
-    assert offline in message
-    assert len(message.splitlines()) == 3
 
 
 @pytest.fixture

@@ -14,7 +14,14 @@ from scipy.io import savemat
 from torchvision import datasets
 
 import lit_cnn as package
-from lit_cnn import CIFAR100DataModule, FashionMNISTDataModule, KMNISTDataModule, MNISTDataModule, SVHNDataModule
+from lit_cnn import (
+    CIFAR10DataModule,
+    CIFAR100DataModule,
+    FashionMNISTDataModule,
+    KMNISTDataModule,
+    MNISTDataModule,
+    SVHNDataModule,
+)
 from lit_cnn.data.datasets import FromFiles
 from lit_cnn.data.sources.cifar import FINE_CLASS_NAMES
 from lit_cnn.data.sources.mnist import FASHION_MNIST, KMNIST, MNIST
@@ -234,6 +241,8 @@ def no_network(*_, **__):
 @pytest.mark.parametrize(
     ("module", "files", "offline"),
     [
+        (MNISTDataModule, "MNIST/raw/", "--config quickstart"),
+        (CIFAR10DataModule, "cifar-10-batches-py", "--config vgg_cifar --data SyntheticDataModule"),
         (FashionMNISTDataModule, "FashionMNIST/raw/", "--data.image_size 28"),
         (KMNISTDataModule, "KMNIST/raw/", "--data.in_channels 1"),
         (CIFAR100DataModule, "cifar-100-python", "--data.num_classes 100"),
