@@ -1,17 +1,14 @@
 """Allowed imports: a class path in a config imports its module, so only known modules are allowed."""
 
-import os
 import sys
 
 from jsonargparse import set_parsing_settings
 
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import ConfigError
-from lit_cnn.runs.class_paths import homes, subclasses_of
+from lit_cnn.runs.class_paths import ALLOW, homes, subclasses_of, trusted
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms import Augmentation, View
-
-ALLOW = "LIT_CNN_ALLOW"
 
 # Not whole packages: torch.load, torch.hub and Lightning's commands read or run their arguments.
 IMPORTABLE = [
@@ -37,12 +34,11 @@ def allow_imports() -> None:
     Raises:
         ConfigError: If $LIT_CNN_ALLOW is not a list of packages, separated by commas.
     """
-    trusted = [name.strip() for name in os.environ.get(ALLOW, "").split(",") if name.strip()]
-    for name in trusted:
+    for name in trusted():
         if not all(part.isidentifier() for part in name.split(".")) or name.partition(".")[0] == "jsonargparse":
             raise ConfigError(f"{ALLOW}: {name!r} is not a package. Name packages or modules, separated by commas.")
     names = (f"lit_cnn.{name}" for name in homes())
-    now = {*IMPORTABLE, *names, *trusted, *_known_classes()}
+    now = {*IMPORTABLE, *names, *trusted(), *_known_classes()}
     gone = _allowed - now
     set_parsing_settings(import_path_denylist=["*", *sorted(gone)], import_path_allowlist=sorted(now))
     _allowed.clear()

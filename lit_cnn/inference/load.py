@@ -1,5 +1,6 @@
 """Loading a checkpoint as a network that classifies images, without a config."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import CheckpointError
 from lit_cnn.runs import checkpoint_io
-from lit_cnn.runs.class_paths import find_class, path_of, present
+from lit_cnn.runs.class_paths import ALLOW, find_class, path_of, present
 from lit_cnn.runs.folder import find_run
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms import Preprocess
@@ -93,14 +94,25 @@ def load(path: str | Path) -> LitClassifier:
     module_name, _, class_name = checkpoint["class_path"].rpartition(".")
     cls = find_class(checkpoint["class_path"], LitClassifier)
     if cls is None:
-        raise CheckpointError(f"{path} holds a {class_name}. Import {module_name} first, so that it is known.")
-    module = cls(**checkpoint["hyper_parameters"])
+        raise CheckpointError(
+            f"{path} holds the class {class_name}. Import {module_name} first, so that it is known.\n"
+            f"From a shell, if you trust it: {ALLOW}={module_name} python -m lit_cnn ..."
+        )
+    module = cls(**_taken(cls, checkpoint["hyper_parameters"]))
     check_fits(path, checkpoint, module)
     module.load_state_dict(checkpoint["state_dict"])
     data = checkpoint["data"]
     module.preprocess = Preprocess(**data["preprocess"])
     module.class_names = data["class_names"]
     return module.eval()
+
+
+def _taken(cls: type, settings: dict[str, Any]) -> dict[str, Any]:
+    """Returns the hyperparameters that a class takes; it gives its base others by itself."""
+    parameters = inspect.signature(cls).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return settings
+    return {name: value for name, value in settings.items() if name in parameters}
 
 
 def check_fits(path: str | Path, checkpoint: dict[str, Any], module: LitClassifier) -> None:

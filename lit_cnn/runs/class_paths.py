@@ -3,6 +3,7 @@
 A lit_cnn class is found by its name alone.
 """
 
+import os
 import re
 from collections.abc import Callable
 from functools import cache
@@ -11,6 +12,7 @@ from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
+ALLOW = "LIT_CNN_ALLOW"
 PACKAGE = Path(__file__).parents[1]
 OURS = re.compile(r"(?<![\w./])lit_cnn(?:\.\w+)+(?![\w.(])")
 
@@ -20,6 +22,11 @@ def subclasses_of(base: type) -> list[type]:
     direct: list[type] = base.__subclasses__()
     found = [c for derived in direct for c in (derived, *subclasses_of(derived))]
     return [c for c in found if not isabstract(c)]
+
+
+def trusted() -> list[str]:
+    """Returns the packages and modules in $LIT_CNN_ALLOW, which configs and checkpoints may import."""
+    return [name.strip() for name in os.environ.get(ALLOW, "").split(",") if name.strip()]
 
 
 def path_of(cls: type) -> str:
@@ -59,11 +66,12 @@ def at_home(settings: Any) -> Any:
 def find_class(path: str, base: type) -> Any:
     """Returns the subclass of `base` with this path, or None if it is unknown.
 
-    A lit_cnn class is imported; any other has to be imported already.
+    A lit_cnn class is imported, and one of a module in $LIT_CNN_ALLOW; any other has to be imported already.
     """
     path = present(path)
-    if path in homes().values():
-        import_module(path.rpartition(".")[0])
+    module = path.rpartition(".")[0]
+    if path in homes().values() or any(f"{module}.".startswith(f"{name}.") for name in trusted()):
+        import_module(module)
     return next((cls for cls in subclasses_of(base) if path_of(cls) == path), None)
 
 

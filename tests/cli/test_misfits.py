@@ -91,3 +91,15 @@ def test_a_network_by_its_class_path_is_refused_before_the_run(lit_cnn, net, mes
     assert message in refused.err
     assert "Traceback" not in refused.err
     assert not list(Path().glob("logs/*/*"))
+
+
+class LitFixed(LitMLP):
+    """A network of lit_cnn in a class of a person's own, which leaves out what the data decide."""
+
+    def __init__(self, num_classes: int = 3):
+        super().__init__(3, num_classes, 28)
+
+
+def test_a_class_of_ones_own_is_checked_though_its_network_is_ours(data):
+    with pytest.raises(ConfigError, match="The network LitFixed does not take the images of Synthetic"):
+        refuse_misfit(LitFixed(), data)

@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import lit_cnn
 from lit_cnn.errors import CheckpointError, DataError
+from lit_cnn.runs.class_paths import find_class
 from lit_cnn.training.classifier import LitClassifier
 
 
@@ -83,7 +84,7 @@ def test_load_names_what_is_wrong(trained, tmp_path):
     with pytest.raises(CheckpointError, match="holds a network of your own"):
         lit_cnn.load(tmp_path / "own.ckpt")
     torch.save(checkpoint | {"class_path": "elsewhere.LitOther"}, tmp_path / "other.ckpt")
-    with pytest.raises(CheckpointError, match="holds a LitOther. Import elsewhere first"):
+    with pytest.raises(CheckpointError, match="holds the class LitOther. Import elsewhere first"):
         lit_cnn.load(tmp_path / "other.ckpt")
 
 
@@ -97,3 +98,30 @@ def test_load_says_what_to_do_with_foreign_data(tmp_path):
     trainer.save_checkpoint(tmp_path / "x.ckpt")
     with pytest.raises(CheckpointError, match="data of another project"):
         lit_cnn.load(tmp_path / "x.ckpt")
+
+
+class LitNarrow(lit_cnn.LitMLP):
+    """A class of a user's own, which takes few of its base's arguments."""
+
+    def __init__(self, width: int = 4, num_classes: int = 10):
+        super().__init__(1, num_classes, 28, [width])
+
+
+def test_a_class_that_takes_few_of_its_bases_arguments_is_loaded(tmp_path):
+    data = lit_cnn.SyntheticDataModule(in_channels=1, image_size=28, train_images=100)
+    trainer = L.Trainer(max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+                        enable_progress_bar=False, enable_model_summary=False)  # fmt: skip
+    module = LitNarrow(width=3)
+    trainer.fit(module, data)
+    trainer.save_checkpoint(tmp_path / "narrow.ckpt")
+    loaded = lit_cnn.load(tmp_path / "narrow.ckpt")
+    images = torch.zeros(2, 1, 28, 28)
+    assert torch.equal(loaded(images), module.eval()(images))
+
+
+def test_a_shell_can_name_the_module_of_a_checkpoint(tmp_path, monkeypatch):
+    (tmp_path / "mine_alone.py").write_text("import lit_cnn\n\nclass LitMine(lit_cnn.LitMLP):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert find_class("mine_alone.LitMine", LitClassifier) is None
+    monkeypatch.setenv("LIT_CNN_ALLOW", "mine_alone")
+    assert find_class("mine_alone.LitMine", LitClassifier).__name__ == "LitMine"
