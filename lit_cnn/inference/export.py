@@ -14,6 +14,7 @@ from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor, nn
 
 from lit_cnn.errors import not_installed
+from lit_cnn.inference.load import build
 from lit_cnn.keyed_random import Draws
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms import Preprocess
@@ -201,7 +202,7 @@ def _read_safetensors(path: Path, module: LitClassifier) -> Run:
 
     with safe_open(path, "pt") as file:
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dict)
-        fresh = type(module)(**json.loads(file.metadata()["hyper_parameters"]))
+        fresh = build(type(module), json.loads(file.metadata()["hyper_parameters"]))
     fresh.net.load_state_dict(weights)
     return fresh.eval().evaluate
 

@@ -98,7 +98,7 @@ def load(path: str | Path) -> LitClassifier:
             f"{path} holds the class {class_name}. Import {module_name} first, so that it is known.\n"
             f"From a shell, if you trust it: {ALLOW}={module_name} python -m lit_cnn ..."
         )
-    module = cls(**_taken(cls, checkpoint["hyper_parameters"]))
+    module = build(cls, checkpoint["hyper_parameters"])
     check_fits(path, checkpoint, module)
     module.load_state_dict(checkpoint["state_dict"])
     data = checkpoint["data"]
@@ -107,12 +107,12 @@ def load(path: str | Path) -> LitClassifier:
     return module.eval()
 
 
-def _taken(cls: type, settings: dict[str, Any]) -> dict[str, Any]:
-    """Returns the hyperparameters that a class takes; it gives its base others by itself."""
+def build(cls: Any, settings: dict[str, Any]) -> Any:
+    """Builds a module from its hyperparameters, without those that its class sets for its base by itself."""
     parameters = inspect.signature(cls).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return settings
-    return {name: value for name, value in settings.items() if name in parameters}
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        settings = {name: value for name, value in settings.items() if name in parameters}
+    return cls(**settings)
 
 
 def check_fits(path: str | Path, checkpoint: dict[str, Any], module: LitClassifier) -> None:
