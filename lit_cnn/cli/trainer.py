@@ -113,9 +113,8 @@ class LitCLI(OneVerbCLI):
         if config.ckpt_path:
             checkpoint = checkpoints.read(config.ckpt_path)
             if self.subcommand == "fit" and not config.allow_changes and RunSettings.KEY in checkpoint:
-                resume.refuse_changes(
-                    config.ckpt_path, checkpoint[RunSettings.KEY], decisive_of_steps(config.as_dict())
-                )
+                now = decisive_of_steps(config.as_dict())
+                resume.refuse_changes(config.ckpt_path, checkpoint[RunSettings.KEY], now)
             checkpoints.check_fits(config.ckpt_path, checkpoint, self.model)
             checkpoints.take_over_preprocessing(config.ckpt_path, checkpoint, self.datamodule)
             self._first_step, self._epochs_before = checkpoint["global_step"], resume.epochs_of(checkpoint)
@@ -232,6 +231,8 @@ class LitCLI(OneVerbCLI):
         except (LitCNNError, SystemExit, KeyboardInterrupt, ModuleNotFoundError) as end:
             if self.trainer.global_step in (0, self._first_step):  # no step was taken, so nothing to keep
                 self._give_folder_back()
+                if isinstance(end, (SystemExit, KeyboardInterrupt)) and subcommand == "fit":
+                    _say("stopped before a step was taken: nothing of it is kept")
             elif not isinstance(end, LitCNNError):
                 self._say_how_to_go_on()
             raise
