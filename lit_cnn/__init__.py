@@ -5,8 +5,9 @@ The public names are in `__init__.pyi`. Each is imported at its first use, so th
 
 import lazy_loader
 
+from lit_cnn.version import __version__ as __version__
+
 __getattr__, _names, __all__ = lazy_loader.attach_stub(__name__, __file__)
-__version__ = "0.1.0"
 
 
 def __dir__() -> list[str]:

@@ -246,3 +246,21 @@ def test_a_class_of_ones_own_takes_what_its_author_wants():
     assert Named(augment="crop").augment
     with pytest.raises(ConfigError, match="`batch_size` is a whole number"):
         type("Plain", (SyntheticDataModule,), {})(batch_size="3")
+
+
+def test_runs_from_a_checkout_that_is_not_installed(tmp_path, monkeypatch):
+    import importlib.metadata
+
+    from lit_cnn.callbacks import results
+
+    def only_others(package):
+        if package == "lit-cnn":
+            raise importlib.metadata.PackageNotFoundError(package)
+        return "1.0"
+
+    monkeypatch.setattr(results, "version", only_others)
+    results._versions.cache_clear()
+    try:
+        assert results.Results(tmp_path, {}, seed=0).values["versions/lit-cnn"] == lit_cnn.__version__
+    finally:
+        results._versions.cache_clear()

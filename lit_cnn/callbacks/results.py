@@ -18,6 +18,7 @@ from lit_cnn.callbacks import tensorboards
 from lit_cnn.callbacks.checkpointing import validates
 from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.folder import RESULTS, read_results
+from lit_cnn.version import __version__
 
 PER_CLASS = "test/acc_of/"
 HARDEST = 3  # hardest classes named in the summary
@@ -27,7 +28,7 @@ METRICS = ("val/acc", "val/nll", "test/acc", "test/nll")
 
 @cache
 def _versions() -> dict[str, str]:
-    return {package: version(package) for package in ("torch", "lightning", "lit-cnn")}
+    return {"torch": version("torch"), "lightning": version("lightning"), "lit-cnn": __version__}
 
 
 class Results(Callback):

@@ -11,10 +11,10 @@ import threading
 import traceback
 import warnings
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 from lit_cnn.errors import ConfigError, DiskError, LitCNNError, forbidden, nearest
+from lit_cnn.version import __version__
 
 VERBS = {
     "fit": "train a network, test its best checkpoint once, and sum up",
@@ -100,7 +100,7 @@ def _nobody_reads() -> bool:
 
 def _dispatch(argv: list[str]) -> int:
     if argv and argv[0] == "--version":
-        print(f"lit_cnn {version('lit-cnn')}")
+        print(f"lit_cnn {__version__}")
     elif not argv or argv[0] in ("--help", "-h"):
         print(HELP)
     elif argv[0] in VERBS:

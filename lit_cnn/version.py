@@ -1,0 +1,3 @@
+"""The version of lit_cnn."""
+
+__version__ = "0.1.0"
