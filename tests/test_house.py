@@ -18,7 +18,15 @@ ROOT = PACKAGE.parent
 CONFIGS = {name: path for name, path in shipped_configs().items() if not name.startswith("overlays/")}
 OVERLAYS = {name: path for name, path in shipped_configs().items() if name.startswith("overlays/")}
 
-ON_THE_GROUND_FLOOR = {"__init__.py", "__main__.py", "errors.py", "files.py", "keyed_random.py", "sizes.py", "version.py"}
+ON_THE_GROUND_FLOOR = {f"{name}.py" for name in ("__init__", "__main__", "errors", "files", "keyed_random", "sizes", "version")}
+    "__init__.py",
+    "__main__.py",
+    "errors.py",
+    "files.py",
+    "keyed_random.py",
+    "sizes.py",
+    "version.py",
+}
 
 
 def test_imports_run_one_way(capfd):
