@@ -3,8 +3,7 @@
 Krizhevsky, Sutskever & Hinton 2012,
 https://papers.nips.cc/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html
 Differs: the layers are torchvision's, as in Krizhevsky 2014 (https://arxiv.org/abs/1404.5997): one tower of 64, 192,
-384, 256, 256 channels instead of two, and local response normalisation only on request. The small stem has a 5 x 5
-convolution of stride 1 instead of 11 x 11 of stride 4, and turns a 32 x 32 image into 4 x 4 pixels.
+384, 256, 256 channels instead of two, and local response normalisation only on request.
 """
 
 from collections.abc import Sequence
@@ -30,23 +29,13 @@ class AlexNet(Pretrained, torchvision_models.AlexNet):
     With the stem imagenet and colour images it is torchvision's network, with the same state dict keys.
 
     Args:
-        in_channels: Channels of the images.
-        num_classes: Number of classes.
-        image_size: Height and width of the images, in pixels; one number for both. By default images are not
-            checked, and auto means small.
-        stem: imagenet, a first convolution of 11 x 11 and stride 4; small, of 5 x 5 and stride 1; or auto, small for
-            images of up to 64 pixels.
+        stem: imagenet, a first convolution of 11 x 11 and stride 4; small, of 5 x 5 and stride 1, which turns 32 x 32
+            pixels into 4 x 4; or auto, small for images of up to 64 pixels.
         hidden: Units of each of the two hidden layers after the convolutions.
         dropout: Dropout probability at the inputs of both hidden layers.
         lrn: Local response normalisation after the first two layers, over five neighbouring channels (section 3.3).
         init: torch, PyTorch's default; or paper, normal with standard deviation 0.01, and biases of 1 in convolutions
             2, 4 and 5 and in the hidden layers (section 5).
-        weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
-        freeze_body: Freeze the backbone: train the last layer only.
-
-    Raises:
-        ValueError: If the images are too small for the stem.
-        CheckpointError: If the weights cannot be read or are of another network.
     """
 
     heads = ("classifier.6",)
@@ -67,18 +56,9 @@ class AlexNet(Pretrained, torchvision_models.AlexNet):
         nn.Module.__init__(self)  # torchvision's would build 57 million weights, only to be replaced
         chosen = choose_stem(stem, image_size)
         refuse_small_images("alexnet", chosen, image_size, SMALLEST)
-        if chosen == "imagenet":
-            first, pool, side = (
-                nn.Conv2d(in_channels, 64, kernel_size=11, stride=4, padding=2),
-                partial(nn.MaxPool2d, 3, 2),
-                6,
-            )
-        else:
-            first, pool, side = (
-                nn.Conv2d(in_channels, 64, kernel_size=5, padding=2),
-                partial(nn.MaxPool2d, 3, 2, padding=1),
-                4,
-            )
+        kernel_size, stride, padding, side = (11, 4, 0, 6) if chosen == "imagenet" else (5, 1, 1, 4)
+        first = nn.Conv2d(in_channels, 64, kernel_size, stride, padding=2)
+        pool = partial(nn.MaxPool2d, 3, 2, padding)
         self.features = nn.Sequential(
             *(first, _relu(lrn), pool()),
             *(nn.Conv2d(64, 192, kernel_size=5, padding=2), _relu(lrn), pool()),
@@ -96,5 +76,4 @@ class AlexNet(Pretrained, torchvision_models.AlexNet):
 
 
 def _relu(lrn: bool = False) -> nn.Module:
-    """Returns a ReLU, with local response normalisation after it if asked for."""
     return nn.Sequential(nn.ReLU(inplace=True), local_response_norm()) if lrn else nn.ReLU(inplace=True)

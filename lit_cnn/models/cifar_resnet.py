@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
-from lit_cnn.models.layers import initialise
+from lit_cnn.models.layers import initialise, variant
 from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import refuse_small_images
 
@@ -34,17 +34,8 @@ class CIFARResNet(Pretrained):
 
     Args:
         name: resnet20, 32, 44, 56 or 110; or resnext29_8x64d.
-        in_channels: Channels of the images.
-        num_classes: Number of classes.
-        image_size: Height and width of the images, in pixels; one number for both.
         zero_init_residual: Start every block as the identity: the scale of the last batch norm of its branch is zero
             (Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1).
-        weights: Where to start from: the path of a state dict or checkpoint.
-        freeze_body: Freeze the backbone: train the last layer only.
-
-    Raises:
-        ValueError: If there is no such architecture, or the images are too small for it.
-        CheckpointError: If the weights cannot be read or are of another network.
     """
 
     def __init__(
@@ -58,8 +49,7 @@ class CIFARResNet(Pretrained):
         freeze_body: bool = False,
     ):
         super().__init__()
-        if name not in DEPTHS:
-            raise ValueError(f"`name` is one of {', '.join(DEPTHS)}, but got {name!r}.")
+        depth = variant(name, DEPTHS)
         refuse_small_images(name, None, image_size, SMALLEST)
         is_resnext = name == "resnext29_8x64d"
         channels = 64 if is_resnext else 16
@@ -69,7 +59,7 @@ class CIFARResNet(Pretrained):
         self.stages = nn.Sequential()
         for width in (channels, 2 * channels, 4 * channels):
             stage = nn.Sequential()
-            for i in range(DEPTHS[name]):
+            for i in range(depth):
                 stride = 2 if i == 0 and width != self.bn1.num_features else 1
                 block = _bottleneck(channels, width, stride) if is_resnext else _basic(channels, width, stride)
                 stage.append(block)

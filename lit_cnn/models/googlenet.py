@@ -3,8 +3,7 @@
 Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke & Rabinovich 2015, https://arxiv.org/abs/1409.4842,
 table 1.
 Differs: the layers are torchvision's, with batch norm after each convolution, 3 x 3 kernels where the paper has 5 x 5,
-and no local response normalisation; `true_5x5` and `lrn` bring the last two back. The small stem begins with a 3 x 3
-convolution of stride 1 and has no pooling, so the first Inception block gets 32 x 32 pixels of a 32 x 32 image.
+and no local response normalisation; `true_5x5` and `lrn` bring the last two back.
 """
 
 from collections.abc import Sequence
@@ -25,32 +24,55 @@ SMALLEST = {"imagenet": 31, "small": 4}
 InceptionInit = Literal["truncated", "torch"]
 
 
-class GoogLeNet(Pretrained, torchvision_models.GoogLeNet):
+class WithAuxiliaryHeads(Pretrained):
+    """Base of torchvision's Inceptions, which have auxiliary heads for training.
+
+    Args:
+        transform_input: Rescale images normalised with ImageNet's mean and standard deviation to the range that
+            torchvision's pretrained weights expect.
+        freeze_body: Freeze the backbone: train the last layer and those of the auxiliary heads only.
+
+    Raises:
+        ValueError: If the weights are torchvision's and `transform_input` is false.
+    """
+
+    _forward: Any
+    _transform_input: Any
+
+    def start_from(self, name: str, weights: str | None, freeze_body: bool) -> None:
+        """Loads pretrained weights, and refuses torchvision's without the pixel range that they were trained with."""
+        if weights is not None and weights.startswith("IMAGENET1K") and not self.transform_input:
+            raise ValueError(
+                f"`weights` {weights} of {name} were trained on another range. Set `transform_input: true`."
+            )
+        super().start_from(name, weights, freeze_body)
+
+    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+        """Returns logits, in training too."""
+        return self.forward_with_aux(images)[0]
+
+    def forward_with_aux(
+        self, images: Float[Tensor, "b c h w"]
+    ) -> tuple[Float[Tensor, "b k"], list[Float[Tensor, "b k"]]]:
+        """Returns logits, and in training those of the auxiliary heads."""
+        logits, *aux = self._forward(self._transform_input(images))
+        return logits, [a for a in aux if a is not None]
+
+
+class GoogLeNet(WithAuxiliaryHeads, torchvision_models.GoogLeNet):
     """Nine Inception blocks, global average pooling, one linear layer, and two auxiliary heads for training.
 
     With the stem imagenet and colour images it is torchvision's network, with the same state dict keys.
 
     Args:
-        in_channels: Channels of the images.
-        num_classes: Number of classes.
-        image_size: Height and width of the images, in pixels; one number for both. By default images are not
-            checked, and auto means small.
-        stem: imagenet, which divides height and width by 8 before the first block; small, which keeps them; or auto,
-            small for images of up to 64 pixels.
+        stem: imagenet, which divides height and width by 8 before the first block; small, a first convolution of 3 x 3
+            and stride 1 and no pooling, which keeps them; or auto, small for images of up to 64 pixels.
         aux_logits: Add the auxiliary heads, after blocks 4a and 4d.
         dropout: Dropout probability before the last layer; 0.4 in the paper.
         dropout_aux: The same in the auxiliary heads.
         true_5x5: Use the paper's 5 x 5 kernels in the third branch of the blocks.
         lrn: Local response normalisation after the first pooling and before the second, as in the paper.
         init: truncated, torchvision's normal with standard deviation 0.01; or torch, PyTorch's default.
-        transform_input: Rescale images normalised with ImageNet's mean and standard deviation to the range that
-            torchvision's pretrained weights expect.
-        weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
-        freeze_body: Freeze the backbone: train the last layer and those of the auxiliary heads only.
-
-    Raises:
-        ValueError: If the images are too small for the stem.
-        CheckpointError: If the weights cannot be read or are of another network.
     """
 
     heads = ("fc", "aux1.fc2", "aux2.fc2")
@@ -74,7 +96,6 @@ class GoogLeNet(Pretrained, torchvision_models.GoogLeNet):
     ):
         chosen = choose_stem(stem, image_size)
         refuse_small_images("googlenet", chosen, image_size, SMALLEST)
-        refuse_other_range("googlenet", weights, transform_input)
         truncated = init == "truncated"
         blocks = [BasicConv2d, Inception5x5 if true_5x5 else Inception, InceptionAux]
         super().__init__(num_classes, aux_logits, transform_input, truncated, blocks, dropout, dropout_aux)
@@ -90,27 +111,6 @@ class GoogLeNet(Pretrained, torchvision_models.GoogLeNet):
             self.maxpool1 = nn.Sequential(self.maxpool1, local_response_norm())
             self.maxpool2 = nn.Sequential(local_response_norm(), self.maxpool2)
         self.start_from("googlenet", weights, freeze_body)
-
-    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits, in training too."""
-        return self.forward_with_aux(images)[0]
-
-    def forward_with_aux(
-        self, images: Float[Tensor, "b c h w"]
-    ) -> tuple[Float[Tensor, "b k"], list[Float[Tensor, "b k"]]]:
-        """Returns logits, and in training those of the auxiliary heads."""
-        logits, *aux = self._forward(self._transform_input(images))  # type: ignore[operator]
-        return logits, [a for a in aux if a is not None]
-
-
-def refuse_other_range(name: str, weights: str | None, transform_input: bool) -> None:
-    """Refuses torchvision's pretrained weights without the pixel range that they were trained with.
-
-    Raises:
-        ValueError: If the weights are torchvision's and `transform_input` is false.
-    """
-    if weights is not None and weights.startswith("IMAGENET1K") and not transform_input:
-        raise ValueError(f"`weights` {weights} of {name} were trained on another range. Set `transform_input: true`.")
 
 
 class Inception5x5(Inception):

@@ -2,12 +2,10 @@
 
 Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167, figure 5.
 Differs: blocks 4c and 4d have 608 channels, the sum of the figure's columns, not the 576 that it states. The first
-convolution is an ordinary one. The small stem begins with a 3 x 3 convolution of stride 1 and has no pooling, so the
-first block gets 32 x 32 pixels of a 32 x 32 image.
+convolution is an ordinary one.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -40,19 +38,9 @@ class InceptionV2(Pretrained):
     """Ten Inception blocks, global average pooling, and one linear layer.
 
     Args:
-        in_channels: Channels of the images.
-        num_classes: Number of classes.
-        image_size: Height and width of the images, in pixels; one number for both. By default images are not
-            checked, and auto means small.
-        stem: imagenet, which divides height and width by 8 before the first block; small, which keeps them; or auto,
-            small for images of up to 64 pixels.
+        stem: imagenet, which divides height and width by 8 before the first block; small, a first convolution of 3 x 3
+            and stride 1 and no pooling, which keeps them; or auto, small for images of up to 64 pixels.
         dropout: Dropout probability before the last layer; the paper has none.
-        weights: Where to start from: the path of a state dict or checkpoint.
-        freeze_body: Freeze the backbone: train the last layer only.
-
-    Raises:
-        ValueError: If the images are too small for the stem.
-        CheckpointError: If the weights cannot be read or are of another network.
     """
 
     def __init__(
@@ -68,17 +56,11 @@ class InceptionV2(Pretrained):
         super().__init__()
         chosen = choose_stem(stem, image_size)
         refuse_small_images("inception_v2", chosen, image_size, SMALLEST)
-        pool: Callable[[], nn.Module]
-        if chosen == "imagenet":
-            first, pool = (
-                BasicConv2d(in_channels, 64, kernel_size=7, stride=2, padding=3),
-                partial(nn.MaxPool2d, 3, 2, 1),
-            )
-        else:
-            first, pool = BasicConv2d(in_channels, 64, kernel_size=3, padding=1), nn.Identity
+        size, stride = (7, 2) if chosen == "imagenet" else (3, 1)
+        pools = [nn.MaxPool2d(3, 2, padding=1) if chosen == "imagenet" else nn.Identity() for _ in range(2)]
         self.stem = nn.Sequential(
-            *(first, pool()),
-            *(BasicConv2d(64, 64, kernel_size=1), BasicConv2d(64, 192, kernel_size=3, padding=1), pool()),
+            *(BasicConv2d(in_channels, 64, kernel_size=size, stride=stride, padding=size // 2), pools[0]),
+            *(BasicConv2d(64, 64, kernel_size=1), BasicConv2d(64, 192, kernel_size=3, padding=1), pools[1]),
         )
         self.blocks = nn.Sequential()
         channels = 192
@@ -98,15 +80,7 @@ class InceptionV2(Pretrained):
 class Block(nn.Module):
     """Inception block of four parallel branches; without the 1 x 1 it has three branches of stride 2.
 
-    Args:
-        in_channels: Input channels.
-        ones: Channels of the 1 x 1 convolution, or 0 for a block of stride 2.
-        reduced_3x3: Input channels of the 3 x 3 convolution.
-        out_3x3: Its output channels.
-        reduced_double: Input channels of the two 3 x 3 convolutions.
-        out_double: Output channels of each of them.
-        projected: Channels of the 1 x 1 convolution after the pooling, or 0 to have none.
-        pool: The pooling, of 3 x 3 pixels.
+    Takes the input channels, a line of `BLOCKS`, and the kind of the pooling, which has 3 x 3 pixels.
     """
 
     def __init__(
@@ -122,28 +96,20 @@ class Block(nn.Module):
     ):
         super().__init__()
         stride = 1 if ones else 2
-        self.branches = nn.ModuleList()
-        if ones:
-            self.branches.append(BasicConv2d(in_channels, ones, kernel_size=1))
-        self.branches.append(
-            nn.Sequential(
-                BasicConv2d(in_channels, reduced_3x3, kernel_size=1),
-                BasicConv2d(reduced_3x3, out_3x3, kernel_size=3, stride=stride, padding=1),
-            )
+        first = [BasicConv2d(in_channels, ones, kernel_size=1)] if ones else []
+        single = nn.Sequential(
+            BasicConv2d(in_channels, reduced_3x3, kernel_size=1),
+            BasicConv2d(reduced_3x3, out_3x3, kernel_size=3, stride=stride, padding=1),
         )
-        self.branches.append(
-            nn.Sequential(
-                BasicConv2d(in_channels, reduced_double, kernel_size=1),
-                BasicConv2d(reduced_double, out_double, kernel_size=3, padding=1),
-                BasicConv2d(out_double, out_double, kernel_size=3, stride=stride, padding=1),
-            )
+        double = nn.Sequential(
+            BasicConv2d(in_channels, reduced_double, kernel_size=1),
+            BasicConv2d(reduced_double, out_double, kernel_size=3, padding=1),
+            BasicConv2d(out_double, out_double, kernel_size=3, stride=stride, padding=1),
         )
+        pooled: nn.Module = nn.MaxPool2d(3, 2, padding=1)
         if ones:
-            self.branches.append(
-                nn.Sequential(pool(3, 1, padding=1), BasicConv2d(in_channels, projected, kernel_size=1))
-            )
-        else:
-            self.branches.append(nn.MaxPool2d(3, 2, padding=1))
+            pooled = nn.Sequential(pool(3, 1, padding=1), BasicConv2d(in_channels, projected, kernel_size=1))
+        self.branches = nn.ModuleList([*first, single, double, pooled])
         self.out_channels = ones + out_3x3 + out_double + (projected if ones else in_channels)
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:

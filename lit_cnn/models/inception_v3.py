@@ -2,8 +2,7 @@
 
 Szegedy, Vanhoucke, Ioffe, Shlens & Wojna 2016, https://arxiv.org/abs/1512.00567, table 1.
 Differs: the layers are torchvision's. The auxiliary head also works on fewer than 17 x 17 pixels, which images below
-299 pixels leave. The small stem begins with stride 1 and has no pooling: of a 32 x 32 image the first Inception block
-gets 28 x 28 pixels, later ones 13 x 13 and 6 x 6.
+299 pixels leave.
 """
 
 from collections.abc import Sequence
@@ -15,37 +14,24 @@ from torchvision import models as torchvision_models
 from torchvision.models import inception
 from torchvision.models.inception import BasicConv2d, InceptionA, InceptionB, InceptionC, InceptionD, InceptionE
 
-from lit_cnn.models.googlenet import InceptionInit, refuse_other_range
-from lit_cnn.models.pretrained import Pretrained
+from lit_cnn.models.googlenet import InceptionInit, WithAuxiliaryHeads
 from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
 
 # Smallest side: the last pooling of 3 x 3 has a whole window.
 SMALLEST = {"imagenet": 75, "small": 11}
 
 
-class InceptionV3(Pretrained, torchvision_models.Inception3):
+class InceptionV3(WithAuxiliaryHeads, torchvision_models.Inception3):
     """Eleven Inception blocks, global average pooling, one linear layer, and an auxiliary head for training.
 
     With the stem imagenet and colour images it is torchvision's network, with the same state dict keys.
 
     Args:
-        in_channels: Channels of the images.
-        num_classes: Number of classes.
-        image_size: Height and width of the images, in pixels; one number for both. By default images are not
-            checked, and auto means small. The paper has 299 x 299.
-        stem: imagenet, which divides height and width by 8 before the first block; small, which nearly keeps them; or
-            auto, small for images of up to 64 pixels.
+        stem: imagenet, for the paper's 299 x 299 pixels; small, a first convolution of stride 1 and no pooling, which
+            leaves 28 x 28 of 32 x 32 pixels to the first block; or auto, small for images of up to 64 pixels.
         aux_logits: Add the auxiliary head.
         dropout: Dropout probability before the last layer; 0.2 in the paper.
         init: truncated, torchvision's normal with standard deviation 0.1; or torch, PyTorch's default.
-        transform_input: Rescale images normalised with ImageNet's mean and standard deviation to the range that
-            torchvision's pretrained weights expect.
-        weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
-        freeze_body: Freeze the backbone: train the last layer and that of the auxiliary head only.
-
-    Raises:
-        ValueError: If the images are too small for the stem.
-        CheckpointError: If the weights cannot be read or are of another network.
     """
 
     heads = ("fc", "AuxLogits.fc")
@@ -66,7 +52,6 @@ class InceptionV3(Pretrained, torchvision_models.Inception3):
     ):
         chosen = choose_stem(stem, image_size)
         refuse_small_images("inception_v3", chosen, image_size, SMALLEST)
-        refuse_other_range("inception_v3", weights, transform_input)
         truncated = init == "truncated"
         blocks = [BasicConv2d, InceptionA, InceptionB, InceptionC, InceptionD, InceptionE, InceptionAux]
         super().__init__(num_classes, aux_logits, transform_input, blocks, truncated, dropout)
@@ -78,17 +63,6 @@ class InceptionV3(Pretrained, torchvision_models.Inception3):
         if truncated and (chosen == "small" or in_channels != 3):
             nn.init.trunc_normal_(self.Conv2d_1a_3x3.conv.weight, std=0.1)
         self.start_from("inception_v3", weights, freeze_body)
-
-    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits, in training too."""
-        return self.forward_with_aux(images)[0]
-
-    def forward_with_aux(
-        self, images: Float[Tensor, "b c h w"]
-    ) -> tuple[Float[Tensor, "b k"], list[Float[Tensor, "b k"]]]:
-        """Returns logits, and in training those of the auxiliary head."""
-        logits, aux = self._forward(self._transform_input(images))  # type: ignore[operator]
-        return logits, [] if aux is None else [aux]
 
 
 class InceptionAux(inception.InceptionAux):

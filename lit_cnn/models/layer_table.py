@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 aten = torch.ops.aten
 
-COUNTED = (nn.Conv2d, nn.Linear)
-SHOWN = (*COUNTED, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+SHOWN = (nn.Conv2d, nn.Linear, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 
 
 @dataclass(frozen=True)
@@ -72,28 +72,17 @@ class Layer:
 
 
 def multiply_adds(net: nn.Module, shape: tuple[int, int, int]) -> int:
-    """Returns the MACs (multiply-adds) of all convolutions and linear layers for one image.
-
-    Args:
-        net: The network, on the device meta.
-        shape: Channels, height and width of the images.
-    """
-    counts: list[int] = []
-
-    def count(layer: Any, _: Any, output: Tensor) -> None:
-        counts.append(_multiply_adds(layer, output))
-
-    counted = (layer for layer in net.modules() if isinstance(layer, COUNTED))
-    with hooked((layer, count) for layer in counted), torch.no_grad():
+    """Returns the MACs (multiply-adds) of a network on the device meta, for one image of this shape."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
         net.eval()(torch.zeros(1, *shape, device="meta"))
-    return sum(counts)
+    return int(counter.get_total_flops()) // 2  # torch counts multiplications and additions
 
 
 def layers_of(net: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
-    """Returns the convolutions, poolings and linear layers of a network in the order in which they run.
+    """Returns the convolutions, poolings and linear layers of a network on the device meta, in order of execution.
 
     Args:
-        net: The network, on the device meta.
+        net: The network.
         shape: Channels, height and width of the images.
     """
     names = {layer: name for name, layer in net.named_modules()}
@@ -101,10 +90,9 @@ def layers_of(net: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
 
     def note(layer: Any, _: Any, output: Tensor) -> None:
         parameters = sum(p.numel() for p in layer.parameters())
-        count = _multiply_adds(layer, output) if isinstance(layer, COUNTED) else 0
-        output_shape = tuple(output.shape[1:])
-        kind = type(layer).__name__
-        layers.append(Layer(names[layer], kind, output_shape, parameters, count, fields.of.get(output)))
+        macs = output[0].numel() * layer.weight[0].numel() if parameters else 0
+        shape, kind = tuple(output.shape[1:]), type(layer).__name__
+        layers.append(Layer(names[layer], kind, shape, parameters, macs, fields.of.get(output)))
 
     image = torch.zeros(1, *shape, device="meta")
     fields.of[image] = (Span(0, 1, 1), Span(0, 1, 1))
@@ -112,10 +100,6 @@ def layers_of(net: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
     with hooked((layer, note) for layer in shown), torch.no_grad(), fields:
         net.eval()(image)
     return layers
-
-
-def _multiply_adds(layer: nn.Conv2d | nn.Linear, output: Tensor) -> int:
-    return output[0].numel() * layer.weight[0].numel()
 
 
 @contextmanager
@@ -130,11 +114,7 @@ def hooked(hooks: Iterable[tuple[nn.Module, Callable[..., Any]]]) -> Iterator[No
 
 
 class TrackFields(TorchDispatchMode):
-    """Tracks the receptive field of every tensor through all operations.
-
-    Attributes:
-        of: The receptive field of each tensor that depends on the image.
-    """
+    """Tracks the receptive field of every tensor through all operations; `of` has those that depend on the image."""
 
     def __init__(self) -> None:
         super().__init__()

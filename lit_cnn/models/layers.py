@@ -1,8 +1,18 @@
-"""Layers and initialisation shared by the older networks (AlexNet, ZFNet, VGG)."""
+"""Layers, initialisation and look-up of variants, shared by several networks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from torch import nn
+
+Variant = TypeVar("Variant")
+
+
+def variant(name: str, variants: Mapping[str, Variant]) -> Variant:
+    """Returns the variant of a family of this name, or raises a ValueError with all names."""
+    if name not in variants:
+        raise ValueError(f"`name` is one of {', '.join(variants)}, but got {name!r}.")
+    return variants[name]
 
 
 def local_response_norm() -> nn.LocalResponseNorm:

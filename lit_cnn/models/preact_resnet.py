@@ -12,7 +12,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lit_cnn.models.layers import initialise
+from lit_cnn.models.layers import initialise, variant
 from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import refuse_small_images
 
@@ -34,18 +34,9 @@ class PreActResNet(Pretrained):
 
     Args:
         name: preact_resnet18, wide_resnet16_4 (WRN-16-4) or wide_resnet28_10 (WRN-28-10).
-        in_channels: Channels of the images.
-        num_classes: Number of classes.
-        image_size: Height and width of the images, in pixels; one number for both.
         dropout: Dropout probability between the two convolutions of a block; Zagoruyko & Komodakis use 0 or 0.3.
         zero_init_residual: Start every block as the identity: the weights of its last convolution are zero, since no
             batch norm follows it (Zhang et al. 2019, https://arxiv.org/abs/1901.09321, section 3).
-        weights: Where to start from: the path of a state dict or checkpoint.
-        freeze_body: Freeze the backbone: train the last layer only.
-
-    Raises:
-        ValueError: If there is no such architecture, or the images are too small for it.
-        CheckpointError: If the weights cannot be read or are of another network.
     """
 
     def __init__(
@@ -60,10 +51,8 @@ class PreActResNet(Pretrained):
         freeze_body: bool = False,
     ):
         super().__init__()
-        if name not in VARIANTS:
-            raise ValueError(f"`name` is one of {', '.join(VARIANTS)}, but got {name!r}.")
+        channels, widths, depth = variant(name, VARIANTS)
         refuse_small_images(name, None, image_size, SMALLEST[name])
-        channels, widths, depth = VARIANTS[name]
         self.conv1 = nn.Conv2d(in_channels, channels, kernel_size=3, padding=1, bias=False)
         self.stages = nn.Sequential()
         for width in widths:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,21 @@ State = dict[str, Tensor]
 class Pretrained(nn.Module):
     """Mixin for a network that can start from pretrained weights with a new head.
 
+    Its networks have these arguments, and others of their own.
+
+    Args:
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
+        image_size: Height and width of the images, in pixels; one number for both. Where it may be left out, images
+            are not checked then, and the stem auto means small.
+        weights: Where to start from: the path of a state dict or checkpoint; or torchvision's name of weights, such as
+            IMAGENET1K_V1, which are downloaded once.
+        freeze_body: Freeze the backbone: train the last layer only.
+
+    Raises:
+        ValueError: If there is no such architecture or stem, or the images are too small for it.
+        CheckpointError: If the weights cannot be read or are of another network.
+
     Attributes:
         heads: The layers that give the logits. They are initialised anew if their shapes differ from the weights.
         auxiliary: The parts used in training only; weights may include them or not.
@@ -27,20 +42,9 @@ class Pretrained(nn.Module):
     _body_is_frozen = False
 
     def start_from(self, name: str, weights: str | None, freeze_body: bool) -> None:
-        """Loads pretrained weights, and freezes all but the heads if asked to.
-
-        Args:
-            name: torchvision's name of the architecture.
-            weights: torchvision's name of weights, such as IMAGENET1K_V1, which are downloaded once; or the path of
-                a state dict or a lit_cnn checkpoint; or None.
-            freeze_body: Train the heads only. Batch norms of the backbone keep their statistics.
-
-        Raises:
-            CheckpointError: If the weights do not exist, cannot be read, or are of another network.
-        """
+        """Loads the weights of an architecture, and freezes all but the heads; batch norms keep their statistics."""
         if weights is not None:
-            state = _read(name, weights)
-            self.load_state_dict(self._fitted(name, weights, state))
+            self.load_state_dict(self._fitted(name, weights, _read(name, weights)))
         if freeze_body:
             self._body_is_frozen = True
             for key, parameter in self.named_parameters():
@@ -73,8 +77,6 @@ class Pretrained(nn.Module):
                 theirs = {key: value for key, value in theirs.items() if key not in others}
         expected = {key: value for key, value in ours.items() if key not in keep}
         for key in [*expected, *theirs]:
-            if key in keep:
-                continue
             here, there = (list(s[key].shape) if key in s else None for s in (expected, theirs))
             if here != there:
                 raise CheckpointError(_difference(name, weights, key, here, there, is_first=key == next(iter(ours))))
@@ -130,10 +132,6 @@ def _read(name: str, weights: str) -> State:
             f"`weights` {weights} cannot be read, it may be cut short: {reason}\n"
             "Download it again, or save the network's `state_dict()` again."
         ) from error
-    return _state_of(weights, content)
-
-
-def _state_of(weights: str, content: Any) -> State:
     if isinstance(content, dict) and "state_dict" in content:  # a checkpoint of lit_cnn, whose network is `net`
         content = {k.removeprefix("net."): v for k, v in content["state_dict"].items() if k.startswith("net.")}
     if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):

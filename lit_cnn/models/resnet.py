@@ -3,8 +3,7 @@
 He, Zhang, Ren & Sun 2016, https://arxiv.org/abs/1512.03385, table 1.
 Xie, Girshick, Dollár, Tu & He 2017, https://arxiv.org/abs/1611.05431, section 3.
 Zagoruyko & Komodakis 2016, https://arxiv.org/abs/1605.07146, section 3.2: twice as wide 3 x 3 convolutions.
-Differs: these are torchvision's networks, whose bottlenecks have their stride in the 3 x 3 convolution. The small stem
-is one 3 x 3 convolution of stride 1 without pooling, so the first stage gets 32 x 32 pixels of a 32 x 32 image.
+Differs: these are torchvision's networks, whose bottlenecks have their stride in the 3 x 3 convolution.
 """
 
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from torch import nn
 from torchvision import models as torchvision_models
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
+from lit_cnn.models.layers import variant
 from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
 
@@ -47,20 +47,10 @@ class ResNet(Pretrained, torchvision_models.ResNet):
 
     Args:
         name: torchvision's name of the architecture.
-        in_channels: Channels of the images.
-        num_classes: Number of classes.
-        image_size: Height and width of the images, in pixels; one number for both. By default images are not
-            checked, and auto means small.
         stem: imagenet, a 7 x 7 convolution and a pooling that divide height and width by 4; small, a 3 x 3
             convolution that keeps them; or auto, small for images of up to 64 pixels.
         zero_init_residual: Start every block as the identity: the scale of the last batch norm of its branch is zero
             (Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1).
-        weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
-        freeze_body: Freeze the backbone: train the last layer only.
-
-    Raises:
-        ValueError: If there is no such architecture or stem, or the images are too small for it.
-        CheckpointError: If the weights cannot be read or are of another network.
     """
 
     def __init__(
@@ -74,11 +64,9 @@ class ResNet(Pretrained, torchvision_models.ResNet):
         weights: str | None = None,
         freeze_body: bool = False,
     ):
-        if name not in VARIANTS:
-            raise ValueError(f"`name` is one of {', '.join(VARIANTS)}, but got {name!r}.")
+        block, depths, settings = variant(name, VARIANTS)
         chosen = choose_stem(stem, image_size)
         refuse_small_images(name, chosen, image_size, SMALLEST)
-        block, depths, settings = VARIANTS[name]
         super().__init__(block, depths, num_classes, zero_init_residual, **settings)
         if chosen == "small":
             self.conv1 = nn.Conv2d(in_channels, 64, kernel_size=3, padding=1, bias=False)

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from torch import nn
 from torchvision import models as torchvision_models
+from torchvision.models.vgg import cfgs
 
 from lit_cnn.models.layers import initialise
 from lit_cnn.models.pretrained import Pretrained
@@ -23,14 +24,8 @@ VGGName = Literal["vgg8_bn", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", 
 NAMES = get_args(VGGName)
 CLASSIC = NAMES[1:]  # in torchvision too
 
-_A: Widths = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
-WIDTHS: dict[str, Widths] = {
-    "vgg8": _A,
-    "vgg11": _A,
-    "vgg13": (64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"),
-    "vgg16": (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"),
-    "vgg19": (64, 64, "M", 128, 128, "M", *4 * (256,), "M", *4 * (512,), "M", *4 * (512,), "M"),
-}
+# The columns of the paper's table.
+COLUMNS = {"vgg8": "A", "vgg11": "A", "vgg13": "B", "vgg16": "D", "vgg19": "E"}
 
 # Smallest side: imagenet, each of five poolings has a whole window, which vgg8_bn needs too; small, two pixels.
 SMALLEST = {"imagenet": 32, "small": 17}
@@ -44,10 +39,6 @@ class VGG(Pretrained, torchvision_models.VGG):
 
     Args:
         name: torchvision's name of the architecture; or vgg8_bn, which has the small stem at any size.
-        in_channels: Channels of the images.
-        num_classes: Number of classes.
-        image_size: Height and width of the images, in pixels; one number for both. By default images are not
-            checked, and auto means small.
         widths: Output channels of each convolution, instead of those of the name; "M" is a max pooling that halves
             height and width.
         batch_norm: Batch norm after each convolution; by default as the name says.
@@ -58,12 +49,6 @@ class VGG(Pretrained, torchvision_models.VGG):
             0.01 and biases of 0, where more than eight convolutions hardly learn without batch norm (section 3.1 says
             a variance of 0.01, which gives logits in the millions); or torch, PyTorch's default. By default he, but
             torch for vgg8_bn.
-        weights: Where to start from: IMAGENET1K_V1, or the path of a state dict or checkpoint.
-        freeze_body: Freeze the backbone: train the last layer only.
-
-    Raises:
-        ValueError: If there is no such architecture or stem, or the image is too small for the poolings.
-        CheckpointError: If the weights cannot be read or are of another network.
     """
 
     def __init__(
@@ -89,7 +74,7 @@ class VGG(Pretrained, torchvision_models.VGG):
         rounds_up = chosen == "small" and name != "vgg8_bn"
         if widths is None and name != "vgg8_bn":
             refuse_small_images(name, chosen, image_size, SMALLEST)
-        widths = widths or WIDTHS[name.removesuffix("_bn")]
+        widths = widths or cfgs[COLUMNS[name.removesuffix("_bn")]]
         _refuse_deep_widths(widths, rounds_up, image_size)
         layers: list[nn.Module] = []
         channels = in_channels
