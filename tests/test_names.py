@@ -18,7 +18,7 @@ from PIL import Image
 
 from lit_cnn import plots
 from lit_cnn.errors import printable
-from lit_cnn.plots import comparisons, curves, text, trends
+from lit_cnn.plots import comparisons, curves, text
 from lit_cnn.plots.attribution import View, explanation
 
 HARD = [
@@ -65,7 +65,7 @@ FIGURES = {
         {A: {n: 1.0 + i for i, n in enumerate(HARD)}}, dict.fromkeys(HARD, 0.5), {}, {A: HARD[:2]}, B, D
     ),
     "curves": lambda: curves.curves({A: {n: [curves.Curve([0, 1], ONES)] for n in HARD}}, B, C),
-    "trends": lambda: trends.trends({n: {A: [1.0]} for n in HARD}, [A], B, C, D),
+    "trends": lambda: comparisons.trends({n: {A: [1.0]} for n in HARD}, [A], B, C, D),
     "explanation": lambda: explanation(A + C, IMAGES[0], [View(B, IMAGES[0], None, MAP, MAP)], 2),
 }  # fmt: skip
 

@@ -74,7 +74,6 @@ def _heat(figure: Figure, axis: Axes, view: View, heat: Float[Tensor, "h w"] | N
 
 def _show(axis: Axes, image: UInt8[Tensor, "c h w"], title: str) -> None:
     pixels: np.ndarray = image.permute(1, 2, 0).numpy()
-    axis.imshow(
-        pixels if pixels.shape[2] == 3 else pixels.mean(2), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
-    )
+    pixels = pixels if pixels.shape[2] == 3 else pixels.mean(2)
+    axis.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axis.set_title(title, fontsize=9)

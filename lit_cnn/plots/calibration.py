@@ -13,13 +13,7 @@ from lit_cnn.plots.text import Figure
 
 
 def expected_calibration_error(confidences: Float[Tensor, "n"], right: Bool[Tensor, "n"], bins: int = 15) -> float:
-    """Returns the mean gap of confidence and accuracy over the images, from 0 to 1, in bins of equal width.
-
-    Args:
-        confidences: The probability of the predicted class of each image.
-        right: Whether that is the true class.
-        bins: Number of bins from 0 to 1.
-    """
+    """Returns the mean gap of confidence and accuracy over the images, from 0 to 1; takes what the diagram does."""
     # torchmetrics' multiclass error does the same after it has taken the predicted class of all probabilities.
     return float(binary_calibration_error(confidences, right.int(), bins))
 

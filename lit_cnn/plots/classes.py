@@ -24,7 +24,7 @@ def confusion_matrix(
         class_names: Names of the classes.
         title: Title of the figure; the accuracy is added.
     """
-    counts = counts.numpy() if isinstance(counts, Tensor) else counts
+    counts = np.asarray(counts)
     k = len(counts)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(max(4.0, 0.55 * k + 1.5), 9.0)
@@ -74,12 +74,9 @@ def class_accuracy(
 ) -> Figure:
     """Bar chart of the accuracy of each class, hardest on top; for many classes only the hardest and easiest.
 
-    Args:
-        counts: Images of true class i (row) that were taken for class j (column).
-        class_names: Names of the classes.
-        title: Title of the figure.
+    Takes what `confusion_matrix` does.
     """
-    counts = counts.numpy() if isinstance(counts, Tensor) else counts
+    counts = np.asarray(counts)
     met = counts.sum(axis=1)
     shares = np.diag(counts) / np.maximum(met, 1)
     order = [int(c) for c in np.argsort(shares, kind="stable") if met[c]]
@@ -98,9 +95,8 @@ def class_accuracy(
     axis.barh(places, shares[order], color="#4c78a8")
     axis.set_yticks(places, names, fontsize=8)
     for place, c in zip(places, order, strict=True):
-        axis.text(
-            0.01, place, f"{shares[c]:.1%}", va="center", fontsize=8, color="white" if shares[c] > 0.15 else "black"
-        )
+        colour = "white" if shares[c] > 0.15 else "black"
+        axis.text(0.01, place, f"{shares[c]:.1%}", va="center", fontsize=8, color=colour)
     axis.set_ylim(len(order) - 0.4, -0.6)
     mean = np.trace(counts) / max(counts.sum(), 1)
     axis.axvline(mean, color="black", linestyle="--", linewidth=1, label=f"all images {mean:.1%}")

@@ -1,14 +1,12 @@
-"""Comparison charts of variants: intervals of a metric, and metric against cost."""
+"""Comparison charts of variants: intervals of a metric, metric against cost, and metric by a setting."""
 
 from collections.abc import Mapping, Sequence
-from statistics import mean
+from statistics import mean, stdev
 
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from lit_cnn.plots.curves import colours
+from lit_cnn.plots.curves import add_legend, colours
 from lit_cnn.plots.text import LEGEND, Figure, shortened
-
-LONGEST = 40  # maximum letters of a variant's name
 
 
 def interval_chart(
@@ -39,7 +37,7 @@ def interval_chart(
             axis.errorbar(middle, row, xerr=reach, color="black", capsize=4, marker="|", linewidth=1.5)
     wide_low, wide_high = axis.get_xlim()
     axis.set_xlim(max(wide_low, 2 * low - high), min(wide_high, 2 * high - low))
-    axis.set_yticks(range(len(names)), [shortened(name, LONGEST) for name in names], fontsize=8)
+    axis.set_yticks(range(len(names)), [shortened(name, LEGEND) for name in names], fontsize=8)
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.set(xlabel=xlabel)
     axis.grid(alpha=0.3, axis="x")
@@ -69,9 +67,9 @@ def cost_chart(
     figure = Figure(figsize=(4.4 * len(costs) + 1.5, 4), layout="constrained")
     axes = figure.subplots(1, len(costs), squeeze=False, sharey=True)[0]
     for axis, (kind, of) in zip(axes, costs.items(), strict=True):
+        dots = {"fmt": "o", "markersize": 5, "capsize": 2}
         for name, cost in of.items():
-            axis.errorbar(cost, values[name], yerr=spreads.get(name), fmt="o", color=colour[name], markersize=5,
-                          capsize=2, label=shortened(name, LONGEST))  # fmt: skip
+            axis.errorbar(cost, values[name], yerr=spreads.get(name), color=colour[name], label=name, **dots)
         front = sorted(fronts[kind], key=lambda name: (of[name], values[name]))
         axis.plot([of[n] for n in front], [values[n] for n in front], color="black", linewidth=1, zorder=0)
         if min(of.values()) > 0 and max(of.values()) > 3 * min(of.values()):
@@ -84,7 +82,34 @@ def cost_chart(
         axis.set(xlabel=kind)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel(ylabel)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, [shortened(label, LEGEND) for label in labels], loc="outside right upper", fontsize=8)
-    figure.suptitle(f"{title}; the line joins those that none beats", fontsize=11)
+    add_legend(figure, axes[:1])
+    figure.suptitle(f"{title}; the line joins the Pareto front", fontsize=11)
+    return figure
+
+
+def trends(
+    lines: Mapping[str, Mapping[str, Sequence[float]]], steps: Sequence[str], xlabel: str, ylabel: str, title: str
+) -> Figure:
+    """Trend chart: a line for each variant through the means of its runs, with standard deviations as error bars.
+
+    Args:
+        lines: The metric of each run, for each step of each variant.
+        steps: The values of the setting, in order; drawn at equal distances.
+        xlabel: Name of the setting.
+        ylabel: Name of the metric.
+        title: Title of the figure.
+    """
+    figure = Figure(figsize=(7.5, 4), layout="constrained")
+    axis = figure.subplots()
+    colour = colours(list(lines))
+    for name, line in lines.items():
+        at = [place for place, step in enumerate(steps) if line.get(step)]
+        values = [line[steps[place]] for place in at]
+        spread = [stdev(v) if len(v) > 1 else 0 for v in values]
+        axis.errorbar(at, [mean(v) for v in values], spread, marker="o", capsize=3, color=colour[name], label=name)
+    axis.set_xticks(range(len(steps)), [shortened(step) for step in steps])
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.grid(alpha=0.3)
+    add_legend(figure, [axis])
+    axis.set_title(title, fontsize=11)
     return figure

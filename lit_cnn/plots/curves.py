@@ -1,6 +1,6 @@
 """Training curves: mean over seeds, with a band of one standard deviation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,16 @@ def colours(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
     return {name: palette(i % palette.N) for i, name in enumerate(dict.fromkeys(names))}
 
 
+def add_legend(figure: Figure, axes: Iterable[Axes]) -> None:
+    """Adds a legend beside the axes, with each label once."""
+    handles: dict[str, Artist] = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    names = [shortened(label, LEGEND) for label in handles]
+    figure.legend([*handles.values()], names, loc="outside right upper", fontsize=8)
+
+
 def curves(panels: Mapping[str, Mapping[str, Sequence[Curve]]], xlabel: str, title: str) -> Figure:
     """Training curves: a panel for each metric, with the mean over runs as a line and a standard deviation as a band.
 
@@ -51,12 +61,7 @@ def curves(panels: Mapping[str, Mapping[str, Sequence[Curve]]], xlabel: str, tit
         axis.set(xlabel=xlabel, ylabel=ylabel)
         axis.grid(alpha=0.3)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    handles: dict[str, Artist] = {}
-    for axis in axes:
-        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    names = [shortened(label, LEGEND) for label in handles]
-    figure.legend([*handles.values()], names, loc="outside right upper", fontsize=8)
+    add_legend(figure, axes)
     if len(panels) == 1:
         axes[0].set_title(title, fontsize=11)
     else:

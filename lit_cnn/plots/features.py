@@ -9,17 +9,14 @@ from torch import Tensor
 from lit_cnn.plots.grids import Grid
 from lit_cnn.plots.text import Figure, shortened
 
-FILTERS = 64  # maximum number of filters
+FILTERS, COLUMNS = 64, 8  # maximum number of filters, and of those in a row
 MAPS = 8  # maximum number of feature maps of a layer
 
 
-def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters", columns: int = 8) -> Figure:
-    """Filters of a convolution as images: in colour for 3 input channels, else their mean.
+def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters") -> Figure:
+    """Filters of a convolution as images, by its weights: in colour for 3 input channels, else their mean.
 
-    Args:
-        weights: The convolution's weights.
-        title: Title of the figure; number, size and scale are added.
-        columns: Filters per row.
+    Number, size and scale are added to the title.
     """
     weights = weights.detach().float().cpu()
     shown = weights[:FILTERS]
@@ -28,7 +25,7 @@ def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters
     largest = float(shown.abs().max()) or 1.0
     n, _, height, width = weights.shape
     number = f"{n}" if n <= FILTERS else f"the first {FILTERS} of {n}"
-    rows, columns = -(-len(shown) // columns), min(columns, len(shown))
+    rows, columns = -(-len(shown) // COLUMNS), min(COLUMNS, len(shown))
     # One picture, since an axis for each filter takes matplotlib ten times as long.
     mosaic = torch.full((rows * (height + 1) - 1, columns * (width + 1) - 1, shown.shape[1]), torch.nan)
     for i, one in enumerate(shown.permute(0, 2, 3, 1) / largest):
@@ -51,7 +48,6 @@ def feature_maps(
     image: UInt8[Tensor, "c h w"],
     maps: Mapping[str, Float[Tensor, "c h w"]],
     title: str = "feature maps",
-    columns: int = MAPS,
 ) -> Figure:
     """Strongest feature maps of each layer for one image, with the first layer on top.
 
@@ -59,13 +55,11 @@ def feature_maps(
         image: The image as the network sees it.
         maps: Outputs by the layer's name, in the order of the layers.
         title: Title of the figure.
-        columns: Feature maps per layer.
     """
-    columns = min(columns, max(map(len, maps.values())))
+    columns = min(MAPS, max(map(len, maps.values())))
     aspect = image.shape[1] / image.shape[2]
-    grid = Grid(
-        len(maps), columns + 2, aspect, title + "\nblue below 0, red above, on a scale of each layer", inches=0.95
-    )
+    title += "\nblue below 0, red above, on a scale of each layer"
+    grid = Grid(len(maps), columns + 2, aspect, title, inches=0.95)
     grid.show(image, (0, 0), "input")
     for row, (name, found) in enumerate(maps.items()):
         found = found.detach().float().cpu()
@@ -74,6 +68,6 @@ def feature_maps(
         for column, channel in enumerate(strongest, start=2):
             grid.show(found[channel], (row, column), f"{channel}", cmap="RdBu_r", vmin=-largest, vmax=largest)
         text = f"{shortened(name, 18)}\n{len(found)} maps\n{found.shape[1]} x {found.shape[2]}"
-        middle = (grid.axis.images[-1].get_extent()[2] + grid.axis.images[-1].get_extent()[3]) / 2
+        middle = sum(grid.axis.images[-1].get_extent()[2:]) / 2
         grid.axis.text(2.15, middle, text, fontsize=8, ha="right", va="center")
     return grid.figure

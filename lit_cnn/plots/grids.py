@@ -26,19 +26,18 @@ class Grid:
         aspect: Height / width of the images.
         title: Title of the figure, in one line or two.
         inches: Width of an image, in inches.
-        margin: Margin left of the first column, in image widths.
     """
 
-    def __init__(self, rows: int, columns: int, aspect: float, title: str, inches: float = 1.2, margin: float = GAP):
+    def __init__(self, rows: int, columns: int, aspect: float, title: str, inches: float = 1.2):
         self.aspect, self.text, self.columns = aspect, TEXT / inches, columns
-        width, height = margin + columns * (1 + GAP), rows * (aspect + self.text) + GAP
+        width, height = GAP + columns * (1 + GAP), rows * (aspect + self.text) + GAP
         # A figure without pyplot: no global state, nothing to close, no display needed.
         self.figure = Figure(figsize=(width * inches, height * inches + HEAD))
         share = height * inches / (height * inches + HEAD)
         self.axis: Axes = self.figure.add_axes((0, 0, 1, share))
         self.axis.axis("off")
         self.figure.suptitle(title, fontsize=11 if width * inches > 5 else 9, y=0.99, va="top")
-        self._limits = {"xlim": (-margin, width - margin), "ylim": (height, 0)}
+        self._limits = {"xlim": (-GAP, width - GAP), "ylim": (height, 0)}
 
     def show(
         self,
@@ -121,13 +120,7 @@ def prediction_grid(
     """
     right = sum(label == pred for label, pred in zip(labels, preds, strict=True))
     grid = _grid_for(images, f"{title}: {right} of {len(images)} right", columns)
-    names = drawable(class_names)
-    for i, (label, pred, probability) in enumerate(zip(labels, preds, probabilities, strict=True)):
-        text = f"{names[pred]} {probability:.0%}"
-        if label != pred:
-            text += f"\nis {names[label]}"
-        grid.show(images[i], i, text, RIGHT if label == pred else WRONG)
-    return grid.figure
+    return _with_predictions(grid, "{} {:.0%}", images, labels, preds, probabilities, class_names)
 
 
 def worst_mistakes(
@@ -139,29 +132,28 @@ def worst_mistakes(
     title: str = "worst mistakes",
     columns: int = 6,
 ) -> Figure:
-    """Grid of the worst mistakes, each with its true class, the predicted class and its probability.
-
-    Args:
-        images: The original images, the worst mistake first.
-        labels: The true class of each.
-        preds: The predicted class.
-        probabilities: The probability of the predicted class.
-        class_names: Names of the classes.
-        title: Title of the figure.
-        columns: Images per row.
-    """
+    """Grid of the worst mistakes, the worst first; takes what `prediction_grid` does."""
     if not len(images):
         figure = Figure(figsize=(5, 1))
         figure.text(0.5, 0.5, f"{title}: none", ha="center", va="center")
         return figure
     grid = _grid_for(images, title, columns, inches=1.6)
-    names = drawable(class_names)
-    for i, (label, pred, probability) in enumerate(zip(labels, preds, probabilities, strict=True)):
-        text = f"said {names[pred]} {probability:.1%}\nis {names[label]}"
-        grid.show(images[i], i, text, WRONG)
-    return grid.figure
+    return _with_predictions(grid, "said {} {:.1%}", images, labels, preds, probabilities, class_names)
 
 
 def _grid_for(images: Tensor, title: str, columns: int, height: int = 1, inches: float = 1.2) -> Grid:
     rows, (h, w) = -(-len(images) // columns) * height, images.shape[-2:]
     return Grid(rows, min(columns, len(images)), h / w, title, inches)
+
+
+def _with_predictions(
+    grid: Grid, form: str, images: Tensor, labels: Any, preds: Any, probabilities: Any, class_names: Sequence[str]
+) -> Figure:
+    names = drawable(class_names)
+    for i, (label, pred, probability) in enumerate(zip(labels, preds, probabilities, strict=True)):
+        text = form.format(names[pred], probability)
+        if label == pred:
+            grid.show(images[i], i, text, RIGHT)
+        else:
+            grid.show(images[i], i, f"{text}\nis {names[label]}", WRONG)
+    return grid.figure

@@ -1,6 +1,6 @@
 """Accuracy along the numeric axes of an experiment."""
 
-from lit_cnn.plots.trends import trends
+from lit_cnn.plots.comparisons import trends
 from lit_cnn.reports.document import Block, Picture
 from lit_cnn.reports.groups import Group
 
