@@ -30,13 +30,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Table:
-    """A table.
-
-    Attributes:
-        caption: Caption.
-        head: Column names; the first column has the row names.
-        rows: The cells, as text.
-    """
+    """A table of text with its caption and column names; the first column names the rows."""
 
     caption: str
     head: Sequence[str]
@@ -45,13 +39,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure.
-
-    Attributes:
-        name: File name without suffix.
-        caption: Caption.
-        figure: The matplotlib figure.
-    """
+    """A matplotlib figure with its file name, without suffix, and its caption."""
 
     name: str
     caption: str
@@ -63,12 +51,7 @@ Block = Heading | Paragraph | Code | Table | Picture
 
 @dataclass
 class Document:
-    """A report.
-
-    Attributes:
-        title: Title.
-        blocks: Its parts, in order.
-    """
+    """A report: its title, and its parts in order."""
 
     title: str
     blocks: list[Block] = field(default_factory=list)

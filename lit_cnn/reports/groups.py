@@ -32,7 +32,7 @@ class Group:
 
     @property
     def any_run(self) -> Run:
-        """One of its runs, for settings that all share."""
+        """One of its runs, for what all share."""
         return (self.runs or self.unfinished)[0]
 
     @property
@@ -43,7 +43,7 @@ class Group:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """The settings that decide its result, without the seed, by dotted keys."""
-        return settings_of(self.any_run)
+        return _settings_of(self.any_run)
 
     def values(self, figure: str) -> dict[int, float]:
         """Returns a value of results.json for each seed."""
@@ -55,48 +55,49 @@ class Group:
         return mean(values.values()) if values else None
 
 
-def settings_of(run: Run) -> dict[str, Any]:
-    """Returns the settings that decide a run's result, without the seed, by dotted keys."""
-    flat: dict[str, Any] = {}
-    _flatten(decisive(run.config), "", flat)
-    return {key: value for key, value in flat.items() if key not in SEEDS}
-
-
 def group_runs(runs: Sequence[Run]) -> list[Group]:
     """Groups runs that differ only in their seed, and gives each group a unique name."""
     groups: dict[str, Group] = {}
     for run in runs:
-        key = json.dumps([run.dataset, run.labels, settings_of(run)], sort_keys=True, default=str)
+        key = json.dumps([run.dataset, run.labels, _settings_of(run)], sort_keys=True, default=str)
         group = groups.setdefault(key, Group(run.label))
         if run.label not in group.label.split(", "):  # runs of one config under several names
             group.label += f", {run.label}"
-        if run.fault:
-            group.unfinished.append(run)
-            continue
-        same = next((other for other in group.runs if other.seed == run.seed), None)
-        if same is not None:
-            older = min(same, run, key=lambda r: (r.folder / RESULTS).stat().st_mtime)
-            group.repeated.append(older)
-            group.runs.remove(same)
-            run = run if older is same else same
-        group.runs.append(run)
-    _name(list(groups.values()))
+        (group.unfinished if run.fault else group.runs).append(run)
+    for group in groups.values():
+        newest: dict[int, Run] = {}
+        for run in sorted(group.runs, key=lambda run: (run.folder / RESULTS).stat().st_mtime):
+            newest[run.seed] = run
+        group.repeated = [run for run in group.runs if newest[run.seed] is not run]
+        group.runs = [run for run in group.runs if newest[run.seed] is run]
+    for label in {group.label for group in groups.values()}:
+        alike = [group for group in groups.values() if group.label == label]
+        own = differences(alike)
+        for i, group in enumerate(alike if len(alike) > 1 else ()):
+            parts = [f"{key.rpartition('.')[2]}={values[i]}" for key, values in own.items()]
+            group.label = " ".join([label, *parts]) if parts else f"{label} ({group.any_run.dataset})"
     return list(groups.values())
 
 
 def differences(groups: Sequence[Group]) -> dict[str, list[str]]:
     """Returns the settings that differ between groups, with each group's value."""
     keys = sorted({key for group in groups for key in group.settings})
-    table = {key: [text(group.settings.get(key)) for group in groups] for key in keys}
+    table = {key: [_text(group.settings.get(key)) for group in groups] for key in keys}
     return {key: values for key, values in table.items() if len(set(values)) > 1}
 
 
-def text(value: Any, length: int = 40) -> str:
+def _text(value: Any, length: int = 40) -> str:
     """Returns a setting's value as in a config; - for None."""
     if value is None:
         return "-"
     written = value if isinstance(value, str) else json.dumps(value)
     return written if len(written) <= length else written[: length - 3] + "..."
+
+
+def _settings_of(run: Run) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    _flatten(decisive(run.config), "", flat)
+    return {key: value for key, value in flat.items() if key not in SEEDS}
 
 
 def _flatten(value: Any, prefix: str, into: dict[str, Any]) -> None:
@@ -106,13 +107,3 @@ def _flatten(value: Any, prefix: str, into: dict[str, Any]) -> None:
             _flatten(inner, part, into)
     elif value is not None:
         into[prefix] = value
-
-
-def _name(groups: list[Group]) -> None:
-    for label in {group.label for group in groups}:
-        alike = [group for group in groups if group.label == label]
-        if len(alike) > 1:
-            own = differences(alike)
-            for i, group in enumerate(alike):
-                parts = [f"{key.rpartition('.')[2]}={values[i]}" for key, values in own.items()]
-                group.label = " ".join([label, *parts]) if parts else f"{label} ({group.any_run.dataset})"

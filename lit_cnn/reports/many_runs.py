@@ -1,17 +1,16 @@
 """Report of many runs: variants over seeds, with differences, training curves and cost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from itertools import combinations
 from statistics import mean, stdev
 
 from lit_cnn.errors import ConfigError, LitCNNError, nearest
 from lit_cnn.inference.load import load
 from lit_cnn.plots.comparisons import cost_chart, interval_chart
-from lit_cnn.reports.axes import along_axes
-from lit_cnn.reports.curves import course
 from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
+from lit_cnn.reports.figures import along_axes, training_curves
 from lit_cnn.reports.groups import Group, differences, group_runs
-from lit_cnn.reports.predictions import cost_of
+from lit_cnn.reports.predictions import macs_of
 from lit_cnn.reports.statistics import PairedTest, holm, mean_interval, paired_test, pareto_front
 from lit_cnn.runs.record import Run
 
@@ -34,35 +33,31 @@ def report_of_many(title: str, runs: list[Run], baseline: str | None = None) -> 
     Raises:
         ConfigError: If there is no such variant.
     """
-    document = Document(title)
     groups = group_runs(runs)
-    if baseline is not None and baseline not in [group.label for group in groups]:
-        labels = [group.label for group in groups]
+    labels = [group.label for group in groups]
+    if baseline is not None and baseline not in labels:
         raise ConfigError(
             f"--baseline {baseline}: no such variant.{nearest(baseline, labels)} There are {', '.join(labels)}."
         )
     datasets = list(dict.fromkeys(group.any_run.dataset for group in groups))
     finished = sum(len(group.runs) for group in groups)
     about = f"{finished} finished runs of {len(groups)} variants on {' and '.join(datasets)}."
-    document.add(Paragraph(about))
-    document.add(*_left_out(groups))
+    document = Document(title, [Paragraph(about), *_left_out(groups)])
     for dataset in datasets:
-        these = [group for group in groups if group.any_run.dataset == dataset]
         if len(datasets) > 1:
             document.add(Heading(dataset))
-        with_runs = [group for group in these if group.runs]
-        document.add(*_section(these, with_runs, [g for g in with_runs if g.label == baseline], len(datasets) > 1))
+        tag = f"_{dataset}".replace("/", "-").replace(" ", "-") if len(datasets) > 1 else ""
+        document.add(*_section([group for group in groups if group.any_run.dataset == dataset], baseline, tag))
     document.add(Heading("To repeat"), *_to_repeat(groups))
     return document
 
 
-def _section(these: list[Group], groups: list[Group], baseline: list[Group], several: bool) -> list[Block]:
-    tag = f"_{these[0].any_run.dataset}".replace("/", "-").replace(" ", "-") if several else ""
+def _section(all_groups: list[Group], baseline: str | None, tag: str) -> list[Block]:
+    groups = [group for group in all_groups if group.runs]
     if not groups:
         return [Paragraph("No run is finished yet.")]
-    blocks: list[Block] = [Heading("Accuracy"), results_table(these), *_permutations(groups)]
-    values = {g.label: [100 * v for v in g.values(ACC).values()] for g in groups[:CHARTED]}
-    values = {label: numbers for label, numbers in values.items() if numbers}
+    blocks: list[Block] = [Heading("Accuracy"), _results(all_groups), *_permutations(groups)]
+    values = {g.label: _percent(g) for g in groups[:CHARTED] if g.values(ACC)}
     if values:
         intervals = {name: mean_interval(v, within=PERCENT) for name, v in values.items() if len(v) >= ENOUGH}
         chart = interval_chart(values, intervals, "test accuracy, %", "test accuracy: runs, and 95 % interval of mean")
@@ -72,18 +67,20 @@ def _section(these: list[Group], groups: list[Group], baseline: list[Group], sev
         )
         blocks.append(Picture(f"accuracy{tag}", caption, chart))
     blocks += along_axes(groups, tag)
-    blocks += [Heading("Differences"), *_tests(groups, baseline), *_what_differs(groups)]
-    if drawn := course(groups[:CURVES]):
-        blocks.append(Heading("Course"))
+    blocks += [Heading("Differences"), _tests(groups, baseline), *_what_differs(groups)]
+    if drawn := training_curves(groups[:CURVES], tag):
+        blocks.append(Heading("Training curves"))
         if len(groups) > CURVES:
             blocks.append(Paragraph(f"The first {CURVES} of {len(groups)} variants."))
-        blocks += [Picture(f"{b.name}{tag}", b.caption, b.figure) if isinstance(b, Picture) else b for b in drawn]
-    blocks += [*_costs(groups, tag), *_selection(groups)]
-    return blocks
+    return [*blocks, *drawn, *_costs(groups, tag), *_selection(groups)]
+
+
+def _percent(group: Group) -> list[float]:
+    return [100 * value for value in group.values(ACC).values()]
 
 
 def _permutations(groups: list[Group]) -> list[Block]:
-    """Describes whether the spread over seeds includes the random pixel permutation."""
+    """Says whether the spread over seeds includes the random pixel permutation."""
     permuted = [group for group in groups if group.settings.get("data.permute")]
     fixed = [group.label for group in permuted if group.settings.get("data.permute_seed", 0) != "seed"]
     drawn = [group.label for group in permuted if group.label not in fixed]
@@ -100,11 +97,10 @@ def _permutations(groups: list[Group]) -> list[Block]:
     return blocks
 
 
-def results_table(groups: list[Group]) -> Table:
-    """Results table: mean, standard deviation and interval of each group's test accuracy, with NLL and cost."""
+def _results(groups: list[Group]) -> Table:
     rows = []
     for group in groups:
-        accuracies = [100 * v for v in group.values(ACC).values()]
+        accuracies = _percent(group)
         interval = mean_interval(accuracies, within=PERCENT)
         expected = len(group.runs) + len(group.unfinished)
         rows.append([
@@ -113,8 +109,8 @@ def results_table(groups: list[Group]) -> Table:
             f"{stdev(accuracies):.2f}" if len(accuracies) > 1 else "-",
             f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else NO_SPREAD if len(accuracies) > 1 else "-",
             f"{len(accuracies)}" if len(accuracies) == expected else f"{len(accuracies)} of {expected}",
-            spread([*group.values(NLL).values()], 4),
-            spread([*group.values("fit_seconds").values()], 1),
+            _spread([*group.values(NLL).values()], 4),
+            _spread([*group.values("fit_seconds").values()], 1),
         ])  # fmt: skip
     head = ["variant", "test accuracy, %", "sd", "95 % interval", "seeds", "test NLL, nats", "training, s"]
     caption = "Mean, standard deviation and 95 % interval (Student's t, within 0 and 100 %) over the seeds."
@@ -127,8 +123,7 @@ def _explained(caption: str, rows: list[list[str]]) -> str:
     return caption
 
 
-def spread(values: list[float], digits: int) -> str:
-    """Formats mean and standard deviation."""
+def _spread(values: list[float], digits: int) -> str:
     if not values:
         return "-"
     return f"{mean(values):.{digits}f}" + (f" ± {stdev(values):.{digits}f}" if len(values) > 1 else "")
@@ -143,34 +138,28 @@ def _left_out(groups: list[Group]) -> list[Block]:
     return [Table(f"{len(rows)} runs are missing or left out.", ["run", "why"], rows)]
 
 
-def _pairs(groups: list[Group], baseline: list[Group]) -> list[tuple[Group, Group]]:
-    if baseline:
-        return [(baseline[0], group) for group in groups if group is not baseline[0]]
+def _pairs(groups: list[Group], baseline: str | None) -> list[tuple[Group, Group]]:
+    for base in groups:
+        if base.label == baseline:
+            return [(base, group) for group in groups if group is not base]
     pairs = list(combinations(groups, 2))
     if all(group.labels for group in groups):
         pairs = [(a, b) for a, b in pairs if sum(a.labels[axis] != b.labels.get(axis) for axis in a.labels) == 1]
     return pairs
 
 
-def _tests(groups: list[Group], baseline: list[Group]) -> list[Block]:
-    tests: list[tuple[Group, Group, PairedTest]] = []
-    for first, second in _pairs(groups, baseline):
-        test = paired_test(first.values(ACC), second.values(ACC), within=(-1, 1))
-        if test is not None:
-            tests.append((first, second, test))
+def _tests(groups: list[Group], baseline: str | None) -> Block:
+    tests = {
+        f"{first.label} → {second.label}": test
+        for first, second in _pairs(groups, baseline)
+        if (test := paired_test(first.values(ACC), second.values(ACC), within=(-1, 1)))
+    }
     if not tests:
-        return [Paragraph("No two variants share two seeds or more, which a paired test needs.")]
-    corrected = holm([test.p for _, _, test in tests])
+        return Paragraph("No two variants share two seeds or more, which a paired test needs.")
+    corrected = holm([test.p for test in tests.values()])
     rows = [
-        [
-            f"{first.label} → {second.label}",
-            f"{100 * test.difference:+z.2f}",
-            in_points(test),
-            f"{test.n}",
-            p_value(test.p),
-            p_value(p),
-        ]
-        for (first, second, test), p in zip(tests, corrected, strict=True)
+        [pair, f"{100 * test.difference:+z.2f}", in_points(test), f"{test.n}", p_value(test.p), p_value(p)]
+        for (pair, test), p in zip(tests.items(), corrected, strict=True)
     ]
     caption = (
         "Test accuracy of the second less the first, in points: the t-test over equal seeds. The last column is "
@@ -178,7 +167,7 @@ def _tests(groups: list[Group], baseline: list[Group]) -> list[Block]:
         "two are equal: the interval says how far apart they may still be."
     )
     head = ["first → second", "difference", "95 % interval", "seeds", "p", "p, corrected"]
-    return [Table(_explained(caption, rows), head, rows)]
+    return Table(_explained(caption, rows), head, rows)
 
 
 def in_points(test: PairedTest | None) -> str:
@@ -204,50 +193,44 @@ def _what_differs(groups: list[Group]) -> list[Block]:
 
 
 def _costs(groups: list[Group], tag: str) -> list[Block]:
-    kinds: dict[str, dict[str, float]] = {"parameters": {}, "multiply-adds per image": {}, "seconds of training": {}}
-    values, spreads = {}, {}
-    for group in groups:
-        accuracies = [100 * v for v in group.values(ACC).values()]
-        if not accuracies:
-            continue
-        values[group.label] = mean(accuracies)
-        if len(accuracies) > 1:
-            spreads[group.label] = stdev(accuracies)
-        for kind, figure in (("parameters", "parameters"), ("seconds of training", "fit_seconds")):
-            if (cost := group.mean(figure)) is not None:
-                kinds[kind][group.label] = cost
-        if (cost := _multiply_adds(group)) is not None:
-            kinds["multiply-adds per image"][group.label] = cost
-    kinds = {kind: of for kind, of in kinds.items() if len(of) > 1}
-    if not kinds:
+    tested = {group.label: group for group in groups if group.values(ACC)}
+    values = {label: mean(_percent(group)) for label, group in tested.items()}
+    spreads = {label: stdev(v) for label, group in tested.items() if len(v := _percent(group)) > 1}
+    costs: dict[str, dict[str, float]] = {}
+    for kind, cost_of in COSTS.items():
+        found = {label: cost for label, group in tested.items() if (cost := cost_of(group)) is not None}
+        if len(found) > 1:
+            costs[kind] = found
+    if not costs:
         return []
     fronts = {}
-    for kind, of in kinds.items():
+    for kind, of in costs.items():
         names = list(of)
         fronts[kind] = [names[i] for i in pareto_front([*of.values()], [values[name] for name in names])]
-    chart = cost_chart(kinds, values, spreads, fronts, "test accuracy, %", "test accuracy against cost")
-    head = ["variant", "test accuracy, %", *kinds]
-    rows = [
-        [name, f"{value:.2f}", *(_cost(of, name, fronts[kind]) for kind, of in kinds.items())]
-        for name, value in values.items()
-    ]
+    chart = cost_chart(costs, values, spreads, fronts, "test accuracy, %", "test accuracy against cost")
+    head = ["variant", "test accuracy, %", *costs]
+    rows = [[name, f"{value:.2f}"] for name, value in values.items()]
+    for row in rows:
+        for kind, of in costs.items():
+            star = "*" * (row[0] in fronts[kind])
+            row.append(f"{of[row[0]]:,.1f}".removesuffix(".0") + star if row[0] in of else "-")
     caption = "Costs; * marks the Pareto front: no other variant is at most as dear and at least as good."
     picture = Picture(f"costs{tag}", "Test accuracy against cost; bars are one standard deviation.", chart)
     return [Heading("Cost"), Table(caption, head, rows), picture]
 
 
-def _cost(of: dict[str, float], name: str, front: Sequence[str]) -> str:
-    if name not in of:
-        return "-"
-    return f"{of[name]:,.1f}".removesuffix(".0") + ("*" if name in front else "")
-
-
-def _multiply_adds(group: Group) -> int | None:
+def _macs(group: Group) -> int | None:
     try:
-        module = load(group.any_run.folder)
+        return macs_of(load(group.any_run.folder))
     except LitCNNError:
         return None
-    return cost_of(module.net, module.input_shape)
+
+
+COSTS: dict[str, Callable[[Group], float | None]] = {
+    "parameters": lambda group: group.mean("parameters"),
+    "MACs per image": _macs,
+    "seconds of training": lambda group: group.mean("fit_seconds"),
+}
 
 
 def _selection(groups: list[Group]) -> list[Block]:
@@ -263,8 +246,8 @@ def _selection(groups: list[Group]) -> list[Block]:
         if claimed:
             rows.append([
                 group.label,
-                spread([100 * v for v in honest.values()], 2),
-                spread([100 * v for v in claimed.values()], 2),
+                _spread([100 * v for v in honest.values()], 2),
+                _spread([100 * v for v in claimed.values()], 2),
                 f"{100 * (mean(claimed.values()) - mean(honest.values())):+z.2f}",
                 in_points(test),
             ])  # fmt: skip

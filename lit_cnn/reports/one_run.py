@@ -6,15 +6,13 @@ from typing import Any
 
 from lit_cnn.callbacks.tensorboard.features import first_filters
 from lit_cnn.errors import LitCNNError
-from lit_cnn.plots import class_accuracy, confusion_matrix, filters, reliability_diagram, worst_mistakes
-from lit_cnn.reports.curves import course
+from lit_cnn.plots import class_accuracy, confusion_matrix, filters, reliability_diagram
 from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
+from lit_cnn.reports.figures import training_curves
 from lit_cnn.reports.groups import Group
-from lit_cnn.reports.predictions import Predictions, cost_of, predict
+from lit_cnn.reports.predictions import Predictions, macs_of, predict
 from lit_cnn.reports.statistics import share_interval
 from lit_cnn.runs.record import Run
-
-MISTAKES = 18
 
 
 def report_of_one(run: Run, data_dir: Path | None = None) -> Document:
@@ -24,36 +22,33 @@ def report_of_one(run: Run, data_dir: Path | None = None) -> Document:
         run: The run.
         data_dir: Folder of the data, if it is not the one in the config.
     """
-    v = run.results
     model = str((run.config.get("model") or {}).get("class_path", "")).rpartition(".")[2]
     document = Document(f"{run.folder.parent.name}/{run.folder.name}")
     document.add(Paragraph(f"{model} on {run.dataset}, seed {run.seed}."))
     if run.fault:
-        document.add(
-            Paragraph(f"This run has no result: {run.fault}. To go on: python -m lit_cnn fit --resume {run.folder}")
-        )
+        text = f"This run has no result: {run.fault}. To go on: python -m lit_cnn fit --resume {run.folder}"
+        document.add(Paragraph(text))
+    document.add(Heading("Result"), *_result(run.results))
     predictions: Predictions | None = None
-    missing = ""
     try:
         predictions = predict(run, data_dir)
+        document.add(Paragraph(_agreement(run.results, predictions)))
     except LitCNNError as error:
         missing = " ".join(str(error).split())
-    document.add(Heading("Result"), *_result(run, predictions))
-    if missing:
         document.add(Paragraph(f"What needs the test images is not here: {missing} (--data_dir says where data lie.)"))
-    if drawn := course([Group(run.label or run.name, [run])]):
-        document.add(Heading("Course"), *drawn)
+    if drawn := training_curves([Group(run.label or run.name, [run])]):
+        document.add(Heading("Training curves"), *drawn)
     if predictions is not None:
         document.add(Heading("Classes"), *_classes(predictions))
         document.add(Heading("Mistakes"), *_mistakes(predictions))
-        document.add(*_filters(predictions))
-    document.add(Heading("Cost"), _cost(v, predictions))
-    document.add(Heading("To repeat"), *_to_repeat(run, v))
+        if (weights := first_filters(predictions.module, predictions.data)) is not None:
+            document.add(Heading("Filters"), Picture("filters", "Weights of the first layer.", filters(weights)))
+    document.add(Heading("Cost"), _cost(run.results, predictions))
+    document.add(Heading("To repeat"), *_to_repeat(run))
     return document
 
 
-def _result(run: Run, predictions: Predictions | None) -> list[Block]:
-    v = run.results
+def _result(v: dict[str, Any]) -> list[Block]:
     rows = []
     for split, name in (("train", "training"), ("val", "validation"), ("test", "test")):
         if f"{split}/acc" not in v:
@@ -65,20 +60,17 @@ def _result(run: Run, predictions: Predictions | None) -> list[Block]:
             low_high = f"{low:.2%} to {high:.2%}"
         nll = f"{v[f'{split}/nll']:.4f}"
         rows.append([name, f"{n:,}" if n else "-", f"{v[f'{split}/acc']:.2%}", low_high, nll])
-    blocks: list[Block] = []
-    if rows:
-        best = f", the best by {v['monitor']}" if "monitor" in v else ""
-        caption = (
-            f"Epoch {v.get('epoch')} of {v.get('epochs')}{best}. Intervals (95 %, Wilson) say how far the number of "
-            "images determines the figure, not what another seed would change. Training figures are those of the "
-            "augmented images, met before the epoch's end."
-        )
-        if best:
-            caption += " The validation images chose the epoch, so that their figure is a little too good."
-        blocks.append(Table(caption, ["images of", "n", "accuracy", "95 % interval", "NLL, nats"], rows))
-    if predictions is not None:
-        blocks.append(Paragraph(_agreement(v, predictions)))
-    return blocks
+    if not rows:
+        return []
+    best = f", the best by {v['monitor']}" if "monitor" in v else ""
+    caption = (
+        f"Epoch {v.get('epoch')} of {v.get('epochs')}{best}. Intervals (95 %, Wilson) say how far the number of "
+        "images determines the figure, not what another seed would change. Training figures are those of the "
+        "augmented images, met before the epoch's end."
+    )
+    if best:
+        caption += " The validation images chose the epoch, so that their figure is a little too good."
+    return [Table(caption, ["images of", "n", "accuracy", "95 % interval", "NLL, nats"], rows)]
 
 
 def _agreement(v: dict[str, Any], predictions: Predictions) -> str:
@@ -120,23 +112,12 @@ def _classes(p: Predictions) -> list[Block]:
 def _mistakes(p: Predictions) -> list[Block]:
     about = f"{p.data.dataset_name}, test images"
     wrong = (~p.right).nonzero().flatten()
-    blocks: list[Block] = []
+    shown: Block = Paragraph("There are none.")
     if len(wrong):
-        worst = wrong[p.confidences[wrong].argsort(descending=True, stable=True)][:MISTAKES]
-        shown = p.images(worst), p.labels[worst], p.preds[worst], p.confidences[worst], p.data.class_names
-        figure = worst_mistakes(*shown, f"{about}: the surest of {len(wrong):,} mistakes")
-        blocks.append(Picture("mistakes", "The mistakes of which the network is surest.", figure))
-    else:
-        blocks.append(Paragraph("There are none."))
+        figure = p.most_confident(wrong, f"{about}: the most confident of {len(wrong):,} mistakes")
+        shown = Picture("mistakes", "The most confident mistakes.", figure)
     reliability = reliability_diagram(p.confidences, p.right, about)
-    return [*blocks, Picture("reliability", "Whether it is as often right as it is sure.", reliability)]
-
-
-def _filters(p: Predictions) -> list[Block]:
-    weights = first_filters(p.module, p.data)
-    if weights is None:
-        return []
-    return [Heading("Filters"), Picture("filters", "What the first layer looks for.", filters(weights))]
+    return [shown, Picture("reliability", "Reliability diagram: accuracy by confidence.", reliability)]
 
 
 def _cost(v: dict[str, Any], predictions: Predictions | None) -> Table:
@@ -144,8 +125,8 @@ def _cost(v: dict[str, Any], predictions: Predictions | None) -> Table:
     if "parameters" in v:
         rows.append(["parameters", f"{v['parameters']:,}"])
     if predictions is not None:
-        adds = cost_of(predictions.module.net, predictions.module.input_shape)
-        rows.append(["multiply-adds per image", "-" if adds is None else f"{adds:,}"])
+        macs = macs_of(predictions.module)
+        rows.append(["MACs per image", "-" if macs is None else f"{macs:,}"])
     if v.get("fit_seconds"):
         rows.append(["seconds of training", f"{v['fit_seconds']:.1f}"])
         rows.append(["optimizer steps", f"{v['steps']:,}"])
@@ -157,13 +138,12 @@ def _cost(v: dict[str, Any], predictions: Predictions | None) -> Table:
     return Table("What it cost.", ["", ""], rows)
 
 
-def _to_repeat(run: Run, v: dict[str, Any]) -> list[Block]:
-    versions = [[key.removeprefix("versions/"), str(value)] for key, value in v.items() if key.startswith("versions/")]
-    blocks: list[Block] = [Code(f"python -m lit_cnn fit --config {run.folder / 'config.yaml'}")]
+def _to_repeat(run: Run) -> list[Block]:
+    config, start = run.folder / "config.yaml", "versions/"
+    versions = [[key.removeprefix(start), str(value)] for key, value in run.results.items() if key.startswith(start)]
+    blocks: list[Block] = [Code(f"python -m lit_cnn fit --config {config}")]
     if versions:
         blocks.append(Table("Made with.", ["", "version"], versions))
-    try:
-        config = (run.folder / "config.yaml").read_text()
-    except OSError:
-        return blocks
-    return [*blocks, Code(config, "config.yaml")]
+    if config.is_file():
+        blocks.append(Code(config.read_text(), "config.yaml"))
+    return blocks

@@ -1,15 +1,15 @@
 """Test predictions of a run's best checkpoint."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
-from torch import Tensor, nn
+from jaxtyping import Bool, Float, Int64
+from matplotlib.figure import Figure
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 from tqdm import tqdm
@@ -18,11 +18,14 @@ from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import ConfigError
 from lit_cnn.inference.load import load
 from lit_cnn.models.layer_table import multiply_adds
+from lit_cnn.plots import worst_mistakes
 from lit_cnn.runs.class_paths import find_class
 from lit_cnn.runs.record import Run
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms.pixels import as_bytes
 from lit_cnn.transforms.views import View, view_of
+
+SHOWN = 18  # maximum number of images in a gallery
 
 
 @dataclass
@@ -55,9 +58,12 @@ class Predictions:
         """Confusion matrix: number of images of class i (row) predicted as class j (column)."""
         return multiclass_confusion_matrix(self.preds, self.labels, self.data.num_classes)
 
-    def images(self, indices: Int64[Tensor, "m"]) -> UInt8[Tensor, "m c h w"]:
-        """Returns test images, after the dataset's views."""
-        return as_bytes(self.data.arrays("test").images_at(indices))
+    def most_confident(self, indices: Int64[Tensor, "m"], title: str) -> Figure:
+        """Grid of some of the mistakes, after the dataset's views: those with the highest confidence."""
+        chosen = indices[self.confidences[indices].argsort(descending=True, stable=True)][:SHOWN]
+        images = as_bytes(self.data.arrays("test").images_at(chosen))
+        said = self.labels[chosen], self.preds[chosen], self.confidences[chosen]
+        return worst_mistakes(images, *said, self.data.class_names, title)
 
 
 @torch.inference_mode()
@@ -72,7 +78,7 @@ def predict(run: Run, data_dir: Path | None = None) -> Predictions:
         LitCNNError: If checkpoint or data are missing.
     """
     module = load(run.folder)
-    data = data_of(run, data_dir)
+    data = _data_of(run, data_dir)
     data.preprocess = module.preprocess
     data.setup("test")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -80,19 +86,15 @@ def predict(run: Run, data_dir: Path | None = None) -> Predictions:
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     loader = data.test_dataloader()
     loader.contiguous = False  # the run's memory format
-    for images, labels in _shown(loader, run.folder):
+    for images, labels in tqdm(loader, f"{run.folder}: test images", unit=" batches", leave=False, disable=None):
         logits = module.evaluate(images.to(device)).float().cpu()
         confidences, preds = logits.softmax(dim=1).max(dim=1)
         parts.append((preds, confidences, cross_entropy(logits, labels.cpu(), reduction="none"), labels.cpu()))
     return Predictions(module.cpu(), data, *(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
-def data_of(run: Run, data_dir: Path | None = None) -> ImageDataModule:
-    """Builds the data module of a run from its config, without augmentations.
-
-    Raises:
-        ConfigError: If its class is unknown.
-    """
+def _data_of(run: Run, data_dir: Path | None) -> ImageDataModule:
+    """Builds the data module of a run from its config, without augmentations."""
     settings = run.config.get("data") or {}
     path = str(settings.get("class_path", ""))
     cls = find_class(path, ImageDataModule)
@@ -113,13 +115,9 @@ def _view(settings: dict[str, Any]) -> View:
         raise ConfigError(str(error)) from error
 
 
-def cost_of(net: nn.Module, shape: tuple[int, int, int]) -> int | None:
+def macs_of(module: LitClassifier) -> int | None:
     """Returns the MACs of a network for one image, or None if they cannot be counted."""
     try:
-        return multiply_adds(copy.deepcopy(net).to("meta"), shape)
+        return multiply_adds(copy.deepcopy(module.net).to("meta"), module.input_shape)
     except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError):
         return None
-
-
-def _shown(loader: Any, folder: Path) -> Iterator[Any]:
-    yield from tqdm(loader, desc=f"{folder}: test images", unit=" batches", leave=False, disable=None)

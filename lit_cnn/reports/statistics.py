@@ -16,41 +16,30 @@ Interval = tuple[float, float]
 
 
 def no_spread(values: Sequence[float], scale: float | None = None) -> bool:
-    """Whether values are equal except for rounding, so that they have no spread to estimate.
-
-    Args:
-        values: The values.
-        scale: The largest number that they were computed from; by default the largest value.
-    """
+    """Whether values are equal except for the rounding of numbers up to `scale`, by default the largest value."""
     scale = max(map(abs, values)) if scale is None else scale
     return max(values) - min(values) <= ROUNDING * scale
 
 
-def mean_interval(
-    values: Sequence[float], confidence: float = CONFIDENCE, within: Interval = (-inf, inf)
-) -> Interval | None:
+def mean_interval(values: Sequence[float], within: Interval = (-inf, inf)) -> Interval | None:
     """Confidence interval of the mean; None for fewer than two values, or without spread.
 
-    Student's t with n - 1 degrees of freedom: exact for normal values, and the usual choice for few seeds.
-
-    Args:
-        values: The values.
-        confidence: Confidence level.
-        within: Smallest and largest possible mean; the interval is cut there.
+    Student's t with n - 1 degrees of freedom: exact for normal values, and the usual choice for few seeds. It is cut
+    at `within`, the smallest and largest possible mean.
     """
     if len(values) < 2 or no_spread(values):
         return None
-    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1)) * stdev(values) / sqrt(len(values))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * stdev(values) / sqrt(len(values))
     return max(mean(values) - half, within[0]), min(mean(values) + half, within[1])
 
 
-def share_interval(right: int, n: int, confidence: float = CONFIDENCE) -> Interval:
+def share_interval(right: int, n: int) -> Interval:
     """Wilson interval of an accuracy measured on n images.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference",
     https://doi.org/10.1080/01621459.1927.10502953. It covers the random choice of test images, but not that of seeds.
     """
-    found = stats.binomtest(right, n).proportion_ci(confidence, method="wilson")
+    found = stats.binomtest(right, n).proportion_ci(CONFIDENCE, method="wilson")
     return float(found.low), float(found.high)
 
 
@@ -74,12 +63,9 @@ class PairedTest:
 def paired_test(
     first: Mapping[int, float], second: Mapping[int, float], within: Interval = (-inf, inf)
 ) -> PairedTest | None:
-    """Paired t-test of two variants, over equal seeds; None for fewer than two of them.
+    """Paired t-test of a metric of two variants, given by seed, over equal seeds; None for fewer than two of them.
 
-    Args:
-        first: A metric of the first variant for each seed.
-        second: The same for the second.
-        within: Smallest and largest possible difference; the interval is cut there.
+    The interval is cut at `within`, the smallest and largest possible difference.
     """
     differences = [second[seed] - first[seed] for seed in sorted(first.keys() & second.keys())]
     n = len(differences)
@@ -125,10 +111,6 @@ def mcnemar(first: Bool[Tensor, "n"], second: Bool[Tensor, "n"]) -> McNemar:
 
     McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages",
     https://doi.org/10.1007/BF02295996. It compares these two trained networks, not their architectures.
-
-    Args:
-        first: Whether the first network is right, for each image.
-        second: The same for the second.
     """
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     n = only_first + only_second

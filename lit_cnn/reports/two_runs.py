@@ -6,16 +6,14 @@ from statistics import mean
 import torch
 
 from lit_cnn.errors import ConfigError
-from lit_cnn.plots.grids import worst_mistakes
-from lit_cnn.reports.curves import course
 from lit_cnn.reports.document import Block, Document, Heading, Paragraph, Picture, Table
+from lit_cnn.reports.figures import training_curves
 from lit_cnn.reports.groups import Group, differences
 from lit_cnn.reports.many_runs import p_value
 from lit_cnn.reports.predictions import Predictions, predict
 from lit_cnn.reports.statistics import holm, mcnemar, share_interval
 from lit_cnn.runs.record import Run
 
-SHOWN = 18  # maximum number of images in a gallery
 FIGURES = (
     ("test/acc", "test accuracy", "{:.2%}"),
     ("test/nll", "test NLL, nats per image", "{:.4f}"),
@@ -39,44 +37,38 @@ def comparison(runs: list[Run], data_dir: Path | None = None) -> Document:
     for run in runs:
         if run.fault:
             raise ConfigError(f"{run.folder} cannot be compared: {run.fault}.")
+    one, other = (run.folder for run in runs)
     if runs[0].dataset != runs[1].dataset:
         raise ConfigError(
-            f"{runs[0].folder} is of {runs[0].dataset}, but {runs[1].folder} of {runs[1].dataset}: their figures "
+            f"{one} is of {runs[0].dataset}, but {other} of {runs[1].dataset}: their figures "
             "do not compare.\n`report` shows runs of different datasets apart."
         )
-    first, second = groups = [Group(label, [run]) for label, run in zip("AB", runs, strict=True)]
-    document = Document(f"{_name(first)} and {_name(second)}")
-    document.add(Paragraph(f"A is {runs[0].folder}, B is {runs[1].folder}, both on {runs[0].dataset}."))
-    document.add(_figures(groups))
-    differing = differences(groups)
-    if differing:
+    groups = [Group(label, [run]) for label, run in zip("AB", runs, strict=True)]
+    document = Document(f"A {one.parent.name}/{one.name} and B {other.parent.name}/{other.name}")
+    document.add(Paragraph(f"A is {one}, B is {other}, both on {runs[0].dataset}."), _results(runs))
+    if differing := differences(groups):
         rows = [[key, *values] for key, values in differing.items()]
         document.add(Table("What differs between the configs, but for the seed.", ["setting", "A", "B"], rows))
     else:
         document.add(Paragraph("Their configs differ in the seed alone, if at all."))
     a, b = (predict(run, data_dir) for run in runs)
     if not torch.equal(a.labels, b.labels):
-        raise ConfigError(f"{runs[0].folder} and {runs[1].folder} were tested on different images.")
-    document.add(Heading("The same images"), *_same_images(a, b), *_classes(a, b))
-    document.add(Heading("Where they disagree"), *_gallery(a, b, "A", "B"), *_gallery(b, a, "B", "A"))
-    if drawn := course(groups):
-        document.add(Heading("Course"), *drawn)
+        raise ConfigError(f"{one} and {other} were tested on different images.")
+    document.add(Heading("The same images"), *_same_images(a, b), _classes(a, b))
+    document.add(Heading("Where they disagree"), _gallery(a, b, "A", "B"), _gallery(b, a, "B", "A"))
+    if drawn := training_curves(groups):
+        document.add(Heading("Training curves"), *drawn)
     return document
 
 
-def _name(group: Group) -> str:
-    folder = group.runs[0].folder
-    return f"{group.label} {folder.parent.name}/{folder.name}"
-
-
-def _figures(groups: list[Group]) -> Table:
+def _results(runs: list[Run]) -> Table:
     rows = []
     for key, name, form in FIGURES:
-        values = [group.runs[0].results.get(key) for group in groups]
+        values = [run.results.get(key) for run in runs]
         if any(value is not None for value in values):
             rows.append([name, *("-" if value is None else form.format(value) for value in values)])
-    rows.append(["seed", *(str(group.runs[0].seed) for group in groups)])
-    return Table("What they came to.", ["figure", "A", "B"], rows)
+    rows.append(["seed", *(str(run.seed) for run in runs)])
+    return Table("Results.", ["figure", "A", "B"], rows)
 
 
 def _same_images(a: Predictions, b: Predictions) -> list[Block]:
@@ -96,32 +88,28 @@ def _same_images(a: Predictions, b: Predictions) -> list[Block]:
     ]
 
 
-def _classes(a: Predictions, b: Predictions) -> list[Block]:
-    names = a.data.class_names
-    tests, rows = [], []
-    for c, name in enumerate(names):
+def _classes(a: Predictions, b: Predictions) -> Table:
+    ps, rows = [], []
+    for c, name in enumerate(a.data.class_names):
         of = a.labels == c
         if of.any():
-            tests.append(mcnemar(a.right[of], b.right[of]))
+            ps.append(mcnemar(a.right[of], b.right[of]).p)
             shares = [float(p.right[of].double().mean()) for p in (a, b)]
             rows.append([name, f"{int(of.sum()):,}", *(f"{s:.2%}" for s in shares), f"{shares[1] - shares[0]:+z.2%}"])
-    for row, p in zip(rows, holm([test.p for test in tests]), strict=True):
+    for row, p in zip(rows, holm(ps), strict=True):
         row.append(p_value(p))
     caption = f"Accuracy of each class; p by McNemar's exact test, corrected for {len(rows)} classes (Holm 1979)."
-    return [Table(caption, ["class", "images", "A", "B", "B less A", "p, corrected"], rows)]
+    return Table(caption, ["class", "images", "A", "B", "B - A", "p, corrected"], rows)
 
 
-def _gallery(right: Predictions, wrong: Predictions, name: str, other: str) -> list[Block]:
+def _gallery(right: Predictions, wrong: Predictions, name: str, other: str) -> Block:
     split = (right.right & ~wrong.right).nonzero().flatten()
     if not len(split):
-        return [Paragraph(f"There is no image that {name} has right and {other} wrong.")]
-    surest = split[wrong.confidences[split].argsort(descending=True, stable=True)][:SHOWN]
-    title = f"{name} right, {other} wrong: the surest of {other}'s {len(split):,}"
-    said = wrong.labels[surest], wrong.preds[surest], wrong.confidences[surest]
-    figure = worst_mistakes(right.images(surest), *said, right.data.class_names, title)
-    sure = mean(right.confidences[split].tolist())
+        return Paragraph(f"There is no image that {name} has right and {other} wrong.")
+    title = f"{name} right, {other} wrong: {other}'s most confident of {len(split):,} mistakes"
+    confidence = mean(right.confidences[split].tolist())
     caption = (
         f"Images that {name} has right and {other} wrong, with what {other} takes them for; {name} gives the true "
-        f"class of these {len(split):,} a probability of {sure:.0%} on average."
+        f"class of these {len(split):,} a probability of {confidence:.0%} on average."
     )
-    return [Picture(f"only_{name}_right", caption, figure)]
+    return Picture(f"only_{name}_right", caption, wrong.most_confident(split, title))

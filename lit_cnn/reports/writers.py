@@ -32,8 +32,7 @@ pre { background: #f6f8fa; padding: .7rem; overflow-x: auto; font-size: 13px }
 
 def to_html(document: Document) -> str:
     """Returns the document as self-contained HTML."""
-    body = "\n".join(_html(block) for block in document.blocks)
-    title = html.escape(document.title)
+    body, title = "\n".join(map(_html, document.blocks)), html.escape(document.title)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -51,25 +50,21 @@ def _html(block: Block) -> str:
             code = f"<pre><code>{html.escape(text)}</code></pre>"
             return f"<details><summary>{html.escape(name)}</summary>{code}</details>" if name else code
         case Table(caption, head, rows):
-            lines = [_html_row("th", head), *(_html_row("td", row) for row in rows)]
-            return (
-                f'<p class="about">{html.escape(caption)}</p>\n<div class="wide"><table>{"".join(lines)}</table></div>'
-            )
+            lines = ""
+            for tag, cells in (("th", head), *(("td", row) for row in rows)):
+                lines += "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>\n"
+            return f'<p class="about">{html.escape(caption)}</p>\n<div class="wide"><table>{lines}</table></div>'
         case Picture(_, caption, figure):
-            data, caption = base64.b64encode(_png(figure)).decode(), html.escape(caption)
+            data, caption, width = base64.b64encode(_png(figure)).decode(), html.escape(caption), figure.get_figwidth()
             return (
-                f'<figure><img alt="{caption}" src="data:image/png;base64,{data}" width="{_width(figure):.0f}">'
+                f'<figure><img alt="{caption}" src="data:image/png;base64,{data}" width="{96 * width:.0f}">'
                 f"<figcaption>{caption}</figcaption></figure>"
             )
 
 
-def _html_row(tag: str, cells: object) -> str:
-    return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>\n"  # type: ignore
-
-
 def to_markdown(document: Document) -> str:
     """Returns the document as Markdown; pictures are in report_files."""
-    return "\n\n".join([f"# {_md(document.title)}", *(_markdown(block) for block in document.blocks)]) + "\n"
+    return "\n\n".join([f"# {_md(document.title)}", *map(_markdown, document.blocks)]) + "\n"
 
 
 def _markdown(block: Block) -> str:
@@ -108,7 +103,7 @@ def _md(text: str) -> str:
 
 def to_latex(document: Document) -> str:
     """Returns the tables and pictures as LaTeX to `\\input` (needs booktabs and graphicx)."""
-    body = "\n\n".join(part for block in document.blocks if (part := _latex(block))) + "\n"
+    body = "\n\n".join(filter(None, map(_latex, document.blocks))) + "\n"
     return f"{LETTER}\n\n{body}" if r"\litletter" in body else body
 
 
@@ -165,23 +160,11 @@ def to_csv(document: Document) -> str:
 
 
 FILES = "report_files"
-WRITERS: dict[str, Callable[[Document], str]] = {
-    "html": to_html,
-    "md": to_markdown,
-    "tex": to_latex,
-    "csv": to_csv,
-}
+WRITERS: dict[str, Callable[[Document], str]] = {"html": to_html, "md": to_markdown, "tex": to_latex, "csv": to_csv}
 
 
 def write(document: Document, folder: Path, name: str, formats: list[str]) -> list[Path]:
-    """Writes a document in some of the formats, and returns the files.
-
-    Args:
-        document: The document.
-        folder: Output folder.
-        name: File name without suffix.
-        formats: Some of html, md, tex, csv.
-    """
+    """Writes a document to NAME.html and so on in a folder, in some of the formats, and returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     if {"md", "tex"} & set(formats):
         for picture in (block for block in document.blocks if isinstance(block, Picture)):
@@ -196,14 +179,7 @@ def write(document: Document, folder: Path, name: str, formats: list[str]) -> li
     return paths
 
 
-DPI = 150
-
-
 def _png(figure: Figure) -> bytes:
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=DPI)
+    figure.savefig(picture, format="png", dpi=150)
     return picture.getvalue()
-
-
-def _width(figure: Figure) -> float:
-    return figure.get_figwidth() * 96

@@ -1,0 +1,93 @@
+"""Figures of groups of runs: training curves, and accuracy along the numeric axes of an experiment."""
+
+import numpy as np
+
+from lit_cnn.plots.comparisons import trends
+from lit_cnn.plots.curves import Curve, curves
+from lit_cnn.reports.document import Block, Picture
+from lit_cnn.reports.groups import Group
+
+ALONG = {"epoch": "epoch", "step": "optimizer steps", "seconds": "seconds of training"}
+PANELS = {"accuracy, %": "acc", "NLL, nats per image": "nll"}
+STEPS = 3  # minimum number of values of an axis
+
+Points = dict[float, tuple[float, float]]  # by epoch or step
+
+
+def training_curves(groups: list[Group], tag: str = "") -> list[Block]:
+    """Returns the curves of accuracy and NLL by epoch, step and seconds; for a single epoch, the loss by step.
+
+    The tag ends the names of the files.
+    """
+    if not any(len(run.epochs()) > 1 for group in groups for run in group.runs):
+        losses = {group.label: _losses(group) for group in groups}
+        losses = {label: found for label, found in losses.items() if found}
+        if not losses:
+            return []
+        title = "loss of the batches in the course of the training"
+        figure = curves({"loss of a batch": losses}, "optimizer steps", title)
+        return [Picture(f"loss_by_step{tag}", f"The {title}; bands are one standard deviation over the seeds.", figure)]
+    blocks: list[Block] = []
+    for along, xlabel in ALONG.items():
+        panels: dict[str, dict[str, list[Curve]]] = {}
+        for ylabel, metric in PANELS.items():
+            for group in groups:
+                if found := _curve(group, along, f"val/{metric}") + _curve(group, along, f"train/{metric}"):
+                    panels.setdefault(ylabel, {})[group.label] = found
+        if panels:
+            caption = (
+                f"Accuracy and NLL by {xlabel}: validation as lines, training dashed; bands are one standard "
+                "deviation over the seeds."
+            )
+            figure = curves(panels, xlabel, f"accuracy and NLL by {xlabel}")
+            blocks.append(Picture(f"curves_by_{along}{tag}", caption, figure))
+    return blocks
+
+
+def _curve(group: Group, along: str, metric: str) -> list[Curve]:
+    scale = 100 if metric.endswith("/acc") else 1
+    tables: list[Points] = [
+        {row["epoch"]: (row[along], scale * row[metric]) for row in run.epochs() if metric in row and along in row}
+        for run in group.runs
+    ]
+    return _through(tables, dashed=metric.startswith("train"))
+
+
+def _losses(group: Group) -> list[Curve]:
+    return _through([{row["step"]: (row["step"] + 1, row["train/loss"]) for row in run.losses()} for run in group.runs])
+
+
+def _through(tables: list[Points], dashed: bool = False) -> list[Curve]:
+    """Returns the curve through the points that all runs have, if any; x is the mean over the runs."""
+    shared = sorted(set.intersection(*map(set, tables))) if tables else []
+    if not shared:
+        return []
+    points = np.array([[table[key] for key in shared] for table in tables])
+    return [Curve(points[:, :, 0].mean(axis=0).tolist(), points[:, :, 1], dashed)]
+
+
+def along_axes(groups: list[Group], tag: str) -> list[Block]:
+    """Returns a figure for each axis of at least three numbers, with a line for each combination of the other axes."""
+    blocks: list[Block] = []
+    for axis in groups[0].labels if all(group.labels.keys() == groups[0].labels.keys() for group in groups) else ():
+        steps = {group.labels[axis]: group.labels[axis].rpartition("=")[2] for group in groups}
+        if len(steps) < STEPS or not all(map(_is_number, steps.values())):
+            continue
+        lines: dict[str, dict[str, list[float]]] = {}
+        for group in groups:
+            others = [label for other, label in group.labels.items() if other != axis]
+            line = lines.setdefault(", ".join(others) or "all", {})
+            line[steps[group.labels[axis]]] = [100 * v for v in group.values("test/acc").values()]
+        title = f"test accuracy by {axis}"
+        figure = trends(lines, sorted(steps.values(), key=float), axis, "test accuracy, %", title)
+        name = f"by_{axis.rpartition('.')[2]}{tag}"
+        blocks.append(Picture(name, f"The {title}: means, and one standard deviation over the seeds.", figure))
+    return blocks
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
