@@ -16,8 +16,7 @@ from lit_cnn.cli.command_line import RESUME
 from lit_cnn.errors import CheckpointError, ConfigError
 from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.class_paths import at_home
-from lit_cnn.runs.folder import read_results
-from lit_cnn.runs.record import read_mapping
+from lit_cnn.runs.folder import read_mapping, read_results
 from lit_cnn.runs.settings import LENGTH
 
 LIMITS_OF_LENGTH = {"max_epochs": "N", "max_steps": "N", "max_time": "LONGER"}  # with a placeholder for the value

@@ -2,39 +2,28 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lit_cnn import files
-from lit_cnn.runs.folder import read_results
-from lit_cnn.runs.record import FAILURE, read_mapping, runs_of
+from lit_cnn.runs.folder import read_mapping, read_results
+from lit_cnn.runs.record import FAILURE, runs_of
 
 LOCK, OUTPUT = "lock", "output.txt"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A variant with a seed.
+    """A variant with a seed."""
 
-    Attributes:
-        name: Name of the run: variant and seed.
-        variant: The variant's name.
-        labels: Label of its value for each axis.
-        seed: Value of `seed_everything`.
-        root: The experiment's folder.
-        argv: The arguments of `fit`.
-        overrides: Those of them that were typed for all cells.
-        config: The parsed config.
-    """
-
-    name: str
+    name: str  # of the run: variant and seed
     variant: str
-    labels: dict[str, str]
+    labels: dict[str, str]  # of its value for each axis
     seed: int
-    root: Path
-    argv: list[str]
-    overrides: list[str]
+    root: Path  # the experiment's folder
+    argv: list[str]  # of `fit`
+    overrides: list[str]  # those of them that were typed for all cells
     config: dict[str, Any]
 
     @property
@@ -43,7 +32,7 @@ class Cell:
         return self.root / self.name
 
     def runs(self) -> list[Path]:
-        """Returns the folders of its runs, newest first; only those with this cell's config."""
+        """Returns its runs, newest first; only those with this cell's config."""
         return runs_of(self.folder, self.config)
 
     def results(self) -> dict[str, Any] | None:
@@ -59,7 +48,7 @@ class Cell:
         return str(read_mapping(self.folder / FAILURE, json.loads).get("message", ""))
 
     def claim(self) -> Any:
-        """Locks the cell for this process until its end; returns None if another process has it."""
+        """Locks the cell until this process ends; returns None if another process has it."""
         try:
             return files.lock(self.folder / LOCK, timeout=0)
         except files.Timeout:
@@ -72,10 +61,6 @@ class Cell:
                 return ["--resume", str(run), *self.overrides]
             shutil.rmtree(run)
         return self.argv
-
-    def described(self) -> dict[str, Any]:
-        """Returns the cell as a dict for plan.json."""
-        return asdict(self) | {"root": str(self.root), "folder": str(self.folder)}
 
 
 def note_failure(folder: Path, code: int, message: str) -> None:

@@ -14,15 +14,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Expected:
-    """Expected test accuracy, from 0 to 1, over seeds.
-
-    Attributes:
-        mean: Mean over the seeds.
-        sd: Standard deviation over the seeds.
-        n: Number of seeds.
-        seeds: The seeds.
-        hardware: The machine of the measurement.
-    """
+    """Expected test accuracy, from 0 to 1: mean and standard deviation over n seeds, and where it was measured."""
 
     mean: float
     sd: float

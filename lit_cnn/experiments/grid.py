@@ -29,31 +29,18 @@ KEYS = ("config", "settings", "axes", "seeds")
 
 @dataclass(frozen=True)
 class Variant:
-    """A variant: one point of the grid, without seed.
+    """A variant: one point of the grid, without seed."""
 
-    Attributes:
-        name: Its labels, as a folder name.
-        labels: Label of its value for each axis.
-        argv: Its arguments of `fit`.
-    """
-
-    name: str
-    labels: dict[str, str]
-    argv: list[str]
+    name: str  # its labels, as the name of a folder
+    labels: dict[str, str]  # of its value for each axis
+    argv: list[str]  # of `fit`
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A parsed experiment file.
+    """A parsed experiment file: all combinations of the axes' values, and the seeds."""
 
-    Attributes:
-        name: Name of the file, without suffix.
-        path: Path of the file.
-        variants: All combinations of the axes' values.
-        seeds: Values of `seed_everything`.
-    """
-
-    name: str
+    name: str  # of the file, without suffix
     path: Path
     variants: list[Variant]
     seeds: list[int]
@@ -85,16 +72,12 @@ def read_experiment(given: str) -> Experiment:
 
 
 def seeds_of(given: Any, path: Path) -> list[int]:
-    """Returns the seeds from a number or a list of them, also as typed text.
-
-    Raises:
-        ConfigError: If there are none, or one is given twice.
-    """
+    """Returns the seeds from a number or a list of them, also as typed text; none or one twice is a ConfigError."""
     if isinstance(given, str):
         with suppress(yaml.YAMLError):
             given = safe_yaml.load(given)
-    seeds = list(range(given)) if isinstance(given, int) and not isinstance(given, bool) else given
-    whole = isinstance(seeds, list) and all(isinstance(s, int) and not isinstance(s, bool) and s >= 0 for s in seeds)
+    seeds = list(range(given)) if type(given) is int else given
+    whole = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
     if not whole or not seeds or len(set(seeds)) < len(seeds):
         raise ConfigError(f"seeds: {given} ({path}) has to be a number of seeds, or a list of different ones.")
     return seeds

@@ -1,6 +1,7 @@
 """Plan of an experiment: all cells, with their configs checked by the parser of `fit`."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,8 @@ def plan(experiment: Experiment, overrides: list[str]) -> list[Cell]:
 def write_plan(experiment: Experiment, cells: list[Cell]) -> Path:
     """Writes all cells to plan.json in the experiment's folder, and returns its path."""
     target = cells[0].root / PLAN
-    content = {
-        "experiment": experiment.name,
-        "file": str(experiment.path),
-        "seeds": experiment.seeds,
-        "cells": [cell.described() for cell in cells],
-    }
+    content = {"experiment": experiment.name, "file": str(experiment.path), "seeds": experiment.seeds}
+    content |= {"cells": [asdict(cell) | {"root": str(cell.root), "folder": str(cell.folder)} for cell in cells]}
     files.write_text(target, json.dumps(content, indent=1) + "\n")
     return target
 
@@ -76,13 +73,5 @@ def _cell(variant: Variant, config: dict[str, Any], seed: int, root: Path, overr
     name = f"{variant.name}-seed{seed}"
     own = [f"--seed_everything={seed}", "--name", name, "--trainer.default_root_dir", str(root)]
     argv = [*variant.argv, *overrides, *own]
-    return Cell(
-        name=name,
-        variant=variant.name,
-        labels=variant.labels,
-        seed=seed,
-        root=root,
-        argv=argv,
-        overrides=overrides,
-        config=config | {"seed_everything": seed},
-    )
+    config = config | {"seed_everything": seed}
+    return Cell(name, variant.name, variant.labels, seed, root, argv, overrides, config)

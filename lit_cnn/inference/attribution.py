@@ -1,7 +1,7 @@
 """Attribution: saliency maps, occlusion and Grad-CAM.
 
-Each function takes a network in evaluation mode, from images to logits, and a batch of preprocessed images. They work
-with any kind of layer.
+Each function takes a network in evaluation mode, from images to logits, a batch of preprocessed images, and the class
+to explain for each. They work with any kind of layer.
 """
 
 import torch
@@ -16,11 +16,6 @@ def saliency(net: nn.Module, inputs: Float[Tensor, "b c h w"], classes: Int64[Te
     """Saliency map: the absolute gradient of a class's logit by each pixel, largest over the channels.
 
     Simonyan, Vedaldi & Zisserman 2014, https://arxiv.org/abs/1312.6034, section 3.1.
-
-    Args:
-        net: From images to logits, in evaluation mode.
-        inputs: The network's inputs.
-        classes: The class to explain for each image.
     """
     inputs = inputs.detach().clone().requires_grad_()
     with torch.enable_grad():
@@ -41,8 +36,8 @@ def occlusion(
     Zeiler & Fergus 2014, https://arxiv.org/abs/1311.2901, section 4.2. Hidden pixels are 0, the mean of the dataset.
 
     Args:
-        net: From images to logits, in evaluation mode.
-        inputs: The network's inputs, normalised.
+        net: The network.
+        inputs: Its inputs.
         classes: The class to explain for each image.
         side: Side of the square, in pixels.
         stride: Distance between squares, in pixels; the last ones always touch the edge. Pixels never hidden are 0.
@@ -76,11 +71,6 @@ def grad_cam(
     Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391, equations 1 and 2: each map is weighted by the mean
     gradient of the logit, negative values are cut off, and the sum is upsampled to the input size with bilinear
     interpolation. The last feature maps are the last ones with more than one pixel.
-
-    Args:
-        net: From images to logits, in evaluation mode.
-        inputs: The network's inputs.
-        classes: The class to explain for each image.
     """
     layer = _last_with_maps(net, inputs[:1])
     if layer is None:

@@ -2,7 +2,8 @@
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from math import prod
@@ -20,15 +21,11 @@ from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms import Preprocess
 
 Run = Callable[[Tensor], Tensor]
+ANY_BATCH = {"images": {0: torch.export.Dim("batch")}}
 
 
 class Deployed(nn.Module):
-    """The exported module: a trained network, with or without its preprocessing.
-
-    Args:
-        module: From `lit_cnn.load`.
-        preprocessing: Take uint8 images; if false, preprocessed ones.
-    """
+    """The exported module: a network from `lit_cnn.load`; with its preprocessing, it takes uint8 images."""
 
     def __init__(self, module: LitClassifier, preprocessing: bool):
         super().__init__()
@@ -45,11 +42,7 @@ class Deployed(nn.Module):
 
 
 class Normalise(nn.Module):
-    """`Preprocess` in basic operations that all formats support.
-
-    Args:
-        preprocess: The original.
-    """
+    """`Preprocess` in basic operations that all formats support."""
 
     scale: Tensor
     bias: Tensor
@@ -69,19 +62,12 @@ class Normalise(nn.Module):
 
 @dataclass(frozen=True)
 class Format:
-    """An export format.
-
-    Attributes:
-        suffix: Suffix of its files.
-        needs: Extra packages.
-        write: Writes network, example batch and metadata.
-        read: Returns the file's content as a function from images to logits; it may need the module's structure.
-    """
+    """An export format, with the suffix of its files and the packages that it needs."""
 
     suffix: str
     needs: tuple[str, ...]
-    write: Callable[[Deployed, Tensor, dict[str, str], Path], None]
-    read: Callable[[Path, LitClassifier], Run]
+    write: Callable[[Deployed, Tensor, dict[str, str], Path], None]  # network, example batch, metadata, file
+    read: Callable[[Path, LitClassifier], Run]  # from images to logits; it may need the module's structure
 
 
 def metadata_of(module: LitClassifier, preprocessing: bool) -> dict[str, str]:
@@ -101,11 +87,7 @@ def metadata_of(module: LitClassifier, preprocessing: bool) -> dict[str, str]:
 
 
 def check_packages(form: str) -> None:
-    """Checks that a format's packages are installed.
-
-    Raises:
-        ConfigError: If one is missing.
-    """
+    """Raises a ConfigError if a package is missing that a format needs."""
     for name in FORMATS[form].needs:
         try:
             import_module(name)
@@ -115,50 +97,39 @@ def check_packages(form: str) -> None:
 
 def made_up_images(module: LitClassifier, n: int) -> UInt8[Tensor, "n c h w"]:
     """Returns images of random bytes in the network's shape, always the same."""
-    return (
-        Draws(0, 0, torch.arange(n), "export").bytes("images", prod(module.input_shape)).reshape(n, *module.input_shape)
-    )
+    shape = module.input_shape
+    return Draws(0, 0, torch.arange(n), "export").bytes("images", prod(shape)).reshape(n, *shape)
 
 
-def example(module: LitClassifier, preprocessing: bool) -> Shaped[Tensor, "2 c h w"]:
-    """Returns a batch of inputs for a file."""
+def example(module: LitClassifier, preprocessing: bool, n: int = 2) -> Shaped[Tensor, "n c h w"]:
+    """Returns a batch of inputs for a file: made-up images, or what the network's preprocessing makes of them."""
     assert module.preprocess is not None
-    images = made_up_images(module, 2)
+    images = made_up_images(module, n)
     return images if preprocessing else module.preprocess(images).contiguous()
 
 
 def largest_difference(run: Run, module: LitClassifier, preprocessing: bool, batch_sizes: tuple[int, ...]) -> float:
-    """Returns the largest difference between the logits of a file and of the network, over random images.
-
-    Args:
-        run: The file's content.
-        module: The network, with its own preprocessing.
-        preprocessing: Whether the file takes uint8 images.
-        batch_sizes: Batch sizes to try.
-    """
-    assert module.preprocess is not None
-    found = 0.0
-    for size in batch_sizes:
-        images = made_up_images(module, size)
-        with torch.no_grad():
-            inputs = module.preprocess(images)
-            differences = run(images if preprocessing else inputs.contiguous()) - module.evaluate(inputs)
-        found = max(found, float(differences.abs().max()))
-    return found
+    """Returns the largest difference between the logits of a file and of the network, over batches of these sizes."""
+    differences = []
+    with torch.no_grad():
+        for size in batch_sizes:
+            logits = module.evaluate(example(module, False, size))
+            differences.append(float((run(example(module, preprocessing, size)) - logits).abs().max()))
+    return max(differences)
 
 
-def _write_onnx(net: Deployed, example: Tensor, metadata: dict[str, str], path: Path) -> None:
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Hides the warnings of exporters about themselves, such as that torch.jit is deprecated, which the help says."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # warnings of the exporter about itself
-        program: Any = torch.onnx.export(
-            net,
-            (example,),
-            dynamo=True,
-            verbose=False,
-            input_names=["images"],
-            output_names=["logits"],
-            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
-        )
+        warnings.simplefilter("ignore")
+        yield
+
+
+@_silent()
+def _write_onnx(net: Deployed, example: Tensor, metadata: dict[str, str], path: Path) -> None:
+    names: dict[str, Any] = {"input_names": ["images"], "output_names": ["logits"], "dynamic_shapes": ANY_BATCH}
+    program: Any = torch.onnx.export(net, (example,), dynamo=True, verbose=False, **names)
     program.model.metadata_props.update(metadata)
     program.save(str(path), external_data=False)
 
@@ -171,24 +142,21 @@ def _read_onnx(path: Path, module: LitClassifier) -> Run:
 
 
 def _write_pt2(net: Deployed, example: Tensor, metadata: dict[str, str], path: Path) -> None:
-    program = torch.export.export(net, (example,), dynamic_shapes={"images": {0: torch.export.Dim("batch")}})
-    torch.export.save(program, path, extra_files=metadata)
+    torch.export.save(torch.export.export(net, (example,), dynamic_shapes=ANY_BATCH), path, extra_files=metadata)
 
 
 def _read_pt2(path: Path, module: LitClassifier) -> Run:
     return torch.export.load(path).module()
 
 
+@_silent()
 def _write_torchscript(net: Deployed, example: Tensor, metadata: dict[str, str], path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch.jit is deprecated from torch 2.10 on, which the help says
-        torch.jit.trace(net, example).save(str(path), _extra_files=metadata)
+    torch.jit.trace(net, example).save(str(path), _extra_files=metadata)
 
 
+@_silent()
 def _read_torchscript(path: Path, module: LitClassifier) -> Run:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.jit.load(str(path))
+    return torch.jit.load(str(path))
 
 
 def _write_safetensors(net: Deployed, example: Tensor, metadata: dict[str, str], path: Path) -> None:

@@ -20,36 +20,26 @@ NO_OTHER = "There is no valid one beside it. Take a checkpoint of another run, o
 
 
 def find(path: str | Path, first: str = BEST) -> Path:
-    """Returns the checkpoint for a path: the file itself, or a run's `first` one if it exists, else its other.
-
-    Raises:
-        CheckpointError: If there is none.
-        ConfigError: If the path has several runs.
-    """
+    """Returns the checkpoint for a path: the file itself, or a run's `first` one if it exists, else its other."""
     path = find_run(path)
     if path.is_file():
         return path
-    names = [first, LAST if first == BEST else BEST]
-    candidates = [path / "checkpoints" / name for name in names]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    raise CheckpointError(f"There is no checkpoint in {path}: neither {candidates[0]} nor {names[1]} beside it.")
+    second = LAST if first == BEST else BEST
+    for file in (path / "checkpoints" / first, path / "checkpoints" / second):
+        if file.is_file():
+            return file
+    raise CheckpointError(f"There is no checkpoint in {path}: neither checkpoints/{first} nor {second} beside it.")
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """Reads a checkpoint's content, without running any code in it.
-
-    Raises:
-        CheckpointError: If there is none, or it is not from lit_cnn.
-    """
+    """Reads a checkpoint's content, or raises a CheckpointError if there is none or it is not from lit_cnn."""
     file = find(path)
     try:
         checkpoint = checkpoint_io.load(file)
         if not isinstance(checkpoint, dict) or "class_path" not in checkpoint or "state_dict" not in checkpoint:
             plain = isinstance(checkpoint, dict) and checkpoint and all(map(torch.is_tensor, checkpoint.values()))
-            kind = "it is a plain state dict" if plain else "it does not name its class"
-            raise CheckpointError(f"{file} is not a checkpoint of lit_cnn: {kind}.")
+            what = "it is a plain state dict" if plain else "it does not name its class"
+            raise CheckpointError(f"{file} is not a checkpoint of lit_cnn: {what}.")
     except CheckpointError as error:
         newest, _ = checkpoint_io.newest_valid(file.parent, "class_path")
         remedy = f"The newest valid one beside it is {newest}: --ckpt_path {newest}" if newest else NO_OTHER
@@ -116,11 +106,7 @@ def build(cls: Any, settings: dict[str, Any]) -> Any:
 
 
 def check_fits(path: str | Path, checkpoint: dict[str, Any], module: LitClassifier) -> None:
-    """Checks that the content of a checkpoint fits a network.
-
-    Raises:
-        CheckpointError: If it does not; the message has the first difference.
-    """
+    """Raises a CheckpointError with the first difference if the content of a checkpoint does not fit a network."""
     theirs, ours = checkpoint["state_dict"], module.state_dict()
     for name in [*ours, *theirs]:
         shapes = [list(state[name].shape) if name in state else "nothing" for state in (theirs, ours)]
@@ -133,11 +119,7 @@ def check_fits(path: str | Path, checkpoint: dict[str, Any], module: LitClassifi
 
 
 def take_over_preprocessing(path: str | Path, checkpoint: dict[str, Any], data: ImageDataModule) -> None:
-    """Gives the data module the mean, standard deviation and permutation of a checkpoint.
-
-    Raises:
-        CheckpointError: If the data module has other classes or another permutation.
-    """
+    """Gives the data module the preprocessing of a checkpoint, or raises a CheckpointError if its images are others."""
     settings = checkpoint.get("data")
     if settings is None:
         return

@@ -54,7 +54,11 @@ def _curve(group: Group, along: str, metric: str) -> list[Curve]:
 
 
 def _losses(group: Group) -> list[Curve]:
-    return _through([{row["step"]: (row["step"] + 1, row["train/loss"]) for row in run.losses()} for run in group.runs])
+    tables: list[Points] = [
+        {row["step"]: (row["step"] + 1, row["train/loss"]) for row in run.rows if "train/loss" in row}
+        for run in group.runs
+    ]
+    return _through(tables)
 
 
 def _through(tables: list[Points], dashed: bool = False) -> list[Curve]:

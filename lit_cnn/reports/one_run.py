@@ -36,7 +36,7 @@ def report_of_one(run: Run, data_dir: Path | None = None) -> Document:
     except LitCNNError as error:
         missing = " ".join(str(error).split())
         document.add(Paragraph(f"What needs the test images is not here: {missing} (--data_dir says where data lie.)"))
-    if drawn := training_curves([Group(run.label or run.name, [run])]):
+    if drawn := training_curves([Group(run.label, [run])]):
         document.add(Heading("Training curves"), *drawn)
     if predictions is not None:
         document.add(Heading("Classes"), *_classes(predictions))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
-from lightning.fabric.utilities.cloud_io import _is_local_file_protocol
+from fsspec.utils import get_protocol
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from lit_cnn import files
@@ -36,34 +36,30 @@ class SafeCheckpointIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Writes a checkpoint; if the path is not on a local disk, as Lightning does.
-
-        Raises:
-            DiskError: If it cannot be written; the old file stays.
-        """
-        if _is_local_file_protocol(path):
+        """Writes a checkpoint by `save`; if the path is not on a local disk, as Lightning does."""
+        if _is_local(path):
             save(checkpoint, path)
         else:
             super().save_checkpoint(checkpoint, path, storage_options)
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = None) -> dict[str, Any]:
-        """Reads a checkpoint, always with `weights_only`.
-
-        Raises:
-            CheckpointError: If it was changed after it was written, or is not a checkpoint.
-        """
-        if _is_local_file_protocol(path):
+        """Reads a checkpoint by `load`, always with `weights_only`."""
+        if _is_local(path):
             return load(path, map_location)
         return super().load_checkpoint(path, map_location, weights_only=True)
+
+
+def _is_local(path: Any) -> bool:
+    return get_protocol(str(path)) in ("file", "local")
 
 
 class _Summed:
     """A file with a running checksum, which keeps the OSError that torch.save would replace."""
 
+    error: OSError | None = None
+
     def __init__(self, file: IO[bytes]):
-        self.file = file
-        self.digest = hashlib.sha256()
-        self.error: OSError | None = None
+        self.file, self.digest, self.flush = file, hashlib.sha256(), file.flush
 
     def write(self, data: memoryview) -> int:
         try:
@@ -73,9 +69,6 @@ class _Summed:
             raise
         self.digest.update(data)
         return len(data)
-
-    def flush(self) -> None:
-        self.file.flush()
 
 
 def save(content: Any, path: str | Path) -> None:
@@ -147,11 +140,7 @@ def sweep(folder: Path) -> None:
 
 
 def probe(folder: Path, size: int) -> None:
-    """Checks that a file of `size` bytes can be written into a folder.
-
-    Raises:
-        DiskError: If it cannot.
-    """
+    """Raises a DiskError if a file of `size` bytes cannot be written into a folder."""
     file = folder / f".probe.{os.getpid()}{files.PARTIAL}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -172,7 +161,7 @@ def probe(folder: Path, size: int) -> None:
 
 
 def _ending(hexdigest: str) -> bytes:
-    """Returns the last bytes of a file with this checksum: the length of the comment, and the comment."""
+    """Returns the last bytes of a file with this checksum: the comment's length, and the comment."""
     return COMMENT.to_bytes(2, "little") + NAME + hexdigest.encode()
 
 
@@ -184,8 +173,7 @@ def _verify(file: IO[bytes]) -> None:
     file.seek(max(0, size - END))
     end = file.read()
     if end.startswith(END_MARK) and end.endswith(NO_COMMENT):  # never true for `_ending` with one byte changed
-        broken = zipfile.ZipFile(file).testzip()
-        if broken is not None:
+        if broken := zipfile.ZipFile(file).testzip():
             raise ValueError(f"its part {broken} is broken.")
         return
     archive = size - COMMENT - len(NO_COMMENT)  # without the comment's length, which was 0 in the checksum

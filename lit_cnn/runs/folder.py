@@ -3,14 +3,16 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lit_cnn.errors import CheckpointError, ConfigError, DiskError, nearest
 
-# Tells the processes of a distributed strategy which folder the first one claimed.
-_CLAIMED = "LIT_CNN_RUN_FOLDER"
+_CLAIMED = "LIT_CNN_RUN_FOLDER"  # tells the processes of a distributed strategy which folder the first one claimed
 _MADE: dict[Path, list[Path]] = {}  # for each claimed folder, the folders above it that were created
 RESULTS = "results.json"
 FLOAT32 = 2**-24  # a little above the rounding error of a number from 0 to 1
@@ -28,9 +30,7 @@ def alone() -> dict[str, Any]:
 def claim_folder(parent: Path, kind: str) -> Path:
     """Creates and returns `parent/kind_N` with the smallest free N; two runs never get the same.
 
-    Args:
-        parent: Folder of all runs of this name.
-        kind: "version" for trainings, else the verb.
+    The parent is the folder of all runs of this name; the kind is "version" for trainings, else the verb.
 
     Raises:
         DiskError: If the folder cannot be created.
@@ -92,9 +92,6 @@ def restore(run: Path, before: dict[Path, bytes | None]) -> None:
 def find_run(path: str | Path) -> Path:
     """Returns the run for a path: a run's folder, the only run below a folder, or a checkpoint file itself.
 
-    Args:
-        path: A path such as logs/quickstart/version_0, logs/quickstart, or a checkpoint.
-
     Raises:
         CheckpointError: If it does not exist or has no run.
         ConfigError: If there are several runs below it.
@@ -103,7 +100,8 @@ def find_run(path: str | Path) -> Path:
     if path.is_file() or (path / "checkpoints").is_dir():
         return path
     if not path.is_dir():
-        known = [str(run) for run in _runs_below(path.parent)] + [str(run.parent) for run in _runs_below(path.parent)]
+        beside = _runs_below(path.parent)
+        known = [str(folder) for folder in (*beside, *(run.parent for run in beside))]
         raise CheckpointError(
             f"There is no checkpoint or run {path}.{nearest(str(path), known)} "
             "Give a run's folder, such as logs/quickstart/version_0, or a checkpoint's file."
@@ -130,12 +128,7 @@ def read_results(folder: Path) -> dict[str, Any]:
 
     Runs of earlier versions have accuracies in float32 and no counts, which are computed from the number of images.
     """
-    try:
-        results = json.loads((folder / RESULTS).read_text())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(results, dict):
-        return {}
+    results = read_mapping(folder / RESULTS, json.loads)
     for split in ("train", "val", "test"):
         share, images = results.get(f"{split}/acc"), results.get(f"{split}_images")
         if f"{split}/correct" not in results and isinstance(share, float) and images:
@@ -143,6 +136,15 @@ def read_results(folder: Path) -> dict[str, Any]:
             if abs(correct / images - share) < FLOAT32:
                 results |= {f"{split}/correct": correct, f"{split}/acc": correct / images}
     return results
+
+
+def read_mapping(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+    """Returns the mapping that a file holds by json.loads or yaml.safe_load, or an empty one if there is none."""
+    try:
+        content = parse(path.read_text())
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def is_name(name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from lit_cnn.errors import ConfigError
-from lit_cnn.runs.folder import read_results
+from lit_cnn.runs.folder import read_mapping, read_results
 from lit_cnn.runs.settings import decisive
 
 PLAN, FAILURE = "plan.json", "failure.json"
@@ -25,15 +25,13 @@ class Run:
 
     Attributes:
         folder: Its folder.
-        name: Its name, such as that of its config.
-        label: Its name among other runs, such as its variant in an experiment.
+        label: Its name, such as that of its config, or of its variant in an experiment.
         labels: Label of its value for each axis of its experiment; empty outside of one.
         fault: Why it has no result; empty if it has one.
     """
 
     folder: Path
-    name: str = ""
-    label: str = ""
+    label: str
     labels: dict[str, str] = field(default_factory=dict)
     fault: str = ""
 
@@ -71,10 +69,6 @@ class Run:
                 found.setdefault(epoch, {"epoch": epoch}).update(figures, step=row["step"] + 1)
         return [found[epoch] for epoch in sorted(found)]
 
-    def losses(self) -> list[Row]:
-        """Returns the rows with a training loss and its step."""
-        return [row for row in self.rows if "train/loss" in row]
-
     @property
     def dataset(self) -> str:
         """Describes the data that it was trained and tested on."""
@@ -93,7 +87,11 @@ def runs_in(paths: list[Path]) -> list[Run]:
     for path in paths:
         if not path.is_dir():
             raise ConfigError(f"{path}: there is no such folder. Give runs' folders, or a folder above them.")
-        planned = [run for plan in sorted(path.rglob(PLAN)) for run in _cells(plan)]
+        planned = [
+            _cell(plan.parent / cell["name"], cell)
+            for plan in sorted(path.rglob(PLAN))
+            for cell in read_mapping(plan, json.loads).get("cells", [])
+        ]
         here = [config.parent for config in sorted(path.rglob("config.yaml")) if _is_run(config.parent)]
         if not here and not planned:
             raise ConfigError(f"{path} holds no runs: no folder version_N with a config.yaml in it or below it.")
@@ -112,19 +110,14 @@ def runs_of(folder: Path, config: dict[str, Any]) -> list[Path]:
 
 def run_at(folder: Path) -> Run:
     """Returns the run in a folder."""
-    run = Run(folder, folder.parent.name, folder.parent.name)
+    run = Run(folder, folder.parent.name)
     run.fault = _fault(run)
     return run
 
 
-def _cells(plan: Path) -> list[Run]:
-    cells = read_mapping(plan, json.loads).get("cells", [])
-    return [_cell(plan.parent / cell["name"], cell) for cell in cells]
-
-
 def _cell(folder: Path, cell: dict[str, Any]) -> Run:
     newest = runs_of(folder, cell["config"])
-    run = Run(newest[0] if newest else folder, cell["name"], cell["variant"], cell["labels"])
+    run = Run(newest[0] if newest else folder, cell["variant"], cell["labels"])
     run.fault = _fault(run)
     if run.fault and (message := read_mapping(folder / FAILURE, json.loads).get("message")):
         run.fault = f"failed: {message.splitlines()[0]}"
@@ -145,12 +138,3 @@ def _fault(run: Run) -> str:
 
 def _is_run(folder: Path) -> bool:
     return folder.name.startswith("version_") and (folder / "config.yaml").is_file()
-
-
-def read_mapping(path: Path, parse: Any) -> dict[str, Any]:
-    """Returns the mapping that a file holds by json.loads or yaml.safe_load, or an empty one where there is none."""
-    try:
-        content = parse(path.read_text())
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    return content if isinstance(content, dict) else {}
