@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+ImageSize = int | Sequence[int]
+
 
 def height_and_width(image_size: int | Sequence[int]) -> tuple[int, int]:
     """Returns (height, width) from one number for both, or from a pair."""

@@ -78,12 +78,7 @@ class CIFARResNet(Pretrained):
 
 
 class PaddedShortcut(nn.Module):
-    """Parameter-free shortcut (option A): every second pixel, with channels of zeros added.
-
-    Args:
-        stride: Distance between the pixels that are kept.
-        missing: Channels of zeros to add.
-    """
+    """Parameter-free shortcut (option A): keeps one pixel of each `stride`, and adds `missing` channels of zeros."""
 
     def __init__(self, stride: int, missing: int):
         super().__init__()

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lit_cnn.models.mlp import dense
+from lit_cnn.models.stem import refuse_smaller
 from lit_cnn.sizes import height_and_width
 
 
@@ -42,11 +43,8 @@ class CNN(nn.Module):
         super().__init__()
         size = height_and_width(image_size)
         smallest = smallest_image(len(widths), kernel_size)
-        if min(size) < smallest:
-            raise ValueError(
-                f"{len(widths)} convolutions of {kernel_size} x {kernel_size} with pooling need images of at least "
-                f"{smallest} pixels, but got {size[0]} x {size[1]}. Take fewer `widths` or a smaller `kernel_size`."
-            )
+        what = f"{len(widths)} convolutions of {kernel_size} x {kernel_size} with pooling need"
+        refuse_smaller(what, smallest, image_size, "Take fewer `widths` or a smaller `kernel_size`.")
         layers: list[nn.Module] = []
         channels = in_channels
         for width in widths:

@@ -21,7 +21,7 @@ class DilatedCNN(nn.Module):
     Args:
         in_channels: Channels of the images.
         num_classes: Number of classes.
-        image_size: Ignored, since the network takes images of any size; the command line passes it to every network.
+        image_size: Ignored, since the network takes images of any size.
         width: Output channels of each convolution.
         dilations: Distance in pixels between the taps of each convolution; 1 is an ordinary one.
     """

@@ -23,17 +23,11 @@ SHOWN = (nn.Conv2d, nn.Linear, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 
 @dataclass(frozen=True)
 class Span:
-    """Receptive field along one axis: the pixels of the image that the values of a feature map depend on.
+    """Receptive field along one axis: the pixels of the image that the values of a feature map depend on."""
 
-    Attributes:
-        start: First pixel that the first value sees; below 0 in the padding.
-        size: Number of pixels that one value sees, including those between dilated taps.
-        stride: Distance in pixels between the receptive fields of neighbouring values.
-    """
-
-    start: int
-    size: int
-    stride: int
+    start: int  # first pixel that the first value sees; below 0 in the padding
+    size: int  # number of pixels that one value sees, including those between dilated taps
+    stride: int  # distance in pixels between the receptive fields of neighbouring values
 
     def through(self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> "Span":
         """Returns the receptive field after a convolution or pooling."""
@@ -52,23 +46,14 @@ Field = tuple[Span, Span]  # along height and width
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a network, on images of one size.
+    """One layer of a network, on images of one size."""
 
-    Attributes:
-        name: Its name in the network.
-        kind: Its class.
-        output: Shape of its output for one image.
-        parameters: Number of its parameters.
-        multiply_adds: MACs (multiply-adds) for one image.
-        field: Receptive field of one value of its output; None if it does not depend on the image.
-    """
-
-    name: str
-    kind: str
-    output: tuple[int, ...]
+    name: str  # in the network
+    kind: str  # its class
+    output: tuple[int, ...]  # shape for one image
     parameters: int
-    multiply_adds: int
-    field: Field | None
+    multiply_adds: int  # MACs for one image
+    field: Field | None  # receptive field of one value of its output; None if it does not depend on the image
 
 
 def multiply_adds(net: nn.Module, shape: tuple[int, int, int]) -> int:
@@ -79,12 +64,7 @@ def multiply_adds(net: nn.Module, shape: tuple[int, int, int]) -> int:
 
 
 def layers_of(net: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
-    """Returns the convolutions, poolings and linear layers of a network on the device meta, in order of execution.
-
-    Args:
-        net: The network.
-        shape: Channels, height and width of the images.
-    """
+    """Returns the convolutions, poolings and linear layers of a network on the device meta, in order of execution."""
     names = {layer: name for name, layer in net.named_modules()}
     fields, layers = TrackFields(), []
 

@@ -30,13 +30,9 @@ def fully_connected(in_features: int, hidden: int, num_classes: int, dropout: fl
 
 
 def initialise(layers: Sequence[nn.Conv2d | nn.Linear], he: bool = False, with_ones: Sequence[nn.Module] = ()) -> None:
-    """Draws all weights from a normal distribution with standard deviation 0.01, and sets biases to 0 or 1.
+    """Draws all weights from a normal distribution with standard deviation 0.01, biases to 0, or to 1 `with_ones`.
 
-    Args:
-        layers: Convolutions and linear layers, in the order of drawing.
-        he: Give convolutions the standard deviation of He et al. 2015, https://arxiv.org/abs/1502.01852, equation
-            14: sqrt(2 / fan_out).
-        with_ones: The layers whose biases start at 1; the others start at 0.
+    By `he`, convolutions get that of He et al. 2015, https://arxiv.org/abs/1502.01852, equation 14: sqrt(2 / fan_out).
     """
     for layer in layers:
         if he and isinstance(layer, nn.Conv2d):

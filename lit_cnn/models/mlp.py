@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lit_cnn.sizes import height_and_width
+from lit_cnn.sizes import ImageSize, height_and_width
 
 
 class MLP(nn.Sequential):
@@ -25,11 +25,7 @@ class MLP(nn.Sequential):
     """
 
     def __init__(
-        self,
-        in_channels: int = 1,
-        num_classes: int = 10,
-        image_size: int | Sequence[int] = 28,
-        hidden: Sequence[int] = (8, 8),
+        self, in_channels: int = 1, num_classes: int = 10, image_size: ImageSize = 28, hidden: Sequence[int] = (8, 8)
     ):
         height, width = height_and_width(image_size)
         self.image_shape = (in_channels, height, width)

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lit_cnn.sizes import ImageSize
+
 
 class PointwiseCNN(nn.Module):
     """1 x 1 convolutions with ReLU, global average pooling, one linear layer.
@@ -19,16 +21,12 @@ class PointwiseCNN(nn.Module):
     Args:
         in_channels: Channels of the images.
         num_classes: Number of classes.
-        image_size: Ignored, since the network takes images of any size; the command line passes it to every network.
+        image_size: Ignored, since the network takes images of any size.
         widths: Output channels of each convolution.
     """
 
     def __init__(
-        self,
-        in_channels: int = 1,
-        num_classes: int = 10,
-        image_size: int | Sequence[int] = 28,
-        widths: Sequence[int] = (74, 74),
+        self, in_channels: int = 1, num_classes: int = 10, image_size: ImageSize = 28, widths: Sequence[int] = (74, 74)
     ):
         super().__init__()
         self.features = nn.Sequential()

@@ -77,11 +77,8 @@ class PreActResNet(Pretrained):
 class PreActBlock(nn.Module):
     """Pre-activation block: batch norm, ReLU and 3 x 3 convolution, twice, plus a shortcut.
 
-    Args:
-        channels: Input channels.
-        width: Output channels. If they differ, the shortcut is a 1 x 1 convolution of the normalised input.
-        stride: Stride of the first convolution.
-        dropout: Dropout probability before the second convolution.
+    The first convolution has the stride, the second one dropout before it. If the number of channels changes, the
+    shortcut is a 1 x 1 convolution of the normalised input.
     """
 
     def __init__(self, channels: int, width: int, stride: int, dropout: float):

@@ -26,23 +26,14 @@ from lit_cnn.models.pointwise import PointwiseCNN
 
 @dataclass(frozen=True)
 class Architecture:
-    """One entry of the model registry.
+    """One entry of the model registry: how to build it, and its paper."""
 
-    Attributes:
-        build: Builds it from `in_channels`, `num_classes`, `image_size` and its own arguments.
-        paper: The paper's authors.
-        year: The paper's year.
-        link: Link to the paper.
-        smallest: Shorter side of the smallest images that it takes, in pixels; the minimum over its stems.
-        stems: The same for each stem, if there is a choice.
-    """
-
-    build: Callable[..., nn.Module]
-    paper: str
+    build: Callable[..., nn.Module]  # from `in_channels`, `num_classes`, `image_size` and its own arguments
+    paper: str  # its authors
     year: int
     link: str
-    smallest: int
-    stems: Mapping[str, int] = field(default_factory=dict)
+    smallest: int  # shorter side of the smallest images that it takes, in pixels; the minimum over its stems
+    stems: Mapping[str, int] = field(default_factory=dict)  # the same for each stem, if there is a choice
 
 
 Paper = tuple[str, int, str]

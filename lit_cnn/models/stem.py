@@ -28,27 +28,19 @@ def choose_stem(stem: Stem, image_size: int | Sequence[int] | None) -> ChosenSte
 def refuse_small_images(
     name: str, stem: ChosenStem | None, image_size: int | Sequence[int] | None, smallest: Mapping[str, int] | int
 ) -> None:
-    """Refuses images that are too small for a network.
+    """Refuses images that are too small for an architecture: `smallest` pixels on the shorter side, of each stem."""
+    of_stem = {} if isinstance(smallest, int) else smallest
+    fitting = [other for other, pixels in of_stem.items() if image_size and pixels <= min(height_and_width(image_size))]
+    remedy = f"Set `stem: {fitting[0]}`, or take another" if fitting else "Take larger images, or another"
+    which = f"{name} with the stem {stem} needs" if of_stem else f"{name} needs"
+    needed = smallest if isinstance(smallest, int) else smallest[str(stem)]
+    refuse_smaller(which, needed, image_size, f"{remedy} architecture.")
 
-    Args:
-        name: Name of the architecture.
-        stem: Its stem, if there is a choice.
-        image_size: Height and width of the images, in pixels; one number for both; None to refuse none.
-        smallest: Shorter side of the smallest images, in pixels; for each stem if there is a choice.
 
-    Raises:
-        ValueError: If they are too small; the message says what to change.
-    """
+def refuse_smaller(what: str, smallest: int, image_size: int | Sequence[int] | None, remedy: str) -> None:
+    """Raises a ValueError if images have fewer pixels on their shorter side, unless their size is not known."""
     if image_size is None:
         return
     height, width = height_and_width(image_size)
-    of_stem = smallest if isinstance(smallest, Mapping) else {}
-    needed = smallest if isinstance(smallest, int) else smallest[str(stem)]
-    if min(height, width) >= needed:
-        return
-    fitting = [other for other, pixels in of_stem.items() if pixels <= min(height, width)]
-    remedy = f"Set `stem: {fitting[0]}`, or take" if fitting else "Take larger images, or"
-    which = f"{name} with the stem {stem}" if of_stem else name
-    raise ValueError(
-        f"{which} needs images of at least {needed} pixels, but got {height} x {width}. {remedy} another architecture."
-    )
+    if min(height, width) < smallest:
+        raise ValueError(f"{what} images of at least {smallest} pixels, but got {height} x {width}. {remedy}")

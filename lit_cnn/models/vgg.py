@@ -14,18 +14,15 @@ from torch import nn
 from torchvision import models as torchvision_models
 from torchvision.models.vgg import cfgs
 
-from lit_cnn.models.layers import initialise
+from lit_cnn.models.layers import initialise, variant
 from lit_cnn.models.pretrained import Pretrained
-from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
-from lit_cnn.sizes import height_and_width
+from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images, refuse_smaller
 
 Widths = Sequence[int | Literal["M"]]
 VGGName = Literal["vgg8_bn", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
 NAMES = get_args(VGGName)
 CLASSIC = NAMES[1:]  # in torchvision too
-
-# The columns of the paper's table.
-COLUMNS = {"vgg8": "A", "vgg11": "A", "vgg13": "B", "vgg16": "D", "vgg19": "E"}
+COLUMNS = dict(zip(NAMES, "AAABBDDEE", strict=True))  # of the paper's table
 
 # Smallest side: imagenet, each of five poolings has a whole window, which vgg8_bn needs too; small, two pixels.
 SMALLEST = {"imagenet": 32, "small": 17}
@@ -66,16 +63,17 @@ class VGG(Pretrained, torchvision_models.VGG):
         freeze_body: bool = False,
     ):
         nn.Module.__init__(self)
-        if name not in NAMES:
-            raise ValueError(f"`name` is one of {', '.join(NAMES)}, but got {name!r}.")
+        column = variant(name, COLUMNS)
         if name == "vgg8_bn" and stem == "imagenet":
             raise ValueError("vgg8_bn has no stem imagenet. Take vgg11_bn, or `stem: small`.")
         chosen = "small" if name == "vgg8_bn" else choose_stem(stem, image_size)
         rounds_up = chosen == "small" and name != "vgg8_bn"
         if widths is None and name != "vgg8_bn":
             refuse_small_images(name, chosen, image_size, SMALLEST)
-        widths = widths or cfgs[COLUMNS[name.removesuffix("_bn")]]
-        _refuse_deep_widths(widths, rounds_up, image_size)
+        widths = widths or cfgs[column]
+        whole = 2 ** list(widths).count("M")
+        smallest = whole // 2 + 1 if rounds_up else whole
+        refuse_smaller("`widths` needs", smallest, image_size, "Drop an 'M'.")
         layers: list[nn.Module] = []
         channels = in_channels
         for step in widths:
@@ -105,15 +103,3 @@ class VGG(Pretrained, torchvision_models.VGG):
         if init != "torch":
             initialise([m for m in self.modules() if isinstance(m, (nn.Conv2d, nn.Linear))], he=init == "he")
         self.start_from(name, weights, freeze_body)
-
-
-def _refuse_deep_widths(widths: Widths, rounds_up: bool, image_size: int | Sequence[int] | None) -> None:
-    if image_size is None:
-        return
-    height, width = height_and_width(image_size)
-    poolings = list(widths).count("M")
-    smallest = 2**poolings // 2 + 1 if rounds_up else 2**poolings
-    if min(height, width) < smallest:
-        raise ValueError(
-            f"`widths` needs images of at least {smallest} pixels, but got {height} x {width}. Drop an 'M'."
-        )

@@ -12,33 +12,20 @@ from lit_cnn.plots.text import Figure
 
 @dataclass(frozen=True)
 class View:
-    """An image and its attribution maps, with pixels in the same places.
-
-    Attributes:
-        name: Name of the view.
-        image: The image below the maps.
-        grad_cam: Evidence for the class in the last feature maps; None for a network without feature maps.
-        occlusion: Drop in the class's probability when a square over the pixel is hidden.
-        saliency: Absolute gradient of the class's logit.
-    """
+    """An image and its attribution maps, with pixels in the same places."""
 
     name: str
-    image: UInt8[Tensor, "c h w"]
-    grad_cam: Float[Tensor, "h w"] | None
-    occlusion: Float[Tensor, "h w"]
+    image: UInt8[Tensor, "c h w"]  # below the maps
+    grad_cam: Float[Tensor, "h w"] | None  # None for a network without feature maps
+    occlusion: Float[Tensor, "h w"]  # drop in the class's probability when a square over the pixel is hidden
     saliency: Float[Tensor, "h w"]
 
 
 def explanation(title: str, image: UInt8[Tensor, "c h w"], views: list[View], side: int) -> Figure:
-    """Returns a figure with the image and a row for each view: the view, Grad-CAM, occlusion and saliency.
+    """Attribution figure: the image, and a row for each view with Grad-CAM, occlusion and saliency.
 
-    Args:
-        title: Title of the figure.
-        image: The original image.
-        views: The network's view, and those with the permutation undone.
-        side: Side of the occlusion squares, in pixels.
+    The views are the network's and those with the permutation undone; `side` is the occlusion squares', in pixels.
     """
-    # A figure without pyplot: no global state, nothing to close, no display needed.
     figure = Figure(figsize=(12.5, 2.5 * len(views) + 0.9), layout="constrained")
     axes = figure.subplots(len(views), 5, squeeze=False)
     for axis in axes.flat:
@@ -49,9 +36,9 @@ def explanation(title: str, image: UInt8[Tensor, "c h w"], views: list[View], si
     largest = max(float(view.occlusion.abs().max()) for view in views) or 1.0
     for row, view in zip(axes, views, strict=True):
         _show(row[1], view.image, view.name)
-        _heat(figure, row[2], view, view.grad_cam, "Grad-CAM: speaks for it")
+        _heat(figure, row[2], view, view.grad_cam, "Grad-CAM: evidence for the class")
         drawn = row[3].imshow(view.occlusion.numpy(), cmap="RdBu_r", vmin=-largest, vmax=largest)
-        row[3].set_title(f"occlusion, {side} x {side} pixels:\nfall of its probability", fontsize=9)
+        row[3].set_title(f"occlusion, {side} x {side} pixels:\ndrop in its probability", fontsize=9)
         figure.colorbar(drawn, ax=row[3], shrink=0.75).ax.tick_params(labelsize=7)
         _heat(figure, row[4], view, view.saliency, "saliency: gradient of its logit")
     figure.suptitle(title, fontsize=11)
@@ -59,7 +46,7 @@ def explanation(title: str, image: UInt8[Tensor, "c h w"], views: list[View], si
 
 
 def _heat(figure: Figure, axis: Axes, view: View, heat: Float[Tensor, "h w"] | None, title: str) -> None:
-    axis.set_title(title + ("" if heat is None else ",\n1 is its largest"), fontsize=9)
+    axis.set_title(title + ("" if heat is None else "\n(1 = strongest)"), fontsize=9)
     if heat is None:
         text = "no feature maps:\neach unit of a fully\nconnected layer\nsees all pixels"
         axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, fontsize=9)

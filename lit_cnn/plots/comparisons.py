@@ -10,19 +10,9 @@ from lit_cnn.plots.text import LEGEND, Figure, shortened
 
 
 def interval_chart(
-    values: Mapping[str, Sequence[float]],
-    intervals: Mapping[str, tuple[float, float] | None],
-    xlabel: str,
-    title: str,
+    values: Mapping[str, Sequence[float]], intervals: Mapping[str, tuple[float, float] | None], xlabel: str, title: str
 ) -> Figure:
-    """Interval chart: a row for each variant, with its runs as dots and the interval of their mean as a bar.
-
-    Args:
-        values: The metric of each run of each variant.
-        intervals: The interval of the mean, for variants that have one.
-        xlabel: Name of the metric.
-        title: Title of the figure.
-    """
+    """Interval chart: a row for each variant, its runs as dots, and the interval of their mean, if any, as a bar."""
     names = list(values)
     figure = Figure(figsize=(8, 0.32 * len(names) + 1.4), layout="constrained")
     axis = figure.subplots()
@@ -92,12 +82,7 @@ def trends(
 ) -> Figure:
     """Trend chart: a line for each variant through the means of its runs, with standard deviations as error bars.
 
-    Args:
-        lines: The metric of each run, for each step of each variant.
-        steps: The values of the setting, in order; drawn at equal distances.
-        xlabel: Name of the setting.
-        ylabel: Name of the metric.
-        title: Title of the figure.
+    A line has the metric of each run for each step, a value of the setting; steps are drawn at equal distances.
     """
     figure = Figure(figsize=(7.5, 4), layout="constrained")
     axis = figure.subplots()

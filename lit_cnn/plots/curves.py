@@ -14,17 +14,11 @@ from lit_cnn.plots.text import LEGEND, Figure, shortened
 
 @dataclass(frozen=True)
 class Curve:
-    """A metric of the runs of one variant, at the points that all runs have.
+    """A metric of the runs of one variant, at the points that all runs have."""
 
-    Attributes:
-        x: Epochs, steps or seconds.
-        values: The metric of each run at these points, `[runs, points]`.
-        dashed: Draw it dashed, to belong to another curve of the same colour.
-    """
-
-    x: Sequence[float]
-    values: np.ndarray
-    dashed: bool = False
+    x: Sequence[float]  # epochs, steps or seconds
+    values: np.ndarray  # `[runs, points]`
+    dashed: bool = False  # it belongs to another curve of the same colour
 
 
 def colours(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
@@ -46,10 +40,7 @@ def add_legend(figure: Figure, axes: Iterable[Axes]) -> None:
 def curves(panels: Mapping[str, Mapping[str, Sequence[Curve]]], xlabel: str, title: str) -> Figure:
     """Training curves: a panel for each metric, with the mean over runs as a line and a standard deviation as a band.
 
-    Args:
-        panels: The curves of each variant, by the name of the metric.
-        xlabel: Name of the x-axis.
-        title: Title of the figure.
+    The panels have the curves of each variant, by the name of the metric.
     """
     colour = colours([name for lines in panels.values() for name in lines])
     figure = Figure(figsize=(4.6 * len(panels) + 2, 3.8), layout="constrained")

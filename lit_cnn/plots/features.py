@@ -49,13 +49,7 @@ def feature_maps(
     maps: Mapping[str, Float[Tensor, "c h w"]],
     title: str = "feature maps",
 ) -> Figure:
-    """Strongest feature maps of each layer for one image, with the first layer on top.
-
-    Args:
-        image: The image as the network sees it.
-        maps: Outputs by the layer's name, in the order of the layers.
-        title: Title of the figure.
-    """
+    """Strongest feature maps of each layer, by its name, for an image as the network sees it; first layer on top."""
     columns = min(MAPS, max(map(len, maps.values())))
     aspect = image.shape[1] / image.shape[2]
     title += "\nblue below 0, red above, on a scale of each layer"

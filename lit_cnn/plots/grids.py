@@ -18,20 +18,13 @@ GAP = 0.12  # between images, in image widths
 class Grid:
     """A figure of images in rows and columns, each with a text above.
 
-    All are on one axis: with an axis for each, matplotlib takes several times as long.
-
-    Args:
-        rows: Number of rows.
-        columns: Number of columns.
-        aspect: Height / width of the images.
-        title: Title of the figure, in one line or two.
-        inches: Width of an image, in inches.
+    All are on one axis: with an axis for each, matplotlib takes several times as long. The aspect is height / width of
+    the images, the title has one line or two, and `inches` is the width of an image.
     """
 
     def __init__(self, rows: int, columns: int, aspect: float, title: str, inches: float = 1.2):
         self.aspect, self.text, self.columns = aspect, TEXT / inches, columns
         width, height = GAP + columns * (1 + GAP), rows * (aspect + self.text) + GAP
-        # A figure without pyplot: no global state, nothing to close, no display needed.
         self.figure = Figure(figsize=(width * inches, height * inches + HEAD))
         share = height * inches / (height * inches + HEAD)
         self.axis: Axes = self.figure.add_axes((0, 0, 1, share))
@@ -47,14 +40,9 @@ class Grid:
         colour: str | None = None,
         **how: Any,
     ) -> None:
-        """Shows an image: in colour, in grey as the mean of its channels, or with a colour map.
+        """Shows an image: in colour, in grey as the mean of its channels, or by `imshow`'s arguments, such as `cmap`.
 
-        Args:
-            image: The image.
-            place: Row and column, or its number, row by row.
-            text: Text above it.
-            colour: Colour of the text and of a frame.
-            how: Arguments of `imshow`, such as a colour map.
+        Its place is a row and column, or its number, row by row; the colour is that of the text above and of a frame.
         """
         row, column = divmod(place, self.columns) if isinstance(place, int) else place
         left, top = column * (1 + GAP), row * (self.aspect + self.text) + self.text
@@ -78,15 +66,9 @@ def sample_grid(
     seen_as: str,
     columns: int = 8,
 ) -> Figure:
-    """Grid of sample images, each with the network's view of it below.
+    """Grid of sample images, each with a title above and the network's view of it, `seen`, below.
 
-    Args:
-        images: The original images.
-        seen: The same images as the network sees them.
-        titles: Text above each pair.
-        title: Title of the figure.
-        seen_as: Changes in the network's view, such as "augmented, permuted".
-        columns: Pairs per row.
+    `seen_as` says what is changed in the network's view, such as "augmented, permuted".
     """
     title += f"\nbelow each: as the network sees it ({seen_as})"
     grid = _grid_for(images, title, columns, height=2)

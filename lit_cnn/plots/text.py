@@ -29,7 +29,10 @@ _said: list[str] = []  # the warning, once printed
 
 
 class Figure(figure.Figure):
-    """matplotlib's Figure with literal texts: `$` starts no formula, and missing letters do not become boxes."""
+    """matplotlib's Figure with literal texts: `$` starts no formula, and missing letters do not become boxes.
+
+    It needs no pyplot, and so no global state, no closing and no display.
+    """
 
     def draw(self, renderer: Any) -> None:
         """Finds a font for each text, then draws the figure."""
@@ -46,12 +49,7 @@ class Figure(figure.Figure):
 
 
 def drawable(class_names: Sequence[str], length: int = 16) -> list[str]:
-    """Returns class names short enough for a figure; "class 3" if no installed font has the letters.
-
-    Args:
-        class_names: All names, in the order of their classes.
-        length: Largest number of letters.
-    """
+    """Returns all class names, cut to a length for a figure; "class 3" if no installed font has the letters."""
     names = [_cut(name, length) for name in class_names]
     _find_fonts(letter for name in names for letter in name)
     can_be_drawn = [all(_drawn(letter) in (letter, "") for letter in name) for name in names]

@@ -16,19 +16,12 @@ SEEDS = ("seed_everything", "data.seed")
 
 @dataclass
 class Group:
-    """A variant: the runs of one config with several seeds.
-
-    Attributes:
-        label: Its name.
-        runs: Its finished runs, one of each seed.
-        unfinished: Runs without a result.
-        repeated: Older finished runs with the same seed as a newer one.
-    """
+    """A variant: the runs of one config with several seeds."""
 
     label: str
-    runs: list[Run] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)  # finished ones, one of each seed
     unfinished: list[Run] = field(default_factory=list)
-    repeated: list[Run] = field(default_factory=list)
+    repeated: list[Run] = field(default_factory=list)  # older finished ones with the same seed as a newer one
 
     @property
     def any_run(self) -> Run:

@@ -16,12 +16,7 @@ from lit_cnn.runs.record import Run
 
 
 def report_of_one(run: Run, data_dir: Path | None = None) -> Document:
-    """Returns the report of a run; without its test images, from the run's folder only.
-
-    Args:
-        run: The run.
-        data_dir: Folder of the data, if it is not the one in the config.
-    """
+    """Returns the report of a run, with its data in `data_dir`; without its test images, from the run's folder only."""
     model = str((run.config.get("model") or {}).get("class_path", "")).rpartition(".")[2]
     document = Document(f"{run.folder.parent.name}/{run.folder.name}")
     document.add(Paragraph(f"{model} on {run.dataset}, seed {run.seed}."))

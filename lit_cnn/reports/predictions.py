@@ -30,23 +30,14 @@ SHOWN = 18  # maximum number of images in a gallery
 
 @dataclass
 class Predictions:
-    """A network's predictions for the test images, in order.
-
-    Attributes:
-        module: The network.
-        data: The images and their classes.
-        preds: The predicted class of each image.
-        confidences: Its probability.
-        nll: The NLL of the true class, in nats.
-        labels: The true class.
-    """
+    """A network's predictions for the test images, in order."""
 
     module: LitClassifier
     data: ImageDataModule
-    preds: Int64[Tensor, "n"]
-    confidences: Float[Tensor, "n"]
-    nll: Float[Tensor, "n"]
-    labels: Int64[Tensor, "n"]
+    preds: Int64[Tensor, "n"]  # the predicted class of each image
+    confidences: Float[Tensor, "n"]  # its probability
+    nll: Float[Tensor, "n"]  # of the true class, in nats
+    labels: Int64[Tensor, "n"]  # the true class
 
     @cached_property
     def right(self) -> Bool[Tensor, "n"]:

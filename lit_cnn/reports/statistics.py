@@ -45,19 +45,12 @@ def share_interval(right: int, n: int) -> Interval:
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Result of a paired t-test of two variants, over their common seeds.
-
-    Attributes:
-        n: Number of seeds.
-        difference: Mean of second - first.
-        interval: Its 95 % confidence interval; None if all differences are equal.
-        p: Two-sided p-value of the paired t-test; None if all differences are equal, without spread.
-    """
+    """Result of a paired t-test of two variants over n common seeds, without interval and p for equal differences."""
 
     n: int
-    difference: float
-    interval: Interval | None
-    p: float | None
+    difference: float  # mean of second - first
+    interval: Interval | None  # 95 %
+    p: float | None  # two-sided
 
 
 def paired_test(
@@ -93,17 +86,11 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
 
 @dataclass(frozen=True)
 class McNemar:
-    """Result of McNemar's test of two networks on the same images.
+    """Result of McNemar's exact test of two networks on the same images."""
 
-    Attributes:
-        only_first: Number of images that only the first network has right.
-        only_second: Number of images that only the second network has right.
-        p: Two-sided p-value of the exact test.
-    """
-
-    only_first: int
+    only_first: int  # number of images that only the first network has right
     only_second: int
-    p: float
+    p: float  # two-sided
 
 
 def mcnemar(first: Bool[Tensor, "n"], second: Bool[Tensor, "n"]) -> McNemar:

@@ -21,19 +21,12 @@ Row = dict[str, float]
 
 @dataclass
 class Run:
-    """One training.
-
-    Attributes:
-        folder: Its folder.
-        label: Its name, such as that of its config, or of its variant in an experiment.
-        labels: Label of its value for each axis of its experiment; empty outside of one.
-        fault: Why it has no result; empty if it has one.
-    """
+    """One training."""
 
     folder: Path
-    label: str
-    labels: dict[str, str] = field(default_factory=dict)
-    fault: str = ""
+    label: str  # its name, such as that of its config, or of its variant in an experiment
+    labels: dict[str, str] = field(default_factory=dict)  # of its value for each axis of its experiment, if any
+    fault: str = ""  # why it has no result; empty if it has one
 
     @cached_property
     def config(self) -> dict[str, Any]:

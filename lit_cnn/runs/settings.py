@@ -42,12 +42,9 @@ def hyperparameters(config: Any) -> dict[str, Any]:
 
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings of a `fit` that decide its result, as plain values by dotted keys.
+    """Returns the settings of a `fit`'s config.yaml that decide its result, as plain values by dotted keys.
 
     Two runs with the same ones have the same result: `ablate` reuses such a run, and `report` groups by them.
-
-    Args:
-        config: The content of config.yaml.
     """
     settings: dict[str, Any] = {}
     for part in DECISIVE:
