@@ -20,9 +20,6 @@ def submit(command: list[str], jobs: int, given: str | None, folder: Path) -> li
         given: submitit's parameters as a YAML mapping, such as {slurm_partition: gpu, timeout_min: 600}; its key
             `cluster` selects the engine, by default SLURM if it is there, else this machine.
         folder: Folder of the jobs' output, on a file system that all jobs share.
-
-    Raises:
-        ConfigError: If submitit is missing, or refuses a parameter.
     """
     try:
         import submitit

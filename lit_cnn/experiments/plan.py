@@ -43,11 +43,14 @@ def plan(experiment: Experiment, overrides: list[str]) -> list[Cell]:
             raise ConfigError(f"--{double[0]} is an axis of {experiment.path}. Leave it out, or change the file.")
     root = root_and_name(overrides)[0] / experiment.name
     configs = [_config_of(variant, experiment.path, overrides) for variant in experiment.variants]
-    return [
-        _cell(variant, config, seed, root, overrides)
-        for seed in experiment.seeds
-        for variant, config in zip(experiment.variants, configs, strict=True)
-    ]
+    cells = []
+    for seed in experiment.seeds:
+        for variant, config in zip(experiment.variants, configs, strict=True):
+            name = f"{variant.name}-seed{seed}"
+            own = [f"--seed_everything={seed}", "--name", name, "--trainer.default_root_dir", str(root)]
+            argv, config = [*variant.argv, *overrides, *own], config | {"seed_everything": seed}
+            cells.append(Cell(name, variant.name, variant.labels, seed, root, argv, overrides, config))
+    return cells
 
 
 def write_plan(experiment: Experiment, cells: list[Cell]) -> Path:
@@ -67,11 +70,3 @@ def _config_of(variant: Variant, path: Path, overrides: list[str]) -> dict[str, 
         fault = type(error)(f"cell {variant.name}: {where}")
         raise fault from error
     return yaml.safe_load(cli._parser("fit").dump(cli.config.fit, skip_none=False))  # in the form of config.yaml
-
-
-def _cell(variant: Variant, config: dict[str, Any], seed: int, root: Path, overrides: list[str]) -> Cell:
-    name = f"{variant.name}-seed{seed}"
-    own = [f"--seed_everything={seed}", "--name", name, "--trainer.default_root_dir", str(root)]
-    argv = [*variant.argv, *overrides, *own]
-    config = config | {"seed_everything": seed}
-    return Cell(name, variant.name, variant.labels, seed, root, argv, overrides, config)

@@ -11,7 +11,6 @@ import sys
 import traceback
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
 
 from lit_cnn.errors import LitCNNError
@@ -32,11 +31,7 @@ def fork(target: Callable[..., None], *args: Any) -> BaseProcess:
 
 
 def in_a_fork(function: Callable[[], Any]) -> Any:
-    """Runs a function in a fork, so that this process's state does not change, and returns its result.
-
-    Raises:
-        LitCNNError: As the function does.
-    """
+    """Runs a function in a fork, so that this process does not change; returns its result, or raises its error."""
     receiver, sender = multiprocessing.get_context("fork").Pipe(duplex=False)
     process = fork(_answer, function, sender)
     sender.close()
@@ -74,9 +69,12 @@ def start(cell: Cell, run: Callable[[list[str]], int], threads: int, device: int
 
 def _run_cell(cell: Cell, run: Callable[[list[str]], int], threads: int, device: int | None, parent: int) -> None:
     os.setpgrp()  # Ctrl-C reaches only the parent, which passes it on once
-    _die_with(parent)
+    if sys.platform.startswith("linux"):  # end with the parent, even by kill -9
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     lock = cell.claim()
     if lock is None:
         os._exit(BUSY)
@@ -88,10 +86,9 @@ def _run_cell(cell: Cell, run: Callable[[list[str]], int], threads: int, device:
         torch.set_num_threads(threads)
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(device)
-    output = cell.folder / OUTPUT
-    written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    os.dup2(written, 1)
-    os.dup2(written, 2)
+    output = os.open(cell.folder / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
     (cell.folder / FAILURE).unlink(missing_ok=True)
     argv = ["fit", *cell.arguments()]
     sys.argv[1:] = argv  # multi-device strategies start the same command again
@@ -99,32 +96,21 @@ def _run_cell(cell: Cell, run: Callable[[list[str]], int], threads: int, device:
     sys.stdout.flush()
     sys.stderr.flush()
     if code not in (0, 128 + signal.SIGINT, 128 + signal.SIGTERM):
-        note_failure(cell.folder, code, _message(output))
+        note_failure(cell.folder, code, _message(cell))
     os._exit(code)  # the lock ends with the process
-
-
-def _message(output: Path) -> str:
-    lines = output.read_text(errors="replace").rstrip().splitlines() or [""]
-    starts = [i for i, line in enumerate(lines) if line.startswith("error: ")]
-    return "\n".join(lines[starts[-1] :]).removeprefix("error: ") if starts else lines[-1]
 
 
 def last_line(cell: Cell) -> str:
     """Returns the last line of a cell's output."""
-    try:
-        lines = (cell.folder / OUTPUT).read_text(errors="replace").rstrip().splitlines()
-    except OSError:
-        return ""
-    return lines[-1] if lines else ""
+    return _lines(cell)[-1]
 
 
-def _terminated(number: int, frame: Any) -> None:
-    raise SystemExit(128 + number)
+def _message(cell: Cell) -> str:
+    lines = _lines(cell)
+    starts = [i for i, line in enumerate(lines) if line.startswith("error: ")]
+    return "\n".join(lines[starts[-1] :]).removeprefix("error: ") if starts else lines[-1]
 
 
-def _die_with(parent: int) -> None:
-    """Makes the system end this process when its parent ends, even by kill -9; Linux only."""
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # the parent has ended already
-            os._exit(1)
+def _lines(cell: Cell) -> list[str]:
+    output = cell.folder / OUTPUT
+    return (output.read_text(errors="replace").rstrip().splitlines() if output.is_file() else []) or [""]

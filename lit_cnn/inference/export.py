@@ -71,7 +71,7 @@ class Format:
 
 
 def metadata_of(module: LitClassifier, preprocessing: bool) -> dict[str, str]:
-    """Returns the metadata for other programs: classes, input, normalisation, each as text or JSON."""
+    """Returns the metadata for other programs, as text or JSON."""
     assert module.preprocess is not None
     channels, height, width = module.preprocess.image_shape
     shape = f"[batch, {channels}, {height}, {width}]"

@@ -61,12 +61,10 @@ def load(path: str | Path) -> LitClassifier:
         >>> import tempfile, torch
         >>> import lightning.pytorch as L
         >>> from lit_cnn import LitMLP, SyntheticDataModule
-        >>> data = SyntheticDataModule(in_channels=1, image_size=28, train_images=100)
         >>> quiet = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
         >>> trainer = L.Trainer(max_epochs=1, accelerator="cpu", enable_model_summary=False, **quiet)
-        >>> trainer.fit(LitMLP(), data)
-        >>> file = tempfile.mkdtemp() + "/mlp.ckpt"
-        >>> trainer.save_checkpoint(file)
+        >>> trainer.fit(LitMLP(), SyntheticDataModule(in_channels=1, image_size=28, train_images=100))
+        >>> trainer.save_checkpoint(file := tempfile.mkdtemp() + "/mlp.ckpt")
         >>> load(file).predict(torch.zeros(2, 1, 28, 28, dtype=torch.uint8)).shape
         torch.Size([2, 10])
     """

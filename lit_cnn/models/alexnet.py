@@ -15,7 +15,7 @@ from torchvision import models as torchvision_models
 
 from lit_cnn.models.layers import fully_connected, initialise, local_response_norm
 from lit_cnn.models.pretrained import Pretrained
-from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
+from lit_cnn.models.stem import Stem, choose_stem
 
 # Smallest side: imagenet, each pooling has a whole window; small, each of the three poolings has two pixels.
 SMALLEST = {"imagenet": 63, "small": 5}
@@ -54,8 +54,7 @@ class AlexNet(Pretrained, torchvision_models.AlexNet):
         freeze_body: bool = False,
     ):
         nn.Module.__init__(self)  # torchvision's would build 57 million weights, only to be replaced
-        chosen = choose_stem(stem, image_size)
-        refuse_small_images("alexnet", chosen, image_size, SMALLEST)
+        chosen = choose_stem(stem, image_size, "alexnet", SMALLEST)
         kernel_size, stride, padding, side = (11, 4, 0, 6) if chosen == "imagenet" else (5, 1, 1, 4)
         first = nn.Conv2d(in_channels, 64, kernel_size, stride, padding=2)
         pool = partial(nn.MaxPool2d, 3, 2, padding)

@@ -26,9 +26,6 @@ class CNN(nn.Module):
         widths: Output channels of each convolution.
         hidden: Units of each hidden layer after the convolutions.
         kernel_size: Height and width of the kernels, in pixels.
-
-    Raises:
-        ValueError: If the image is too small for that many convolutions and poolings.
     """
 
     def __init__(

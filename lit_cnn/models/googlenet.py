@@ -16,7 +16,7 @@ from torchvision.models.googlenet import BasicConv2d, Inception, InceptionAux
 
 from lit_cnn.models.layers import local_response_norm
 from lit_cnn.models.pretrained import Pretrained
-from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
+from lit_cnn.models.stem import Stem, choose_stem
 
 # Smallest side: the last pooling, which rounds up, has two pixels.
 SMALLEST = {"imagenet": 31, "small": 4}
@@ -94,19 +94,18 @@ class GoogLeNet(WithAuxiliaryHeads, torchvision_models.GoogLeNet):
         weights: str | None = None,
         freeze_body: bool = False,
     ):
-        chosen = choose_stem(stem, image_size)
-        refuse_small_images("googlenet", chosen, image_size, SMALLEST)
+        chosen = choose_stem(stem, image_size, "googlenet", SMALLEST)
         truncated = init == "truncated"
         blocks = [BasicConv2d, Inception5x5 if true_5x5 else Inception, InceptionAux]
         super().__init__(num_classes, aux_logits, transform_input, truncated, blocks, dropout, dropout_aux)
+        if chosen == "small" or in_channels != 3:
+            size, stride = (3, 1) if chosen == "small" else (7, 2)
+            self.conv1 = BasicConv2d(in_channels, 64, kernel_size=size, stride=stride, padding=size // 2)
+            if truncated:
+                nn.init.trunc_normal_(self.conv1.conv.weight, std=0.01)
         if chosen == "small":
-            self.conv1 = BasicConv2d(in_channels, 64, kernel_size=3, padding=1)
             self.maxpool1: nn.Module = nn.Identity()
             self.maxpool2: nn.Module = nn.Identity()
-        elif in_channels != 3:
-            self.conv1 = BasicConv2d(in_channels, 64, kernel_size=7, stride=2, padding=3)
-        if truncated and (chosen == "small" or in_channels != 3):
-            nn.init.trunc_normal_(self.conv1.conv.weight, std=0.01)
         if lrn:
             self.maxpool1 = nn.Sequential(self.maxpool1, local_response_norm())
             self.maxpool2 = nn.Sequential(local_response_norm(), self.maxpool2)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchvision.models.googlenet import BasicConv2d
 
 from lit_cnn.models.pretrained import Pretrained
-from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
+from lit_cnn.models.stem import Stem, choose_stem
 
 # Smallest side: the last block of stride 2 has two pixels.
 SMALLEST = {"imagenet": 17, "small": 3}
@@ -54,8 +54,7 @@ class InceptionV2(Pretrained):
         freeze_body: bool = False,
     ):
         super().__init__()
-        chosen = choose_stem(stem, image_size)
-        refuse_small_images("inception_v2", chosen, image_size, SMALLEST)
+        chosen = choose_stem(stem, image_size, "inception_v2", SMALLEST)
         size, stride = (7, 2) if chosen == "imagenet" else (3, 1)
         pools = [nn.MaxPool2d(3, 2, padding=1) if chosen == "imagenet" else nn.Identity() for _ in range(2)]
         self.stem = nn.Sequential(
@@ -65,7 +64,7 @@ class InceptionV2(Pretrained):
         self.blocks = nn.Sequential()
         channels = 192
         for key, widths in BLOCKS.items():
-            block = Block(channels, *widths, pool=nn.MaxPool2d if key == "5b" else nn.AvgPool2d)
+            block = Block(channels, widths, nn.MaxPool2d if key == "5b" else nn.AvgPool2d)
             self.blocks.add_module(f"inception{key}", block)
             channels = block.out_channels
         self.dropout = nn.Dropout(dropout)
@@ -78,23 +77,11 @@ class InceptionV2(Pretrained):
 
 
 class Block(nn.Module):
-    """Inception block of four parallel branches; without the 1 x 1 it has three branches of stride 2.
+    """Inception block of four parallel branches, by a line of `BLOCKS`; without the 1 x 1, of three with stride 2."""
 
-    Takes the input channels, a line of `BLOCKS`, and the kind of the pooling, which has 3 x 3 pixels.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        ones: int,
-        reduced_3x3: int,
-        out_3x3: int,
-        reduced_double: int,
-        out_double: int,
-        projected: int,
-        pool: type[nn.MaxPool2d | nn.AvgPool2d],
-    ):
+    def __init__(self, in_channels: int, widths: tuple[int, ...], pool: type[nn.MaxPool2d | nn.AvgPool2d]):
         super().__init__()
+        ones, reduced_3x3, out_3x3, reduced_double, out_double, projected = widths
         stride = 1 if ones else 2
         first = [BasicConv2d(in_channels, ones, kernel_size=1)] if ones else []
         single = nn.Sequential(

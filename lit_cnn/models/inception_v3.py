@@ -15,7 +15,7 @@ from torchvision.models import inception
 from torchvision.models.inception import BasicConv2d, InceptionA, InceptionB, InceptionC, InceptionD, InceptionE
 
 from lit_cnn.models.googlenet import InceptionInit, WithAuxiliaryHeads
-from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
+from lit_cnn.models.stem import Stem, choose_stem
 
 # Smallest side: the last pooling of 3 x 3 has a whole window.
 SMALLEST = {"imagenet": 75, "small": 11}
@@ -50,18 +50,17 @@ class InceptionV3(WithAuxiliaryHeads, torchvision_models.Inception3):
         weights: str | None = None,
         freeze_body: bool = False,
     ):
-        chosen = choose_stem(stem, image_size)
-        refuse_small_images("inception_v3", chosen, image_size, SMALLEST)
+        chosen = choose_stem(stem, image_size, "inception_v3", SMALLEST)
         truncated = init == "truncated"
         blocks = [BasicConv2d, InceptionA, InceptionB, InceptionC, InceptionD, InceptionE, InceptionAux]
         super().__init__(num_classes, aux_logits, transform_input, blocks, truncated, dropout)
         if chosen == "small":
-            self.Conv2d_1a_3x3 = BasicConv2d(in_channels, 32, kernel_size=3, padding=1)
             self.maxpool1, self.maxpool2 = nn.Identity(), nn.Identity()
-        elif in_channels != 3:
-            self.Conv2d_1a_3x3 = BasicConv2d(in_channels, 32, kernel_size=3, stride=2)
-        if truncated and (chosen == "small" or in_channels != 3):
-            nn.init.trunc_normal_(self.Conv2d_1a_3x3.conv.weight, std=0.1)
+        if chosen == "small" or in_channels != 3:
+            stride, padding = (1, 1) if chosen == "small" else (2, 0)
+            self.Conv2d_1a_3x3 = BasicConv2d(in_channels, 32, kernel_size=3, stride=stride, padding=padding)
+            if truncated:
+                nn.init.trunc_normal_(self.Conv2d_1a_3x3.conv.weight, std=0.1)
         self.start_from("inception_v3", weights, freeze_body)
 
 

@@ -13,9 +13,7 @@ from lit_cnn.models.cnn import CNN
 class LeNet(CNN):
     """Two 5 x 5 convolutions of 6 and 16 channels with max pooling, then linear layers 120-84-10.
 
-    With its defaults on a 32 x 32 colour image it has 62,006 parameters.
-
-    Takes the arguments of `CNN` and raises the same errors.
+    With its defaults on a 32 x 32 colour image it has 62,006 parameters. Takes the arguments of `CNN`.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from lit_cnn.models.layers import variant
 from lit_cnn.models.pretrained import Pretrained
-from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
+from lit_cnn.models.stem import Stem, choose_stem
 
 ResNetName = Literal[
     "resnet18", "resnet34", "resnet50", "resnet101", "resnet152",
@@ -65,14 +65,12 @@ class ResNet(Pretrained, torchvision_models.ResNet):
         freeze_body: bool = False,
     ):
         block, depths, settings = variant(name, VARIANTS)
-        chosen = choose_stem(stem, image_size)
-        refuse_small_images(name, chosen, image_size, SMALLEST)
+        chosen = choose_stem(stem, image_size, name, SMALLEST)
         super().__init__(block, depths, num_classes, zero_init_residual, **settings)
         if chosen == "small":
-            self.conv1 = nn.Conv2d(in_channels, 64, kernel_size=3, padding=1, bias=False)
             self.maxpool = nn.Identity()
-        elif in_channels != 3:
-            self.conv1 = nn.Conv2d(in_channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
         if chosen == "small" or in_channels != 3:
+            size, stride = (3, 1) if chosen == "small" else (7, 2)
+            self.conv1 = nn.Conv2d(in_channels, 64, size, stride, padding=size // 2, bias=False)
             nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
         self.start_from(name, weights, freeze_body)

@@ -12,16 +12,19 @@ LARGEST_SMALL = 64
 """Up to this many pixels on the shorter side, `auto` takes the small stem."""
 
 
-def choose_stem(stem: Stem, image_size: int | Sequence[int] | None) -> ChosenStem:
+def choose_stem(
+    stem: Stem, image_size: int | Sequence[int] | None, name: str = "", smallest: Mapping[str, int] | None = None
+) -> ChosenStem:
     """Returns the stem; for `auto` the one that suits the image size, small if the size is not known.
 
-    Raises:
-        ValueError: If there is no such stem.
+    By the name of an architecture and its smallest images for each stem, it refuses images that are too small.
     """
-    if stem == "auto":
-        return "small" if image_size is None or min(height_and_width(image_size)) <= LARGEST_SMALL else "imagenet"
-    if stem not in ("imagenet", "small"):
+    if stem not in ("imagenet", "small", "auto"):
         raise ValueError(f"`stem` is imagenet, small or auto, but got {stem!r}.")
+    if stem == "auto":
+        stem = "small" if image_size is None or min(height_and_width(image_size)) <= LARGEST_SMALL else "imagenet"
+    if smallest is not None:
+        refuse_small_images(name, stem, image_size, smallest)
     return stem
 
 

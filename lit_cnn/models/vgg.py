@@ -16,7 +16,7 @@ from torchvision.models.vgg import cfgs
 
 from lit_cnn.models.layers import initialise, variant
 from lit_cnn.models.pretrained import Pretrained
-from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images, refuse_smaller
+from lit_cnn.models.stem import Stem, choose_stem, refuse_smaller
 
 Widths = Sequence[int | Literal["M"]]
 VGGName = Literal["vgg8_bn", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
@@ -66,14 +66,12 @@ class VGG(Pretrained, torchvision_models.VGG):
         column = variant(name, COLUMNS)
         if name == "vgg8_bn" and stem == "imagenet":
             raise ValueError("vgg8_bn has no stem imagenet. Take vgg11_bn, or `stem: small`.")
-        chosen = "small" if name == "vgg8_bn" else choose_stem(stem, image_size)
+        smallest = None if widths else SMALLEST
+        chosen = "small" if name == "vgg8_bn" else choose_stem(stem, image_size, name, smallest)
         rounds_up = chosen == "small" and name != "vgg8_bn"
-        if widths is None and name != "vgg8_bn":
-            refuse_small_images(name, chosen, image_size, SMALLEST)
         widths = widths or cfgs[column]
         whole = 2 ** list(widths).count("M")
-        smallest = whole // 2 + 1 if rounds_up else whole
-        refuse_smaller("`widths` needs", smallest, image_size, "Drop an 'M'.")
+        refuse_smaller("`widths` needs", whole // 2 + 1 if rounds_up else whole, image_size, "Drop an 'M'.")
         layers: list[nn.Module] = []
         channels = in_channels
         for step in widths:

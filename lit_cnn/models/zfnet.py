@@ -11,7 +11,7 @@ from torch import nn
 
 from lit_cnn.models.alexnet import AlexNet, Init
 from lit_cnn.models.layers import fully_connected, initialise, local_response_norm
-from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
+from lit_cnn.models.stem import Stem, choose_stem
 
 SMALLEST = {"imagenet": 53, "small": 5}
 
@@ -24,9 +24,6 @@ class ZFNet(AlexNet):
             32 x 32 pixels into 4 x 4; or auto, small for images of up to 64 pixels.
         widths: Output channels of each of the five convolutions.
         init: torch, PyTorch's default; or paper, normal with standard deviation 0.01 and biases of 0 (section 3).
-
-    Raises:
-        ValueError: If there are not five widths.
     """
 
     def __init__(
@@ -45,9 +42,8 @@ class ZFNet(AlexNet):
     ):
         nn.Module.__init__(self)
         if len(widths) != 5:
-            raise ValueError(f"`widths` are the maps of five convolutions, but got {len(widths)}: {list(widths)}.")
-        chosen = choose_stem(stem, image_size)
-        refuse_small_images("zfnet", chosen, image_size, SMALLEST)
+            raise ValueError(f"`widths` are the channels of five convolutions, but got {len(widths)}: {list(widths)}.")
+        chosen = choose_stem(stem, image_size, "zfnet", SMALLEST)
         a, b, c, d, e = widths
         norm = local_response_norm if lrn else nn.Identity
         kernel_size, stride, padding, side = (7, 2, 0, 6) if chosen == "imagenet" else (3, 1, 1, 4)

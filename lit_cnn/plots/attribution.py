@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from torch import Tensor
@@ -52,15 +51,14 @@ def _heat(figure: Figure, axis: Axes, view: View, heat: Float[Tensor, "h w"] | N
         axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, fontsize=9)
         axis.set_aspect("equal")
         return
-    grey = view.image.float().mean(0).numpy() / 255
-    axis.imshow(grey, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    grey = view.image.float().mean(0).numpy()
+    axis.imshow(grey, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     share = heat.numpy() / max(float(heat.max()), 1e-12)
     drawn = axis.imshow(share, cmap="inferno", vmin=0, vmax=1, alpha=0.65, interpolation="nearest")
     figure.colorbar(drawn, ax=axis, shrink=0.75).ax.tick_params(labelsize=7)
 
 
 def _show(axis: Axes, image: UInt8[Tensor, "c h w"], title: str) -> None:
-    pixels: np.ndarray = image.permute(1, 2, 0).numpy()
-    pixels = pixels if pixels.shape[2] == 3 else pixels.mean(2)
-    axis.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    pixels = image if len(image) == 3 else image.float().mean(0, keepdim=True)
+    axis.imshow(pixels.permute(1, 2, 0).numpy(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axis.set_title(title, fontsize=9)

@@ -87,9 +87,8 @@ def prediction_grid(
     probabilities: Sequence[float],
     class_names: Sequence[str],
     title: str,
-    columns: int = 8,
 ) -> Figure:
-    """Grid of images with their predictions, right in green and wrong in red.
+    """Grid of images with their predictions, right in green and wrong in red; their number is added to the title.
 
     Args:
         images: The original images.
@@ -97,11 +96,10 @@ def prediction_grid(
         preds: The predicted class.
         probabilities: The probability of the predicted class.
         class_names: Names of the classes.
-        title: Title of the figure; the number of right predictions is added.
-        columns: Images per row.
+        title: Title of the figure.
     """
     right = sum(label == pred for label, pred in zip(labels, preds, strict=True))
-    grid = _grid_for(images, f"{title}: {right} of {len(images)} right", columns)
+    grid = _grid_for(images, f"{title}: {right} of {len(images)} right", columns=8)
     return _with_predictions(grid, "{} {:.0%}", images, labels, preds, probabilities, class_names)
 
 
@@ -112,14 +110,13 @@ def worst_mistakes(
     probabilities: Sequence[float] | Float[Tensor, "b"],
     class_names: Sequence[str],
     title: str = "worst mistakes",
-    columns: int = 6,
 ) -> Figure:
     """Grid of the worst mistakes, the worst first; takes what `prediction_grid` does."""
     if not len(images):
         figure = Figure(figsize=(5, 1))
         figure.text(0.5, 0.5, f"{title}: none", ha="center", va="center")
         return figure
-    grid = _grid_for(images, title, columns, inches=1.6)
+    grid = _grid_for(images, title, columns=6, inches=1.6)
     return _with_predictions(grid, "said {} {:.1%}", images, labels, preds, probabilities, class_names)
 
 

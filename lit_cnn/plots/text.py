@@ -51,7 +51,7 @@ class Figure(figure.Figure):
 def drawable(class_names: Sequence[str], length: int = 16) -> list[str]:
     """Returns all class names, cut to a length for a figure; "class 3" if no installed font has the letters."""
     names = [_cut(name, length) for name in class_names]
-    _find_fonts(letter for name in names for letter in name)
+    _find_fonts("".join(names))
     can_be_drawn = [all(_drawn(letter) in (letter, "") for letter in name) for name in names]
     return [name if can_be_drawn[i] else f"class {i}" for i, name in enumerate(names)]
 
@@ -95,7 +95,8 @@ def _find_fonts(letters: Iterable[str]) -> None:
     if missing and not _scanned:  # perhaps a font is newer than matplotlib's list
         _scanned.update(font_manager.findSystemFonts())
         for path in sorted(_scanned - {entry.fname for entry in font_manager.fontManager.ttflist}):
-            missing = _added(path, missing)
+            if not Path(path).stem.startswith(("NotoColorEmoji", "Apple Color Emoji")):
+                missing = _taken_from(path, None, missing)
     _family_of.update(dict.fromkeys(missing, ""))
     said = sorted(letter for letter in missing if category(letter) not in ("Cf", "Mn", "Cs"))
     if said and not _said:
@@ -107,24 +108,16 @@ def _find_fonts(letters: Iterable[str]) -> None:
         print(*_said, file=sys.stderr)
 
 
-def _added(path: str, missing: set[str]) -> set[str]:
-    if not missing or Path(path).stem.startswith(("NotoColorEmoji", "Apple Color Emoji")):
-        return missing
-    try:
-        font_manager.fontManager.addfont(path)
-    except (OSError, RuntimeError, ValueError):
-        return missing
-    return _taken_from(path, font_manager.get_font(path).family_name, missing)
-
-
-def _taken_from(path: str, family: str, missing: set[str]) -> set[str]:
-    """Records the letters that a font has, and returns those that it lacks."""
+def _taken_from(path: str, family: str | None, missing: set[str]) -> set[str]:
+    """Records the letters that a font has, new to matplotlib if without family, and returns those that it lacks."""
     if not missing:
         return missing
     try:
-        has = font_manager.get_font(path).get_charmap()
-    except (OSError, RuntimeError):  # not a font that matplotlib can read
+        if family is None:
+            font_manager.fontManager.addfont(path)
+        font = font_manager.get_font(path)
+        found = {letter for letter in missing if ord(letter) in font.get_charmap()}
+    except (OSError, RuntimeError, ValueError):  # not a font that matplotlib can read
         return missing
-    found = {letter for letter in missing if ord(letter) in has}
-    _family_of.update(dict.fromkeys(found, family))
+    _family_of.update(dict.fromkeys(found, family or font.family_name))
     return missing - found

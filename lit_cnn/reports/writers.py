@@ -113,17 +113,14 @@ def _latex(block: Block) -> str:
             return f"% {printable(text)}"
         case Table(caption, head, rows):
             lines = [" & ".join(map(_tex, line)) + r" \\" for line in (head, *rows)]
-            middle = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
-            columns = "l" + "r" * (len(head) - 1)
-            return (
-                "\\begin{table}\n\\centering\n"
-                f"\\caption{{{_tex(caption)}}}\n\\begin{{tabular}}{{{columns}}}\n{middle}\n\\end{{tabular}}\n\\end{{table}}"
-            )
+            body = [r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}"]
+            start = rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}"
+            parts = [r"\begin{table}", r"\centering", rf"\caption{{{_tex(caption)}}}", start, *body, r"\end{table}"]
+            return "\n".join(parts)
         case Picture(name, caption, _):
-            return (
-                "\\begin{figure}\n\\centering\n"
-                f"\\includegraphics[width=\\linewidth]{{{FILES}/{name}.png}}\n\\caption{{{_tex(caption)}}}\n\\end{{figure}}"
-            )
+            picture = rf"\includegraphics[width=\linewidth]{{{FILES}/{name}.png}}"
+            parts = [r"\begin{figure}", r"\centering", picture, rf"\caption{{{_tex(caption)}}}", r"\end{figure}"]
+            return "\n".join(parts)
         case _:
             return ""
 

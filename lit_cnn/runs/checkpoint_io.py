@@ -72,11 +72,7 @@ class _Summed:
 
 
 def save(content: Any, path: str | Path) -> None:
-    """Writes a file of torch.save atomically: the path holds the old file or the new one.
-
-    Raises:
-        DiskError: If it cannot be written; the old file stays.
-    """
+    """Writes a file of torch.save atomically: the path holds the new file, or on a DiskError the old one."""
     path = Path(path)
     try:
         with files.alone(path.parent / LOCK), files.replacing(path, alone=True) as partial, partial.open("wb") as file:
@@ -96,12 +92,9 @@ def save(content: Any, path: str | Path) -> None:
 
 
 def load(path: str | Path, map_location: Any = "cpu") -> Any:
-    """Reads a file of `save` or torch.save, without running any code in it.
+    """Reads a file of `save` or torch.save, without running any code in it; raises a CheckpointError if it was changed.
 
     For files of torch.save, which have no overall checksum, it verifies the checksum of each part.
-
-    Raises:
-        CheckpointError: If it was changed after it was written, or is not a checkpoint.
     """
     try:
         with Path(path).open("rb") as file:

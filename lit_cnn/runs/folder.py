@@ -31,9 +31,6 @@ def claim_folder(parent: Path, kind: str) -> Path:
     """Creates and returns `parent/kind_N` with the smallest free N; two runs never get the same.
 
     The parent is the folder of all runs of this name; the kind is "version" for trainings, else the verb.
-
-    Raises:
-        DiskError: If the folder cannot be created.
     """
     from lightning.pytorch.utilities import rank_zero_only
 
@@ -90,12 +87,7 @@ def restore(run: Path, before: dict[Path, bytes | None]) -> None:
 
 
 def find_run(path: str | Path) -> Path:
-    """Returns the run for a path: a run's folder, the only run below a folder, or a checkpoint file itself.
-
-    Raises:
-        CheckpointError: If it does not exist or has no run.
-        ConfigError: If there are several runs below it.
-    """
+    """Returns the run for a path: a run's folder, the only run below a folder, or a checkpoint file itself."""
     path = Path(path)
     if path.is_file() or (path / "checkpoints").is_dir():
         return path

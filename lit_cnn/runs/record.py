@@ -71,11 +71,7 @@ class Run:
 
 
 def runs_in(paths: list[Path]) -> list[Run]:
-    """Returns all runs below some folders, including cells of experiments without a run.
-
-    Raises:
-        ConfigError: If there are none.
-    """
+    """Returns all runs below some folders, including cells of experiments without a run; none is a ConfigError."""
     found: dict[Path, Run] = {}
     for path in paths:
         if not path.is_dir():
