@@ -145,10 +145,6 @@ def _write_pt2(net: Deployed, example: Tensor, metadata: dict[str, str], path: P
     torch.export.save(torch.export.export(net, (example,), dynamic_shapes=ANY_BATCH), path, extra_files=metadata)
 
 
-def _read_pt2(path: Path, module: LitClassifier) -> Run:
-    return torch.export.load(path).module()
-
-
 @_silent()
 def _write_torchscript(net: Deployed, example: Tensor, metadata: dict[str, str], path: Path) -> None:
     torch.jit.trace(net, example).save(str(path), _extra_files=metadata)
@@ -177,7 +173,7 @@ def _read_safetensors(path: Path, module: LitClassifier) -> Run:
 
 FORMATS = {
     "onnx": Format(".onnx", ("onnx", "onnxscript", "onnxruntime"), _write_onnx, _read_onnx),
-    "pt2": Format(".pt2", (), _write_pt2, _read_pt2),
+    "pt2": Format(".pt2", (), _write_pt2, lambda path, _: torch.export.load(path).module()),
     "safetensors": Format(".safetensors", ("safetensors",), _write_safetensors, _read_safetensors),
     "torchscript": Format(".pt", (), _write_torchscript, _read_torchscript),
 }

@@ -5,7 +5,7 @@ branches meet, the receptive field is the smallest that contains those of all br
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,12 +85,10 @@ def layers_of(net: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
 @contextmanager
 def hooked(hooks: Iterable[tuple[nn.Module, Callable[..., Any]]]) -> Iterator[None]:
     """Has each layer call its function after every forward pass, as long as this lasts."""
-    handles = [layer.register_forward_hook(hook) for layer, hook in hooks]
-    try:
+    with ExitStack() as handles:
+        for layer, hook in hooks:
+            handles.enter_context(layer.register_forward_hook(hook))
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 class TrackFields(TorchDispatchMode):

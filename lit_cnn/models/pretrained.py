@@ -1,7 +1,6 @@
 """Pretrained weights: loading them, adapting the last layer, and freezing the backbone."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -53,8 +52,9 @@ class Pretrained(nn.Module):
 
     @property
     def body(self) -> nn.ModuleList:
-        """The backbone: all parts but the heads."""
-        return nn.ModuleList(_without(self, self.heads))
+        """The backbone: all layers but the heads."""
+        layers = [(key, module) for key, module in self.named_modules() if not [*module.children()]]
+        return nn.ModuleList(layer for key, layer in layers if not _belongs(key, self.heads))
 
     def train(self, mode: bool = True) -> Self:
         """Sets training mode; the batch norms of a frozen backbone stay in evaluation mode."""
@@ -79,42 +79,34 @@ class Pretrained(nn.Module):
         for key in [*expected, *theirs]:
             here, there = (list(s[key].shape) if key in s else None for s in (expected, theirs))
             if here != there:
-                raise CheckpointError(_difference(name, weights, key, here, there, is_first=key == next(iter(ours))))
+                raise _mismatch(name, weights, key, here, there, is_first=key == next(iter(ours)))
         return {key: ours[key] if key in keep else theirs[key] for key in ours}
-
-
-def _without(module: nn.Module, heads: tuple[str, ...], prefix: str = "") -> Iterator[nn.Module]:
-    for name, child in module.named_children():
-        key = f"{prefix}{name}"
-        if any(head.startswith(f"{key}.") for head in heads):
-            yield from _without(child, heads, f"{key}.")
-        elif key not in heads:
-            yield child
 
 
 def _belongs(key: str, parts: tuple[str, ...]) -> bool:
     return any(key == part or key.startswith(f"{part}.") for part in parts)
 
 
-def _difference(
+def _mismatch(
     name: str, weights: str, key: str, ours: list[int] | None, theirs: list[int] | None, is_first: bool
-) -> str:
-    if is_first and ours and theirs and len(ours) == len(theirs) == 4:
-        if ours[2:] != theirs[2:]:
-            return (
-                f"`weights` {weights} have another stem: {theirs[2]} x {theirs[3]} pixels in the first kernel, "
-                f"where this {name} has {ours[2]} x {ours[3]}.\nSet `stem` to the other of imagenet and small."
-            )
-        if ours[1] != theirs[1]:
-            return (
-                f"`weights` {weights} are for images of {theirs[1]} channels, but these have {ours[1]}.\n"
-                f"Bring images of {theirs[1]} channels, or leave `weights` out."
-            )
+) -> CheckpointError:
     there, here = ("missing" if shape is None else shape for shape in (theirs, ours))
-    return (
-        f"`weights` {weights} are not those of {name}: {key} is {there} there and {here} here.\n"
+    text = (
+        f"are not those of {name}: {key} is {there} there and {here} here.\n"
         "Take weights of this architecture, or the architecture of these weights."
     )
+    if is_first and ours and theirs and len(ours) == len(theirs) == 4:
+        if ours[2:] != theirs[2:]:
+            text = (
+                f"have another stem: {theirs[2]} x {theirs[3]} pixels in the first kernel, "
+                f"where this {name} has {ours[2]} x {ours[3]}.\nSet `stem` to the other of imagenet and small."
+            )
+        elif ours[1] != theirs[1]:
+            text = (
+                f"are for images of {theirs[1]} channels, but these have {ours[1]}.\n"
+                f"Bring images of {theirs[1]} channels, or leave `weights` out."
+            )
+    return CheckpointError(f"`weights` {weights} {text}")
 
 
 def _read(name: str, weights: str) -> State:

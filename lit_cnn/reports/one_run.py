@@ -11,7 +11,7 @@ from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, 
 from lit_cnn.reports.figures import training_curves
 from lit_cnn.reports.groups import Group
 from lit_cnn.reports.predictions import Predictions, macs_of, predict
-from lit_cnn.reports.statistics import share_interval
+from lit_cnn.reports.statistics import percent_interval
 from lit_cnn.runs.record import Run
 
 
@@ -49,12 +49,11 @@ def _result(v: dict[str, Any]) -> list[Block]:
         if f"{split}/acc" not in v:
             continue
         n = v.get(f"{split}_images")
-        low_high = "-"
+        interval = "-"
         if n and split != "train":
-            low, high = share_interval(v.get(f"{split}/correct", round(v[f"{split}/acc"] * n)), n)
-            low_high = f"{low:.2%} to {high:.2%}"
+            interval = percent_interval(v.get(f"{split}/correct", round(v[f"{split}/acc"] * n)), n)
         nll = f"{v[f'{split}/nll']:.4f}"
-        rows.append([name, f"{n:,}" if n else "-", f"{v[f'{split}/acc']:.2%}", low_high, nll])
+        rows.append([name, f"{n:,}" if n else "-", f"{v[f'{split}/acc']:.2%}", interval, nll])
     if not rows:
         return []
     best = f", the best by {v['monitor']}" if "monitor" in v else ""
@@ -90,12 +89,11 @@ def _classes(p: Predictions) -> list[Block]:
         n, right, taken = int(counts[c].sum()), int(counts[c, c]), int(counts[:, c].sum())
         if not n:
             continue
-        low, high = share_interval(right, n)
         wrong = counts[c].clone()
         wrong[c] = 0
         most = f"{names[int(wrong.argmax())]} ({int(wrong.max())})" if wrong.any() else "-"
         precision = f"{right / taken:.2%}" if taken else "-"
-        rows.append([name, f"{n:,}", f"{right / n:.2%}", f"{low:.2%} to {high:.2%}", precision, most])
+        rows.append([name, f"{n:,}", f"{right / n:.2%}", percent_interval(right, n), precision, most])
     head = ["class", "images", "right (recall)", "95 % interval", "precision", "most often taken for"]
     return [
         Table("The test images of each class.", head, rows),

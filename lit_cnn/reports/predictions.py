@@ -4,7 +4,6 @@ import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -23,7 +22,7 @@ from lit_cnn.runs.class_paths import find_class
 from lit_cnn.runs.record import Run
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms.pixels import as_bytes
-from lit_cnn.transforms.views import View, view_of
+from lit_cnn.transforms.views import view_of
 
 SHOWN = 18  # maximum number of images in a gallery
 
@@ -92,18 +91,17 @@ def _data_of(run: Run, data_dir: Path | None) -> ImageDataModule:
     if cls is None:
         raise ConfigError(f"{run.folder} was trained on {path or 'unknown data'}, which is not known here.")
     given = dict(settings.get("init_args") or {}) | {"augment": None}
-    given["views"] = [_view(view) for view in given.get("views") or []]
+    views = [
+        {"view": view["class_path"].rpartition(".")[2], **(view.get("init_args") or {})}
+        for view in given.get("views") or []
+    ]
+    try:
+        given["views"] = [view_of(view) for view in views]
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     if data_dir is not None and "data_dir" in given:
         given["data_dir"] = str(data_dir)
     return cls(**given)
-
-
-def _view(settings: dict[str, Any]) -> View:
-    name = settings["class_path"].rpartition(".")[2]
-    try:
-        return view_of({"view": name, **(settings.get("init_args") or {})})
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
 
 
 def macs_of(module: LitClassifier) -> int | None:

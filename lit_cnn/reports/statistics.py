@@ -33,6 +33,12 @@ def mean_interval(values: Sequence[float], within: Interval = (-inf, inf)) -> In
     return max(mean(values) - half, within[0]), min(mean(values) + half, within[1])
 
 
+def percent_interval(right: int, n: int) -> str:
+    """Returns `share_interval` in percent, as text."""
+    low, high = share_interval(right, n)
+    return f"{low:.2%} to {high:.2%}"
+
+
 def share_interval(right: int, n: int) -> Interval:
     """Wilson interval of an accuracy measured on n images.
 

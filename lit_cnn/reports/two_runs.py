@@ -11,7 +11,7 @@ from lit_cnn.reports.figures import training_curves
 from lit_cnn.reports.groups import Group, differences
 from lit_cnn.reports.many_runs import p_value
 from lit_cnn.reports.predictions import Predictions, predict
-from lit_cnn.reports.statistics import holm, mcnemar, share_interval
+from lit_cnn.reports.statistics import holm, mcnemar, percent_interval
 from lit_cnn.runs.record import Run
 
 FIGURES = (
@@ -75,13 +75,13 @@ def _same_images(a: Predictions, b: Predictions) -> list[Block]:
     n, test = len(a.labels), mcnemar(a.right, b.right)
     both, neither = int((a.right & b.right).sum()), int((~a.right & ~b.right).sum())
     rows = [["A right", f"{both:,}", f"{test.only_first:,}"], ["A wrong", f"{test.only_second:,}", f"{neither:,}"]]
-    shares = [share_interval(int(p.right.sum()), n) for p in (a, b)]
-    low_high = [f"{low:.2%} to {high:.2%}" for low, high in shares]
+    right = [int(p.right.sum()) for p in (a, b)]
+    intervals = [percent_interval(count, n) for count in right]
     return [
         Table(f"The {n:,} test images.", ["", "B right", "B wrong"], rows),
         Paragraph(
-            f"A has {int(a.right.sum()):,} right (95 % interval {low_high[0]}), B {int(b.right.sum()):,} "
-            f"({low_high[1]}). Of the {test.only_first + test.only_second:,} images that only one has right, A has "
+            f"A has {right[0]:,} right (95 % interval {intervals[0]}), B {right[1]:,} ({intervals[1]}). Of "
+            f"the {test.only_first + test.only_second:,} images that only one has right, A has "
             f"{test.only_first:,}: McNemar's exact test, p = {p_value(test.p)}. It judges these two networks; other "
             "seeds would give others, which `report` over several seeds judges."
         ),
