@@ -1,6 +1,6 @@
 """Model registry: all networks by name, with constructor, paper and smallest image size."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -65,14 +65,14 @@ def _entry(build: Callable[..., nn.Module], paper: Paper, smallest: Mapping[str,
 
 
 def _family(
-    network: Callable[..., nn.Module], names: Iterable[str], smallest: Mapping[str, int] | int
+    network: Callable[..., nn.Module], papers: Mapping[str, Paper], smallest: Mapping[str, int] | int
 ) -> dict[str, Architecture]:
-    return {name: _entry(partial(network, name), _paper_of(name), smallest) for name in names}
+    return {name: _entry(partial(network, name), paper, smallest) for name, paper in papers.items()}
 
 
 def _paper_of(name: str) -> Paper:
-    papers = {"vgg": SIMONYAN, "resnext": XIE, "wide": ZAGORUYKO, "preact": HE_PREACT}
-    return next((paper for start, paper in papers.items() if name.startswith(start)), HE)
+    followers = {"resnext": XIE, "wide": ZAGORUYKO, "preact": HE_PREACT}
+    return next((paper for start, paper in followers.items() if name.startswith(start)), HE)
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -84,11 +84,14 @@ ARCHITECTURES: dict[str, Architecture] = {
     "alexnet": _entry(alexnet.AlexNet, KRIZHEVSKY, alexnet.SMALLEST),
     "zfnet": _entry(zfnet.ZFNet, ZEILER, zfnet.SMALLEST),
     "vgg8_bn": _entry(vgg.VGG, SIMONYAN, vgg.SMALLEST["imagenet"]),
-    **_family(vgg.VGG, vgg.CLASSIC, vgg.SMALLEST),
+    **_family(vgg.VGG, dict.fromkeys(vgg.CLASSIC, SIMONYAN), vgg.SMALLEST),
     "googlenet": _entry(googlenet.GoogLeNet, SZEGEDY_2015, googlenet.SMALLEST),
     "inception_v2": _entry(inception_v2.InceptionV2, IOFFE, inception_v2.SMALLEST),
     "inception_v3": _entry(inception_v3.InceptionV3, SZEGEDY_2016, inception_v3.SMALLEST),
-    **_family(resnet.ResNet, resnet.VARIANTS, resnet.SMALLEST),
-    **_family(cifar_resnet.CIFARResNet, cifar_resnet.DEPTHS, cifar_resnet.SMALLEST),
-    **{name: _family(preact_resnet.PreActResNet, [name], n)[name] for name, n in preact_resnet.SMALLEST.items()},
+    **_family(resnet.ResNet, {name: _paper_of(name) for name in resnet.VARIANTS}, resnet.SMALLEST),
+    **_family(cifar_resnet.CIFARResNet, {name: _paper_of(name) for name in cifar_resnet.DEPTHS}, cifar_resnet.SMALLEST),
+    **{
+        name: _entry(partial(preact_resnet.PreActResNet, name), _paper_of(name), pixels)  # type: ignore[arg-type]
+        for name, pixels in preact_resnet.SMALLEST.items()
+    },
 }
