@@ -47,11 +47,7 @@ class Experiment:
 
 
 def read_experiment(given: str) -> Experiment:
-    """Reads an experiment file, by its path or by the name of a shipped one.
-
-    Raises:
-        ConfigError: If there is none, or it has another form than above.
-    """
+    """Reads an experiment file, by its path or by the name of a shipped one; another form is a ConfigError."""
     path = _find(given)
     content = safe_yaml.read(path, "experiment")
     for key in content:

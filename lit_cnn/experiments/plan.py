@@ -29,11 +29,7 @@ class PlanCLI(LitCLI):
 
 
 def plan(experiment: Experiment, overrides: list[str]) -> list[Cell]:
-    """Returns all cells, seed by seed, after a check of each variant's config.
-
-    Raises:
-        LitCNNError: The error of `fit` for the first wrong config.
-    """
+    """Returns all cells, seed by seed; for the first wrong config it raises the error of `fit`."""
     typed = {setting.key for setting in given_settings(overrides)}
     for key in (*TAKEN, "config"):
         if key in typed:

@@ -56,13 +56,9 @@ def _answer(function: Callable[[], Any], sender: Any) -> None:
 
 
 def start(cell: Cell, run: Callable[[list[str]], int], threads: int, device: int | None) -> BaseProcess:
-    """Starts or resumes a cell in a fork; the exit code is that of `fit`, or BUSY.
+    """Starts or resumes a cell by `run` in a fork, with so many threads of torch (0 for its default) and one GPU or all.
 
-    Args:
-        cell: The cell.
-        run: Runs a command with its arguments and returns its exit code.
-        threads: Number of torch's threads; 0 for the default.
-        device: The only visible GPU, or None for all.
+    The exit code is that of `fit`, or BUSY.
     """
     return fork(_run_cell, cell, run, threads, device, os.getpid())
 

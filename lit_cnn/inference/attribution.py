@@ -36,9 +36,6 @@ def occlusion(
     Zeiler & Fergus 2014, https://arxiv.org/abs/1311.2901, section 4.2. Hidden pixels are 0, the mean of the dataset.
 
     Args:
-        net: The network.
-        inputs: Its inputs.
-        classes: The class to explain for each image.
         side: Side of the square, in pixels.
         stride: Distance between squares, in pixels; the last ones always touch the edge. Pixels never hidden are 0.
         at_once: Batch size of the network.

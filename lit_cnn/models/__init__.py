@@ -45,8 +45,8 @@ def create(name: str, **settings: Any) -> nn.Module:
         6422
     """
     if name not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
-        raise ConfigError(f"No network is called {name!r}.{nearest(name, list(ARCHITECTURES))} There are {known}.")
+        known = list(ARCHITECTURES)
+        raise ConfigError(f"No network is called {name!r}.{nearest(name, known)} There are {', '.join(known)}.")
     build = ARCHITECTURES[name].build
     takes = [key for key in inspect.signature(build).parameters if key != "name"]
     for key in settings:

@@ -6,6 +6,7 @@ not their places, so a permutation of the pixels does not change its logits, exc
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -30,11 +31,9 @@ class PointwiseCNN(nn.Module):
     ):
         super().__init__()
         self.features = nn.Sequential()
-        channels = in_channels
-        for width in widths:
+        for channels, width in pairwise([in_channels, *widths]):
             self.features.extend([nn.Conv2d(channels, width, kernel_size=1), nn.ReLU(inplace=True)])
-            channels = width
-        self.classifier = nn.Linear(channels, num_classes)
+        self.classifier = nn.Linear([in_channels, *widths][-1], num_classes)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         """Returns logits."""

@@ -8,8 +8,7 @@ from lit_cnn.sizes import height_and_width
 Stem = Literal["imagenet", "small", "auto"]
 ChosenStem = Literal["imagenet", "small"]
 
-LARGEST_SMALL = 64
-"""Up to this many pixels on the shorter side, `auto` takes the small stem."""
+LARGEST_SMALL = 64  # up to this many pixels on the shorter side, `auto` takes the small stem
 
 
 def choose_stem(

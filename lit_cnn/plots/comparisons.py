@@ -45,13 +45,7 @@ def cost_chart(
 ) -> Figure:
     """Cost chart: a panel for each cost, with a dot for each variant and a line through the Pareto front.
 
-    Args:
-        costs: The cost of each variant, by the name of the cost.
-        values: The metric of each variant.
-        spreads: Its standard deviation, if there is one.
-        fronts: The variants on the Pareto front, by the name of the cost.
-        ylabel: Name of the metric.
-        title: Title of the figure.
+    Costs and fronts go by the name of the cost; costs, values of the metric and their standard deviations by variant.
     """
     colour = colours(list(values))
     figure = Figure(figsize=(4.4 * len(costs) + 1.5, 4), layout="constrained")

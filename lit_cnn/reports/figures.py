@@ -75,7 +75,11 @@ def along_axes(groups: list[Group], tag: str) -> list[Block]:
     blocks: list[Block] = []
     for axis in groups[0].labels if all(group.labels.keys() == groups[0].labels.keys() for group in groups) else ():
         steps = {group.labels[axis]: group.labels[axis].rpartition("=")[2] for group in groups}
-        if len(steps) < STEPS or not all(map(_is_number, steps.values())):
+        try:
+            ordered = sorted(steps.values(), key=float)
+        except ValueError:  # no numbers
+            continue
+        if len(steps) < STEPS:
             continue
         lines: dict[str, dict[str, list[float]]] = {}
         for group in groups:
@@ -83,15 +87,7 @@ def along_axes(groups: list[Group], tag: str) -> list[Block]:
             line = lines.setdefault(", ".join(others) or "all", {})
             line[steps[group.labels[axis]]] = [100 * v for v in group.values("test/acc").values()]
         title = f"test accuracy by {axis}"
-        figure = trends(lines, sorted(steps.values(), key=float), axis, "test accuracy, %", title)
+        figure = trends(lines, ordered, axis, "test accuracy, %", title)
         name = f"by_{axis.rpartition('.')[2]}{tag}"
         blocks.append(Picture(name, f"The {title}: means, and one standard deviation over the seeds.", figure))
     return blocks
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

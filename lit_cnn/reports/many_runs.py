@@ -14,7 +14,7 @@ from lit_cnn.reports.predictions import macs_of
 from lit_cnn.reports.statistics import PairedTest, holm, mean_interval, paired_test, pareto_front
 from lit_cnn.runs.record import Run
 
-ACC, NLL = "test/acc", "test/nll"
+ACC, NLL, EACH = "test/acc", "test/nll", "each_epoch/test_acc"
 CURVES = 12  # maximum number of variants in one panel
 CHARTED = 60  # maximum number of rows of the interval chart
 ENOUGH = 3  # minimum number of seeds for an interval in a figure; for two it is +- 13 standard errors
@@ -25,10 +25,7 @@ NO_SPREAD = "no spread"
 def report_of_many(title: str, runs: list[Run], baseline: str | None = None) -> Document:
     """Returns the report of some runs, with a section for each dataset.
 
-    Args:
-        title: Title of the report.
-        runs: The runs.
-        baseline: The variant to compare all others with; by default all pairs that differ in one axis are compared.
+    All variants are compared with the baseline; without one, all pairs that differ in one axis.
 
     Raises:
         ConfigError: If there is no such variant.
@@ -236,11 +233,11 @@ COSTS: dict[str, Callable[[Group], float | None]] = {
 def _selection(groups: list[Group]) -> list[Block]:
     rows = []
     for group in groups:
-        claimed = {}
-        for run in group.runs:
-            tested = [row["each_epoch/test_acc"] for row in run.epochs() if "each_epoch/test_acc" in row]
-            if tested and ACC in run.results:
-                claimed[run.seed] = max(tested)
+        claimed = {
+            run.seed: max(tested)
+            for run in group.runs
+            if ACC in run.results and (tested := [row[EACH] for row in run.epochs() if EACH in row])
+        }
         honest = {seed: value for seed, value in group.values(ACC).items() if seed in claimed}
         test = paired_test(honest, claimed, within=(-1, 1))
         if claimed:

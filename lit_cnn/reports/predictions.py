@@ -58,11 +58,7 @@ class Predictions:
 
 @torch.inference_mode()
 def predict(run: Run, data_dir: Path | None = None) -> Predictions:
-    """Predicts the test images with the best checkpoint of a run.
-
-    Args:
-        run: The run.
-        data_dir: Folder of the data, if it is not the one in the config.
+    """Predicts the test images with the best checkpoint of a run; the data are in `data_dir`, or where its config says.
 
     Raises:
         LitCNNError: If checkpoint or data are missing.

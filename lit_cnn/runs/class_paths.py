@@ -36,10 +36,7 @@ def path_of(cls: type) -> str:
 
 @cache
 def homes() -> dict[str, str]:
-    """Returns the class path of each lit_cnn class by its name, without names of several classes.
-
-    It reads the source, since importing all modules takes seconds.
-    """
+    """Returns the class path of each lit_cnn class whose name is unique, from the source: to import takes seconds."""
     found: dict[str, list[str]] = {}
     for file in sorted(PACKAGE.rglob("*.py")):
         module = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)

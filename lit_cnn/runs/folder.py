@@ -36,21 +36,19 @@ def claim_folder(parent: Path, kind: str) -> Path:
 
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         return Path(os.environ.get(_CLAIMED, parent))
-    made = _make(parent)
-    n = 0
+    made, n = _make(parent), 0
     while True:
         folder = parent / f"{kind}_{n}"
         try:
-            folder.mkdir()  # fails if another run was faster
-        except FileExistsError:
+            folder.mkdir()
+        except FileExistsError:  # of an earlier run, or one that was faster
             n += 1
-            continue
         except FileNotFoundError:  # another run has removed the parent that it had created
             made = _make(parent)
-            continue
-        os.environ[_CLAIMED] = str(folder)
-        _MADE[folder] = made
-        return folder
+        else:
+            os.environ[_CLAIMED] = str(folder)
+            _MADE[folder] = made
+            return folder
 
 
 def _make(folder: Path) -> list[Path]:
