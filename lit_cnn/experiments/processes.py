@@ -56,7 +56,7 @@ def _answer(function: Callable[[], Any], sender: Any) -> None:
 
 
 def start(cell: Cell, run: Callable[[list[str]], int], threads: int, device: int | None) -> BaseProcess:
-    """Starts or resumes a cell by `run` in a fork, with so many threads of torch (0 for its default) and one GPU or all.
+    """Starts or resumes a cell by `run` in a fork, with so many torch threads (0 for the default) and one GPU or all.
 
     The exit code is that of `fit`, or BUSY.
     """
