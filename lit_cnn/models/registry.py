@@ -38,20 +38,14 @@ class Architecture:
 
 Paper = tuple[str, int, str]
 
-RUMELHART: Paper = ("Rumelhart et al.", 1986, "https://doi.org/10.1038/323533a0")
-LECUN_1989: Paper = ("LeCun et al.", 1989, "https://doi.org/10.1162/neco.1989.1.4.541")
-LECUN_1998: Paper = ("LeCun et al.", 1998, "https://doi.org/10.1109/5.726791")
 KRIZHEVSKY: Paper = (
     "Krizhevsky et al.", 2012,
     "https://papers.nips.cc/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html",
 )  # fmt: skip
-LIN: Paper = ("Lin et al.", 2014, "https://arxiv.org/abs/1312.4400")
-ZEILER: Paper = ("Zeiler & Fergus", 2014, "https://arxiv.org/abs/1311.2901")
 SIMONYAN: Paper = ("Simonyan & Zisserman", 2015, "https://arxiv.org/abs/1409.1556")
 SZEGEDY_2015: Paper = ("Szegedy et al.", 2015, "https://arxiv.org/abs/1409.4842")
 IOFFE: Paper = ("Ioffe & Szegedy", 2015, "https://arxiv.org/abs/1502.03167")
 SZEGEDY_2016: Paper = ("Szegedy et al.", 2016, "https://arxiv.org/abs/1512.00567")
-YU: Paper = ("Yu & Koltun", 2016, "https://arxiv.org/abs/1511.07122")
 HE: Paper = ("He et al.", 2016, "https://arxiv.org/abs/1512.03385")
 HE_PREACT: Paper = ("He et al.", 2016, "https://arxiv.org/abs/1603.05027")
 ZAGORUYKO: Paper = ("Zagoruyko & Komodakis", 2016, "https://arxiv.org/abs/1605.07146")
@@ -76,13 +70,13 @@ def _paper_of(name: str) -> Paper:
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "mlp": _entry(MLP, RUMELHART, 1),
-    "cnn": _entry(CNN, LECUN_1989, smallest_image(stages=2, kernel_size=5)),
-    "pointwise_cnn": _entry(PointwiseCNN, LIN, 1),
-    "dilated_cnn": _entry(DilatedCNN, YU, 1),
-    "lenet": _entry(LeNet, LECUN_1998, smallest_image(stages=2, kernel_size=5)),
+    "mlp": _entry(MLP, ("Rumelhart et al.", 1986, "https://doi.org/10.1038/323533a0"), 1),
+    "cnn": _entry(CNN, ("LeCun et al.", 1989, "https://doi.org/10.1162/neco.1989.1.4.541"), smallest_image(2, 5)),
+    "pointwise_cnn": _entry(PointwiseCNN, ("Lin et al.", 2014, "https://arxiv.org/abs/1312.4400"), 1),
+    "dilated_cnn": _entry(DilatedCNN, ("Yu & Koltun", 2016, "https://arxiv.org/abs/1511.07122"), 1),
+    "lenet": _entry(LeNet, ("LeCun et al.", 1998, "https://doi.org/10.1109/5.726791"), smallest_image(2, 5)),
     "alexnet": _entry(alexnet.AlexNet, KRIZHEVSKY, alexnet.SMALLEST),
-    "zfnet": _entry(zfnet.ZFNet, ZEILER, zfnet.SMALLEST),
+    "zfnet": _entry(zfnet.ZFNet, ("Zeiler & Fergus", 2014, "https://arxiv.org/abs/1311.2901"), zfnet.SMALLEST),
     "vgg8_bn": _entry(vgg.VGG, SIMONYAN, vgg.SMALLEST["imagenet"]),
     **_family(vgg.VGG, dict.fromkeys(vgg.CLASSIC, SIMONYAN), vgg.SMALLEST),
     "googlenet": _entry(googlenet.GoogLeNet, SZEGEDY_2015, googlenet.SMALLEST),

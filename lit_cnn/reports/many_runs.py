@@ -53,7 +53,7 @@ def _section(all_groups: list[Group], baseline: str | None, tag: str) -> list[Bl
     groups = [group for group in all_groups if group.runs]
     if not groups:
         return [Paragraph("No run is finished yet.")]
-    blocks: list[Block] = [Heading("Accuracy"), _results(all_groups), *_permutations(groups)]
+    blocks: list[Block] = [Heading("Accuracy"), *_results(all_groups), *_permutations(groups)]
     values = {g.label: _percent(g) for g in groups[:CHARTED] if g.values(ACC)}
     if values:
         intervals = {name: mean_interval(v, within=PERCENT) for name, v in values.items() if len(v) >= ENOUGH}
@@ -64,7 +64,7 @@ def _section(all_groups: list[Group], baseline: str | None, tag: str) -> list[Bl
         )
         blocks.append(Picture(f"accuracy{tag}", caption, chart))
     blocks += along_axes(groups, tag)
-    blocks += [Heading("Differences"), _tests(groups, baseline), *_what_differs(groups)]
+    blocks += [Heading("Differences"), *_tests(groups, baseline), *_what_differs(groups)]
     if drawn := training_curves(groups[:CURVES], tag):
         blocks.append(Heading("Training curves"))
         if len(groups) > CURVES:
@@ -94,7 +94,7 @@ def _permutations(groups: list[Group]) -> list[Block]:
     return blocks
 
 
-def _results(groups: list[Group]) -> Table:
+def _results(groups: list[Group]) -> list[Block]:
     rows = []
     for group in groups:
         accuracies = _percent(group)
@@ -111,13 +111,7 @@ def _results(groups: list[Group]) -> Table:
         ])  # fmt: skip
     head = ["variant", "test accuracy, %", "sd", "95 % interval", "seeds", "test NLL, nats", "training, s"]
     caption = "Mean, standard deviation and 95 % interval (Student's t, within 0 and 100 %) over the seeds."
-    return Table(_explained(caption, rows), head, rows)
-
-
-def _explained(caption: str, rows: list[list[str]]) -> str:
-    if any(NO_SPREAD in row for row in rows):
-        caption += f" {NO_SPREAD.capitalize()}: the seeds agree exactly, which does not say how far others would lie."
-    return caption
+    return _table(caption, head, rows)
 
 
 def _spread(values: list[float], digits: int) -> str:
@@ -126,13 +120,17 @@ def _spread(values: list[float], digits: int) -> str:
     return f"{mean(values):.{digits}f}" + (f" ± {stdev(values):.{digits}f}" if len(values) > 1 else "")
 
 
+def _table(caption: str, head: list[str], rows: list[list[str]]) -> list[Block]:
+    if any(NO_SPREAD in row for row in rows):
+        caption += f" {NO_SPREAD.capitalize()}: the seeds agree exactly, which does not say how far others would lie."
+    return [Table(caption, head, rows)] if rows else []
+
+
 def _left_out(groups: list[Group]) -> list[Block]:
-    unfinished = [(run, run.fault) for group in groups for run in group.unfinished]
-    repeated = [(run, f"seed {run.seed} again; the newest counts") for group in groups for run in group.repeated]
-    if not unfinished and not repeated:
-        return []
-    rows = [[str(run.folder), why] for run, why in unfinished + repeated]
-    return [Table(f"{len(rows)} runs are missing or left out.", ["run", "why"], rows)]
+    rows = [[str(run.folder), run.fault] for group in groups for run in group.unfinished]
+    for run in (run for group in groups for run in group.repeated):
+        rows.append([str(run.folder), f"seed {run.seed} again; the newest counts"])
+    return _table(f"{len(rows)} runs are missing or left out.", ["run", "why"], rows)
 
 
 def _pairs(groups: list[Group], baseline: str | None) -> list[tuple[Group, Group]]:
@@ -145,26 +143,26 @@ def _pairs(groups: list[Group], baseline: str | None) -> list[tuple[Group, Group
     return pairs
 
 
-def _tests(groups: list[Group], baseline: str | None) -> Block:
+def _tests(groups: list[Group], baseline: str | None) -> list[Block]:
     tests = {
         f"{first.label} → {second.label}": test
         for first, second in _pairs(groups, baseline)
         if (test := paired_test(first.values(ACC), second.values(ACC), within=(-1, 1)))
     }
     if not tests:
-        return Paragraph("No two variants share two seeds or more, which a paired test needs.")
+        return [Paragraph("No two variants share two seeds or more, which a paired test needs.")]
     corrected = holm([test.p for test in tests.values()])
     rows = [
         [pair, f"{100 * test.difference:+z.2f}", in_points(test), f"{test.n}", p_value(test.p), p_value(p)]
         for (pair, test), p in zip(tests.items(), corrected, strict=True)
     ]
     caption = (
-        "Test accuracy of the second less the first, in points: the t-test over equal seeds. The last column is "
-        f"corrected for {len(rows)} comparison{'s' * (len(rows) > 1)} (Holm 1979). A large p-value does not show that "
-        "two are equal: the interval says how far apart they may still be."
+        "Test accuracy of the second minus that of the first, in points, by the t-test over equal seeds. The last "
+        f"column is corrected for {len(rows)} comparison{'s' * (len(rows) > 1)} (Holm 1979). A large p-value does not "
+        "show that two are equal: the interval says how far apart they may still be."
     )
     head = ["first → second", "difference", "95 % interval", "seeds", "p", "p, corrected"]
-    return Table(_explained(caption, rows), head, rows)
+    return _table(caption, head, rows)
 
 
 def in_points(test: PairedTest | None) -> str:
@@ -183,10 +181,8 @@ def p_value(p: float | None) -> str:
 
 def _what_differs(groups: list[Group]) -> list[Block]:
     found = differences(groups)
-    if not found:
-        return []
-    rows = [[group.label, *(values[i] for values in found.values())] for i, group in enumerate(groups)]
-    return [Table("What differs between the configs, and nothing else.", ["variant", *found], rows)]
+    rows = [[group.label, *(values[i] for values in found.values())] for i, group in enumerate(groups) if found]
+    return _table("What differs between the configs, and nothing else.", ["variant", *found], rows)
 
 
 def _costs(groups: list[Group], tag: str) -> list[Block]:
@@ -248,14 +244,12 @@ def _selection(groups: list[Group]) -> list[Block]:
                 f"{100 * (mean(claimed.values()) - mean(honest.values())):+z.2f}",
                 in_points(test),
             ])  # fmt: skip
-    if not rows:
-        return []
     caption = (
         "What a choice of the epoch by its test accuracy would have claimed, beside the figure of the epoch that "
         "the validation images chose. The gain is not real: it is what one takes from the test images by looking."
     )
     head = ["variant", "honest, %", "best on the test, %", "claimed too much", "95 % interval"]
-    return [Heading("Selection"), Table(caption, head, rows)]
+    return [Heading("Selection"), *_table(caption, head, rows)] if rows else []
 
 
 def _to_repeat(groups: list[Group]) -> list[Block]:
