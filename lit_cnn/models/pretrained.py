@@ -14,17 +14,15 @@ State = dict[str, Tensor]
 
 
 class Pretrained(nn.Module):
-    """Mixin for a network that can start from pretrained weights with a new head.
-
-    Its networks have these arguments, and others of their own.
+    """Mixin for a network that can start from pretrained weights with a new head; its networks have these arguments.
 
     Args:
         in_channels: Channels of the images.
         num_classes: Number of classes.
-        image_size: Height and width of the images, in pixels; one number for both. Where it may be left out, images
-            are not checked then, and the stem auto means small.
-        weights: Where to start from: the path of a state dict or checkpoint; or torchvision's name of weights, such as
-            IMAGENET1K_V1, which are downloaded once.
+        image_size: Height and width of the images, in pixels; one number for both. Without it, images are not checked,
+            and the stem auto means small.
+        weights: Where to start from: the path of a state dict or checkpoint; or torchvision's name of weights of this
+            network, such as IMAGENET1K_V1, which are downloaded once.
         freeze_body: Freeze the backbone: train the last layer only.
 
     Raises:
