@@ -58,9 +58,8 @@ def refuse_finished(run: Path, config: Any) -> None:
     else:
         allowed = " --allow_changes true" if ends[0] in LENGTH and scheduler else ""
         remedy = f"To train it for longer, say how long: {RESUME} {run} {longer}{allowed}."
-    raise ConfigError(
-        f"The run {run} is finished: {results['epochs']} epochs, {results['steps']} steps{was}.\n{remedy}"
-    )
+    epochs = f"{results['epochs']} epoch{'s' * (results['epochs'] != 1)}"
+    raise ConfigError(f"The run {run} is finished: {epochs}, {results['steps']} steps{was}.\n{remedy}")
 
 
 def _length(trainer: Any, name: str) -> float:

@@ -22,6 +22,7 @@ from lit_cnn.cli.trainer import LitCLI, run_verb
 from lit_cnn.commands.arguments import Parser
 from lit_cnn.errors import ConfigError
 from lit_cnn.models.layer_table import layers_of
+from lit_cnn.runs.folder import claim_folder, give_back
 
 EPILOG = """It takes the arguments of fit, leaves nothing behind, and prints
 
@@ -77,31 +78,33 @@ def state_kept() -> Iterator[None]:
 class CheckCLI(LitCLI):
     """Begins `fit`, and ends it before its first step."""
 
-    def new_inspection(self) -> "Inspection":
-        """Returns the callback that inspects the run."""
-        return Inspection()
+    inspection: "Inspection"
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the Trainer of the run, with one device and nothing that writes files.
 
-        Before that it builds the Trainer of `fit`, to get the same errors.
+        Before that it claims a folder and builds the Trainer as `fit` does, to get the same errors.
         """
         self.inspection = self.new_inspection()
-        given = self._get(self.config_init, "trainer", default={})
-        self.trainer_without_folder(devices=1, num_nodes=1)
+        give_back(claim_folder(self.root, "version"))
+        self.trainer_in(self.root, devices=1, num_nodes=1)
         self.compiled, self.model.hparams["compile"] = self.model.hparams["compile"], None
-        return Trainer(**{**given, **ALONE, "callbacks": [*self.final_test, self.inspection]})
+        return Trainer(**{**self.config_init.trainer, **ALONE, "callbacks": [*self.final_test, self.inspection]})
 
-    def before_fit(self) -> None:
+    def new_inspection(self) -> "Inspection":
+        """Returns the callback that inspects the run."""
+        return Inspection()
+
+    def before(self) -> None:
         """Prints the layer table."""
         data = self.datamodule
+        shape = (data.in_channels, *data.image_size)
         print(f"{type(self.model).__name__} on {data.dataset_name}: ", end="")
-        print(f"{text.by((data.in_channels, *data.image_size))} pixels, {data.num_classes} classes\n")
-        print(layers_text(self.model.net, (data.in_channels, *data.image_size)), flush=True)
+        print(f"{text.by(shape)} pixels, {data.num_classes} classes\n\n{layers_text(self.model.net, shape)}", flush=True)
         if self.compiled:
             print("\n`compile` is left out, so that times are those without it.")
 
-    def after_fit(self) -> None:
+    def after(self) -> None:
         """Prints the verdict.
 
         Raises:
@@ -110,7 +113,7 @@ class CheckCLI(LitCLI):
         findings = self.inspection.findings
         if not findings:
             raise ConfigError("No step would be taken: `limit_train_batches`, `max_epochs` or `max_steps` leaves none.")
-        wrong = [f for f in findings if not f.sound]
+        wrong = [f for f in findings if f.remedy]
         if wrong:
             more = f" ({len(wrong) - 1} more above)" if wrong[1:] else ""
             raise ConfigError(f"not sound. {wrong[0].subject}: {wrong[0].text}{more}.\n{wrong[0].remedy}")
@@ -167,4 +170,4 @@ class Inspection(Callback):
 
     def _note(self, finding: Finding) -> None:
         self.findings.append(finding)
-        print(text.item("ok" if finding.sound else "FAILED", finding.subject, finding.text), flush=True)
+        print(text.item("FAILED" if finding.remedy else "ok", finding.subject, finding.text), flush=True)

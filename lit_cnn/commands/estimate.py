@@ -40,10 +40,10 @@ class TimingCLI(CheckCLI):
         """Returns the callback that times the run."""
         return Timing()
 
-    def before_fit(self) -> None:
+    def before(self) -> None:
         """Prints nothing."""
 
-    def after_fit(self) -> None:
+    def after(self) -> None:
         """Prints nothing."""
 
 
