@@ -30,8 +30,8 @@ class Length:
     epochs: float
     steps: int
     step: float
-    images: int
-    image: float
+    images: int = 0
+    image: float = 0.0
 
     @property
     def training(self) -> float:
@@ -47,33 +47,29 @@ class Length:
 def memory_of(module: LitClassifier, optimizer: Optimizer, data: ImageDataModule, first: FirstSteps) -> dict[str, int]:
     """Returns the memory in bytes by use; the optimizer has to have taken a step."""
     images = {a.stored_images.data_ptr(): a.stored_images for a in data._arrays.values()}  # train and val share memory
-    return {
-        "parameters": _bytes([*module.net.parameters(), *module.net.buffers()]),
-        "gradients": _bytes([p for p in module.net.parameters() if p.requires_grad]),
-        "optimizer state": _bytes([t for t in tree_leaves(list(optimizer.state.values())) if isinstance(t, Tensor)]),
-        f"activations, {first.images} images": first.activations,
-        "dataset": _bytes(list(images.values())),
+    tensors: dict[str, list[Tensor]] = {
+        "parameters": [*module.net.parameters(), *module.net.buffers()],
+        "gradients": [p for p in module.net.parameters() if p.requires_grad],
+        "optimizer state": [t for t in tree_leaves(list(optimizer.state.values())) if isinstance(t, Tensor)],
+        f"activations, {first.images} images": [],
+        "dataset": list(images.values()),
     }
-
-
-def _bytes(tensors: list[Tensor]) -> int:
-    return sum(t.numel() * t.element_size() for t in tensors)
+    sizes = {use: sum(t.numel() * t.element_size() for t in each) for use, each in tensors.items()}
+    return sizes | {f"activations, {first.images} images": first.activations}
 
 
 def length_of(trainer: Trainer, module: LitClassifier, data: ImageDataModule, step: float) -> Length:
     """Returns the length of a run whose `fit` has begun, from the time of a step and of a few evaluations."""
     steps = int(trainer.num_training_batches)
     epochs = trainer.estimated_stepping_batches * trainer.accumulate_grad_batches / steps
-    loader = data.val_dataloader()
-    share = trainer.limit_val_batches
-    length = Length(epochs, steps, step, 0, 0.0)
+    length = Length(epochs, steps, step)
+    loader, share = data.val_dataloader(), trainer.limit_val_batches
     if loader and share:
         images = len(data.arrays("val"))
         if isinstance(share, int):
             share = min(1.0, share * data.eval_batch_size / images)
-        every = trainer.check_val_every_n_epoch or 1
         seconds = _seconds_per_image(trainer, module, loader)
-        length = Length(epochs, steps, step, int(images * share / every), seconds)
+        length = replace(length, images=int(images * share / (trainer.check_val_every_n_epoch or 1)), image=seconds)
     timers = [c for c in trainer.callbacks if isinstance(c, Timer)]  # type: ignore[attr-defined]
     limits = [left for timer in timers if (left := timer.time_remaining()) is not None]  # of `max_time`
     return replace(length, epochs=min([epochs, *(limit / (length.training + length.validation) for limit in limits)]))

@@ -114,8 +114,7 @@ def _first_steps(steps: Steps, batches: Iterable[Batch], seconds: float) -> Firs
         if step == 0:
             batch = (batch[0].clone(), batch[1])  # a view would keep the memory of its whole group
             found = FirstSteps(len(batch[0]), bool(batch[0].isfinite().all()))
-            kept = ActivationBytes(module)
-            with kept:
+            with (kept := ActivationBytes(module)):
                 logits, loss = steps.take(batch)
             found.activations, found.outputs = kept.total, logits.shape[1]
             found.first = float(module.loss(logits, batch[1]))
@@ -138,25 +137,21 @@ def _first_steps(steps: Steps, batches: Iterable[Batch], seconds: float) -> Firs
 
 
 def _still_lacking(net: nn.Module, lacking: dict[str, str]) -> dict[str, str]:
-    parameters = dict(net.named_parameters())
     why = {}
-    for name in lacking:
-        gradient = parameters[name].grad
-        if gradient is None:
-            why[name] = "none"
-        elif not gradient.isfinite().all():
-            why[name] = "not finite"
-        elif not gradient.any():
-            why[name] = "zero"
+    for name, parameter in net.named_parameters():
+        if name in lacking:
+            gradient = parameter.grad
+            if gradient is None:
+                why[name] = "none"
+            elif not gradient.isfinite().all():
+                why[name] = "not finite"
+            elif not gradient.any():
+                why[name] = "zero"
     return why
 
 
 class ActivationBytes(saved_tensors_hooks):
-    """Counts the memory that a forward pass keeps for the backward pass, without the parameters.
-
-    Attributes:
-        total: Bytes.
-    """
+    """Counts the bytes that a forward pass keeps for the backward pass, without the parameters, in `total`."""
 
     def __init__(self, net: nn.Module):
         self.total = 0

@@ -2,7 +2,6 @@
 
 import csv
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,21 +84,16 @@ def epochs_of(checkpoint: dict[str, Any]) -> int:
 
 
 def refuse_changes(path: str | Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Refuses to resume a training with changed settings.
-
-    Args:
-        path: The checkpoint to resume from.
-        before: The settings of the checkpoint.
-        now: Those of the command line.
+    """Refuses to resume from the checkpoint at `path` if the settings in it differ from those of the command line.
 
     Raises:
         CheckpointError: If they differ; the message has the first differences.
     """
     missing = "nothing"
     then, today = at_home(before), at_home(now)
-    changed = [key for key in [*before, *now] if then.get(key, missing) != today.get(key, missing)]
+    changed = [key for key in before | now if then.get(key, missing) != today.get(key, missing)]
     if changed:
-        each = [f"{key} was {before.get(key, missing)}, now {now.get(key, missing)}" for key in dict.fromkeys(changed)]
+        each = [f"{key} was {before.get(key, missing)}, now {now.get(key, missing)}" for key in changed]
         more = f"; and {len(each) - 3} more" if len(each) > 3 else ""
         remedy = "Leave them as they were, or go on with the new ones by --allow_changes true."
         longer = any(_length(now, name) > _length(before, name) for name in (f"trainer.{name}" for name in LENGTH))
@@ -109,11 +103,7 @@ def refuse_changes(path: str | Path, before: dict[str, Any], now: dict[str, Any]
 
 
 class RunSettings(Callback):
-    """Saves the settings of a run in its checkpoints, so that a resume can detect changes.
-
-    Args:
-        settings: From `decisive_of_steps`.
-    """
+    """Saves the settings of a run (`decisive_of_steps`) in its checkpoints, so that a resume can detect changes."""
 
     KEY = "settings"
 
@@ -139,7 +129,15 @@ class ContinuedCSVLogger(CSVLogger):
 
     def __init__(self, folder: Path, step: int, epochs: int):
         super().__init__(folder, name="", version="")
-        self._before = list(_rows_before(folder / "metrics.csv", step, epochs))
+        path = folder / "metrics.csv"
+        rows = csv.DictReader(path.read_text().splitlines()) if path.is_file() else ()
+        self._before = [
+            {key: value for key, value in row.items() if key and value}
+            for row in rows
+            if (row.get("step") or "").isdigit()
+            and int(row["step"]) < step
+            and (int(row["epoch"] or 0) < epochs or not any(row.get(name) for name in ONCE_AN_EPOCH))
+        ]
         self.known_epochs = {int(row["epoch"]) for row in self._before if "train/acc" in row}
 
     @property
@@ -153,26 +151,8 @@ class ContinuedCSVLogger(CSVLogger):
         return writer
 
 
-def _rows_before(path: Path, step: int, epochs: int) -> Iterator[dict[str, str]]:
-    if not path.is_file():
-        return
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if not (row.get("step") or "").isdigit() or int(row["step"]) >= step:
-                continue
-            if any(row.get(name) for name in ONCE_AN_EPOCH) and int(row["epoch"] or 0) >= epochs:
-                continue
-            yield {key: value for key, value in row.items() if key and value}
-
-
 def loggers(folder: Path, before: tuple[int, int] | None, axis: str = "step") -> list[Logger]:
-    """Returns the loggers of a run's folder; for a resume they continue the old logs.
-
-    Args:
-        folder: The run's folder.
-        before: For a resume, its step and the number of finished epochs.
-        axis: TensorBoard's x-axis for metrics logged once an epoch: step or epoch.
-    """
+    """Returns the loggers of a run's folder; they continue the logs `before` a step and a number of finished epochs."""
     kind = EpochBoard if axis == "epoch" else TensorBoardLogger
     board = kind(folder, name="", version="", default_hp_metric=False, purge_step=before[0] if before else None)
     return [board, ContinuedCSVLogger(folder, *before) if before else CSVLogger(folder, name="", version="")]
