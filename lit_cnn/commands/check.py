@@ -107,7 +107,8 @@ class CheckCLI(LitCLI):
             ConfigError: If the network fails on the first batch.
         """
         trainer.should_stop = True
-        module, data, loader = self.model, self.datamodule, trainer.train_dataloader
+        module, data = self.model, self.datamodule
+        loader: Any = trainer.train_dataloader
         steps = Steps(trainer, module)
         first = take_first_steps(steps, tqdm(chain(loader, loader), "first steps", leave=False, disable=None))
         print(f"\nfirst batch: {first.images} images on {module.device}, precision {trainer.precision}")

@@ -12,8 +12,8 @@ from lit_cnn.errors import DataError, printable
 if TYPE_CHECKING:
     from lit_cnn.training.classifier import LitClassifier
 
-EPILOG = """Images are prepared as in training, by the settings in the checkpoint: rotated by their EXIF tag, converted to
-greyscale or colour as the network needs, resized (bilinear, the whole image, whatever its proportions) if their size
+EPILOG = """Images are prepared as in training, by the settings in the checkpoint: rotated by their EXIF tag, converted
+to greyscale or colour as the network needs, resized (bilinear, the whole image, whatever its proportions) if their size
 differs, normalised, and permuted if the run was. The table goes to stdout, all else to stderr: a progress bar, which
 files are left out as no images, what was converted or resized, and how many are right where the name of an image's
 folder, or of the one above it, is a class.
@@ -71,9 +71,8 @@ def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int
     with tqdm(total=len(paths), desc="Classifying", unit=" images", leave=False, disable=None) as bar:
         for batch in stream(paths, channels, (height, width), batch_size):
             found = module.predict(batch.images).cpu().topk(top_k)
-            top = dict(
-                zip(batch.readable, zip(found.indices.tolist(), found.values.tolist(), strict=True), strict=True)
-            )
+            found_by_path = zip(batch.readable, found.indices.tolist(), found.values.tolist(), strict=True)
+            top = {path: (classes, probabilities) for path, classes, probabilities in found_by_path}
             for path in batch.paths:
                 ranking = [(names[i], p) for i, p in zip(*top[path], strict=True)] if path in top else []
                 if ranking and (truth := true_class(path, names)) is not None:

@@ -6,8 +6,8 @@ from lit_cnn.commands.arguments import RUN, Parser
 from lit_cnn.commands.report import add_output, write_report
 from lit_cnn.errors import CheckpointError
 
-EPILOG = """It shows what differs between the configs, both results, McNemar's exact test over the test images, each class,
-curves, and the images that only one of the runs classifies correctly.
+EPILOG = """It shows what differs between the configs, both results, McNemar's exact test over the test images, each
+class, curves, and the images that only one of the runs classifies correctly.
 
 example:
   python -m lit_cnn compare logs/mlp_mnist/version_0 logs/cnn_mnist/version_0

@@ -1,6 +1,7 @@
 """Time estimates of trainings, from a few timed steps."""
 
 from itertools import chain
+from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 
@@ -24,7 +25,7 @@ class TimingCLI(CheckCLI):
     def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Times the steps."""
         trainer.should_stop = True
-        loader = trainer.train_dataloader
+        loader: Any = trainer.train_dataloader
         first = take_first_steps(Steps(trainer, self.model), chain(loader, loader), SECONDS)
         length = length_of(trainer, self.model, self.datamodule, first.seconds)
         self.seconds = length.epochs * (length.training + length.validation)

@@ -9,10 +9,10 @@ from lit_cnn.commands.arguments import Parser
 from lit_cnn.errors import ConfigError, nearest
 
 FORMATS = ("html", "md", "tex", "csv")
-EPILOG = """Of one run: result with intervals, curves, classes, most confident mistakes, filters, cost, config. For this its
-best checkpoint is applied to the test images once more. Of several runs, made by `ablate` or not: runs that differ in
-their seed alone are one variant; mean, spread and interval of each, paired tests between them, curves, accuracy against
-cost, what differs between the configs. Runs of different datasets are shown apart.
+EPILOG = """Of one run: result with intervals, curves, classes, most confident mistakes, filters, cost, config. For this
+its best checkpoint is applied to the test images once more. Of several runs, made by `ablate` or not: runs that differ
+in their seed alone are one variant; mean, spread and interval of each, paired tests between them, curves, accuracy
+against cost, what differs between the configs. Runs of different datasets are shown apart.
 
 report.html needs no network and no other file. report.md and report.tex have their pictures in report_files.
 
