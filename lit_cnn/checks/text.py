@@ -15,7 +15,7 @@ NAME_WIDTH = 40
 
 def layer_table(layers: Sequence[Layer], net: nn.Module, image_size: tuple[int, int]) -> str:
     """Returns the layer table: output size, parameters, MACs and receptive field of each layer."""
-    rows = [("layer", "kind", "output", "parameters", "MACs", "receptive field", "stride", "covers")]
+    rows = [("layer", "kind", "output", "parameters", "MACs", "field", "stride", "covers")]
     for layer in layers:
         field = stride = covers = ""
         if layer.field is not None:

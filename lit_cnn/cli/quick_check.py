@@ -5,7 +5,6 @@ Names and types are read from source code, and values are checked by the parser'
 
 import json
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 from jsonargparse import ArgumentParser
@@ -38,23 +37,13 @@ def check(argv: list[str]) -> list[str]:
     if any(flag == "-h" or flag.split(".")[-1].partition("=")[0] in ("help", "--help") for flag in argv):
         return argv
     for setting in settings:
-        _refuse_linked(setting)
-    for setting in settings:
-        if _is_unknown(setting, settings):
-            raise ConfigError(unknown_key(setting.key, settings))
-    for branch in BRANCHES:
-        for name in _names(branch, settings):
-            if _is_no_class(name, branch, settings):
-                raise ConfigError(unknown_class(name, settings))
-    for setting in settings:
-        _refuse_without_settings(setting)
-    effective = list(_not_overridden(settings))
-    for setting in effective:
-        if limits := out_of_range(setting.key, setting.value):
-            raise ConfigError(f"{setting.key}: {setting.value} ({setting.origin}) has to be {limits}.")
-    for setting in reversed(effective):  # flags before configs
-        if message := _refusal(setting, settings):
-            raise ConfigError(explain(message, settings))
+        _check_key(setting, settings)
+    last = {setting.key: setting for setting in settings}
+    origins_of_nested = {s.origin for s in settings if "." in s.branch}
+    for setting in reversed(settings):  # flags before configs
+        overridden = len(origins_of_nested) > 1 if "." in setting.branch else last[setting.key] is not setting
+        if not overridden and setting.value is not None:
+            _check_value(setting, settings)
     missing = [part for part in ("model", "data") if not any(s.key.partition(".")[0] == part for s in settings)]
     if missing:
         raise ConfigError(missing_sections(missing))
@@ -70,39 +59,40 @@ def check(argv: list[str]) -> list[str]:
     return argv
 
 
-def _refuse_linked(setting: Setting) -> None:
-    """Refuses settings of the model that the data sets, which would be ignored."""
-    section, _, name = setting.key.partition(".")
-    if section == "model" and name in LINKED:
+def _check_key(setting: Setting, settings: list[Setting]) -> None:
+    """Refuses an unknown key, an unknown class, a setting that the data decides, and a section without settings."""
+    key, given = setting.key, f"{setting.key}: {setting.value} ({setting.origin})"
+    if key in [f"model.{name}" for name in LINKED]:
         raise ConfigError(
-            f"{setting.key}: {setting.value} ({setting.origin}) is not yours to set: the data decides it.\n"
-            f"Remove it. Data modules with a shape of your choice take --data.{name}."
+            f"{given} is not yours to set: the data decides it.\n"
+            f"Remove it. Data modules with a shape of your choice take --data.{setting.leaf}."
         )
-
-
-def _refuse_without_settings(setting: Setting) -> None:
-    """Refuses a section of a config without settings, such as `evaluation: false`."""
-    section = setting.key
-    if "." in section or section in BRANCHES or setting.origin == COMMAND_LINE or isinstance(setting.value, dict):
+    kinds = _kinds(setting, settings) if "." in key else [sections()]
+    if kinds is not None and setting.leaf not in NO_SETTINGS and not any(setting.leaf in known for known in kinds):
+        raise ConfigError(unknown_key(key, settings))
+    branch = key.removesuffix(".class_path")
+    for name in _names(branch, [setting]):
+        if _is_no_class(name, branch, settings):
+            raise ConfigError(unknown_class(name, settings))
+    if setting.origin == COMMAND_LINE or isinstance(setting.value, dict) or "." in key or key in BRANCHES:
         return
-    if section == "trainer" and setting.value is None:  # the parser accepts this one
-        return
-    if inner := [name for known in settings_of(section) or [] for name in known]:
-        raise ConfigError(
-            f"{section}: {setting.value} ({setting.origin}) has to hold settings of its own, such as `{inner[0]}`.\n"
-            "Leave it out for the defaults."
-        )
+    inner = [name for known in settings_of(key) or [] for name in known]
+    if inner and (key, setting.value) != ("trainer", None):  # the parser accepts this one
+        raise ConfigError(f"{given} has to hold settings of its own, such as `{inner[0]}`.\nLeave it out for defaults.")
 
 
-def _is_unknown(setting: Setting, settings: list[Setting]) -> bool:
-    if "." not in setting.key:
-        return setting.key not in sections()
-    kinds = _kinds(setting, settings)
-    return (
-        kinds is not None
-        and setting.leaf not in NO_SETTINGS
-        and all(setting.leaf not in settings_of_class for settings_of_class in kinds)
-    )
+def _check_value(setting: Setting, settings: list[Setting]) -> None:
+    """Refuses a value that is out of range, or that none of the possible classes accepts."""
+    if limits := out_of_range(setting.key, setting.value):
+        raise ConfigError(f"{setting.key}: {setting.value} ({setting.origin}) has to be {limits}.")
+    types = []
+    if setting.key in sections():
+        types = [sections()[setting.key].type]
+    elif setting.key == f"{setting.branch}.{setting.leaf}":
+        types = [known[setting.leaf].type for known in _kinds(setting, settings) or [] if setting.leaf in known]
+    refusals = [None if kind is UNCLEAR else _refusal(setting, kind) for kind in types]
+    if refusals and refusals[0] and all(refusals):
+        raise ConfigError(explain(refusals[0], settings))
 
 
 def _kinds(setting: Setting, settings: list[Setting]) -> list[dict[str, Known]] | None:
@@ -129,36 +119,19 @@ def _is_no_class(name: str, branch: str, settings: list[Setting]) -> bool:
         from lit_cnn.runs.class_paths import subclasses_of
 
         known |= {cls.__name__ for cls in subclasses_of(getattr(sys.modules[home], base))}
-    given = [s.value for s in settings if s.key.endswith("class_path")]
-    given += [other for each in BRANCHES for other in _names(each, settings)]
-    foreign = any("." in str(path) and not str(path).startswith("lit_cnn.") for path in given)
+    paths = [s.value for s in settings if s.key.endswith("class_path")]
+    paths += [other for each in BRANCHES for other in _names(each, settings)]
+    foreign = any("." in str(path) and not str(path).startswith("lit_cnn.") for path in paths)
     return name not in known and not foreign  # with another package, a short name may be of a class in it
 
 
-def _not_overridden(settings: list[Setting]) -> Iterator[Setting]:
-    """Yields the settings that are not overridden by later ones."""
-    last = {setting.key: setting for setting in settings}
-    origins = {s.origin for s in settings if s.branch in BRANCHES and "." in s.branch}
-    for setting in settings:
-        whole = len(origins) < 2 if "." in setting.branch else last[setting.key] is setting
-        if whole and setting.value is not None:
-            yield setting
+class _OneSetting(ArgumentParser):
+    def error(self, message: str, ex: Exception | None = None) -> Any:
+        raise ValueError(message)
 
 
-def _refusal(setting: Setting, settings: list[Setting]) -> str | None:
-    """Returns the parser's message for a value that none of the possible classes accepts."""
-    if setting.key in sections():
-        types = [sections()[setting.key].type]
-    elif setting.key == f"{setting.branch}.{setting.leaf}":
-        kinds = _kinds(setting, settings) or []
-        types = [known[setting.leaf].type for known in kinds if setting.leaf in known]
-    else:
-        return None
-    refusals = [None if kind is UNCLEAR else _refusal_by_type(setting, kind) for kind in types]
-    return refusals[0] if refusals and all(refusals) else None
-
-
-def _refusal_by_type(setting: Setting, kind: Any) -> str | None:
+def _refusal(setting: Setting, kind: Any) -> str | None:
+    """Returns the parser's message if a value is not of this type."""
     parser = _OneSetting(allow_abbrev=False)
     parser.add_argument(f"--{setting.key}", type=kind)
     try:
@@ -170,8 +143,3 @@ def _refusal_by_type(setting: Setting, kind: Any) -> str | None:
     except ValueError as error:
         return str(error)
     return None
-
-
-class _OneSetting(ArgumentParser):
-    def error(self, message: str, ex: Exception | None = None) -> Any:
-        raise ValueError(message)

@@ -83,12 +83,13 @@ def epochs_of(checkpoint: dict[str, Any]) -> int:
     return int(loops.get("epoch_progress", {}).get("current", {}).get("processed", checkpoint["epoch"]))
 
 
-def refuse_changes(path: str | Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Refuses to resume from the checkpoint at `path` if the settings in it differ from those of the command line.
+def refuse_changes(path: str | Path, checkpoint: dict[str, Any], now: dict[str, Any]) -> None:
+    """Refuses to resume from a checkpoint if the settings in it differ from those of the command line.
 
     Raises:
         CheckpointError: If they differ; the message has the first differences.
     """
+    before = checkpoint.get(RunSettings.KEY, now)
     missing = "nothing"
     then, today = at_home(before), at_home(now)
     changed = [key for key in before | now if then.get(key, missing) != today.get(key, missing)]

@@ -41,14 +41,10 @@ from lit_cnn.training.classifier import LitClassifier
 
 
 class LitCLI(LightningCLI):
-    """LightningCLI for one verb, with links from data to model, a run's folder, and a test at the end of `fit`.
+    """Parses and builds by LightningCLI, and runs one verb in a run's folder, with a test at the end of `fit`.
 
-    LightningCLI only parses and builds here: `run` calls the Trainer. Its own subcommands would need a parser for
-    each verb, and replace the given settings by a checkpoint's
+    Lightning's own subcommands need a parser for each verb, and replace the given settings by a checkpoint's
     (https://github.com/Lightning-AI/pytorch-lightning/issues/21455).
-
-    Args:
-        argv: A verb and its arguments, with configs as paths.
     """
 
     _claimed: Path | None = None
@@ -135,9 +131,8 @@ class LitCLI(LightningCLI):
         refuse_misfit(self.model, self.datamodule)
         if config.ckpt_path:
             checkpoint = checkpoints.read(config.ckpt_path)
-            if self.verb == "fit" and not config.allow_changes and resume.RunSettings.KEY in checkpoint:
-                now = decisive_of_steps(config.as_dict())
-                resume.refuse_changes(config.ckpt_path, checkpoint[resume.RunSettings.KEY], now)
+            if self.verb == "fit" and not config.allow_changes:
+                resume.refuse_changes(config.ckpt_path, checkpoint, decisive_of_steps(config.as_dict()))
             checkpoints.check_fits(config.ckpt_path, checkpoint, self.model)
             checkpoints.take_over_preprocessing(config.ckpt_path, checkpoint, self.datamodule)
             self._first_step, self._epochs_before = checkpoint["global_step"], resume.epochs_of(checkpoint)
@@ -223,12 +218,11 @@ class LitCLI(LightningCLI):
         return as_ours(end, self.given) if early else end
 
     def before(self) -> None:
-        """Prints what begins."""
-        if self.verb != "fit":
-            return
-        parameters = sum(p.numel() for p in self.model.parameters())
-        network = f"{type(self.model).__name__} ({parameters:,} parameters)"
-        _say(f"{network} on {self.datamodule.dataset_name}, run {self.results.folder}")
+        """Prints which training begins."""
+        if self.verb == "fit":
+            parameters = sum(p.numel() for p in self.model.parameters())
+            network = f"{type(self.model).__name__} ({parameters:,} parameters)"
+            _say(f"{network} on {self.datamodule.dataset_name}, run {self.results.folder}")
         if self._resumed:
             _say(f"goes on from {self._resumed_from}, step {self._first_step}")
 
