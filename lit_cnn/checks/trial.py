@@ -89,9 +89,6 @@ def take_first_steps(steps: Steps, batches: Iterable[Batch], seconds: float = 3.
         steps: Takes the steps.
         batches: The training batches, two or more.
         seconds: Time limit.
-
-    Raises:
-        ConfigError: If the network fails on a batch.
     """
     try:
         return _first_steps(steps, batches, seconds)

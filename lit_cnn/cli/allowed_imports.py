@@ -27,9 +27,6 @@ def allow_imports() -> None:
 
     Other class paths are refused before their module is imported, also if they go through an allowed module, as in
     `torch.nn.modules.module.torch.load`.
-
-    Raises:
-        ConfigError: If $LIT_CNN_ALLOW is not a list of packages, separated by commas.
     """
     for name in trusted():
         if not all(part.isidentifier() for part in name.split(".")) or name.partition(".")[0] == "jsonargparse":

@@ -16,9 +16,6 @@ def refuse_misfit(model: LitClassifier, data: ImageDataModule) -> None:
     """Checks that a network turns two images into two rows of logits, in evaluation and training mode.
 
     Classes of lit_cnn are not checked, since they are built for the data.
-
-    Raises:
-        ConfigError: If it does not; the message has the shapes.
     """
     own = [type(part).__name__ for part in (model.net, model) if not type(part).__module__.startswith("lit_cnn.")]
     if not own:

@@ -29,11 +29,7 @@ class Parser(LightningArgumentParser):
         raise ParseError(message) from ex
 
     def dump(self, namespace: Namespace, *args: Any, **kwargs: Any) -> str:
-        """Returns a config as text, with values as they were given and no placeholders for objects.
-
-        Raises:
-            ConfigError: If a value is an object that cannot be written.
-        """
+        """Returns a config as text, with values as they were given and no placeholders for objects."""
         namespace = namespace.clone()
         for key, value in list(namespace.items()):
             namespace[key] = _plain(value)

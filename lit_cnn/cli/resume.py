@@ -25,11 +25,7 @@ ONCE_AN_EPOCH = ("train/acc", "seconds")  # columns of metrics.csv written at th
 
 
 def newest_checkpoint(run: Path) -> tuple[Path, list[str]]:
-    """Returns the valid checkpoint of a run with the most steps, and the errors of broken ones.
-
-    Raises:
-        CheckpointError: If there is none.
-    """
+    """Returns the valid checkpoint of a run with the most steps, and the errors of broken ones."""
     newest, broken = checkpoint_io.newest_valid(run / "checkpoints", "class_path")
     if newest is None:
         raise CheckpointError("\n".join([*broken[-2:], f"There is no checkpoint in {run} to go on from. Begin anew."]))
@@ -37,11 +33,7 @@ def newest_checkpoint(run: Path) -> tuple[Path, list[str]]:
 
 
 def refuse_finished(run: Path, config: Any) -> None:
-    """Refuses to resume a finished run.
-
-    Raises:
-        ConfigError: If the run is finished and its length is not increased.
-    """
+    """Refuses to resume a finished run."""
     results, before = read_results(run), read_mapping(run / "config.yaml", yaml.safe_load).get("trainer")
     if before is None or not ("test/acc" in results or (not config.test_after_fit and "epochs" in results)):
         return
@@ -84,11 +76,7 @@ def epochs_of(checkpoint: dict[str, Any]) -> int:
 
 
 def refuse_changes(path: str | Path, checkpoint: dict[str, Any], now: dict[str, Any]) -> None:
-    """Refuses to resume from a checkpoint if the settings in it differ from those of the command line.
-
-    Raises:
-        CheckpointError: If they differ; the message has the first differences.
-    """
+    """Refuses to resume from a checkpoint if the settings in it differ from those of the command line."""
     before = checkpoint.get(RunSettings.KEY, now)
     missing = "nothing"
     then, today = at_home(before), at_home(now)

@@ -45,11 +45,7 @@ class Refused(yaml.YAMLError):
 
 
 def load(text: str) -> Any:
-    """Parses a YAML text; keys are strings, so that `no`, `on`, `null` and `1.0` stay as written.
-
-    Raises:
-        yaml.YAMLError: If it is not YAML, has a Python tag or a duplicate key, or is too large or too deep.
-    """
+    """Parses a YAML text; keys are strings, so that `no`, `on`, `null` and `1.0` stay as written."""
     if len(text) > MOST_BYTES:
         raise Refused(f"it has {len(text):,} characters, more than settings need")
     loader = _Loader(text)

@@ -278,11 +278,7 @@ def _say(text: str) -> None:
 
 
 def run_verb(argv: list[str], kind: type[CLI] = LitCLI) -> CLI:  # type: ignore[assignment]
-    """Runs one of the Trainer's verbs with this class, and returns the class's instance.
-
-    Raises:
-        LitCNNError: If the user has to change something first.
-    """
+    """Runs one of the Trainer's verbs with this class, and returns the class's instance."""
     allow_imports()
     argv = check(argv)
     quiet()

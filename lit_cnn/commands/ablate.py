@@ -49,11 +49,7 @@ class CellsFailedError(LitCNNError):
 
 
 def main(argv: list[str]) -> None:
-    """Runs an experiment.
-
-    Raises:
-        LitCNNError: If a setting is wrong, or a cell failed.
-    """
+    """Runs an experiment."""
     parser = Parser("ablate", __doc__, EPILOG)
     parser.add_argument("experiment", help=EXPERIMENT)
     parser.add_argument("--dry_run", action="store_true", help="show the plan and what is finished, and run nothing")
@@ -74,11 +70,7 @@ def main(argv: list[str]) -> None:
 
 
 def planned(experiment: Experiment, overrides: list[str]) -> list[Cell]:
-    """Returns all cells of an experiment, after a check of their configs.
-
-    Raises:
-        LitCNNError: If a config is wrong.
-    """
+    """Returns all cells of an experiment, after a check of their configs."""
     from lit_cnn.experiments.plan import plan  # imports torch, once for all cells
 
     cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))
@@ -212,11 +204,7 @@ def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoRetu
 
 
 def _time_left(cells: list[Cell], jobs: int, dry_run: bool) -> str:
-    """Estimates the time for the unfinished cells, from finished cells of the same variant or a few timed steps.
-
-    Raises:
-        DataError: If the data for timed steps are missing or broken; a dry run downloads nothing.
-    """
+    """Estimates the time for the unfinished cells, from finished cells of the same variant or a few timed steps."""
     seconds: dict[str, list[float]] = {}
     todo = [cell for cell in cells if cell.results() is None]
     if not todo:
@@ -243,9 +231,9 @@ def _time_left(cells: list[Cell], jobs: int, dry_run: bool) -> str:
 def _seconds_of(argv: list[str], dry_run: bool) -> float:
     if dry_run:
         os.environ[FORBIDDEN] = "1"
-    from lit_cnn.commands import estimate  # imports torch
+    from lit_cnn.commands.check import seconds_of  # imports torch
 
-    return estimate.seconds_of(argv)
+    return seconds_of(argv)
 
 
 def table(cells: list[Cell], name: str = "test/acc") -> str:

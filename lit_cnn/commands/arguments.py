@@ -49,13 +49,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def run_and_images(given: argparse.Namespace) -> tuple["LitClassifier", list[str]]:
-    """Returns the run's network and the image files of `add_run_and_images`; says which files are no images.
-
-    Raises:
-        DataError: If there are no images.
-        CheckpointError: If there is no such run.
-        ConfigError: If a view of the training images depends on an image's index in the dataset.
-    """
+    """Returns the run's network and the image files of `add_run_and_images`; says which files are no images."""
     from lit_cnn.data.image_files import find_images
     from lit_cnn.inference.load import load
 

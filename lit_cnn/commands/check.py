@@ -50,11 +50,7 @@ ALONE: dict[str, Any] = {
 
 
 def main(argv: list[str]) -> None:
-    """Checks a run, given by arguments of `fit`.
-
-    Raises:
-        LitCNNError: If it is not sound, or a setting is wrong.
-    """
+    """Checks a run, given by arguments of `fit`."""
     Parser("check", __doc__, EPILOG).parse_before_settings(argv)
     with state_kept():
         run_verb(["fit", *argv], CheckCLI)
@@ -101,11 +97,7 @@ class CheckCLI(LitCLI):
             print("\n`compile` is left out, so the times are without it.")
 
     def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Runs all checks, before the Trainer's loop begins.
-
-        Raises:
-            ConfigError: If the network fails on the first batch.
-        """
+        """Runs all checks, before the Trainer's loop begins."""
         trainer.should_stop = True
         module, data = self.model, self.datamodule
         loader: Any = trainer.train_dataloader
@@ -133,11 +125,7 @@ class CheckCLI(LitCLI):
         print(text.item("FAILED" if finding.remedy else "ok", finding.subject, finding.text), flush=True)
 
     def after(self) -> None:
-        """Prints the verdict.
-
-        Raises:
-            ConfigError: If the run is not sound.
-        """
+        """Prints the verdict."""
         if not self.findings:
             raise ConfigError("No step would be taken: `limit_train_batches`, `max_epochs` or `max_steps` leaves none.")
         wrong = [finding for finding in self.findings if finding.remedy]
@@ -154,3 +142,32 @@ def layers_text(net: nn.Module, shape: tuple[int, int, int]) -> str:
     except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:  # value-dependent code
         return f"no layer table: the network does not run on torch's device meta\n({first_line(error)})"
     return text.layer_table(layers, net, shape[1:])
+
+
+class TimingCLI(CheckCLI):
+    """Begins `fit`, times a few steps, and prints nothing.
+
+    Attributes:
+        seconds: Estimated time of the training with its validations; infinite if it has no limit.
+    """
+
+    seconds = 0.0
+
+    def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Times the steps."""
+        trainer.should_stop = True
+        loader: Any = trainer.train_dataloader
+        first = take_first_steps(Steps(trainer, self.model), chain(loader, loader), seconds=0.7)
+        length = length_of(trainer, self.model, self.datamodule, first.seconds)
+        self.seconds = length.epochs * (length.training + length.validation)
+
+    def before(self) -> None:
+        """Prints nothing."""
+
+    after = before
+
+
+def seconds_of(argv: list[str]) -> float:
+    """Estimates how many seconds `fit` would train with these arguments."""
+    with state_kept():
+        return run_verb(["fit", *argv], TimingCLI).seconds

@@ -35,11 +35,7 @@ class Row(NamedTuple):
 
 
 def main(argv: list[str]) -> None:
-    """Prints the table.
-
-    Raises:
-        LitCNNError: If an argument is wrong, there is no such run, or an image could not be read.
-    """
+    """Prints the table."""
     parser = Parser("classify", __doc__, EPILOG)
     parser.add_run_and_images()
     parser.add_argument("--top_k", type=positive, default=3, help="classes to name for each image (default 3)")
@@ -52,11 +48,7 @@ def main(argv: list[str]) -> None:
 
 
 def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int) -> Iterator[Row]:
-    """Yields a row for each image, batch by batch, and says at the end what was converted and what is right.
-
-    Raises:
-        DataError: If an image cannot be read; after all others are classified.
-    """
+    """Yields a row for each image, batch by batch, and says at the end what was converted and what is right."""
     import torch
     from tqdm import tqdm
 

@@ -15,11 +15,7 @@ example:
 
 
 def main(argv: list[str]) -> None:
-    """Writes the comparison.
-
-    Raises:
-        LitCNNError: If an argument is wrong, a run is missing, or the two cannot be compared.
-    """
+    """Writes the comparison."""
     parser = Parser("compare", __doc__, EPILOG)
     parser.add_argument("a", help=RUN)
     parser.add_argument("b", help="the other one")

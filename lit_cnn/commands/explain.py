@@ -33,11 +33,7 @@ BATCH_SIZE = 16  # images in a batch
 
 
 def main(argv: list[str]) -> None:
-    """Writes the pictures.
-
-    Raises:
-        LitCNNError: If an argument is wrong, there is no such run, or an image could not be read.
-    """
+    """Writes the pictures."""
     parser = Parser("explain", __doc__, EPILOG)
     parser.add_run_and_images()
     parser.add_argument("--output", type=Path, default=Path("explained"), help="folder to write to (default explained)")

@@ -33,11 +33,7 @@ class Row:
 
 
 def main(argv: list[str]) -> None:
-    """Prints the table.
-
-    Raises:
-        ConfigError: If an argument is wrong, or no network has such a name.
-    """
+    """Prints the table."""
     parser = Parser("models", __doc__)
     parser.add_argument("pattern", nargs="?", default="*", help="names to show, such as 'vgg*_bn' or resnet")
     parser.add_argument("--image_size", type=positive, help="height and width of the images, in pixels")
@@ -61,11 +57,7 @@ def main(argv: list[str]) -> None:
 
 
 def names_like(pattern: str, names: list[str]) -> list[str]:
-    """Returns the names that match a name, a part of one, or a pattern with `*`, `?` or `[`.
-
-    Raises:
-        ConfigError: If none matches.
-    """
+    """Returns the names that match a name, a part of one, or a pattern with `*`, `?` or `[`."""
     if pattern in names:
         return [pattern]
     is_part = not set(pattern) & set("*?[")

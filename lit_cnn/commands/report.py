@@ -25,11 +25,7 @@ examples:
 
 
 def main(argv: list[str]) -> None:
-    """Writes the report.
-
-    Raises:
-        LitCNNError: If an argument is wrong, or there are no runs.
-    """
+    """Writes the report."""
     parser = Parser("report", __doc__, EPILOG)
     parser.add_argument("runs", nargs="+", help="runs' folders, folders above them, or an experiment's name or file")
     add_output(parser, "the first one given", None)

@@ -22,11 +22,7 @@ FIGURE = "val/acc"
 
 
 def main(argv: list[str]) -> None:
-    """Searches, and prints the trials.
-
-    Raises:
-        LitCNNError: If a setting is wrong, or no variant finished.
-    """
+    """Searches, and prints the trials."""
     parser = Parser("search", __doc__, EPILOG)
     parser.add_argument("experiment", help=EXPERIMENT)
     parser.add_argument("--trials", type=positive, default=20, help="variants to try at most (20)")
