@@ -17,21 +17,13 @@ from lit_cnn.training.classifier import LitClassifier
 
 @dataclass(frozen=True)
 class Length:
-    """Length and speed of a run.
+    """Length and speed of a run."""
 
-    Attributes:
-        epochs: Number of epochs; infinite if the run has no limit.
-        steps: Steps per epoch.
-        step: Seconds per step.
-        images: Number of validation images.
-        image: Seconds per validation image.
-    """
-
-    epochs: float
-    steps: int
-    step: float
-    images: int = 0
-    image: float = 0.0
+    epochs: float  # infinite if the run has no limit
+    steps: int  # per epoch
+    step: float  # seconds per step
+    images: int = 0  # number of validation images
+    image: float = 0.0  # seconds per validation image
 
     @property
     def training(self) -> float:

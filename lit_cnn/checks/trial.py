@@ -57,29 +57,17 @@ class Steps:
 
 @dataclass
 class FirstSteps:
-    """Measurements of the first training steps.
+    """Measurements of the first training steps."""
 
-    Attributes:
-        images: Images in a batch.
-        finite: Whether all pixels of the first batch are finite.
-        outputs: Number of logits for each image.
-        first: Loss of the untrained network, without auxiliary heads.
-        expected: The same loss with equal logits.
-        losses: Training loss of each step, with auxiliary heads.
-        lacking: The trained parameters that got no gradient, and why: "none", "zero", "not finite".
-        activations: Bytes that the forward pass of a batch keeps for the backward pass.
-        seconds: Seconds per step, including the data.
-    """
-
-    images: int
-    finite: bool
-    outputs: int = 0
-    first: float = float("nan")
-    expected: float = float("nan")
-    losses: list[float] = field(default_factory=list)
-    lacking: dict[str, str] = field(default_factory=dict)
-    activations: int = 0
-    seconds: float = float("nan")
+    images: int  # in a batch
+    finite: bool  # whether all pixels of the first batch are
+    outputs: int = 0  # number of logits for each image
+    first: float = float("nan")  # loss of the untrained network, without auxiliary heads
+    expected: float = float("nan")  # the same loss with equal logits
+    losses: list[float] = field(default_factory=list)  # training loss of each step, with auxiliary heads
+    lacking: dict[str, str] = field(default_factory=dict)  # parameters without a gradient: "none", "zero", "not finite"
+    activations: int = 0  # bytes that the forward pass of a batch keeps for the backward pass
+    seconds: float = float("nan")  # per step, with the data
 
 
 def take_first_steps(steps: Steps, batches: Iterable[Batch], seconds: float = 3.0) -> FirstSteps:

@@ -1,31 +1,17 @@
 """Arguments of the Trainer's verbs in addition to model, data and trainer."""
 
+from importlib import import_module
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from jsonargparse.typing import PositiveInt
-from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lit_cnn.callbacks.checkpointing import Minutes
-from lit_cnn.callbacks.tensorboard.evaluation import Evaluation
-from lit_cnn.callbacks.tensorboard.features import Features
-from lit_cnn.callbacks.tensorboard.graph import Graph
-from lit_cnn.callbacks.tensorboard.health import Health
-from lit_cnn.callbacks.tensorboard.pictures import Pictures
+from lit_cnn.cli.known_settings import PARTS
 from lit_cnn.inference import load as checkpoints
 from lit_cnn.runs.settings import LINKED
 from lit_cnn.training import hardware, monitors
-
-# Sections with the arguments of one class.
-PARTS = {
-    "checkpoint": ModelCheckpoint,
-    "pictures": Pictures,
-    "evaluation": Evaluation,
-    "features": Features,
-    "health": Health,
-    "graph": Graph,
-}
 
 
 def of_the_run(
@@ -62,8 +48,8 @@ def add_arguments(parser: Any) -> None:
     for name in LINKED:
         parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
     parser.add_function_arguments(of_the_run)
-    for section, cls in PARTS.items():
-        parser.add_lightning_class_args(cls, section)
+    for section, (module, name) in PARTS.items():
+        parser.add_lightning_class_args(getattr(import_module(module), name), section)
     parser.set_defaults(
         {
             "trainer.enable_model_summary": False,  # replaced by one line at the start

@@ -25,6 +25,16 @@ OF_LIGHTNING = {  # of LightningCLI and the Trainer's methods
     "return_predictions": "bool | None",
 }
 
+# Sections with the arguments of one class, a callback: its module and name.
+PARTS = {
+    "checkpoint": ("lightning.pytorch.callbacks.model_checkpoint", "ModelCheckpoint"),
+    "pictures": ("lit_cnn.callbacks.tensorboard.pictures", "Pictures"),
+    "evaluation": ("lit_cnn.callbacks.tensorboard.evaluation", "Evaluation"),
+    "features": ("lit_cnn.callbacks.tensorboard.features", "Features"),
+    "health": ("lit_cnn.callbacks.tensorboard.health", "Health"),
+    "graph": ("lit_cnn.callbacks.tensorboard.graph", "Graph"),
+}
+
 # Modules that are quick to import for their types.
 LIGHT = {"collections.abc", "datetime", "jsonargparse.typing", "os", "pathlib", "typing"}
 
@@ -174,18 +184,9 @@ def _named(name: str, source: Source) -> Any:
 def sections() -> dict[str, Known]:
     """Returns the top-level keys of a config of any verb."""
     ours = source_of(ARGUMENTS)
-    names = ("config", "print_config", "help", "model", "data", "trainer", *parts())
+    names = ("config", "print_config", "help", "model", "data", "trainer", *PARTS)
     lightnings = {name: Known(ast.parse(kind, mode="eval").body, ours) for name, kind in OF_LIGHTNING.items()}
     return dict.fromkeys(names, Known(None, ours)) | lightnings | _arguments(ours.functions["of_the_run"], ours)
-
-
-@cache
-def parts() -> dict[str, tuple[str, str]]:
-    """Returns the module and class of each section with the arguments of one class."""
-    table = source_of(ARGUMENTS).aliases["PARTS"]
-    assert isinstance(table, ast.Dict)
-    names = (ast.literal_eval(key) for key in table.keys if key)
-    return {name: source_of(ARGUMENTS).imports[ast.unparse(cls)] for name, cls in zip(names, table.values, strict=True)}
 
 
 def settings_of(branch: str, names: Sequence[str] = ()) -> list[dict[str, Known]] | None:
@@ -205,8 +206,8 @@ def settings_of(branch: str, names: Sequence[str] = ()) -> list[dict[str, Known]
         if len(short) < len(names) or not set(short) <= classes.keys():
             return None
         found = [parameters(name, classes[name]) for name in short or classes]
-    elif branch == "trainer" or branch in parts():
-        module, name = TRAINER if branch == "trainer" else parts()[branch]
+    elif branch == "trainer" or branch in PARTS:
+        module, name = PARTS.get(branch, TRAINER)
         found = [parameters(name, source_of(module))]
     else:
         return None

@@ -1,6 +1,7 @@
 """Allowed ranges of numbers that Lightning does not check, such as `accumulate_grad_batches` from 1 up."""
 
 import math
+from contextlib import suppress
 from datetime import timedelta
 from string import Formatter
 from typing import Any
@@ -39,14 +40,18 @@ TIMES = ("trainer.val_check_interval", "trainer.max_time")
 def out_of_range(key: str, value: Any) -> str | None:
     """Returns the allowed range in words if a setting's value is outside of it."""
     if key == "checkpoint.filename":
-        return None if _closed(str(value)) else "a name whose braces are closed, such as epoch{epoch:03}"
+        try:
+            list(Formatter().parse(str(value)))
+        except ValueError:
+            return "a name whose braces are closed, such as epoch{epoch:03}"
     if isinstance(value, str):
         try:
             value = safe_yaml.load(value)
         except yaml.YAMLError:
             return None
     if key in TIMES and isinstance(value, dict):
-        return "a time above 0" if _seconds(value) <= 0 else None
+        with suppress(TypeError, OverflowError):  # which the parser refuses
+            return "a time above 0" if timedelta(**value) <= timedelta(0) else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     if isinstance(value, int) and abs(value) >= LARGEST:
@@ -58,18 +63,3 @@ def out_of_range(key: str, value: Any) -> str | None:
     if value > high or not math.isfinite(value):
         return f"a number from {least} to {high}"
     return f"above {least}" if above else f"{least} or more"
-
-
-def _seconds(parts: dict[str, Any]) -> float:
-    """Returns the seconds of {hours: 1, minutes: 30}; infinity for anything else, which the parser refuses."""
-    try:
-        return timedelta(**parts).total_seconds()
-    except (TypeError, OverflowError):
-        return math.inf
-
-
-def _closed(name: str) -> bool:
-    try:
-        return bool(list(Formatter().parse(name))) or not name
-    except ValueError:
-        return False

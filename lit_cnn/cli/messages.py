@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from lit_cnn.cli.command_line import COMMAND_LINE, Setting
-from lit_cnn.cli.known_settings import classes_of, family_of, parts, sections, settings_of
+from lit_cnn.cli.known_settings import PARTS, classes_of, family_of, sections, settings_of
 from lit_cnn.errors import closest, nearest
 from lit_cnn.runs.settings import LINKED
 
@@ -74,7 +74,7 @@ def unknown_key(key: str, settings: list[Setting]) -> str:
 def _remedy(given: Setting, settings: list[Setting]) -> str:
     branch, _, leaf = given.key.rpartition(".")
     own = _known_keys(branch)
-    places = ["trainer", *parts(), "data", "model"]  # of equal names in several sections, the last one counts
+    places = ["trainer", *PARTS, "data", "model"]  # of equal names in several sections, the last one counts
     elsewhere = {} if "." in branch else {name: f"{s}.{name}" for s in places for name in reversed(_known_keys(s))}
     meant = None if "." in branch else SYNONYMS.get(leaf)
     if meant in (None, branch) and leaf not in own:

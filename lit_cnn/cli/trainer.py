@@ -21,8 +21,9 @@ from lit_cnn.callbacks.stop_on_signal import StopOnSignal
 from lit_cnn.callbacks.tensorboard.epoch_axis import EpochAxis
 from lit_cnn.cli import resume
 from lit_cnn.cli.allowed_imports import allow_imports
-from lit_cnn.cli.arguments import PARTS, add_arguments
+from lit_cnn.cli.arguments import add_arguments
 from lit_cnn.cli.command_line import config_paths, given_settings
+from lit_cnn.cli.known_settings import PARTS
 from lit_cnn.cli.library_errors import as_ours, raised_in
 from lit_cnn.cli.messages import explain
 from lit_cnn.cli.misfits import refuse_misfit

@@ -40,14 +40,6 @@ exit codes: 0 all cells finished; that of fit for the first cell that failed; 2 
 """
 
 
-class CellsFailedError(LitCNNError):
-    """Error for failed cells, with the exit code of the first."""
-
-    def __init__(self, message: str, code: int):
-        super().__init__(message)
-        self.exit_code = code
-
-
 def main(argv: list[str]) -> None:
     """Runs an experiment."""
     parser = Parser("ablate", __doc__, EPILOG)
@@ -126,7 +118,9 @@ def run_grid(
     if failed:
         first, code = failed[0]
         message = f"{len(failed)} of {len(cells)} cells failed. {first.name}: {first.failure().splitlines()[0][:200]}"
-        raise CellsFailedError(f"{message}\nIts output is in {first.folder / OUTPUT}.", code)
+        error = LitCNNError(f"{message}\nIts output is in {first.folder / OUTPUT}.")
+        error.exit_code = code
+        raise error
     return cells
 
 

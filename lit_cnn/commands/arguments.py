@@ -14,22 +14,11 @@ RUN = "a run's folder, the folder above it if it holds only one run, or a checkp
 
 
 class Parser(argparse.ArgumentParser):
-    """The parser of a verb's arguments.
-
-    Args:
-        verb: The verb.
-        description: What it does, in a sentence.
-        epilog: What else its help says.
-    """
+    """The parser of a verb's arguments."""
 
     def __init__(self, verb: str, description: str | None, epilog: str | None = None):
-        super().__init__(
-            prog=f"python -m lit_cnn {verb}",
-            description=description,
-            epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
+        super().__init__(f"python -m lit_cnn {verb}", None, description, epilog, allow_abbrev=False)
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
         self.verb = verb
 
     def add_run_and_images(self) -> None:

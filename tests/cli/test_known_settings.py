@@ -12,11 +12,11 @@ from lightning.pytorch import Trainer
 from lit_cnn.cli.arguments import add_arguments
 from lit_cnn.cli.known_settings import (
     BRANCHES,
+    PARTS,
     UNCLEAR,
     classes_of,
     family_of,
     parameters,
-    parts,
     sections,
     settings_of,
 )
@@ -68,7 +68,7 @@ def test_settings_read_from_source_are_those_of_the_parser(parser):
     for data, source in classes_of("data").items():
         assert set(parameters(data, source)) == set(accepted("LitMLP", data)["data"]["init_args"])
     config = accepted("LitMLP", "MNISTDataModule")
-    for section in ("trainer", *parts()):
+    for section in ("trainer", *PARTS):
         assert [set(known) for known in settings_of(section)] == [set(config[section])], section
     of_verbs = {
         name
