@@ -71,13 +71,7 @@ def judge_losses(found: FirstSteps) -> Finding:
 
 
 def judge_gradients(lacking: dict[str, str], trained: int, frozen: int) -> Finding:
-    """Checks that every trained parameter got a gradient.
-
-    Args:
-        lacking: Those that did not, and why: "none", "zero" or "not finite".
-        trained: Number of trained parameters.
-        frozen: Number of frozen parameters.
-    """
+    """Checks that every trained parameter got a gradient; `lacking` are those that did not, and why (see WHY)."""
     if not lacking:
         kept = f"; {frozen} are frozen" if frozen else ""
         return Finding("gradients", f"all {trained} trained parameters get one{kept}")
@@ -88,12 +82,7 @@ def judge_gradients(lacking: dict[str, str], trained: int, frozen: int) -> Findi
 
 
 def judge_attempts(attempts: list[Attempt], one_answer: float) -> Finding:
-    """Judges whether the network could overfit one batch, or at least get below the loss of one answer for all.
-
-    Args:
-        attempts: The attempts, with one optimizer after the other.
-        one_answer: The lowest loss with the same logits for all images.
-    """
+    """Judges whether the network could overfit one batch, or get below the loss of one answer for all images."""
     last, own = attempts[-1], attempts[0]
     if last.succeeded:
         others = "" if last.own else f" ({own.optimizer}: {own.right} after {own.steps})"

@@ -41,12 +41,9 @@ class Attempt(NamedTuple):
 
 
 def overfit(steps: Steps, batch: Batch, advance: Callable[[], object]) -> list[Attempt]:
-    """Overfits one batch, without dropout; tries several optimizers until one succeeds.
+    """Overfits one batch, without dropout; tries several optimizers from the initial weights until one succeeds.
 
-    Args:
-        steps: Takes the steps; each optimizer starts from the initial weights.
-        batch: Images and their classes.
-        advance: Called after each step.
+    `advance` is called after each step.
     """
     attempts: list[Attempt] = []
     module, labels = steps.module, batch[1]

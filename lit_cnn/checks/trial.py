@@ -18,12 +18,7 @@ GRADIENT_STEPS = 5  # a branch that starts at zero has gradients from the second
 
 
 class Steps:
-    """Takes training steps with a run's precision, loss, gradient clipping and optimizer.
-
-    Args:
-        trainer: A Trainer whose `fit` has begun.
-        module: Its module.
-    """
+    """Takes training steps with the precision, loss, gradient clipping and optimizer of a Trainer in `fit`."""
 
     def __init__(self, trainer: Trainer, module: LitClassifier):
         self.trainer, self.module = trainer, module
@@ -67,17 +62,11 @@ class FirstSteps:
     losses: list[float] = field(default_factory=list)  # training loss of each step, with auxiliary heads
     lacking: dict[str, str] = field(default_factory=dict)  # parameters without a gradient: "none", "zero", "not finite"
     activations: int = 0  # bytes that the forward pass of a batch keeps for the backward pass
-    seconds: float = float("nan")  # per step, with the data
+    seconds: float = float("nan")  # per step, including the data
 
 
 def take_first_steps(steps: Steps, batches: Iterable[Batch], seconds: float = 3.0) -> FirstSteps:
-    """Takes the first steps of the run on its own batches: at least two, and no more than the run has.
-
-    Args:
-        steps: Takes the steps.
-        batches: The training batches, two or more.
-        seconds: Time limit.
-    """
+    """Takes the first steps of the run on its own batches, within a time limit: at least two if the run has them."""
     try:
         return _first_steps(steps, batches, seconds)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:

@@ -96,11 +96,9 @@ def _file_of(module: str) -> Path | None:
     package, *parts = module.split(".")
     spec = find_spec(package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder, *parts)
-        for stem in (path / "__init__", path):
-            for candidate in (stem.with_suffix(".pyi"), stem.with_suffix(".py")):
-                if candidate.is_file():
-                    return candidate
+        for ending in ("/__init__.pyi", "/__init__.py", ".pyi", ".py"):
+            if (path := Path(f"{Path(folder, *parts)}{ending}")).is_file():
+                return path
     return None
 
 
@@ -132,12 +130,7 @@ def _ancestors(name: str, source: Source) -> dict[str, tuple[ast.ClassDef, Sourc
 
 @cache
 def parameters(name: str, source: Source) -> dict[str, Known] | None:
-    """Returns the arguments of a class by name, or None if it takes arguments that are not found.
-
-    Args:
-        name: The class.
-        source: The source that defines or imports it.
-    """
+    """Returns the arguments of a class in a source by name, or None if it takes arguments that are not found."""
     found: dict[str, Known] = {}
     for node, home in _ancestors(name, source).values():
         init = next((p for p in node.body if isinstance(p, ast.FunctionDef) and p.name == "__init__"), None)
@@ -190,14 +183,9 @@ def sections() -> dict[str, Known]:
 
 
 def settings_of(branch: str, names: Sequence[str] = ()) -> list[dict[str, Known]] | None:
-    """Returns the settings of a section; if it selects classes, those of each class.
+    """Returns the settings of a section such as trainer or data.augment, or None if they are unknown.
 
-    Args:
-        branch: A section, such as trainer or data.augment.
-        names: The given classes, by name or path; by default all.
-
-    Returns:
-        None if they are unknown.
+    If it selects classes, they are those of each class in `names`, by default of all.
     """
     if branch in BRANCHES:
         home, base = BRANCHES[branch]

@@ -23,10 +23,7 @@ NO_SETTINGS = {"class_path", "dict_kwargs", "help"}
 
 
 def check(argv: list[str]) -> list[str]:
-    """Returns the arguments of a verb with its configs as paths.
-
-    Args:
-        argv: A verb of the Trainer and its arguments.
+    """Returns a verb and its arguments with the configs as paths.
 
     Raises:
         LitCNNError: If a setting is unknown or wrong, or a config, run or checkpoint is missing.

@@ -71,8 +71,8 @@ def _keeps_its_length(scheduler: str | None, arguments: dict[str, Any] | None) -
 
 def epochs_of(checkpoint: dict[str, Any]) -> int:
     """Returns the number of finished epochs in a checkpoint."""
-    loops = checkpoint.get("loops", {}).get("fit_loop", {})
-    return int(loops.get("epoch_progress", {}).get("current", {}).get("processed", checkpoint["epoch"]))
+    progress = checkpoint.get("loops", {}).get("fit_loop", {}).get("epoch_progress", {})
+    return int(progress.get("current", {}).get("processed", checkpoint["epoch"]))
 
 
 def refuse_changes(path: str | Path, checkpoint: dict[str, Any], now: dict[str, Any]) -> None:
@@ -107,13 +107,8 @@ class RunSettings(Callback):
 class ContinuedCSVLogger(CSVLogger):
     """CSV logger that continues the metrics.csv of a resumed run, which Lightning's would delete.
 
-    Args:
-        folder: The run's folder.
-        step: The step to resume from; rows of later steps are dropped.
-        epochs: Number of finished epochs; rows from the end of later epochs are dropped too.
-
-    Attributes:
-        known_epochs: The epochs with training metrics in the file, counted from 0.
+    Rows from `step` on are dropped, and those from the end of epochs after the first `epochs`. The epochs with training
+    metrics in the file, counted from 0, are `known_epochs`.
     """
 
     def __init__(self, folder: Path, step: int, epochs: int):

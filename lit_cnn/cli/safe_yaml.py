@@ -113,11 +113,7 @@ def _take_keys_as_texts(node: yaml.MappingNode) -> None:
 
 
 def read(path: Path, kind: str = "config") -> dict[str, Any]:
-    """Reads a file of settings.
-
-    Args:
-        path: The file.
-        kind: What the file should be, for the error message.
+    """Reads a file of settings, which should be a `kind`.
 
     Raises:
         ConfigError: If it cannot be read, or has no settings.

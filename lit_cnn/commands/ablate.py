@@ -125,13 +125,9 @@ def run_grid(
 
 
 def run_cells(cells: list[Cell], of: int, jobs: int, command: list[str]) -> list[tuple[Cell, int]]:
-    """Runs cells until all have finished or failed, also those that other processes run; returns the failed ones.
+    """Runs cells, also those that other processes run, and returns the failed ones with their exit codes.
 
-    Args:
-        cells: The cells to run.
-        of: Number of all cells, including finished ones.
-        jobs: Number of cells that run at the same time.
-        command: Verb and arguments to resume it, printed if it is interrupted.
+    `of` is the number of all cells; see `run_grid` for the others.
     """
     from lit_cnn.cli.main import main as run
 

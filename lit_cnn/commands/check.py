@@ -145,13 +145,9 @@ def layers_text(net: nn.Module, shape: tuple[int, int, int]) -> str:
 
 
 class TimingCLI(CheckCLI):
-    """Begins `fit`, times a few steps, and prints nothing.
+    """Begins `fit`, times a few steps, and prints nothing."""
 
-    Attributes:
-        seconds: Estimated time of the training with its validations; infinite if it has no limit.
-    """
-
-    seconds = 0.0
+    seconds = 0.0  # of the training with its validations; infinite if it has no limit
 
     def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Times the steps."""

@@ -75,14 +75,7 @@ def targets_of(paths: list[str], folder: Path) -> dict[str, Path]:
 
 
 def explain(module: "LitClassifier", images: "Tensor", paths: list[str], side: int) -> "list[Figure]":
-    """Returns the attribution figure of each image.
-
-    Args:
-        module: From `lit_cnn.load`.
-        images: uint8 images in the network's shape.
-        paths: Their files, for the titles.
-        side: Side of the occlusion squares, in pixels.
-    """
+    """Returns the attribution figure of each uint8 image, with occlusion squares of `side` pixels."""
     from lit_cnn.inference.attribution import grad_cam, occlusion, saliency
     from lit_cnn.plots.attribution import View, explanation
 

@@ -53,12 +53,6 @@ def main(argv: list[str]) -> None:
 def export(run: str, form: str, output: Path | None, preprocessing: bool) -> tuple[Path, float]:
     """Exports a run's network; returns the file and the largest difference between its logits and the network's.
 
-    Args:
-        run: A run's folder or a checkpoint.
-        form: One of `exporting.FORMATS`.
-        output: The file; by default in the current folder, with the network's name.
-        preprocessing: Take uint8 images.
-
     Raises:
         LitCNNError: If a package is missing, the network cannot be exported, or the file's logits differ.
     """
