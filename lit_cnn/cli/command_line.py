@@ -30,10 +30,10 @@ class Setting:
 
     @property
     def branch(self) -> str:
-        """The part of the config that it belongs to, such as trainer or data.augment."""
-        first, *rest = self.key.split(".")
-        nested = f"{first}.{rest[0]}" if len(rest) > 1 else ""
-        return nested if nested in BRANCHES else first
+        """The part of the config that it belongs to, such as trainer or data.augment; empty at the top."""
+        *above, _ = self.key.split(".")
+        nested = ".".join(above[:2])
+        return nested if nested in BRANCHES else "".join(above[:1])
 
     @property
     def leaf(self) -> str:

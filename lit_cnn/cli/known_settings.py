@@ -183,7 +183,7 @@ def sections() -> dict[str, Known]:
 
 
 def settings_of(branch: str, names: Sequence[str] = ()) -> list[dict[str, Known]] | None:
-    """Returns the settings of a section such as trainer or data.augment, or None if they are unknown.
+    """Returns the settings of a section such as trainer or data.augment, or None if they are unknown; "" is the top.
 
     If it selects classes, they are those of each class in `names`, by default of all.
     """
@@ -194,6 +194,8 @@ def settings_of(branch: str, names: Sequence[str] = ()) -> list[dict[str, Known]
         if len(short) < len(names) or not set(short) <= classes.keys():
             return None
         found = [parameters(name, classes[name]) for name in short or classes]
+    elif not branch:
+        found = [sections()]
     elif branch == "trainer" or branch in PARTS:
         module, name = PARTS.get(branch, TRAINER)
         found = [parameters(name, source_of(module))]

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from lit_cnn.cli.command_line import COMMAND_LINE, Setting
-from lit_cnn.cli.known_settings import PARTS, classes_of, family_of, sections, settings_of
+from lit_cnn.cli.known_settings import PARTS, classes_of, family_of, settings_of
 from lit_cnn.errors import closest, nearest
 from lit_cnn.runs.settings import LINKED
 
@@ -144,5 +144,5 @@ def _short(value: Any, limit: int = 80) -> str:
 
 
 def _known_keys(branch: str) -> list[str]:
-    names = [name for known in settings_of(branch) or () for name in known] if branch else list(sections())
+    names = [name for known in settings_of(branch) or () for name in known]
     return list(dict.fromkeys(name for name in names if name not in ("net", *LINKED)))

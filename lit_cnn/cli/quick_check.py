@@ -11,7 +11,7 @@ from jsonargparse import ArgumentParser
 
 from lit_cnn.cli import safe_yaml
 from lit_cnn.cli.command_line import COMMAND_LINE, Setting, expand, given_settings
-from lit_cnn.cli.known_settings import BRANCHES, UNCLEAR, Known, classes_of, sections, settings_of
+from lit_cnn.cli.known_settings import BRANCHES, UNCLEAR, Known, classes_of, settings_of
 from lit_cnn.cli.limits import out_of_range
 from lit_cnn.cli.messages import explain, missing_sections, unknown_class, unknown_key
 from lit_cnn.errors import CheckpointError, ConfigError, closest
@@ -64,7 +64,7 @@ def _check_key(setting: Setting, settings: list[Setting]) -> None:
             f"{given} is not yours to set: the data decides it.\n"
             f"Remove it. Data modules with a shape of your choice take --data.{setting.leaf}."
         )
-    kinds = _kinds(setting, settings) if "." in key else [sections()]
+    kinds = _kinds(setting, settings)
     if kinds is not None and setting.leaf not in NO_SETTINGS and not any(setting.leaf in known for known in kinds):
         raise ConfigError(unknown_key(key, settings))
     branch = key.removesuffix(".class_path")
@@ -82,11 +82,9 @@ def _check_value(setting: Setting, settings: list[Setting]) -> None:
     """Refuses a value that is out of range, or that none of the possible classes accepts."""
     if limits := out_of_range(setting.key, setting.value):
         raise ConfigError(f"{setting.key}: {setting.value} ({setting.origin}) has to be {limits}.")
-    types = []
-    if setting.key in sections():
-        types = [sections()[setting.key].type]
-    elif setting.key == f"{setting.branch}.{setting.leaf}":
-        types = [known[setting.leaf].type for known in _kinds(setting, settings) or [] if setting.leaf in known]
+    whole = setting.key == f"{setting.branch}.{setting.leaf}".lstrip(".")
+    kinds = (_kinds(setting, settings) or []) if whole else []
+    types = [known[setting.leaf].type for known in kinds if setting.leaf in known]
     refusals = [None if kind is UNCLEAR else _refusal(setting, kind) for kind in types]
     if refusals and refusals[0] and all(refusals):
         raise ConfigError(explain(refusals[0], settings))

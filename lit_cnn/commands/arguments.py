@@ -66,8 +66,3 @@ def true_class(path: str, class_names: list[str]) -> str | None:
     """Returns the class named by an image's folder or the one above it; None if neither is a class."""
     folders = [printable(folder.name) for folder in list(Path(path).resolve().parents)[:2]]
     return next((name for name in folders if name in class_names), None)
-
-
-def one_line(fault: str) -> str:
-    """Returns a text in one line."""
-    return " ".join(fault.split())

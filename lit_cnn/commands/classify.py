@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from lit_cnn.commands.arguments import Parser, one_line, positive, run_and_images, true_class
+from lit_cnn.commands.arguments import Parser, positive, run_and_images, true_class
 from lit_cnn.errors import DataError, printable
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int
                 ranking = [(names[i], p) for i, p in zip(*top[path], strict=True)] if path in top else []
                 if ranking and (truth := true_class(path, names)) is not None:
                     right.append(ranking[0][0] == truth)
-                yield Row(path, ranking, one_line(batch.broken.get(path, "")))
+                yield Row(path, ranking, " ".join(batch.broken.get(path, "").split()))
             broken += len(batch.broken)
             converted += batch.converted
             resized += batch.resized

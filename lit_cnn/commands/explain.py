@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lit_cnn.commands.arguments import Parser, one_line, positive, run_and_images, true_class
+from lit_cnn.commands.arguments import Parser, positive, run_and_images, true_class
 from lit_cnn.errors import DataError, printable
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
                 bar.update()
     print(f"wrote {len(paths) - len(broken)} pictures to {given.output}")
     for path, reason in broken.items():
-        print(f"BROKEN {printable(path)}: {one_line(reason)}", file=sys.stderr)
+        print(f"BROKEN {printable(path)}: {' '.join(reason.split())}", file=sys.stderr)
     if broken:
         raise DataError(f"{len(broken)} of {len(paths)} images could not be read, as named above.")
 
