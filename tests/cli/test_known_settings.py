@@ -171,6 +171,7 @@ HINTS = {
     "--trainer.max_epoch 3": "Did you mean 'max_epochs'?",
     "--model.name vgg16": "LitLeNet does not take it; fit --model.help LitLeNet names what it takes.",
     "--model LitVGGG": "there is no class LitVGGG (command line). Did you mean",
+    "--model lit_cnn.LitVgg": "there is no class lit_cnn.LitVgg (command line). Did you mean 'LitVGG'?",
     "--model vgg16": "Say --model LitVGG --model.name vgg16.",
     "--data MNIST": "Did you mean 'MNISTDataModule'?",
     "--data.augment+=RandomFlp": "Did you mean 'RandomFlip'?",

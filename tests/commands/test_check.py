@@ -223,6 +223,12 @@ def test_what_fit_could_not_do_is_refused(check, arguments, message):
     assert message in outcome.err
 
 
+def test_a_folder_that_cannot_be_made_is_refused_as_by_fit(check):
+    outcome = check("--config", "quickstart", "--trainer.default_root_dir", "/dev/null/runs")
+    assert outcome.code == 6
+    assert "--trainer.default_root_dir says where runs go." in outcome.err
+
+
 def test_nothing_is_changed(check):
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
     precision, environment = torch.get_float32_matmul_precision(), dict(os.environ)
