@@ -155,11 +155,16 @@ def _thread_failed(args: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(args)
 
 
+def _open_closed_streams() -> None:
+    """Reopens closed standard streams (`2>&-`), so that libraries can write and no file gets their number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # the system takes the lowest free number, the stream's own
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+
+
 def run() -> None:
     """Runs the process's command and exits with its code."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed (`2>&-`); the system takes the lowest free number, the stream's own
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+    _open_closed_streams()
     for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
         warnings.simplefilter("ignore", category)  # warnings between libraries, with `python -W error` too
     signal.signal(signal.SIGTERM, _terminated)
