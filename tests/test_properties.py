@@ -107,7 +107,7 @@ def config(lit_cnn):
 @pytest.fixture
 def _built_but_not_trained(monkeypatch):
     """`fit` ends when data, model and trainer have been made, since a random config may train for ever."""
-    monkeypatch.setattr(LitCLI, "_run_subcommand", lambda *_: None)
+    monkeypatch.setattr(LitCLI, "run", lambda _: None)
 
 
 @pytest.mark.filterwarnings("ignore")

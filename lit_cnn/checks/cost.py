@@ -17,21 +17,13 @@ from lit_cnn.training.classifier import LitClassifier
 
 @dataclass(frozen=True)
 class Length:
-    """Length and speed of a run.
+    """Length and speed of a run."""
 
-    Attributes:
-        epochs: Number of epochs; infinite if the run has no limit.
-        steps: Steps per epoch.
-        step: Seconds per step.
-        images: Number of validation images.
-        image: Seconds per validation image.
-    """
-
-    epochs: float
-    steps: int
-    step: float
-    images: int
-    image: float
+    epochs: float  # infinite if the run has no limit
+    steps: int  # per epoch
+    step: float  # seconds per step
+    images: int = 0  # number of validation images
+    image: float = 0.0  # seconds per validation image
 
     @property
     def training(self) -> float:
@@ -47,33 +39,29 @@ class Length:
 def memory_of(module: LitClassifier, optimizer: Optimizer, data: ImageDataModule, first: FirstSteps) -> dict[str, int]:
     """Returns the memory in bytes by use; the optimizer has to have taken a step."""
     images = {a.stored_images.data_ptr(): a.stored_images for a in data._arrays.values()}  # train and val share memory
-    return {
-        "parameters": _bytes([*module.net.parameters(), *module.net.buffers()]),
-        "gradients": _bytes([p for p in module.net.parameters() if p.requires_grad]),
-        "optimizer state": _bytes([t for t in tree_leaves(list(optimizer.state.values())) if isinstance(t, Tensor)]),
-        f"activations, {first.images} images": first.activations,
-        "dataset": _bytes(list(images.values())),
+    tensors: dict[str, list[Tensor]] = {
+        "parameters": [*module.net.parameters(), *module.net.buffers()],
+        "gradients": [p for p in module.net.parameters() if p.requires_grad],
+        "optimizer state": [t for t in tree_leaves(list(optimizer.state.values())) if isinstance(t, Tensor)],
+        f"activations, {first.images} images": [],
+        "dataset": list(images.values()),
     }
-
-
-def _bytes(tensors: list[Tensor]) -> int:
-    return sum(t.numel() * t.element_size() for t in tensors)
+    sizes = {use: sum(t.numel() * t.element_size() for t in each) for use, each in tensors.items()}
+    return sizes | {f"activations, {first.images} images": first.activations}
 
 
 def length_of(trainer: Trainer, module: LitClassifier, data: ImageDataModule, step: float) -> Length:
     """Returns the length of a run whose `fit` has begun, from the time of a step and of a few evaluations."""
     steps = int(trainer.num_training_batches)
     epochs = trainer.estimated_stepping_batches * trainer.accumulate_grad_batches / steps
-    loader = data.val_dataloader()
-    share = trainer.limit_val_batches
-    length = Length(epochs, steps, step, 0, 0.0)
+    length = Length(epochs, steps, step)
+    loader, share = data.val_dataloader(), trainer.limit_val_batches
     if loader and share:
         images = len(data.arrays("val"))
         if isinstance(share, int):
             share = min(1.0, share * data.eval_batch_size / images)
-        every = trainer.check_val_every_n_epoch or 1
         seconds = _seconds_per_image(trainer, module, loader)
-        length = Length(epochs, steps, step, int(images * share / every), seconds)
+        length = replace(length, images=int(images * share / (trainer.check_val_every_n_epoch or 1)), image=seconds)
     timers = [c for c in trainer.callbacks if isinstance(c, Timer)]  # type: ignore[attr-defined]
     limits = [left for timer in timers if (left := timer.time_remaining()) is not None]  # of `max_time`
     return replace(length, epochs=min([epochs, *(limit / (length.training + length.validation) for limit in limits)]))

@@ -1,9 +1,9 @@
 """Verdicts of `check` on the first steps: pure functions from measurements to messages."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from lit_cnn.checks.memorise import Attempt
+from lit_cnn.checks.overfit import Attempt
 from lit_cnn.checks.trial import FirstSteps
 
 # First loss relative to the expected one: what counts as near, and what is allowed. Here ResNet-110 has 1.8, and
@@ -16,29 +16,17 @@ LEARNS = 0.95
 
 WHY = {
     "none": "is not used for the logits: remove it, or use it in `forward`, or freeze it (`requires_grad_(False)`)",
-    "zero": "gets a gradient of 0 at every step: look for weights that are all 0 and ReLUs that are all off",
+    "zero": "gets a gradient of 0 at every step: look for weights that are all 0 and ReLUs that are never active",
     "not finite": "gets a gradient that is no number: look for logarithms and roots of 0, and divisions by it",
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check.
-
-    Attributes:
-        subject: What was checked.
-        text: What was found, with numbers.
-        remedy: What to change; empty if the check passed.
-    """
+class Finding(NamedTuple):
+    """The result of one check: what was checked and found, and what to change, which is empty if the check passed."""
 
     subject: str
     text: str
     remedy: str = ""
-
-    @property
-    def sound(self) -> bool:
-        """Whether the check passed."""
-        return not self.remedy
 
 
 def equal_logits(loss: str, classes: int, value: float) -> str:
@@ -55,20 +43,18 @@ def judge_batch(found: FirstSteps, classes: int) -> Finding | None:
         return Finding("images", text, "Look at the data module's `mean`, `std` and `transform`.")
     if found.outputs != classes:
         text = f"the network returns {found.outputs} logits for {classes} classes"
-        return Finding("logits", text, "Hand its argument `num_classes` on to its last layer.")
+        return Finding("logits", text, "Pass its argument `num_classes` to its last layer.")
     return None
 
 
 def judge_first_loss(found: FirstSteps, loss: str, classes: int) -> Finding:
     """Compares the loss of the untrained network with that of equal logits."""
-    equal = equal_logits(loss, classes, found.expected)
-    text = f"{found.first:.3f}; equal logits have {equal}"
-    remedy = "Look at the initial weights, above all the last layer's, and at the scale of the images."
-    if not math.isfinite(found.first):
-        return Finding("first loss", text, remedy)
+    text = f"{found.first:.3f}; equal logits have {equal_logits(loss, classes, found.expected)}"
     ratio = found.first / found.expected
-    if ratio > HIGH:
-        return Finding("first loss", f"{text}, and more than {HIGH:g} times that is too high", remedy)
+    if not ratio <= HIGH:
+        text += f", and more than {HIGH:g} times that is too high" if math.isfinite(ratio) else ""
+        remedy = "Look at the initial weights, above all the last layer's, and at the scale of the images."
+        return Finding("first loss", text, remedy)
     if ratio < 1 / NEAR:
         return Finding("first loss", f"{text}: far below, as of weights that were trained before")
     if ratio > NEAR:
@@ -78,22 +64,16 @@ def judge_first_loss(found: FirstSteps, loss: str, classes: int) -> Finding:
 
 def judge_losses(found: FirstSteps) -> Finding:
     """Checks that the loss stays finite at the run's learning rate."""
-    n = next((i for i, loss in enumerate(found.losses) if not math.isfinite(loss)), None)
-    if n is not None:
-        return Finding("first steps", f"the loss is no number at step {n + 1}", "Lower `lr`, or raise it by a warm-up.")
+    for n, loss in enumerate(found.losses, 1):
+        if not math.isfinite(loss):
+            return Finding("first steps", f"the loss is no number at step {n}", "Lower `lr`, or raise it by a warm-up.")
     return Finding("first steps", f"{len(found.losses)} taken, the loss of the last is {found.losses[-1]:.3f}")
 
 
 def judge_gradients(lacking: dict[str, str], trained: int, frozen: int) -> Finding:
-    """Checks that every trained parameter got a gradient.
-
-    Args:
-        lacking: Those that did not, and why: "none", "zero" or "not finite".
-        trained: Number of trained parameters.
-        frozen: Number of frozen parameters.
-    """
-    kept = f"; {frozen} are frozen" if frozen else ""
+    """Checks that every trained parameter got a gradient; `lacking` are those that did not, and why (see WHY)."""
     if not lacking:
+        kept = f"; {frozen} are frozen" if frozen else ""
         return Finding("gradients", f"all {trained} trained parameters get one{kept}")
     names = [name.removeprefix("net.") for name in lacking]  # as in the layer table
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
@@ -102,19 +82,14 @@ def judge_gradients(lacking: dict[str, str], trained: int, frozen: int) -> Findi
 
 
 def judge_attempts(attempts: list[Attempt], one_answer: float) -> Finding:
-    """Judges whether the network could overfit one batch, or at least get below the loss of one answer for all.
-
-    Args:
-        attempts: The attempts, with one optimizer after the other.
-        one_answer: The lowest loss with the same logits for all images.
-    """
+    """Judges whether the network could overfit one batch, or get below the loss of one answer for all images."""
     last, own = attempts[-1], attempts[0]
-    if last.by_heart:
-        text = f"{last.right} of {last.images} images by heart after {last.steps} steps of {last.optimizer}"
+    if last.succeeded:
         others = "" if last.own else f" ({own.optimizer}: {own.right} after {own.steps})"
-        return Finding("one batch", text + others)
+        learned = f"{last.right} of {last.images} images learned after {last.steps} steps of {last.optimizer}"
+        return Finding("one batch", learned + others)
     best = min(attempts, key=lambda a: a.loss)
-    text = f"{best.images} images came to a loss of {best.loss:.3f} in {best.steps} steps of {best.optimizer}; "
+    text = f"{best.images} images reach a loss of {best.loss:.3f} in {best.steps} steps of {best.optimizer}; "
     text += f"one answer for all has {one_answer:.3f}"
     if best.loss < LEARNS * one_answer:
         return Finding("one batch", f"{text}: it learns, but slowly")

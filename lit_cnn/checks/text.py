@@ -15,12 +15,17 @@ NAME_WIDTH = 40
 
 def layer_table(layers: Sequence[Layer], net: nn.Module, image_size: tuple[int, int]) -> str:
     """Returns the layer table: output size, parameters, MACs and receptive field of each layer."""
-    rows = [("layer", "kind", "output", "parameters", "multiply-adds", "sees", "stride", "covers")]
+    rows = [("layer", "kind", "output", "parameters", "MACs", "field", "stride", "covers")]
     for layer in layers:
-        sees, stride, covers = _field(layer, image_size)
+        field = stride = covers = ""
+        if layer.field is not None:
+            shares = [min(1.0, span.size / pixels) for span, pixels in zip(layer.field, image_size, strict=True)]
+            strides = list(dict.fromkeys(span.stride for span in layer.field))
+            field, stride = by([span.size for span in layer.field]), by(strides)
+            covers = f"{math.prod(shares):.0%}"
         name = layer.name if len(layer.name) <= NAME_WIDTH else "..." + layer.name[3 - NAME_WIDTH :]
         costs = (f"{layer.parameters:,}", f"{layer.multiply_adds:,}")
-        rows.append((name, layer.kind, by(layer.output), *costs, sees, stride, covers))
+        rows.append((name, layer.kind, by(layer.output), *costs, field, stride, covers))
     total = sum(p.numel() for p in net.parameters())
     listed = {layer.name: layer.parameters for layer in layers}  # a layer used twice has its parameters once
     others = total - sum(listed.values())
@@ -28,15 +33,6 @@ def layer_table(layers: Sequence[Layer], net: nn.Module, image_size: tuple[int, 
         rows.append(("others (norms, auxiliary heads)", "", "", f"{others:,}", "", "", "", ""))
     rows.append(("total", "", "", f"{total:,}", f"{sum(layer.multiply_adds for layer in layers):,}", "", "", ""))
     return text_table(rows, right=(2, 3, 4, 5, 6, 7))
-
-
-def _field(layer: Layer, image_size: tuple[int, int]) -> tuple[str, str, str]:
-    if layer.field is None:
-        return "", "", ""
-    shares = [min(1.0, span.size / pixels) for span, pixels in zip(layer.field, image_size, strict=True)]
-    steps = [span.stride for span in layer.field]
-    stride = str(steps[0]) if steps[0] == steps[1] else by(steps)
-    return by([span.size for span in layer.field]), stride, f"{math.prod(shares):.0%}"
 
 
 def by(sizes: Sequence[int]) -> str:
@@ -52,21 +48,19 @@ def item(mark: str, subject: str, text: str) -> str:
 
 def memory_table(sizes: dict[str, int]) -> str:
     """Returns the memory table: a line for each use, in megabytes, and the sum."""
-    rows = [(what, f"{size / 1e6:,.1f} MB") for what, size in sizes.items()]
-    rows.append(("memory in all", f"{sum(sizes.values()) / 1e6:,.1f} MB"))
-    return text_table(rows, right=(1,))
+    sizes = sizes | {"memory in all": sum(sizes.values())}
+    return text_table([(what, f"{size / 1e6:,.1f} MB") for what, size in sizes.items()], right=(1,))
 
 
 def time_table(length: Length) -> str:
     """Returns the time of training, validation and the whole run as text."""
-    epochs = f"{length.epochs:,.4g} epochs of " if math.isfinite(length.epochs) else "per epoch "
-    scale = length.epochs if math.isfinite(length.epochs) else 1.0
-    training, validation = (s * scale for s in (length.training, length.validation))
-    rows = [("training", f"{epochs}{length.steps:,} steps of {duration(length.step)}", duration(training))]
+    limited = math.isfinite(length.epochs)
+    each, scale = (f"{length.epochs:,.4g} epochs of", length.epochs) if limited else ("per epoch", 1.0)
+    training, validation = length.training * scale, length.validation * scale
+    rows = [("training", f"{each} {length.steps:,} steps of {duration(length.step)}", duration(training))]
     if length.images:
-        rows.append(
-            ("validation", f"{epochs}{length.images:,} images of {duration(length.image)}", duration(validation))
-        )
+        images = f"{each} {length.images:,} images of {duration(length.image)}"
+        rows.append(("validation", images, duration(validation)))
     rows.append(("time in all", "without the test at the end", duration(training + validation)))
     return text_table(rows, right=(2,))
 

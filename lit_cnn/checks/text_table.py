@@ -4,12 +4,7 @@ from collections.abc import Container, Iterable, Sequence
 
 
 def text_table(rows: Iterable[Sequence[str]], right: Container[int] = ()) -> str:
-    """Returns rows as aligned columns, with the first row as their head.
-
-    Args:
-        rows: The cells of each row.
-        right: Positions of the columns that are aligned to the right, as numbers are; all others to the left.
-    """
+    """Returns rows as aligned columns; those at the positions `right`, such as numbers, are aligned to the right."""
     columns = [
         [cell.rjust(width) if position in right else cell.ljust(width) for cell in column]
         for position, column in enumerate(zip(*rows, strict=True))

@@ -18,12 +18,7 @@ GRADIENT_STEPS = 5  # a branch that starts at zero has gradients from the second
 
 
 class Steps:
-    """Takes training steps with a run's precision, loss, gradient clipping and optimizer.
-
-    Args:
-        trainer: A Trainer whose `fit` has begun.
-        module: Its module.
-    """
+    """Takes training steps with the precision, loss, gradient clipping and optimizer of a Trainer in `fit`."""
 
     def __init__(self, trainer: Trainer, module: LitClassifier):
         self.trainer, self.module = trainer, module
@@ -57,42 +52,21 @@ class Steps:
 
 @dataclass
 class FirstSteps:
-    """Measurements of the first training steps.
+    """Measurements of the first training steps."""
 
-    Attributes:
-        images: Images in a batch.
-        finite: Whether all pixels of the first batch are finite.
-        outputs: Number of logits for each image.
-        first: Loss of the untrained network, without auxiliary heads.
-        expected: The same loss with equal logits.
-        losses: Training loss of each step, with auxiliary heads.
-        lacking: The trained parameters that got no gradient, and why: "none", "zero", "not finite".
-        activations: Bytes that the forward pass of a batch keeps for the backward pass.
-        seconds: Seconds per step, including the data.
-    """
-
-    images: int
-    finite: bool
-    outputs: int = 0
-    first: float = float("nan")
-    expected: float = float("nan")
-    losses: list[float] = field(default_factory=list)
-    lacking: dict[str, str] = field(default_factory=dict)
-    activations: int = 0
-    seconds: float = float("nan")
+    images: int  # in a batch
+    finite: bool  # whether all pixels of the first batch are
+    outputs: int = 0  # number of logits for each image
+    first: float = float("nan")  # loss of the untrained network, without auxiliary heads
+    expected: float = float("nan")  # the same loss with equal logits
+    losses: list[float] = field(default_factory=list)  # training loss of each step, with auxiliary heads
+    lacking: dict[str, str] = field(default_factory=dict)  # parameters without a gradient: "none", "zero", "not finite"
+    activations: int = 0  # bytes that the forward pass of a batch keeps for the backward pass
+    seconds: float = float("nan")  # per step, including the data
 
 
 def take_first_steps(steps: Steps, batches: Iterable[Batch], seconds: float = 3.0) -> FirstSteps:
-    """Takes the first steps of the run on its own batches: at least two, and no more than the run has.
-
-    Args:
-        steps: Takes the steps.
-        batches: The training batches, two or more.
-        seconds: Time limit.
-
-    Raises:
-        ConfigError: If the network fails on a batch.
-    """
+    """Takes the first steps of the run on its own batches, within a time limit: at least two if the run has them."""
     try:
         return _first_steps(steps, batches, seconds)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
@@ -114,8 +88,7 @@ def _first_steps(steps: Steps, batches: Iterable[Batch], seconds: float) -> Firs
         if step == 0:
             batch = (batch[0].clone(), batch[1])  # a view would keep the memory of its whole group
             found = FirstSteps(len(batch[0]), bool(batch[0].isfinite().all()))
-            kept = ActivationBytes(module)
-            with kept:
+            with (kept := ActivationBytes(module)):
                 logits, loss = steps.take(batch)
             found.activations, found.outputs = kept.total, logits.shape[1]
             found.first = float(module.loss(logits, batch[1]))
@@ -138,25 +111,21 @@ def _first_steps(steps: Steps, batches: Iterable[Batch], seconds: float) -> Firs
 
 
 def _still_lacking(net: nn.Module, lacking: dict[str, str]) -> dict[str, str]:
-    parameters = dict(net.named_parameters())
     why = {}
-    for name in lacking:
-        gradient = parameters[name].grad
-        if gradient is None:
-            why[name] = "none"
-        elif not gradient.isfinite().all():
-            why[name] = "not finite"
-        elif not gradient.any():
-            why[name] = "zero"
+    for name, parameter in net.named_parameters():
+        if name in lacking:
+            gradient = parameter.grad
+            if gradient is None:
+                why[name] = "none"
+            elif not gradient.isfinite().all():
+                why[name] = "not finite"
+            elif not gradient.any():
+                why[name] = "zero"
     return why
 
 
 class ActivationBytes(saved_tensors_hooks):
-    """Counts the memory that a forward pass keeps for the backward pass, without the parameters.
-
-    Attributes:
-        total: Bytes.
-    """
+    """Counts the bytes that a forward pass keeps for the backward pass, without the parameters, in `total`."""
 
     def __init__(self, net: nn.Module):
         self.total = 0

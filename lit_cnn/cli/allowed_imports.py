@@ -6,7 +6,7 @@ from jsonargparse import set_parsing_settings
 
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import ConfigError
-from lit_cnn.runs.class_paths import ALLOW, homes, subclasses_of, trusted
+from lit_cnn.runs.class_paths import ALLOW, homes, path_of, subclasses_of, trusted
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms import Augmentation, View
 
@@ -14,11 +14,8 @@ from lit_cnn.transforms import Augmentation, View
 IMPORTABLE = [
     *(f"lit_cnn.{part}" for part in ("callbacks", "data", "models", "runs.checkpoint_io", "transforms")),
     *(f"lit_cnn.training.{part}" for part in ("architectures", "classifier", "lr_schedules")),
-    *(
-        f"lightning.pytorch.{part}"
-        for part in ("accelerators", "callbacks", "loggers", "plugins", "profilers", "strategies")
-    ),
-    *(f"lightning.fabric.{part}" for part in ("accelerators", "plugins", "strategies")),
+    *(f"lightning.pytorch.{part}" for part in ("callbacks", "loggers", "profilers")),
+    *(f"lightning.{api}.{part}" for api in ("pytorch", "fabric") for part in ("accelerators", "plugins", "strategies")),
     *("torch.nn", "torch.optim", "torchmetrics", "torchvision.models", "torchvision.ops"),
 ]
 
@@ -30,39 +27,24 @@ def allow_imports() -> None:
 
     Other class paths are refused before their module is imported, also if they go through an allowed module, as in
     `torch.nn.modules.module.torch.load`.
-
-    Raises:
-        ConfigError: If $LIT_CNN_ALLOW is not a list of packages, separated by commas.
     """
     for name in trusted():
         if not all(part.isidentifier() for part in name.split(".")) or name.partition(".")[0] == "jsonargparse":
             raise ConfigError(f"{ALLOW}: {name!r} is not a package. Name packages or modules, separated by commas.")
-    names = (f"lit_cnn.{name}" for name in homes())
-    now = {*IMPORTABLE, *names, *trusted(), *_known_classes()}
-    gone = _allowed - now
-    set_parsing_settings(import_path_denylist=["*", *sorted(gone)], import_path_allowlist=sorted(now))
+    bases: list[type] = [LitClassifier, ImageDataModule, Augmentation, View]
+    imported = [path_of(cls) for base in bases for cls in subclasses_of(base)]
+    imported = [path for path in imported if all(part.isidentifier() for part in path.split("."))]
+    now = {*IMPORTABLE, *(f"lit_cnn.{name}" for name in homes()), *trusted(), *imported}
+    set_parsing_settings(import_path_denylist=["*", *sorted(_allowed - now)], import_path_allowlist=sorted(now))
     _allowed.clear()
     _allowed.update(now)
 
 
 def refusal(name: str, place: str) -> str:
-    """Returns the error message for a class path that is not allowed.
-
-    Args:
-        name: The class path.
-        place: The setting's key.
-    """
-    module = name.rpartition(".")[0]
+    """Returns the error message for a class path that is not allowed, with the place of its setting."""
     standard = name.partition(".")[0] in sys.stdlib_module_names
-    remedy = "Remove it." if standard else f"If you trust it: {ALLOW}={module} python -m lit_cnn ..."
+    remedy = "Remove it." if standard else f"If you trust it: {ALLOW}={name.rpartition('.')[0]} python -m lit_cnn ..."
     return (
         f"{place} names {name}, but configs import only lit_cnn,\n"
         f"torchmetrics, and the parts of lightning, torch and torchvision that a run is made of. {remedy}"
     )
-
-
-def _known_classes() -> list[str]:
-    """Returns the paths of classes that the user's program has imported already."""
-    bases: list[type] = [LitClassifier, ImageDataModule, Augmentation, View]
-    paths = [f"{c.__module__}.{c.__qualname__}" for base in bases for c in subclasses_of(base)]
-    return [path for path in paths if all(part.isidentifier() for part in path.split("."))]

@@ -1,59 +1,55 @@
 """Arguments of the Trainer's verbs in addition to model, data and trainer."""
 
+from importlib import import_module
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from jsonargparse.typing import PositiveInt
-from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lit_cnn.callbacks.checkpointing import Minutes
-from lit_cnn.callbacks.tensorboard.evaluation import Evaluation
-from lit_cnn.callbacks.tensorboard.features import Features
-from lit_cnn.callbacks.tensorboard.graph import Graph
-from lit_cnn.callbacks.tensorboard.health import Health
-from lit_cnn.callbacks.tensorboard.pictures import Pictures
+from lit_cnn.cli.known_settings import PARTS
 from lit_cnn.inference import load as checkpoints
 from lit_cnn.runs.settings import LINKED
 from lit_cnn.training import hardware, monitors
 
-# Sections with the arguments of one class.
-PARTS = {
-    "checkpoint": ModelCheckpoint,
-    "pictures": Pictures,
-    "evaluation": Evaluation,
-    "features": Features,
-    "health": Health,
-    "graph": Graph,
-}
+
+def of_the_run(
+    name: str | None = None,
+    test_after_fit: bool = True,
+    test_each_epoch: bool = False,
+    resume: str | None = None,
+    allow_changes: bool = False,
+    checkpoint_every: PositiveInt | Minutes | None = None,
+    matmul_precision: hardware.Matmul = "highest",
+    tensorboard_axis: Literal["step", "epoch"] = "step",
+    fast_loop: bool = True,
+) -> None:
+    """Settings of a run as a whole, as the parser reads them from this signature.
+
+    Args:
+        name: Name of the run's folder, by default that of the first config.
+        test_after_fit: End `fit` by testing the best checkpoint once.
+        test_each_epoch: Also test after each epoch, so that `report` shows the bias of selecting on the test set.
+        resume: Resume the newest run of this name, or the run in a folder, from its newest checkpoint.
+        allow_changes: Resume from a checkpoint although it was trained with other settings.
+        checkpoint_every: Also write last.ckpt within epochs: every so many steps, such as 500, or minutes, such as
+            10min.
+        matmul_precision: Precision of float32 products on GPUs: high and medium use TF32 and bfloat16, which is
+            faster and less exact.
+        tensorboard_axis: TensorBoard's x-axis for metrics logged once an epoch: the optimizer's steps, or epochs
+            from 1 on.
+        fast_loop: Skip Lightning's hooks on steps where none is used; the results are the same.
+    """
 
 
 def add_arguments(parser: Any) -> None:
     """Adds the arguments, their defaults, and the links from the data to the model."""
     for name in LINKED:
         parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
-    name = "Name of the run's folder, by default that of the first config."
-    parser.add_argument("--name", type=str | None, default=None, help=name)
-    test = "End `fit` by testing the best checkpoint once."
-    parser.add_argument("--test_after_fit", type=bool, default=True, help=test)
-    each = (
-        "Test after each epoch too, so that `report` shows what the best epoch by the test images would have claimed."
-    )
-    parser.add_argument("--test_each_epoch", type=bool, default=False, help=each)
-    go_on = "Go on with the newest run of this name, or with the run of a folder, from its newest checkpoint."
-    parser.add_argument("--resume", type=str | None, default=None, help=go_on)
-    changes = "Go on from a checkpoint although it was trained with other settings."
-    parser.add_argument("--allow_changes", type=bool, default=False, help=changes)
-    every = "Write last.ckpt within epochs too: after so many steps, such as 500, or minutes, such as 10min."
-    parser.add_argument("--checkpoint_every", type=PositiveInt | Minutes | None, default=None, help=every)
-    precisions = "Precision of float32 products on GPUs: high and medium use TF32 and bfloat16, faster, less exact."
-    parser.add_argument("--matmul_precision", type=hardware.Matmul, default="highest", help=precisions)
-    axis = "TensorBoard's x-axis for all that comes once an epoch: the optimizer's steps, or epochs from 1 on."
-    parser.add_argument("--tensorboard_axis", type=Literal["step", "epoch"], default="step", help=axis)
-    fast = "Take steps that nobody watches without Lightning's calls around each: same results, in less time."
-    parser.add_argument("--fast_loop", type=bool, default=True, help=fast)
-    for section, cls in PARTS.items():
-        parser.add_lightning_class_args(cls, section)
+    parser.add_function_arguments(of_the_run)
+    for section, (module, name) in PARTS.items():
+        parser.add_lightning_class_args(getattr(import_module(module), name), section)
     parser.set_defaults(
         {
             "trainer.enable_model_summary": False,  # replaced by one line at the start
@@ -70,8 +66,7 @@ def add_arguments(parser: Any) -> None:
 def try_whole_numbers_first(parser: Any) -> None:
     """Puts int before float in types that take both, so that `limit_val_batches 1` is one batch, not all of them.
 
-    The source has this order, but `typing` caches `Optional[Union[int, float]]` for the whole process, in the order of
-    the first library that uses it.
+    `typing` caches `Optional[Union[int, float]]` for the process, in the order of the first library that uses it.
     """
     for action in parser._actions:
         kinds = get_args(kind := getattr(action, "_typehint", None))

@@ -22,11 +22,23 @@ WITHOUT_VALUE = ("--help", "-h", "--print_config")
 
 @dataclass(frozen=True)
 class Setting:
-    """One given setting: its key without `init_args`, its value and its origin."""
+    """One given setting: its key without `init_args` and `+`, its value and its origin."""
 
     key: str
     value: Any
     origin: str
+
+    @property
+    def branch(self) -> str:
+        """The part of the config that it belongs to, such as trainer or data.augment; empty at the top."""
+        *above, _ = self.key.split(".")
+        nested = ".".join(above[:2])
+        return nested if nested in BRANCHES else "".join(above[:1])
+
+    @property
+    def leaf(self) -> str:
+        """Its name within that part."""
+        return self.key.removeprefix(f"{self.branch}.").partition(".")[0]
 
 
 def expand(argv: list[str]) -> list[str]:
@@ -41,8 +53,7 @@ def expand(argv: list[str]) -> list[str]:
         CheckpointError: If a run or checkpoint does not exist.
     """
     verb, *rest = up_to_date(argv)
-    configs: list[str] = []
-    flags: list[str] = []
+    configs, flags = list[str](), list[str]()
     while rest:
         argument = rest.pop(0)
         if argument in ("--config", "-c") and rest:
@@ -61,7 +72,11 @@ def expand(argv: list[str]) -> list[str]:
         flags, run = _resumed(flags, configs)
         if run and not configs:
             configs = [str(run / "config.yaml")]
-    return [verb, *(part for config in configs for part in ("--config", config)), *flags]
+    return [verb, *_flags_of(configs), *flags]
+
+
+def _flags_of(configs: list[str]) -> list[str]:
+    return [part for config in configs for part in ("--config", config)]
 
 
 def _config(given: str) -> str:
@@ -117,8 +132,7 @@ def _remedy(given: str) -> str:
 
 def _resumed(flags: list[str], configs: list[str]) -> tuple[list[str], Path | None]:
     """Returns the flags with the run's folder for `--resume` (or `--ckpt_path last`), and that folder."""
-    if "--ckpt_path" in flags and flags[flags.index("--ckpt_path") + 1 :][:1] == ["last"]:
-        i = flags.index("--ckpt_path")
+    if "--ckpt_path" in flags and flags[(i := flags.index("--ckpt_path")) + 1 :][:1] == ["last"]:
         flags = [*flags[:i], RESUME, *flags[i + 2 :]]
     i = next((i for i, flag in enumerate(flags) if flag.partition("=")[0] == RESUME), -1)
     if i < 0:
@@ -127,22 +141,18 @@ def _resumed(flags: list[str], configs: list[str]) -> tuple[list[str], Path | No
     rest = flags[i + 1 :]
     if not equals and rest and not rest[0].startswith("-"):
         given, *rest = rest
-    named = [*(part for config in configs for part in ("--config", config)), *flags[:i], *rest]
-    run = Path(given) if given and given != "true" else newest_run(*root_and_name(named))
+    run = Path(given) if given not in ("", "true") else _newest_run([*_flags_of(configs), *flags[:i], *rest])
     if not run.is_dir() or (not configs and not (run / "config.yaml").is_file()):
         raise CheckpointError(f"There is no run {run} to go on with. Give the folder of a run that `fit` began.")
     return [*flags[:i], RESUME, str(run), *rest], run
 
 
-def newest_run(root: Path, name: str | None) -> Path:
-    """Returns the folder of the newest run of this name that has a checkpoint.
-
-    Raises:
-        CheckpointError: If there is none.
-    """
+def _newest_run(argv: list[str]) -> Path:
+    """Returns the folder of the newest run of the given name that has a checkpoint."""
+    root, name = root_and_name(argv)
     if name is None:
         raise CheckpointError(f"{RESUME} goes on with which run? Give its folder, or its --config or --name.")
-    runs = [folder for folder in (root / name).glob("version_*") if any((folder / "checkpoints").glob("*.ckpt"))]
+    runs = {path.parents[1] for path in (root / name).glob("version_*/checkpoints/*.ckpt")}
     if not runs:
         raise CheckpointError(
             f"There is no run in {root / name} with a checkpoint to go on from. Begin without {RESUME}."
@@ -152,8 +162,7 @@ def newest_run(root: Path, name: str | None) -> Path:
 
 def config_paths(argv: list[str]) -> list[Path]:
     """Returns the paths of all configs among the arguments."""
-    behind = [argv[i + 1] for i, argument in enumerate(argv[:-1]) if argument in ("--config", "-c")]
-    return [Path(path) for path in behind]
+    return [Path(argv[i + 1]) for i, argument in enumerate(argv[:-1]) if argument in ("--config", "-c")]
 
 
 def given_settings(argv: list[str]) -> list[Setting]:
@@ -165,7 +174,7 @@ def given_settings(argv: list[str]) -> list[Setting]:
         if argument.startswith("--"):
             flag, equals, value = argument[2:].partition("=")
             follows = argv[i + 1] if i + 1 < len(argv) and not argv[i + 1].startswith("--") else None
-            key = flag.removesuffix("+").replace(".init_args", "")
+            key = flag.replace("+", "").replace(".init_args", "")
             content = _structure(value if equals else follows)
             settings.append(Setting(key, content, COMMAND_LINE))
             settings += [Setting(inner, value, COMMAND_LINE) for inner, value in _flatten(content, key)]
@@ -190,10 +199,10 @@ def _structure(text: str | None) -> Any:
 
 
 def _flatten(content: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields all nested keys and their values; `init_args` and list indices are not part of a key."""
+    """Yields all nested keys and their values; list indices are not part of a key."""
     if isinstance(content, dict):
         for key, value in content.items():
-            inner = prefix if key == "init_args" else f"{prefix}.{key}".lstrip(".")
+            inner = prefix if key == "init_args" else f"{prefix}.{key}".lstrip(".").replace("+", "")
             if key != "init_args":
                 yield inner, value
             yield from _flatten(value, inner)

@@ -5,22 +5,35 @@ A type that is not built of plain types is `UNCLEAR`, and left to the parser aft
 
 import ast
 import builtins
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, get_args
-
-Node = TypeVar("Node", bound=ast.AST)
+from typing import Any, NamedTuple, get_args
 
 UNCLEAR = object()
 
 ARGUMENTS = "lit_cnn.cli.arguments"
 TRAINER = "lightning.pytorch.trainer.trainer", "Trainer"
-CLI = "lightning.pytorch.cli", "LightningCLI"
+OF_LIGHTNING = {  # of LightningCLI and the Trainer's methods
+    "seed_everything": "bool | int",
+    "ckpt_path": "str | None",
+    "weights_only": "bool | None",
+    "verbose": "bool",
+    "return_predictions": "bool | None",
+}
+
+# Sections with the arguments of one class, a callback: its module and name.
+PARTS = {
+    "checkpoint": ("lightning.pytorch.callbacks.model_checkpoint", "ModelCheckpoint"),
+    "pictures": ("lit_cnn.callbacks.tensorboard.pictures", "Pictures"),
+    "evaluation": ("lit_cnn.callbacks.tensorboard.evaluation", "Evaluation"),
+    "features": ("lit_cnn.callbacks.tensorboard.features", "Features"),
+    "health": ("lit_cnn.callbacks.tensorboard.health", "Health"),
+    "graph": ("lit_cnn.callbacks.tensorboard.graph", "Graph"),
+}
 
 # Modules that are quick to import for their types.
 LIGHT = {"collections.abc", "datetime", "jsonargparse.typing", "os", "pathlib", "typing"}
@@ -28,24 +41,23 @@ LIGHT = {"collections.abc", "datetime", "jsonargparse.typing", "os", "pathlib", 
 # Packages whose source is searched for names.
 OWN = ("lit_cnn.", "lightning.")
 
-# Parts of a config that select a class: module and name of the base class, and the modules of its subclasses.
+# Parts of a config that select a class: module and name of the base class; the others lie in the same folder.
 BRANCHES = {
-    "model": ("lit_cnn.training.classifier", "LitClassifier", "lit_cnn.training.architectures"),
-    "data": ("lit_cnn.data.module", "ImageDataModule", "lit_cnn.data"),
-    "data.augment": ("lit_cnn.transforms.augment", "Augmentation", "lit_cnn.transforms"),
-    "data.views": ("lit_cnn.transforms.views", "View", "lit_cnn.transforms"),
+    "model": ("lit_cnn.training.classifier", "LitClassifier"),
+    "data": ("lit_cnn.data.module", "ImageDataModule"),
+    "data.augment": ("lit_cnn.transforms.augment", "Augmentation"),
+    "data.views": ("lit_cnn.transforms.views", "View"),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """The parsed source of a module: classes, other names and imports."""
+    """The parsed source of a module: classes, functions, other names and imports."""
 
-    name: str
     classes: dict[str, ast.ClassDef] = field(default_factory=dict)
+    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
     aliases: dict[str, ast.expr] = field(default_factory=dict)
     imports: dict[str, tuple[str, str]] = field(default_factory=dict)
-    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
 
 
 class Known(NamedTuple):
@@ -57,25 +69,26 @@ class Known(NamedTuple):
     @property
     def type(self) -> Any:
         """The type, or UNCLEAR."""
-        return type_of(self.annotation, self.source)
+        return _type_of(self.annotation, self.source)
 
 
 @cache
 def source_of(module: str) -> Source:
-    """Parses a module without importing it; returns an empty Source if it is not found."""
-    source = Source(module)
+    """Parses a module without importing it, a stub if there is one; returns an empty Source if it is not found."""
+    source = Source()
     path = _file_of(module)
     for node in ast.parse(path.read_bytes()).body if path else ():
         if isinstance(node, ast.ClassDef):
             source.classes[node.name] = node
+        elif isinstance(node, ast.FunctionDef):
+            source.functions[node.name] = node
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             source.aliases[node.targets[0].id] = node.value
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
             source.aliases[node.target.id] = node.value
-        elif isinstance(node, ast.FunctionDef):
-            source.functions[node.name] = node
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            source.imports.update({alias.asname or alias.name: (node.module, alias.name) for alias in node.names})
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            home = f"{module}.{node.module}" if node.level else node.module  # relative in our list of public names
+            source.imports.update({alias.asname or alias.name: (home, alias.name) for alias in node.names})
     return source
 
 
@@ -83,47 +96,30 @@ def _file_of(module: str) -> Path | None:
     package, *parts = module.split(".")
     spec = find_spec(package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder, *parts)
-        for candidate in (path / "__init__.py", path.with_suffix(".pyi"), path.with_suffix(".py")):
-            if candidate.is_file():
-                return candidate
+        for ending in ("/__init__.pyi", "/__init__.py", ".pyi", ".py"):
+            if (path := Path(f"{Path(folder, *parts)}{ending}")).is_file():
+                return path
     return None
 
 
 @cache
 def classes_of(branch: str) -> dict[str, Source]:
-    """Returns the classes for this part of a config, each with its source."""
+    """Returns the public classes for this part of a config, each with its source."""
     if branch not in BRANCHES:
         return {}
-    home, base, where = BRANCHES[branch]
-    folder = _file_of(where)
-    assert folder is not None
-    modules = [where]
-    if folder.name == "__init__.py":
-        paths = [path for path in sorted(folder.parent.glob("*.py")) if path.stem[0] != "_" and _derives(path)]
-        modules = [f"{where}.{path.stem}" for path in paths]
-    sources = [source_of(module) for module in dict.fromkeys([home, *modules])]
-    found = {name: source for source in sources for name in source.classes}
-    return {
-        name: source
-        for name, source in found.items()
-        if name != base and base in (ancestors := _ancestors(name, source)) and not _abstract(ancestors)
-    }
-
-
-def _derives(path: Path) -> bool:
-    """Whether a file defines a class with a base, in a hundredth of the time of parsing it."""
-    return re.search(r"^class \w+\(", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
+    home, base = BRANCHES[branch]
+    public = source_of("lit_cnn").imports.items()
+    found = {name: source_of(module) for name, (module, _) in public if module.startswith(home.rpartition(".")[0])}
+    return {name: source for name, source in found.items() if name != base and base in _ancestors(name, source)}
 
 
 def _ancestors(name: str, source: Source) -> dict[str, tuple[ast.ClassDef, Source]]:
     """Returns a class and its base classes by name, if their source is found."""
-    hops = 0
     while name not in source.classes:
-        if name not in source.imports or hops > 20:
+        if name not in source.imports:
             return {}
         module, name = source.imports[name]
-        source, hops = source_of(module), hops + 1
+        source = source_of(module)
     node = source.classes[name]
     found = {name: (node, source)}
     for base in node.bases:
@@ -132,128 +128,77 @@ def _ancestors(name: str, source: Source) -> dict[str, tuple[ast.ClassDef, Sourc
     return found
 
 
-def _abstract(ancestors: dict[str, tuple[ast.ClassDef, Source]]) -> bool:
-    defined: set[str] = set()
-    for node, _ in ancestors.values():
-        for part in node.body:
-            if isinstance(part, ast.FunctionDef):
-                marked = any(isinstance(d, ast.Name) and d.id == "abstractmethod" for d in part.decorator_list)
-                if marked and part.name not in defined:
-                    return True
-                defined.add(part.name)
-    return False
-
-
 @cache
-def parameters(name: str, source: Source | str) -> dict[str, Known] | None:
-    """Returns the arguments of a class by name.
-
-    Args:
-        name: The class.
-        source: The source or module that defines or imports it.
-
-    Returns:
-        None if it takes arguments that are not found.
-    """
+def parameters(name: str, source: Source) -> dict[str, Known] | None:
+    """Returns the arguments of a class in a source by name, or None if it takes arguments that are not found."""
     found: dict[str, Known] = {}
-    for node, home in _ancestors(name, source_of(source) if isinstance(source, str) else source).values():
+    for node, home in _ancestors(name, source).values():
         init = next((p for p in node.body if isinstance(p, ast.FunctionDef) and p.name == "__init__"), None)
         if init is None:
             continue
-        arguments = [*init.args.args[1:], *init.args.kwonlyargs]
-        found = {a.arg: Known(a.annotation, home) for a in arguments} | found
+        found = _arguments(init, home) | found
         if init.args.kwarg is None:
             return found
     return None if found else {}
 
 
-def type_of(annotation: ast.expr | None, source: Source) -> Any:
-    """Returns the type of an annotation, or UNCLEAR if it is not built of plain types."""
-    if annotation is None:
+def _arguments(function: ast.FunctionDef, source: Source) -> dict[str, Known]:
+    arguments = [*function.args.args, *function.args.kwonlyargs]
+    return {a.arg: Known(a.annotation, source) for a in arguments if a.arg != "self"}
+
+
+def _type_of(annotation: ast.expr | None, source: Source) -> Any:
+    if isinstance(annotation, ast.Attribute) and isinstance(annotation.value, ast.Name):  # module.Name
+        module = source.imports.get(annotation.value.id)
+        return _named(annotation.attr, source_of(".".join(module))) if module else UNCLEAR
+    if annotation is None or any(isinstance(node, (ast.Attribute, ast.Call)) for node in ast.walk(annotation)):
         return UNCLEAR
-    modules = {id(node.value) for node in ast.walk(annotation) if isinstance(node, ast.Attribute)}
-    names: dict[str, Any] = {}
-    for node in ast.walk(annotation):
-        if isinstance(node, ast.Name) and id(node) not in modules:
-            names[node.id] = _named(node.id, source)
-        elif isinstance(node, ast.Attribute):  # module.Name
-            module = source.imports.get(getattr(node.value, "id", ""))
-            return _named(node.attr, source_of(".".join(module))) if module and node is annotation else UNCLEAR
-        elif isinstance(node, ast.Call):
-            return UNCLEAR
+    names = {node.id: _named(node.id, source) for node in ast.walk(annotation) if isinstance(node, ast.Name)}
     if any(value is UNCLEAR for value in names.values()):
         return UNCLEAR
     try:
-        return eval(compile(ast.Expression(annotation), source.name, "eval"), names)
+        return eval(compile(ast.Expression(annotation), "annotation", "eval"), names)
     except (TypeError, NameError):
         return UNCLEAR
 
 
 def _named(name: str, source: Source) -> Any:
     if name in source.aliases:
-        return type_of(source.aliases[name], source)
+        return _type_of(source.aliases[name], source)
     if name in source.imports:
         module, original = source.imports[name]
         if module in LIGHT:
             return getattr(import_module(module), original)
         return _named(original, source_of(module)) if module.startswith(OWN) else UNCLEAR
-    return getattr(builtins, name, UNCLEAR) if name not in source.classes else UNCLEAR
+    return UNCLEAR if name in source.classes else getattr(builtins, name, UNCLEAR)
 
 
 @cache
 def sections() -> dict[str, Known]:
-    """Returns the top-level keys of a config of any verb.
-
-    They come from LightningCLI, `arguments.py`, and the Trainer's methods.
-    """
-    ours, trainer = source_of(ARGUMENTS), source_of(TRAINER[0])
-    names = ("config", "print_config", "help", "model", "data", "trainer", *parts())
-    found = dict.fromkeys(names, Known(None, ours))
-    found["seed_everything"] = Known(ast.parse("bool | int", mode="eval").body, ours)
-    for call in _inside(ours.functions["add_arguments"], ast.Call):
-        flag = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
-        if isinstance(flag, str) and flag.startswith("--"):
-            kind = next((keyword.value for keyword in call.keywords if keyword.arg == "type"), None)
-            found[flag[2:]] = Known(kind, ours)
-    methods, cli = _methods(trainer.classes[TRAINER[1]]), _methods(source_of(CLI[0]).classes[CLI[1]])
-    table = next(_inside(cli["subcommands"], ast.Dict))  # the arguments of each method that are not settings
-    for verb, skipped in ast.literal_eval(table).items():
-        for argument in methods[verb].args.args[1:]:
-            if argument.arg not in skipped:
-                found[argument.arg] = Known(argument.annotation, trainer)
-    return found
-
-
-@cache
-def parts() -> dict[str, tuple[str, str]]:
-    """Returns the module and class of each section with the arguments of one class."""
-    table = source_of(ARGUMENTS).aliases["PARTS"]
-    assert isinstance(table, ast.Dict)
-    rows = [(ast.unparse(key or table), ast.unparse(cls)) for key, cls in zip(table.keys, table.values, strict=True)]
-    return {ast.literal_eval(name): source_of(ARGUMENTS).imports[cls] for name, cls in rows}
+    """Returns the top-level keys of a config of any verb."""
+    ours = source_of(ARGUMENTS)
+    names = ("config", "print_config", "help", "model", "data", "trainer", *PARTS)
+    lightnings = {name: Known(ast.parse(kind, mode="eval").body, ours) for name, kind in OF_LIGHTNING.items()}
+    return dict.fromkeys(names, Known(None, ours)) | lightnings | _arguments(ours.functions["of_the_run"], ours)
 
 
 def settings_of(branch: str, names: Sequence[str] = ()) -> list[dict[str, Known]] | None:
-    """Returns the settings of a section; if it selects classes, those of each class.
+    """Returns the settings of a section such as trainer or data.augment, or None if they are unknown; "" is the top.
 
-    Args:
-        branch: A section, such as trainer or data.augment.
-        names: The given classes, by name or path; by default all.
-
-    Returns:
-        None if they are unknown.
+    If it selects classes, they are those of each class in `names`, by default of all.
     """
     if branch in BRANCHES:
-        classes = classes_of(branch)
-        home, base, _ = BRANCHES[branch]
-        classes = {base: source_of(home)} | classes
+        home, base = BRANCHES[branch]
+        classes = {base: source_of(home)} | classes_of(branch)
         short = [name.rpartition(".")[2] for name in names if "." not in name or name.startswith("lit_cnn.")]
         if len(short) < len(names) or not set(short) <= classes.keys():
             return None
         found = [parameters(name, classes[name]) for name in short or classes]
-    elif branch == "trainer" or branch in parts():
-        module, name = TRAINER if branch == "trainer" else parts()[branch]
-        found = [parameters(name, module)]
+    elif not branch:
+        found = [sections()]
+    elif branch == "trainer" or branch in PARTS:
+        module, name = PARTS.get(branch, TRAINER)
+        found = [parameters(name, source_of(module))]
     else:
         return None
     return None if None in found else [known for known in found if known is not None]
@@ -273,11 +218,3 @@ def family_of(name: str) -> tuple[str, dict[str, str]] | None:
         if cls.lower() == f"lit{name.replace('_', '')}":
             return cls, {}
     return None
-
-
-def _methods(cls: ast.ClassDef) -> dict[str, ast.FunctionDef]:
-    return {part.name: part for part in cls.body if isinstance(part, ast.FunctionDef)}
-
-
-def _inside(node: ast.AST, kind: type[Node]) -> Iterator[Node]:
-    return (inner for inner in ast.walk(node) if isinstance(inner, kind))

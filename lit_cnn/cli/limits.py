@@ -1,6 +1,7 @@
 """Allowed ranges of numbers that Lightning does not check, such as `accumulate_grad_batches` from 1 up."""
 
 import math
+from contextlib import suppress
 from datetime import timedelta
 from string import Formatter
 from typing import Any
@@ -12,32 +13,26 @@ from lit_cnn.cli import safe_yaml
 HUGE = 2**31 - 1
 LARGEST = 2**63  # of tensors' integers
 
+SMALLEST = {
+    1: ("trainer.accumulate_grad_batches", "trainer.check_val_every_n_epoch", "trainer.num_nodes"),
+    0: (
+        *(f"trainer.limit_{split}_batches" for split in ("train", "val", "test", "predict")),
+        *(f"trainer.{name}" for name in ("overfit_batches", "min_epochs", "min_steps", "gradient_clip_val")),
+        *("trainer.log_every_n_steps", "trainer.reload_dataloaders_every_n_epochs"),
+        *("checkpoint.every_n_train_steps", "checkpoint.every_n_epochs"),
+    ),
+    -1: (
+        *(f"trainer.{name}" for name in ("max_epochs", "max_steps", "num_sanity_val_steps", "devices")),
+        "checkpoint.save_top_k",
+    ),
+}
+
 # Smallest and largest value of each; a value in brackets is excluded.
 LIMITS: dict[str, tuple[float | list[float], float]] = {
     "seed_everything": (0, 2**32 - 1),
-    "trainer.accumulate_grad_batches": (1, HUGE),
-    "trainer.check_val_every_n_epoch": (1, HUGE),
     "trainer.val_check_interval": ([0], HUGE),
-    "trainer.num_nodes": (1, HUGE),
-    "trainer.max_epochs": (-1, HUGE),
-    "trainer.min_epochs": (0, HUGE),
-    "trainer.max_steps": (-1, HUGE),
-    "trainer.min_steps": (0, HUGE),
-    "trainer.limit_train_batches": (0, HUGE),
-    "trainer.limit_val_batches": (0, HUGE),
-    "trainer.limit_test_batches": (0, HUGE),
-    "trainer.limit_predict_batches": (0, HUGE),
-    "trainer.overfit_batches": (0, HUGE),
-    "trainer.num_sanity_val_steps": (-1, HUGE),
-    "trainer.log_every_n_steps": (0, HUGE),
-    "trainer.reload_dataloaders_every_n_epochs": (0, HUGE),
-    "trainer.gradient_clip_val": (0, HUGE),
-    "trainer.devices": (-1, HUGE),
-    "checkpoint.save_top_k": (-1, HUGE),
-    "checkpoint.every_n_train_steps": (0, HUGE),
-    "checkpoint.every_n_epochs": (0, HUGE),
+    **{key: (smallest, HUGE) for smallest, keys in SMALLEST.items() for key in keys},
 }
-
 
 TIMES = ("trainer.val_check_interval", "trainer.max_time")
 
@@ -45,37 +40,26 @@ TIMES = ("trainer.val_check_interval", "trainer.max_time")
 def out_of_range(key: str, value: Any) -> str | None:
     """Returns the allowed range in words if a setting's value is outside of it."""
     if key == "checkpoint.filename":
-        return None if _closed(str(value)) else "a name whose braces are closed, such as epoch{epoch:03}"
+        try:
+            list(Formatter().parse(str(value)))
+        except ValueError:
+            return "a name whose braces are closed, such as epoch{epoch:03}"
     if isinstance(value, str):
         try:
             value = safe_yaml.load(value)
         except yaml.YAMLError:
             return None
     if key in TIMES and isinstance(value, dict):
-        return "a time above 0" if _seconds(value) <= 0 else None
+        with suppress(TypeError, OverflowError):  # which the parser refuses
+            return "a time above 0" if timedelta(**value) <= timedelta(0) else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    low, high = LIMITS.get(key, (-math.inf, math.inf))
-    above, least = isinstance(low, list), low[0] if isinstance(low, list) else low
     if isinstance(value, int) and abs(value) >= LARGEST:
         return "a number that fits into 64 bits"
+    low, high = LIMITS.get(key, (-math.inf, math.inf))
+    above, least = isinstance(low, list), low[0] if isinstance(low, list) else low
     if key not in LIMITS or ((value > least if above else value >= least) and value <= high):
         return None
     if value > high or not math.isfinite(value):
         return f"a number from {least} to {high}"
     return f"above {least}" if above else f"{least} or more"
-
-
-def _seconds(parts: dict[str, Any]) -> float:
-    """Returns the seconds of {hours: 1, minutes: 30}; infinity for anything else, which the parser refuses."""
-    try:
-        return timedelta(**parts).total_seconds()
-    except (TypeError, OverflowError):
-        return math.inf
-
-
-def _closed(name: str) -> bool:
-    try:
-        return bool(list(Formatter().parse(name))) or not name
-    except ValueError:
-        return False

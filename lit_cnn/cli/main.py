@@ -4,7 +4,6 @@ import atexit
 import errno
 import gc
 import os
-import select
 import signal
 import sys
 import threading
@@ -17,40 +16,40 @@ from lit_cnn.errors import ConfigError, DiskError, LitCNNError, forbidden, neare
 from lit_cnn.version import __version__
 
 VERBS = {
-    "fit": "train a network, test its best checkpoint once, and sum up",
+    "fit": "train a network, test its best checkpoint once, and print a summary",
     "validate": "evaluate a checkpoint on the validation images",
     "test": "evaluate a checkpoint on the test images",
     "predict": "write a checkpoint's predictions on the test images as a table",
 }
 COMMANDS = {
-    "ablate": "run a grid of trainings over several seeds: skips what is finished, goes on with what was cut off",
-    "check": "look at a run before it begins: layers, first loss, gradients, memory and time",
-    "classify": "name the likeliest classes of image files, by a trained network",
+    "ablate": "run a grid of trainings over several seeds: skips finished cells, resumes interrupted ones",
+    "check": "check a run before it is trained: layers, first loss, gradients, memory and time",
+    "classify": "classify image files with a trained network",
     "compare": "compare two runs: McNemar's test, classes, the test images on which they disagree",
     "explain": "show where a trained network looks: Grad-CAM, occlusion, saliency, one picture for each image",
-    "export": "write a trained network as ONNX, pt2, TorchScript or safetensors, and compare what it computes",
-    "models": "tabulate all networks: paper, parameters, multiply-adds, smallest image",
+    "export": "write a trained network as ONNX, pt2, TorchScript or safetensors, and compare its logits",
+    "models": "list all networks: paper, parameters, MACs, smallest image",
     "report": "write the report of a run, or of many with intervals, tests and curves: HTML, Markdown, LaTeX, CSV",
     "search": "find the variant of an experiment with the best validation accuracy without running all, by Optuna",
-    "verify": "train a shipped config, and say whether it comes to its expected result",
+    "verify": "train a shipped config with new seeds, and compare with its expected result",
 }
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
 HELP = f"""usage: python -m lit_cnn VERB [CONFIG ...] [--model MODEL] [--data DATA] [--KEY VALUE ...]
 
-Trains, tests and uses convolutional networks on small images. Settings stand in configs, each a file or a name, with
-or without --config in front. Several are merged from left to right, and flags win over all of them.
+Trains, tests and uses convolutional networks on small images. Settings come from configs, each a file or a name, with
+or without --config in front. Several are merged from left to right, and flags override them all.
 
 verbs:
 {"".join(f"  {verb:10} {what}{chr(10)}" for verb, what in (VERBS | COMMANDS).items())}
-a first run, with no dataset and no network    python -m lit_cnn fit --config quickstart
+a first run, without downloading data          python -m lit_cnn fit --config quickstart
 all settings of a verb                         python -m lit_cnn fit --help
 the settings of one model or data module       python -m lit_cnn fit --model.help LitVGG
 a complete config to start from                python -m lit_cnn fit --config quickstart --print_config
 its cost, and whether it can learn at all      python -m lit_cnn check --config quickstart
-a run's test, by its own config and weights    python -m lit_cnn test RUN
-a run that was broken off goes on              python -m lit_cnn fit --resume RUN
+test a run with its own config and weights     python -m lit_cnn test RUN
+resume an interrupted run                      python -m lit_cnn fit --resume RUN
 
 exit codes: 0 done, 1 a bug, 2 config (or too little memory for it), 3 data, 4 checkpoint, 5 diverged, 6 disk or
 permissions, 7 not as expected (verify), 130 interrupted, 143 terminated. LIT_CNN_DEBUG=1 shows tracebacks.
@@ -58,14 +57,10 @@ permissions, 7 not as expected (verify), 130 interrupted, 143 terminated. LIT_CN
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a command and returns its exit code.
+    """Runs a command and returns its exit code, which `HELP` lists.
 
     Args:
         argv: The arguments; by default those of the process.
-
-    Returns:
-        0 done; 2 config; 3 data; 4 checkpoint; 5 diverged; 6 disk or permissions; 130 interrupted; 143
-        terminated; 1 a bug in lit_cnn, with its traceback.
     """
     argv = sys.argv[1:] if argv is None else argv
     try:
@@ -76,43 +71,34 @@ def main(argv: list[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        if not _nobody_reads():
-            traceback.print_exc()
-            return 1
+    except BrokenPipeError:  # the reader has closed the output, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # since Python flushes stdout at its end
         return 141  # the shell's code for SIGPIPE
     except Exception as error:
         fault = _fault_of(error)
         if fault is None or os.environ.get("LIT_CNN_DEBUG") == "1":
             traceback.print_exc()
-            return fault.exit_code if fault else 1
-        print(f"error: {fault}", file=sys.stderr)
-        return fault.exit_code
-
-
-def _nobody_reads() -> bool:
-    """Whether the reader of the output has closed it, as `head` does."""
-    poll = select.poll()
-    poll.register(1, select.POLLOUT)
-    return any(events & select.POLLERR for _, events in poll.poll(0))
+        else:
+            print(f"error: {fault}", file=sys.stderr)
+        return fault.exit_code if fault else 1
 
 
 def _dispatch(argv: list[str]) -> int:
-    if argv and argv[0] == "--version":
+    verb, *rest = argv or ["--help"]
+    if verb == "--version":
         print(f"lit_cnn {__version__}")
-    elif not argv or argv[0] in ("--help", "-h"):
+    elif verb in ("--help", "-h"):
         print(HELP)
-    elif argv[0] in VERBS:
-        import_module("lit_cnn.cli.quick_check").check(argv)  # within a second; what follows takes several
-        _import_once("lit_cnn.cli.trainer").run_verb(argv)
-    elif argv[0] in COMMANDS:
-        if argv[0] == "check":
-            import_module("lit_cnn.cli.quick_check").check(argv)
-        _import_once(f"lit_cnn.commands.{argv[0]}").main(argv[1:])
+    elif verb in VERBS or verb in COMMANDS:
+        if verb in VERBS or verb == "check":
+            import_module("lit_cnn.cli.quick_check").check(argv)  # within a second; what follows takes several
+        if verb in VERBS:
+            _import_once("lit_cnn.cli.trainer").run_verb(argv)
+        else:
+            _import_once(f"lit_cnn.commands.{verb}").main(rest)
     else:
         verbs = [*VERBS, *COMMANDS]
-        raise ConfigError(f"There is no verb {argv[0]!r}.{nearest(argv[0], verbs)} There are {', '.join(verbs)}.")
+        raise ConfigError(f"There is no verb {verb!r}.{nearest(verb, verbs)} There are {', '.join(verbs)}.")
     return 0
 
 
@@ -148,19 +134,15 @@ def _fault_of(error: Exception) -> LitCNNError | None:
         return forbidden(error)
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
         return DiskError(f"{error.filename or 'The disk'}: {error.strerror}. Make room, or choose another folder.")
-    if _is_out_of_memory(error):
+    # torch's class by name, since importing torch takes seconds; on the CPU it is a plain RuntimeError
+    out_of_memory = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: " in str(error)
+    if out_of_memory or isinstance(error, MemoryError):
         where = "The GPU's" if "CUDA" in str(error) else "The"
         return ConfigError(
             f"{where} memory is too small for this run: {' '.join(str(error).split())[:150]}\n"
             "Take a smaller --data.batch_size (and --data.eval_batch_size), or --trainer.precision bf16-mixed."
         )
     return error if isinstance(error, LitCNNError) else None
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # torch's class by name, since importing torch takes seconds; on the CPU it is a plain RuntimeError
-    named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
-    return named or "DefaultCPUAllocator: " in str(error)
 
 
 def _terminated(number: int, frame: Any) -> None:

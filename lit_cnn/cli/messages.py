@@ -4,30 +4,25 @@ import re
 from typing import Any
 
 from lit_cnn.cli.command_line import COMMAND_LINE, Setting
-from lit_cnn.cli.known_settings import classes_of, family_of, parts, sections, settings_of
+from lit_cnn.cli.known_settings import PARTS, classes_of, family_of, settings_of
 from lit_cnn.errors import closest, nearest
 from lit_cnn.runs.settings import LINKED
 
 # Names of settings in other programs.
 SYNONYMS = {
     "arch": "model",
-    "bs": "data.batch_size",
     "dataset": "data",
-    "epochs": "trainer.max_epochs",
-    "gpus": "trainer.devices",
-    "learning_rate": "model.lr",
-    "max_lr": "model.lr",
-    "n_epochs": "trainer.max_epochs",
-    "num_epochs": "trainer.max_epochs",
-    "output_dir": "trainer.default_root_dir",
-    "momentum": "model.optimizer_args.momentum",
-    "random_seed": "seed_everything",
-    "save_dir": "trainer.default_root_dir",
-    "seed": "seed_everything",
+    "bs": "data.batch_size",
+    **dict.fromkeys(("epochs", "n_epochs", "num_epochs"), "trainer.max_epochs"),
     "steps": "trainer.max_steps",
-    "wd": "model.optimizer_args.weight_decay",
-    "weight_decay": "model.optimizer_args.weight_decay",
+    "gpus": "trainer.devices",
+    **dict.fromkeys(("learning_rate", "max_lr"), "model.lr"),
+    "momentum": "model.optimizer_args.momentum",
+    **dict.fromkeys(("wd", "weight_decay"), "model.optimizer_args.weight_decay"),
+    **dict.fromkeys(("output_dir", "save_dir"), "trainer.default_root_dir"),
+    **dict.fromkeys(("random_seed", "seed"), "seed_everything"),
 }
+PLAIN = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
 
 
 def explain(message: str, settings: list[Setting]) -> str:
@@ -38,7 +33,7 @@ def explain(message: str, settings: list[Setting]) -> str:
     if match := re.search(r"Importing '([^']+)' is not allowed", message):
         from lit_cnn.cli.allowed_imports import refusal  # imports torch
 
-        given = next((s for s in settings if _names_class(s, match[1])), Setting("A setting", None, COMMAND_LINE))
+        given = _naming_class(match[1], settings) or Setting("A setting", None, COMMAND_LINE)
         return refusal(match[1], f"{given.key} ({given.origin})")
     if "Problems parsing config" in message:
         return "A config is not valid YAML: " + " ".join(message.split())
@@ -49,9 +44,7 @@ def explain(message: str, settings: list[Setting]) -> str:
         return unknown_key(next((w for w in words if w.startswith("-")), words[0]).partition("=")[0], settings)
     if match := re.search(r"the following arguments are required: (.*)", message):
         missing = sorted((key.partition(".")[2] or key for key in match[1].split(", ")), reverse=True)
-        if not set(missing) <= {"model", "data"}:
-            return f"Missing: {', '.join(missing)}."
-        return missing_sections(missing)
+        return missing_sections(missing) if set(missing) <= {"model", "data"} else f"Missing: {', '.join(missing)}."
     if match := re.search(r"Expected a dot import path string: (\S+)", message):
         return unknown_class(match[1], settings)
     keys = re.findall(r'Parser key "([^"]+)"', message)
@@ -62,14 +55,7 @@ def explain(message: str, settings: list[Setting]) -> str:
         return f"{given.key}: {_short(given.value)} ({given.origin}) is not a {match[1]}."
     if match := re.search(r"Expected a path but (\S+) either not accessible", message):
         return unknown_class(match[1], settings)
-    return _wrong_value(keys[-1], message[message.rindex(f'Parser key "{keys[-1]}"') :], settings)
-
-
-def _find(settings: list[Setting], key: str) -> Setting:
-    """Returns the setting with this key, or the last one with a key that ends in it."""
-    exact = [s for s in settings if s.key == key]
-    by_leaf = [s for s in settings if s.key.rpartition(".")[2] == key.rpartition(".")[2]]
-    return (exact or by_leaf or [Setting(key, None, COMMAND_LINE)])[-1]
+    return _wrong_value(_find(settings, keys[-1]), message[message.rindex(f'Parser key "{keys[-1]}"') :])
 
 
 def missing_sections(missing: list[str]) -> str:
@@ -81,75 +67,75 @@ def missing_sections(missing: list[str]) -> str:
 def unknown_key(key: str, settings: list[Setting]) -> str:
     """Message for an unknown setting, with the likely one."""
     given = _find(settings, key.lstrip("-"))
-    branch, _, leaf = given.key.rpartition(".")
     value = "" if given.value is None else f": {_short(given.value)}"
-    return f"Unknown key {given.key}{value} ({given.origin}).{_remedy(branch, leaf, settings, given)}"
+    return f"Unknown key {given.key}{value} ({given.origin}).{_remedy(given, settings)}"
 
 
-def _remedy(branch: str, leaf: str, settings: list[Setting], given: Setting) -> str:
+def _remedy(given: Setting, settings: list[Setting]) -> str:
+    branch, _, leaf = given.key.rpartition(".")
     own = _known_keys(branch)
-    elsewhere = {} if "." in branch else {name: f"{s}.{name}" for s in _sections() for name in reversed(_known_keys(s))}
-    if (meant := SYNONYMS.get(leaf)) and meant != branch and "." not in branch:
-        return _meant(meant, given)
-    if leaf not in own and leaf in elsewhere:
-        return _meant(elsewhere[leaf], given)
-    near = nearest(leaf, own) or _where_to_look(branch, leaf, settings)
-    if not near and (name := closest(leaf, list(elsewhere))):
-        return _meant(elsewhere[name], given)
-    return near
-
-
-def _meant(key: str, given: Setting) -> str:
-    return f" Did you mean {'--' if given.origin == COMMAND_LINE else ''}{key}?"
+    places = ["trainer", *PARTS, "data", "model"]  # of equal names in several sections, the last one counts
+    elsewhere = {} if "." in branch else {name: f"{s}.{name}" for s in places for name in reversed(_known_keys(s))}
+    meant = None if "." in branch else SYNONYMS.get(leaf)
+    if meant in (None, branch) and leaf not in own:
+        meant = elsewhere.get(leaf)
+    if meant in (None, branch):
+        if near := nearest(leaf, own) or _where_to_look(branch, leaf, settings):
+            return near
+        meant = elsewhere.get(closest(leaf, list(elsewhere)) or "")
+    return f" Did you mean {'--' if given.origin == COMMAND_LINE else ''}{meant}?" if meant else ""
 
 
 def _where_to_look(branch: str, leaf: str, settings: list[Setting]) -> str:
     names = [s.value for s in settings if s.key in (branch, f"{branch}.class_path") and isinstance(s.value, str)]
     if branch not in ("model", "data") or not names:
         return ""
-    chosen = names[-1].rpartition(".")[2]
     if any(leaf in known for known in settings_of(branch, names[-1:]) or ()):
         return f" Give it behind --{branch} {names[-1]}."
+    chosen = names[-1].rpartition(".")[2]
     return f" {chosen} does not take it; fit --{branch}.help {names[-1]} names what it takes."
 
 
 def unknown_class(name: str, settings: list[Setting]) -> str:
     """Message for an unknown class, with the choices."""
-    unknown = Setting("class_path", name, COMMAND_LINE)
-    given = next((s for s in reversed(settings) if _names_class(s, name)), unknown)
+    given = _naming_class(name, settings) or Setting("class_path", name, COMMAND_LINE)
     branch = given.key.removesuffix(".class_path")
     classes = list(classes_of(branch))
     if name in classes:
         return f"{branch}: {name} ({given.origin}) has to stand in a list: [{name}]."
+    start = f"{branch}: there is no class {name} ({given.origin})."
     if branch == "model" and (family := family_of(name.lower())):
         flags = [f"--model {family[0]}", *(f"--model.{key} {value}" for key, value in family[1].items())]
-        return f"{branch}: there is no class {name} ({given.origin}). Say {' '.join(flags)}."
+        return f"{start} Say {' '.join(flags)}."
     known = f" There are {', '.join(classes)}." if classes else ""
-    return f"{branch}: there is no class {name} ({given.origin}).{nearest(name, classes)}{known}"
+    return f"{start}{nearest(name.rpartition('.')[2], classes)}{known}"
 
 
-def _wrong_value(key: str, message: str, settings: list[Setting]) -> str:
-    given = _find(settings, key)
+def _wrong_value(given: Setting, message: str) -> str:
     message = message.partition("Given value")[0]
-    expected = re.findall(r"Expected an? (.+?)(?:\. Got value|$)", message, flags=re.MULTILINE)
-    kinds = [_kind(e) for e in dict.fromkeys(expected) if "NoneType" not in e]
     start = f"{given.key}: {_short(given.value)} ({given.origin})"
+    expected = re.findall(r"Expected an? (.+?)(?:\. Got value|$)", message, flags=re.MULTILINE)
+    kinds, choices = [], list[str]()
+    for kind in (re.sub(r"<class '(.*?)'>", r"\1", e) for e in dict.fromkeys(expected) if "NoneType" not in e):
+        if match := re.match(r"(?:typing\.)?Literal\[(.*)\]", kind):
+            kind = "one of " + match[1].replace("'", "")
+            choices += kind[7:].split(", ")
+        kinds.append(PLAIN.get(kind, kind))
     if not kinds:
         return f"{start}: {_short(' '.join(message.split()), 300)}"
-    choices = [name for kind in kinds if kind.startswith("one of ") for name in kind[7:].split(", ")]
     return f"{start} is not what is expected here: {' or '.join(kinds)}.{nearest(str(given.value), choices)}"
 
 
-def _names_class(setting: Setting, name: str) -> bool:
-    return name in (setting.value if isinstance(setting.value, list) else [setting.value])
+def _find(settings: list[Setting], key: str) -> Setting:
+    """Returns the setting with this key, or the last one with a key that ends in it."""
+    exact = [s for s in settings if s.key == key]
+    by_leaf = [s for s in settings if s.key.rpartition(".")[2] == key.rpartition(".")[2]]
+    return (exact or by_leaf or [Setting(key, None, COMMAND_LINE)])[-1]
 
 
-def _kind(expected: str) -> str:
-    if match := re.match(r"(?:typing\.)?Literal\[(.*)\]", expected):
-        return "one of " + match[1].replace("'", "")
-    names = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
-    plain = re.sub(r"<class '(.*?)'>", r"\1", expected)
-    return names.get(plain, plain)
+def _naming_class(name: str, settings: list[Setting]) -> Setting | None:
+    naming = (s for s in reversed(settings) if name in (s.value if isinstance(s.value, list) else [s.value]))
+    return next(naming, None)
 
 
 def _short(value: Any, limit: int = 80) -> str:
@@ -158,9 +144,5 @@ def _short(value: Any, limit: int = 80) -> str:
 
 
 def _known_keys(branch: str) -> list[str]:
-    names = [name for known in settings_of(branch) or () for name in known] if branch else list(sections())
+    names = [name for known in settings_of(branch) or () for name in known]
     return list(dict.fromkeys(name for name in names if name not in ("net", *LINKED)))
-
-
-def _sections() -> list[str]:
-    return ["trainer", *parts(), "data", "model"]  # if a name is in several sections, the last one wins

@@ -16,35 +16,30 @@ def refuse_misfit(model: LitClassifier, data: ImageDataModule) -> None:
     """Checks that a network turns two images into two rows of logits, in evaluation and training mode.
 
     Classes of lit_cnn are not checked, since they are built for the data.
-
-    Raises:
-        ConfigError: If it does not; the message has the shapes.
     """
     own = [type(part).__name__ for part in (model.net, model) if not type(part).__module__.startswith("lit_cnn.")]
     if not own:
         return
-    name = own[0]
     images = torch.zeros(2, data.in_channels, *data.image_size)
     shape = f"[batch, {', '.join(str(size) for size in images.shape[1:])}]"
-    classes = data.num_classes
     modes = [(part, part.training) for part in model.modules()]
     for training in (False, True):
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            net = copy.deepcopy(model).train() if training else model.eval()
+            net = copy.deepcopy(model).train() if training else model.eval()  # which makes lazy layers
             try:
                 logits = net(images)
             except MISFITS as error:
                 raise ConfigError(
-                    f"The network {name} does not take the images of {data.dataset_name}, {shape} "
+                    f"The network {own[0]} does not take the images of {data.dataset_name}, {shape} "
                     f"(channels, height, width):\n{' '.join(str(error).split())[:300]}\n"
                     f"Give it a first layer for {data.in_channels} channels, and layers for images of this size."
                 ) from error
         for part, mode in modes:
             part.training = mode
         got = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        if got != [2, classes]:
+        if got != [2, data.num_classes]:
             what = f"logits {['batch', *got[1:]]}".replace("'", "") if isinstance(got, list) else f"a {got}"
             raise ConfigError(
-                f"The network {name} turns images {shape} into {what}{' in training' * training}, but "
-                f"{data.dataset_name} has {classes} classes: it has to be [batch, {classes}]."
+                f"The network {own[0]} turns images {shape} into {what}{' in training' * training}, but "
+                f"{data.dataset_name} has {data.num_classes} classes: it has to be [batch, {data.num_classes}]."
             )

@@ -2,7 +2,6 @@
 
 import csv
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +24,7 @@ ONCE_AN_EPOCH = ("train/acc", "seconds")  # columns of metrics.csv written at th
 
 
 def newest_checkpoint(run: Path) -> tuple[Path, list[str]]:
-    """Returns the valid checkpoint of a run with the most steps, and the errors of broken ones.
-
-    Raises:
-        CheckpointError: If there is none.
-    """
+    """Returns the valid checkpoint of a run with the most steps, and the errors of broken ones."""
     newest, broken = checkpoint_io.newest_valid(run / "checkpoints", "class_path")
     if newest is None:
         raise CheckpointError("\n".join([*broken[-2:], f"There is no checkpoint in {run} to go on from. Begin anew."]))
@@ -37,11 +32,7 @@ def newest_checkpoint(run: Path) -> tuple[Path, list[str]]:
 
 
 def refuse_finished(run: Path, config: Any) -> None:
-    """Refuses to resume a finished run.
-
-    Raises:
-        ConfigError: If the run is finished and its length is not increased.
-    """
+    """Refuses to resume a finished run."""
     results, before = read_results(run), read_mapping(run / "config.yaml", yaml.safe_load).get("trainer")
     if before is None or not ("test/acc" in results or (not config.test_after_fit and "epochs" in results)):
         return
@@ -57,9 +48,8 @@ def refuse_finished(run: Path, config: Any) -> None:
     else:
         allowed = " --allow_changes true" if ends[0] in LENGTH and scheduler else ""
         remedy = f"To train it for longer, say how long: {RESUME} {run} {longer}{allowed}."
-    raise ConfigError(
-        f"The run {run} is finished: {results['epochs']} epochs, {results['steps']} steps{was}.\n{remedy}"
-    )
+    epochs = f"{results['epochs']} epoch{'s' * (results['epochs'] != 1)}"
+    raise ConfigError(f"The run {run} is finished: {epochs}, {results['steps']} steps{was}.\n{remedy}")
 
 
 def _length(trainer: Any, name: str) -> float:
@@ -80,26 +70,18 @@ def _keeps_its_length(scheduler: str | None, arguments: dict[str, Any] | None) -
 
 def epochs_of(checkpoint: dict[str, Any]) -> int:
     """Returns the number of finished epochs in a checkpoint."""
-    loops = checkpoint.get("loops", {}).get("fit_loop", {})
-    return int(loops.get("epoch_progress", {}).get("current", {}).get("processed", checkpoint["epoch"]))
+    progress = checkpoint.get("loops", {}).get("fit_loop", {}).get("epoch_progress", {})
+    return int(progress.get("current", {}).get("processed", checkpoint["epoch"]))
 
 
-def refuse_changes(path: str | Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Refuses to resume a training with changed settings.
-
-    Args:
-        path: The checkpoint to resume from.
-        before: The settings of the checkpoint.
-        now: Those of the command line.
-
-    Raises:
-        CheckpointError: If they differ; the message has the first differences.
-    """
+def refuse_changes(path: str | Path, checkpoint: dict[str, Any], now: dict[str, Any]) -> None:
+    """Refuses to resume from a checkpoint if the settings in it differ from those of the command line."""
+    before = checkpoint.get(RunSettings.KEY, now)
     missing = "nothing"
     then, today = at_home(before), at_home(now)
-    changed = [key for key in [*before, *now] if then.get(key, missing) != today.get(key, missing)]
+    changed = [key for key in before | now if then.get(key, missing) != today.get(key, missing)]
     if changed:
-        each = [f"{key} was {before.get(key, missing)}, now {now.get(key, missing)}" for key in dict.fromkeys(changed)]
+        each = [f"{key} was {before.get(key, missing)}, now {now.get(key, missing)}" for key in changed]
         more = f"; and {len(each) - 3} more" if len(each) > 3 else ""
         remedy = "Leave them as they were, or go on with the new ones by --allow_changes true."
         longer = any(_length(now, name) > _length(before, name) for name in (f"trainer.{name}" for name in LENGTH))
@@ -109,11 +91,7 @@ def refuse_changes(path: str | Path, before: dict[str, Any], now: dict[str, Any]
 
 
 class RunSettings(Callback):
-    """Saves the settings of a run in its checkpoints, so that a resume can detect changes.
-
-    Args:
-        settings: From `decisive_of_steps`.
-    """
+    """Saves the settings of a run (`decisive_of_steps`) in its checkpoints, so that a resume can detect changes."""
 
     KEY = "settings"
 
@@ -128,18 +106,21 @@ class RunSettings(Callback):
 class ContinuedCSVLogger(CSVLogger):
     """CSV logger that continues the metrics.csv of a resumed run, which Lightning's would delete.
 
-    Args:
-        folder: The run's folder.
-        step: The step to resume from; rows of later steps are dropped.
-        epochs: Number of finished epochs; rows from the end of later epochs are dropped too.
-
-    Attributes:
-        known_epochs: The epochs with training metrics in the file, counted from 0.
+    Rows from `step` on are dropped, and those from the end of epochs after the first `epochs`. The epochs with training
+    metrics in the file, counted from 0, are `known_epochs`.
     """
 
     def __init__(self, folder: Path, step: int, epochs: int):
         super().__init__(folder, name="", version="")
-        self._before = list(_rows_before(folder / "metrics.csv", step, epochs))
+        path = folder / "metrics.csv"
+        rows = csv.DictReader(path.read_text().splitlines()) if path.is_file() else ()
+        self._before = [
+            {key: value for key, value in row.items() if key and value}
+            for row in rows
+            if (row.get("step") or "").isdigit()
+            and int(row["step"]) < step
+            and (int(row["epoch"] or 0) < epochs or not any(row.get(name) for name in ONCE_AN_EPOCH))
+        ]
         self.known_epochs = {int(row["epoch"]) for row in self._before if "train/acc" in row}
 
     @property
@@ -153,26 +134,8 @@ class ContinuedCSVLogger(CSVLogger):
         return writer
 
 
-def _rows_before(path: Path, step: int, epochs: int) -> Iterator[dict[str, str]]:
-    if not path.is_file():
-        return
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if not (row.get("step") or "").isdigit() or int(row["step"]) >= step:
-                continue
-            if any(row.get(name) for name in ONCE_AN_EPOCH) and int(row["epoch"] or 0) >= epochs:
-                continue
-            yield {key: value for key, value in row.items() if key and value}
-
-
 def loggers(folder: Path, before: tuple[int, int] | None, axis: str = "step") -> list[Logger]:
-    """Returns the loggers of a run's folder; for a resume they continue the old logs.
-
-    Args:
-        folder: The run's folder.
-        before: For a resume, its step and the number of finished epochs.
-        axis: TensorBoard's x-axis for metrics logged once an epoch: step or epoch.
-    """
+    """Returns the loggers of a run's folder; they continue the logs `before` a step and a number of finished epochs."""
     kind = EpochBoard if axis == "epoch" else TensorBoardLogger
     board = kind(folder, name="", version="", default_hp_metric=False, purge_step=before[0] if before else None)
     return [board, ContinuedCSVLogger(folder, *before) if before else CSVLogger(folder, name="", version="")]

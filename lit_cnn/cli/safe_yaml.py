@@ -14,6 +14,7 @@ from lit_cnn.runs.class_paths import up_to_date
 MOST_BYTES = 2**20
 MOST_NODES = 20_000  # with aliases expanded; the longest shipped config has fewer than 200
 DEEPEST = 40
+TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
 
 PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map", "merge")}
 PLAIN |= {"tag:yaml.org,2002:timestamp"}  # the parser reads it as text
@@ -44,14 +45,9 @@ class Refused(yaml.YAMLError):
 
 
 def load(text: str) -> Any:
-    """Parses a YAML text; keys are strings, so that `no`, `on`, `null` and `1.0` stay as written.
-
-    Raises:
-        yaml.YAMLError: If it is not YAML, has a Python tag or a duplicate key, or is too large or too deep.
-    """
+    """Parses a YAML text; keys are strings, so that `no`, `on`, `null` and `1.0` stay as written."""
     if len(text) > MOST_BYTES:
         raise Refused(f"it has {len(text):,} characters, more than settings need")
-    _refuse_deep(text)
     loader = _Loader(text)
     try:
         root = loader.get_single_node()
@@ -59,27 +55,13 @@ def load(text: str) -> Any:
             return None
         _measure(root, {})
         content = up_to_date(loader.construct_document(root))
-    except (ValueError, TypeError, RecursionError) as error:  # a number with too many digits
+    except RecursionError as error:
+        raise Refused(TOO_DEEP) from error
+    except (ValueError, TypeError) as error:  # a number with too many digits
         raise Refused(f"a value in it cannot be read: {' '.join(str(error).split())}") from error
     finally:
         loader.dispose()
     return text if _is_shorthand(content, text) else content
-
-
-def _refuse_deep(text: str) -> None:
-    """Checks the depth before composing, which is recursive."""
-    depth = 0
-    try:
-        for event in yaml.parse(text, Loader=_Loader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > DEEPEST:
-                raise Refused(f"{_line(event)}: it is nested more than {DEEPEST} levels deep")
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark  # newer versions have their own, higher limit
-        before = text[: mark.index] if mark else ""
-        if mark is None or sum(map(before.count, "[{")) - sum(map(before.count, "]}")) <= DEEPEST:
-            raise
-        raise Refused(f"line {mark.line + 1}: it is nested more than {DEEPEST} levels deep") from error
 
 
 def _is_shorthand(content: Any, text: str) -> bool:
@@ -90,30 +72,27 @@ def _is_shorthand(content: Any, text: str) -> bool:
     return text == f"{next(iter(content))}:" or set(text.strip(" {}").replace(" ", "").split(",")) == set(content)
 
 
-def _measure(node: yaml.Node, seen: dict[int, tuple[int, int]]) -> tuple[int, int]:
+def _measure(node: yaml.Node, sizes: dict[int, tuple[int, int]]) -> tuple[int, int]:
     """Returns the number of nodes and levels below, with aliases expanded; refuses values that are not plain."""
-    if id(node) in seen:
-        size, height = seen[id(node)]
-        if not size:
-            raise Refused(f"{_line(node)}: an alias holds itself")
-        return size, height
-    seen[id(node)] = (0, 0)
+    if sizes.get(id(node)) == (0, 0):
+        raise Refused(f"{_line(node)}: an alias holds itself")
+    if id(node) in sizes:
+        return sizes[id(node)]
+    sizes[id(node)] = (0, 0)
     if node.tag not in PLAIN:
         tag = node.tag.replace("tag:yaml.org,2002:", "!!")
         raise Refused(f"{_line(node)}: the tag {tag[:80]} is not allowed, since a config holds plain values")
-    below = []
+    below = node.value if isinstance(node, yaml.SequenceNode) else []
     if isinstance(node, yaml.MappingNode):
         _take_keys_as_texts(node)
         below = [part for pair in node.value for part in pair]
-    elif isinstance(node, yaml.SequenceNode):
-        below = node.value
-    parts = [_measure(part, seen) for part in below]
+    parts = [_measure(part, sizes) for part in below]
     size, height = 1 + sum(s for s, _ in parts), 1 + max((h for _, h in parts), default=0)
     if size > MOST_NODES:
         raise Refused(f"{_line(node)}: its aliases stand for {size:,} values, more than settings need")
     if height > DEEPEST:
-        raise Refused(f"{_line(node)}: it is nested more than {DEEPEST} levels deep")
-    seen[id(node)] = size, height
+        raise Refused(f"{_line(node)}: {TOO_DEEP}")
+    sizes[id(node)] = size, height
     return size, height
 
 
@@ -134,11 +113,7 @@ def _take_keys_as_texts(node: yaml.MappingNode) -> None:
 
 
 def read(path: Path, kind: str = "config") -> dict[str, Any]:
-    """Reads a file of settings.
-
-    Args:
-        path: The file.
-        kind: What the file should be, for the error message.
+    """Reads a file of settings, which should be a `kind`.
 
     Raises:
         ConfigError: If it cannot be read, or has no settings.

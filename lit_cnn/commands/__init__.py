@@ -1,1 +1,1 @@
-"""Commands: verbs of the command line beside the Trainer's; each module has `main(argv)`."""
+"""Verbs of the command line beside the Trainer's; each module has `main(argv)`, which raises LitCNNError."""

@@ -28,7 +28,7 @@ from lit_cnn.experiments.processes import BUSY, in_a_fork, last_line, start
 from lit_cnn.runs.settings import decisive
 
 EXPERIMENT = "an experiment's file, or the name of one of configs/experiments"
-EPILOG = """What is finished stays, what was interrupted goes on, and several invocations share the cells. All configs
+EPILOG = """Finished cells are kept, interrupted ones are resumed, and several invocations share the cells. All configs
 are checked before the first cell begins. Cells are runs in logs/EXPERIMENT/VARIANT-seedN/version_N. --KEY VALUE is a
 setting of fit for all cells, such as --data.data_dir data.
 
@@ -40,57 +40,45 @@ exit codes: 0 all cells finished; that of fit for the first cell that failed; 2 
 """
 
 
-class CellsFailedError(LitCNNError):
-    """Error for failed cells, with the exit code of the first."""
-
-    def __init__(self, message: str, code: int):
-        super().__init__(message)
-        self.exit_code = code
-
-
 def main(argv: list[str]) -> None:
-    """Runs an experiment.
-
-    Raises:
-        LitCNNError: If a setting is wrong, or a cell failed.
-    """
+    """Runs an experiment."""
     parser = Parser("ablate", __doc__, EPILOG)
     parser.add_argument("experiment", help=EXPERIMENT)
     parser.add_argument("--dry_run", action="store_true", help="show the plan and what is finished, and run nothing")
-    parser.add_argument("--jobs", type=positive, default=1, help="cells side by side, which share threads and GPUs (1)")
+    parser.add_argument("--jobs", type=positive, default=1, help="cells at a time, which share threads and GPUs (1)")
     parser.add_argument("--seeds", help="seeds 0 to SEEDS - 1, or a list such as [0,7], in place of the file's")
-    parser.add_argument(
-        "--submit",
-        type=positive,
-        help="jobs on a cluster that share the cells, by submitit, in place of this process; they are not waited for",
-    )
-    parser.add_argument(
-        "--submit_args", help="submitit's parameters, such as '{slurm_partition: gpu, timeout_min: 600}'"
-    )
+    jobs = "jobs on a cluster that share the cells, by submitit, in place of this process; it does not wait for them"
+    parser.add_argument("--submit", type=positive, help=jobs)
+    slurm = "submitit's parameters, such as '{slurm_partition: gpu, timeout_min: 600}'"
+    parser.add_argument("--submit_args", help=slurm)
     given, overrides = parser.parse_before_settings(argv)
     experiment = read_experiment(given.experiment)
     if given.seeds is not None:
         experiment = replace(experiment, seeds=seeds_of(given.seeds, Path("--seeds")))
     if given.submit is not None:
-        submit_grid(experiment, overrides, given)
+        _submit_grid(experiment, overrides, given)
     else:
         run_grid(experiment, overrides, given.jobs, ["ablate", *argv], given.dry_run)
 
 
-def submit_grid(experiment: Experiment, overrides: list[str], given: argparse.Namespace) -> None:
-    """Checks all configs, and submits the cells to a cluster.
-
-    Raises:
-        LitCNNError: If a config or a parameter is wrong.
-    """
-    from lit_cnn.experiments.plan import plan, write_plan
+def planned(experiment: Experiment, overrides: list[str]) -> list[Cell]:
+    """Returns all cells of an experiment, after a check of their configs."""
+    from lit_cnn.experiments.plan import plan  # imports torch, once for all cells
 
     cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))
+    return cells
+
+
+def _submit_grid(experiment: Experiment, overrides: list[str], given: argparse.Namespace) -> None:
+    """Checks all configs, and submits the cells to a cluster."""
+    from lit_cnn.experiments.plan import write_plan
+
+    cells = planned(experiment, overrides)
     folder = write_plan(experiment, cells).parent
     command = ["ablate", str(experiment.path), "--jobs", str(given.jobs), "--seeds", str(experiment.seeds), *overrides]
     jobs = submit(command, given.submit, given.submit_args, folder / "jobs")
     print(f"{folder}: {len(cells)} cells, {sum(cell.results() is not None for cell in cells)} finished")
-    print(f"submitted {', '.join(job.job_id for job in jobs)}; what they print: {folder / 'jobs'}")
+    print(f"submitted {', '.join(job.job_id for job in jobs)}; their output: {folder / 'jobs'}")
     print(f"what is finished: python -m lit_cnn ablate {experiment.path} --dry_run")
 
 
@@ -109,45 +97,47 @@ def run_grid(
     Raises:
         LitCNNError: If a config is wrong, before any cell runs; or if cells failed, after all others have finished.
     """
-    from lit_cnn.experiments.plan import plan, write_plan  # imports torch, once for all cells
-
-    cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))
-    finished = [cell for cell in cells if cell.results() is not None]
+    cells = planned(experiment, overrides)
+    todo = [cell for cell in cells if cell.results() is None]
     try:
-        left = time_left(cells, jobs, dry_run)
+        left = _time_left(cells, jobs, dry_run)
     except DataError:
         if not dry_run:
             raise
         left = "time not known without the data"
-    print(f"{cells[0].root}: {len(cells)} cells, {len(finished)} finished; {left}", flush=True)
+    print(f"{cells[0].root}: {len(cells)} cells, {len(cells) - len(todo)} finished; {left}", flush=True)
     if dry_run:
         for cell in cells:
-            print(f"  {'finished' if cell in finished else 'to run':8}  {cell.name}")
+            print(f"  {'to run' if cell in todo else 'finished':8}  {cell.name}")
         return cells
+    from lit_cnn.experiments.plan import write_plan
+
     write_plan(experiment, cells)
-    failed = run_cells([cell for cell in cells if cell not in finished], len(cells), jobs, command)
+    failed = run_cells(todo, len(cells), jobs, command)
     print(f"\n{table(cells)}\n\nruns in {cells[0].root}")
     if failed:
         first, code = failed[0]
         message = f"{len(failed)} of {len(cells)} cells failed. {first.name}: {first.failure().splitlines()[0][:200]}"
-        raise CellsFailedError(f"{message}\nWhat it printed is in {first.folder / OUTPUT}.", code)
+        error = LitCNNError(f"{message}\nIts output is in {first.folder / OUTPUT}.")
+        error.exit_code = code
+        raise error
     return cells
 
 
 def run_cells(cells: list[Cell], of: int, jobs: int, command: list[str]) -> list[tuple[Cell, int]]:
-    """Runs cells until all have finished or failed, also those that other processes run; returns the failed ones.
+    """Runs cells, also those that other processes run, and returns the failed ones with their exit codes.
 
-    Args:
-        cells: The cells to run.
-        of: Number of all cells, including finished ones.
-        jobs: Number of cells that run at the same time.
-        command: Verb and arguments to resume it, printed if it is interrupted.
+    `of` is the number of all cells; see `run_grid` for the others.
     """
     from lit_cnn.cli.main import main as run
 
     waiting, running = deque((cell, 0.0) for cell in cells), dict[BaseProcess, tuple[Cell, int]]()
     failed: list[tuple[Cell, int]] = []
-    share, gpus = _shares(jobs)
+    threads = gpus = 0  # torch's default, and all GPUs
+    if jobs > 1:
+        import torch
+
+        threads, gpus = max(1, torch.get_num_threads() // jobs), torch.cuda.device_count()  # NVML: no CUDA before forks
     before = signal.getsignal(signal.SIGTERM)
     with tqdm(total=of, initial=of - len(cells), desc="cells", disable=None) as bar:
         try:
@@ -155,7 +145,7 @@ def run_cells(cells: list[Cell], of: int, jobs: int, command: list[str]) -> list
                 while waiting and len(running) < jobs and waiting[0][1] <= time.monotonic():
                     cell = waiting.popleft()[0]
                     slot = min(set(range(jobs)) - {slot for _, slot in running.values()})
-                    running[start(cell, run, share, slot % gpus if gpus else None)] = (cell, slot)
+                    running[start(cell, run, threads, slot % gpus if gpus else None)] = (cell, slot)
                 time.sleep(0.05)
                 for process in [p for p in running if p.exitcode is not None]:
                     cell = running.pop(process)[0]
@@ -165,8 +155,7 @@ def run_cells(cells: list[Cell], of: int, jobs: int, command: list[str]) -> list
                         continue
                     if code:
                         failed.append((cell, code if code > 0 else 128 - code))
-                        _note_death(cell, code)
-                    tqdm.write(f"{'failed  ' if code else 'finished'}  {cell.name}  {_figure(cell, bool(code))}")
+                    tqdm.write(_outcome(cell, code))
                     bar.update()
                 bar.set_postfix_str("; ".join(f"{c.name}: {last_line(c)[:60]}" for c, _ in running.values())[:100])
         except (KeyboardInterrupt, SystemExit) as stop:
@@ -176,13 +165,16 @@ def run_cells(cells: list[Cell], of: int, jobs: int, command: list[str]) -> list
     return failed
 
 
-def _shares(jobs: int) -> tuple[int, int]:
-    """Returns the number of threads per cell, 0 for torch's default, and the number of GPUs to share."""
-    if jobs == 1:
-        return 0, 0
-    import torch
-
-    return max(1, torch.get_num_threads() // jobs), torch.cuda.device_count()  # by NVML: no CUDA before a fork
+def _outcome(cell: Cell, code: int) -> str:
+    """Returns the line on a cell that has ended; notes the failure of one that could not do so itself."""
+    if code:
+        if not cell.failure():
+            name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            note_failure(cell.folder, code, f"the process ended with {name}")
+        return f"failed    {cell.name}  {cell.failure().splitlines()[0][:120]}"
+    results = cell.results() or {}
+    figures = [f"{name} {results[name]:.2%}" for name in ("val/acc", "test/acc") if name in results]
+    return f"finished  {cell.name}  {'  '.join(figures)}"
 
 
 def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoReturn:
@@ -201,29 +193,12 @@ def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoRetu
     raise stop
 
 
-def _note_death(cell: Cell, code: int) -> None:
-    if not cell.failure():
-        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        note_failure(cell.folder, code, f"the process ended with {name}")
-
-
-def _figure(cell: Cell, failed: bool) -> str:
-    if failed:
-        return cell.failure().splitlines()[0][:120]
-    results = cell.results() or {}
-    return "  ".join(f"{name} {results[name]:.2%}" for name in ("val/acc", "test/acc") if name in results)
-
-
-def time_left(cells: list[Cell], jobs: int, dry_run: bool) -> str:
-    """Estimates the time for the unfinished cells, from finished cells of the same variant or a few timed steps.
-
-    Raises:
-        DataError: If the data for timed steps are missing or broken; a dry run downloads nothing.
-    """
+def _time_left(cells: list[Cell], jobs: int, dry_run: bool) -> str:
+    """Estimates the time for the unfinished cells, from finished cells of the same variant or a few timed steps."""
+    seconds: dict[str, list[float]] = {}
     todo = [cell for cell in cells if cell.results() is None]
     if not todo:
         return "nothing to run"
-    seconds: dict[str, list[float]] = {}
     for cell in cells:
         if results := cell.results():
             seconds.setdefault(cell.variant, []).append(results["fit_seconds"])
@@ -231,9 +206,11 @@ def time_left(cells: list[Cell], jobs: int, dry_run: bool) -> str:
     timed: dict[str, float] = {}
     with tqdm(unknown.items(), desc="timing a few steps of each network", leave=False, disable=None) as bar:
         for variant, cell in bar:
-            key = _work(cell)
+            without_effect = ("seed_everything", "data.permute", "data.views")  # on the time of a step
+            settings = {key: v for key, v in decisive(cell.config).items() if not key.startswith(without_effect)}
+            key = json.dumps(settings, sort_keys=True)
             if key not in timed:
-                timed[key] = in_a_fork(partial(seconds_of, cell.argv, dry_run))
+                timed[key] = in_a_fork(partial(_seconds_of, cell.argv, dry_run))
             seconds[variant] = [timed[key]]
     left = sum(statistics.mean(seconds[cell.variant]) for cell in todo) / jobs
     if math.isinf(left):
@@ -241,31 +218,20 @@ def time_left(cells: list[Cell], jobs: int, dry_run: bool) -> str:
     return f"about {left:.0f} s of training left, without start and test"
 
 
-def seconds_of(argv: list[str], dry_run: bool) -> float:
-    """Returns about how many seconds `fit` would train; call it in a fork."""
+def _seconds_of(argv: list[str], dry_run: bool) -> float:
     if dry_run:
         os.environ[FORBIDDEN] = "1"
-    from lit_cnn.commands import estimate  # imports torch
+    from lit_cnn.commands.check import seconds_of  # imports torch
 
-    return estimate.seconds_of(argv)
-
-
-def _work(cell: Cell) -> str:
-    """Returns the settings of a cell that affect the time of a step."""
-    without = ("seed_everything", "data.permute", "data.views")
-    settings = {key: value for key, value in decisive(cell.config).items() if not key.startswith(without)}
-    return json.dumps(settings, sort_keys=True)
+    return seconds_of(argv)
 
 
 def table(cells: list[Cell], name: str = "test/acc") -> str:
     """Returns the table of results: mean and standard deviation over seeds for each variant, in percent."""
-    groups: dict[str, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault(cell.variant, []).append(cell)
     rows = [("cell", f"{name}, %", "seeds")]
-    for variant, group in groups.items():
-        results = [results for cell in group if (results := cell.results()) is not None]
-        values = [100 * r[name] for r in results if name in r]
+    for variant in dict.fromkeys(cell.variant for cell in cells):
+        group = [cell.results() or {} for cell in cells if cell.variant == variant]
+        values = [100 * results[name] for results in group if name in results]
         spread = f" +- {statistics.stdev(values):5.2f}" if len(values) > 1 else ""
         mean = f"{statistics.mean(values):.2f}{spread}" if values else "-"
         missing = f" of {len(group)}" if len(values) < len(group) else ""

@@ -1,6 +1,7 @@
 """The parser of all verbs beside the Trainer's, and arguments that several of them take."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -9,28 +10,22 @@ from lit_cnn.errors import ConfigError, printable
 if TYPE_CHECKING:
     from lit_cnn.training.classifier import LitClassifier
 
-RUN = "a run's folder, the folder above it if there is but one run in it, or a checkpoint"
-IMAGES = "image files, folders (taken with all folders below them), or patterns such as 'scans/*.png'"
+RUN = "a run's folder, the folder above it if it holds only one run, or a checkpoint"
 
 
 class Parser(argparse.ArgumentParser):
-    """The parser of a verb's arguments.
-
-    Args:
-        verb: The verb.
-        description: What it does, in a sentence.
-        epilog: What else its help says.
-    """
+    """The parser of a verb's arguments."""
 
     def __init__(self, verb: str, description: str | None, epilog: str | None = None):
-        super().__init__(
-            prog=f"python -m lit_cnn {verb}",
-            description=description,
-            epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
+        super().__init__(f"python -m lit_cnn {verb}", None, description, epilog, allow_abbrev=False)
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
         self.verb = verb
+
+    def add_run_and_images(self) -> None:
+        """Adds the arguments of verbs that apply a run's network to image files."""
+        self.add_argument("run", help=RUN)
+        images = "image files, folders (with all folders below them), or patterns such as 'scans/*.png'"
+        self.add_argument("images", nargs="+", help=images)
 
     def parse_before_settings(self, argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         """Returns the verb's own arguments, and all others, which are settings of `fit`."""
@@ -42,18 +37,21 @@ class Parser(argparse.ArgumentParser):
         raise ConfigError(f"{self.verb}: {message}. See python -m lit_cnn {self.verb} --help.")
 
 
-def for_other_images(module: "LitClassifier") -> "LitClassifier":
-    """Returns the network if it can be used on images from outside of its dataset.
+def run_and_images(given: argparse.Namespace) -> tuple["LitClassifier", list[str]]:
+    """Returns the run's network and the image files of `add_run_and_images`; says which files are no images."""
+    from lit_cnn.data.image_files import find_images
+    from lit_cnn.inference.load import load
 
-    Raises:
-        ConfigError: If a view of its training images depends on an image's index in the dataset.
-    """
+    files = find_images(given.images)
+    if unread := files.unread():
+        print(unread, file=sys.stderr)
+    module = load(given.run)
     assert module.preprocess is not None
     try:
         module.preprocess.check_others()
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    return module
+    return module, files.images
 
 
 def positive(text: str) -> int:

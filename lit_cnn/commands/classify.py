@@ -3,16 +3,20 @@
 import csv
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
-from lit_cnn.commands.arguments import IMAGES, RUN, Parser, for_other_images, positive, true_class
+from lit_cnn.commands.arguments import Parser, positive, run_and_images, true_class
 from lit_cnn.errors import DataError, printable
 
-EPILOG = """Images are prepared as those of the training were, by what the checkpoint remembers: turned upright as EXIF
-says, made grey or coloured as the network needs, resized (bilinear, the whole image, whatever its proportions) where
-their size is another, normalised, and permuted if the run was. The table goes to stdout, all else to stderr: a progress
-bar, which files are left out as no images, what was converted or resized, and how many are right where the name of an
-image's folder, or of the one above it, is a class.
+if TYPE_CHECKING:
+    from lit_cnn.training.classifier import LitClassifier
+
+EPILOG = """Images are prepared as in training, by the settings in the checkpoint: rotated by their EXIF tag, converted
+to greyscale or colour as the network needs, resized (bilinear, the whole image, whatever its proportions) if their size
+differs, normalised, and permuted if the run was. The table goes to stdout, all else to stderr: a progress bar, which
+files are left out as no images, what was converted or resized, and how many are right where the name of an image's
+folder, or of the one above it, is a class.
 
 An image that cannot be read is a marked row; the others are classified, and the exit code is 3.
 
@@ -21,156 +25,102 @@ examples:
   python -m lit_cnn classify logs/vgg_cifar pictures/test 'scans/*.jpg' --top_k 1 --format csv > classes.csv
 """
 
-Ranking = list[tuple[str, float]]  # classes with their probabilities, most likely first
+
+class Row(NamedTuple):
+    """One image: its path, its classes with their probabilities, most likely first, and why it cannot be read."""
+
+    path: str
+    ranking: list[tuple[str, float]]
+    fault: str
 
 
 def main(argv: list[str]) -> None:
-    """Prints the table.
-
-    Raises:
-        LitCNNError: If an argument is wrong, there is no such run, or an image could not be read.
-    """
+    """Prints the table."""
     parser = Parser("classify", __doc__, EPILOG)
-    parser.add_argument("run", help=RUN)
-    parser.add_argument("images", nargs="+", help=IMAGES)
+    parser.add_run_and_images()
     parser.add_argument("--top_k", type=positive, default=3, help="classes to name for each image (default 3)")
-    parser.add_argument("--format", choices=list(WRITERS), default="table", help="how to print it (default table)")
+    parser.add_argument("--format", choices=list(PRINTERS), default="table", help="how to print it (default table)")
     parser.add_argument("--batch_size", type=positive, default=256, help="images at a time (default 256)")
     given = parser.parse_args(argv)
-
-    from lit_cnn.data.image_files import find_images
-
-    files = find_images(given.images)
-    if unread := files.unread():
-        print(unread, file=sys.stderr)
-    classify(given.run, files.images, given.top_k, given.batch_size, given.format)
+    module, paths = run_and_images(given)
+    top_k = min(given.top_k, len(module.class_names))
+    PRINTERS[given.format](_rows(module, paths, top_k, given.batch_size), paths, module.class_names, top_k)
 
 
-def classify(run: str, paths: list[str], top_k: int, batch_size: int, form: str) -> None:
-    """Writes a row for each image, batch by batch.
-
-    Args:
-        run: A run's folder or a checkpoint.
-        paths: The image files.
-        top_k: Number of classes for each image.
-        batch_size: Images in a batch.
-        form: One of `WRITERS`.
-
-    Raises:
-        DataError: If an image cannot be read; after all others are classified.
-    """
+def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int) -> Iterator[Row]:
+    """Yields a row for each image, batch by batch, and says at the end what was converted and what is right."""
     import torch
     from tqdm import tqdm
 
     from lit_cnn.data.stream import stream
-    from lit_cnn.inference.load import load
 
-    module = for_other_images(load(run)).to("cuda" if torch.cuda.is_available() else "cpu")
-    names, shape = module.class_names, module.input_shape
-    known = right = broken = 0
+    module.to("cuda" if torch.cuda.is_available() else "cpu")
+    names, (channels, height, width) = module.class_names, module.input_shape
+    right: list[bool] = []
     converted: list[str] = []
     resized: list[str] = []
-    with WRITERS[form](paths, names, min(top_k, len(names))) as writer:
-        bar = tqdm(total=len(paths), desc="Classifying", unit=" images", leave=False, disable=None)
-        for batch in stream(paths, shape[0], shape[1:], batch_size):
-            found = module.predict(batch.images).cpu().topk(min(top_k, len(names)))
-            rankings: dict[str, Ranking] = {
-                path: [(names[i], p) for i, p in zip(classes, probabilities, strict=True)]
-                for path, classes, probabilities in zip(
-                    batch.readable, found.indices.tolist(), found.values.tolist(), strict=True
-                )
-            }
+    broken = 0
+    with tqdm(total=len(paths), desc="Classifying", unit=" images", leave=False, disable=None) as bar:
+        for batch in stream(paths, channels, (height, width), batch_size):
+            found = module.predict(batch.images).cpu().topk(top_k)
+            found_by_path = zip(batch.readable, found.indices.tolist(), found.values.tolist(), strict=True)
+            top = {path: (classes, probabilities) for path, classes, probabilities in found_by_path}
             for path in batch.paths:
-                writer.write(path, rankings.get(path, []), batch.broken.get(path))
-            truths = {path: true_class(path, names) for path in batch.readable}
-            known += sum(truth is not None for truth in truths.values())
-            right += sum(rankings[path][0][0] == truth for path, truth in truths.items())
+                ranking = [(names[i], p) for i, p in zip(*top[path], strict=True)] if path in top else []
+                if ranking and (truth := true_class(path, names)) is not None:
+                    right.append(ranking[0][0] == truth)
+                yield Row(path, ranking, " ".join(batch.broken.get(path, "").split()))
             broken += len(batch.broken)
             converted += batch.converted
             resized += batch.resized
             bar.update(len(batch.paths))
-        bar.close()
-    _say(converted, "converted to " + ("greyscale" if shape[0] == 1 else "colour"))
-    _say(resized, f"resized to {shape[1]} x {shape[2]} pixels")
-    if known:
-        print(f"{right} of {known} right ({right / known:.2%}), by the names of their folders", file=sys.stderr)
+    changes = ((converted, f"converted to {'greyscale' if channels == 1 else 'colour'}"),)
+    for changed, what in (*changes, (resized, f"resized to {height} x {width} pixels")):
+        if changed:
+            count = f"{len(changed)} image{'s' * (len(changed) > 1)}"
+            print(f"{count} {what}, {printable(changed[0])} first", file=sys.stderr)
+    if right:
+        share = sum(right) / len(right)
+        print(f"{sum(right)} of {len(right)} right ({share:.2%}), by the names of their folders", file=sys.stderr)
     if broken:
         raise DataError(
             f"{broken} of {len(paths)} images could not be read. Their rows say why; the others are classified."
         )
 
 
-def _say(paths: list[str], what: str) -> None:
-    if paths:
-        print(f"{len(paths)} image{'s' * (len(paths) > 1)} {what}, {printable(paths[0])} first", file=sys.stderr)
+def _print_table(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int) -> None:
+    """Prints aligned columns."""
+    width, class_width = (max(len(printable(name)) for name in names) for names in (paths, class_names))
+    for path, ranking, fault in rows:
+        cells = [f"{name:{class_width}} {probability:7.2%}" for name, probability in ranking]
+        print(printable(path).ljust(width), *(cells or [f"BROKEN: {fault}"]), sep="  ")
 
 
-class TableWriter:
-    """Writes aligned columns.
-
-    Args:
-        paths: All image files.
-        class_names: All class names.
-        top_k: Number of classes for each image.
-    """
-
-    def __init__(self, paths: list[str], class_names: list[str], top_k: int):
-        self.width, self.class_width = (max(len(printable(name)) for name in names) for names in (paths, class_names))
-
-    def __enter__(self) -> "TableWriter":
-        return self
-
-    def write(self, path: str, ranking: Ranking, fault: str | None) -> None:
-        """Writes an image's row."""
-        cells = [f"{name:{self.class_width}} {probability:7.2%}" for name, probability in ranking]
-        print(printable(path).ljust(self.width), *(cells or [f"BROKEN: {_one_line(fault)}"]), sep="  ")
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-class CSVWriter(TableWriter):
-    """Writes `image, class, probability, class_2, probability_2, ..., fault`."""
-
-    def __enter__(self) -> "CSVWriter":
-        return self
-
-    def __init__(self, paths: list[str], class_names: list[str], top_k: int):
-        self.top_k = top_k
-        self.rows = csv.writer(sys.stdout, lineterminator="\n")
-        ranks = ["", *(f"_{k}" for k in range(2, top_k + 1))]
-        self.rows.writerow(["image", *(f"{what}{k}" for k in ranks for what in ("class", "probability")), "fault"])
-
-    def write(self, path: str, ranking: Ranking, fault: str | None) -> None:
-        """Writes an image's row."""
+def _print_csv(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int) -> None:
+    """Prints `image, class, probability, class_2, probability_2, ..., fault`."""
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    ranks = ["", *(f"_{k}" for k in range(2, top_k + 1))]
+    table.writerow(["image", *(f"{what}{k}" for k in ranks for what in ("class", "probability")), "fault"])
+    for path, ranking, fault in rows:
         cells = [cell for name, probability in ranking for cell in (name, f"{probability:.6f}")]
         name = path.encode(errors="surrogateescape").decode(errors="backslashreplace")  # valid text for any bytes
-        self.rows.writerow([name, *(cells or [""] * 2 * self.top_k), _one_line(fault)])
+        table.writerow([name, *(cells or [""] * 2 * top_k), fault])
 
 
-class JSONWriter(TableWriter):
-    """Writes a list of `{"image": ..., "classes": [{"class": ..., "probability": ...}], "fault": ...}`."""
-
-    def __init__(self, paths: list[str], class_names: list[str], top_k: int):
-        self.before = "[\n"
-
-    def write(self, path: str, ranking: Ranking, fault: str | None) -> None:
-        """Writes an image's entry."""
-        classes = [{"class": name, "probability": round(probability, 6)} for name, probability in ranking]
-        entry = {"image": path, "classes": classes, "fault": _one_line(fault) or None}
-        print(self.before + json.dumps(entry), end="")
-        self.before = ",\n"
-
-    def __exit__(self, *_: object) -> None:
+def _print_json(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int) -> None:
+    """Prints a list of `{"image": ..., "classes": [{"class": ..., "probability": ...}], "fault": ...}`."""
+    before = "[\n"
+    try:
+        for path, ranking, fault in rows:
+            classes = [{"class": name, "probability": round(probability, 6)} for name, probability in ranking]
+            print(before + json.dumps({"image": path, "classes": classes, "fault": fault or None}), end="")
+            before = ",\n"
+    finally:
         print("\n]")
 
 
-def _one_line(fault: str | None) -> str:
-    return " ".join((fault or "").split())
-
-
-WRITERS: dict[str, Callable[[list[str], list[str], int], TableWriter]] = {
-    "table": TableWriter,
-    "csv": CSVWriter,
-    "json": JSONWriter,
+PRINTERS: dict[str, Callable[[Iterable[Row], list[str], list[str], int], None]] = {
+    "table": _print_table,
+    "csv": _print_csv,
+    "json": _print_json,
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lit_cnn.commands.arguments import IMAGES, RUN, Parser, for_other_images, positive, true_class
+from lit_cnn.commands.arguments import Parser, positive, run_and_images, true_class
 from lit_cnn.errors import DataError, printable
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 EPILOG = """Each picture holds the image, the image as the network sees it, and over it
 
-  Grad-CAM   where the last feature maps speak for the class (Selvaraju et al. 2017); a fully connected network has none
+  Grad-CAM   evidence for the class in the last feature maps (Selvaraju et al. 2017); not for fully connected networks
   occlusion  by how much the class's probability falls when a grey square is put there (Zeiler & Fergus 2014)
-  saliency   how strongly the class's logit answers to each pixel (Simonyan et al. 2014)
+  saliency   size of the gradient of the class's logit at each pixel (Simonyan et al. 2014)
 
-For a run on permuted images a second row has all of it with the pixels back in their places. An image that cannot be
+For a run on permuted images a second row has the same with the pixels back in their places. An image that cannot be
 read is left out and named; the others are explained, and the exit code is 3.
 
 examples:
@@ -33,29 +33,18 @@ BATCH_SIZE = 16  # images in a batch
 
 
 def main(argv: list[str]) -> None:
-    """Writes the pictures.
-
-    Raises:
-        LitCNNError: If an argument is wrong, there is no such run, or an image could not be read.
-    """
+    """Writes the pictures."""
     parser = Parser("explain", __doc__, EPILOG)
-    parser.add_argument("run", help=RUN)
-    parser.add_argument("images", nargs="+", help=IMAGES)
+    parser.add_run_and_images()
     parser.add_argument("--output", type=Path, default=Path("explained"), help="folder to write to (default explained)")
     parser.add_argument("--occlude", type=positive, help="side of the hidden square, in pixels (default a fifth)")
     given = parser.parse_args(argv)
 
     from tqdm import tqdm
 
-    from lit_cnn.data.image_files import find_images
     from lit_cnn.data.stream import stream
-    from lit_cnn.inference.load import load
 
-    files = find_images(given.images)
-    if unread := files.unread():
-        print(unread, file=sys.stderr)
-    paths = files.images
-    module = for_other_images(load(given.run))
+    module, paths = run_and_images(given)
     channels, height, width = module.input_shape
     side = min(given.occlude or max(min(height, width) // 5, 1), height, width)
     targets = targets_of(paths, given.output)
@@ -76,12 +65,7 @@ def main(argv: list[str]) -> None:
 
 
 def targets_of(paths: list[str], folder: Path) -> dict[str, Path]:
-    """Returns the output file for each image: its name, with as many of its folders as are needed to be unique.
-
-    Args:
-        paths: The image files.
-        folder: Output folder.
-    """
+    """Returns the output file for each image: its name, with as many of its folders as are needed to be unique."""
     whole = [os.path.abspath(path) for path in paths]
     above = os.path.commonpath([os.path.dirname(path) for path in whole])
     names = [os.path.relpath(path, above).replace(os.sep, "_") for path in whole]
@@ -91,14 +75,7 @@ def targets_of(paths: list[str], folder: Path) -> dict[str, Path]:
 
 
 def explain(module: "LitClassifier", images: "Tensor", paths: list[str], side: int) -> "list[Figure]":
-    """Returns the attribution figure of each image.
-
-    Args:
-        module: From `lit_cnn.load`.
-        images: uint8 images in the network's shape.
-        paths: Their files, for the titles.
-        side: Side of the occlusion squares, in pixels.
-    """
+    """Returns the attribution figure of each uint8 image, with occlusion squares of `side` pixels."""
     from lit_cnn.inference.attribution import grad_cam, occlusion, saliency
     from lit_cnn.plots.attribution import View, explanation
 

@@ -13,15 +13,15 @@ BATCH_SIZES = (1, 5)
 EPILOG = f"""formats:
   onnx         for onnxruntime and others; needs pip install -e '.[export]'
   pt2          torch.export, for torch.export.load and AOTInductor
-  safetensors  the weights alone, which hold no code; needs pip install -e '.[export]'
-  torchscript  torch.jit.trace, for programs that load nothing else: torch has deprecated it
+  safetensors  only the weights, without code; needs pip install -e '.[export]'
+  torchscript  torch.jit.trace, for programs that load nothing else; deprecated by torch
 
-The batch size stays free. A file's metadata hold the class names, the normalisation, the permutation's seed, and the
+The batch size is dynamic. A file's metadata hold the class names, the normalisation, the permutation's seed, and the
 network's class and settings. With --preprocessing true its input is uint8 images [batch, channels, height, width], else
-what preprocessing makes of them; its output is logits.
+the preprocessed images; its output is logits.
 
-A file takes its name only after batches of {BATCH_SIZES[0]} and {BATCH_SIZES[1]} images came through it with the
-network's own logits, to {TOLERANCE:g}; else there is no file, and the exit code is 1.
+The file is only written if its logits on batches of {BATCH_SIZES[0]} and {BATCH_SIZES[1]} images equal the network's to
+{TOLERANCE:g}; else the exit code is 1.
 
 examples:
   python -m lit_cnn export logs/quickstart/version_0 --format onnx --preprocessing true
@@ -30,23 +30,18 @@ examples:
 
 
 def main(argv: list[str]) -> None:
-    """Writes the file and prints the largest difference.
-
-    Raises:
-        LitCNNError: If an argument is wrong, a package is missing, or the file's logits differ.
-    """
-    formats = ["onnx", "pt2", "safetensors", "torchscript"]
+    """Writes the file and prints the largest difference."""
     parser = Parser("export", __doc__, EPILOG)
     parser.add_argument("run", help=RUN)
+    formats = ["onnx", "pt2", "safetensors", "torchscript"]
     parser.add_argument("--format", choices=formats, required=True, help="the kind of file")
-    parser.add_argument("--output", type=Path, help="the file to write; by default DATASET_CLASS.SUFFIX in this folder")
-    parser.add_argument(
-        "--preprocessing", choices=["true", "false"], default="false", help="take uint8 images (default false)"
-    )
+    parser.add_argument("--output", type=Path, help="the file to write; by default CLASS.SUFFIX in this folder")
+    preprocessing = "take uint8 images (default false)"
+    parser.add_argument("--preprocessing", choices=["true", "false"], default="false", help=preprocessing)
     given = parser.parse_args(argv)
     if given.format == "safetensors" and given.preprocessing == "true":
         raise ConfigError(
-            "safetensors holds weights alone: the preprocessing stands in its metadata, for you to apply.\n"
+            "safetensors holds only weights: the preprocessing stands in its metadata, for you to apply.\n"
             "Leave --preprocessing out, or take --format onnx or pt2."
         )
     path, difference = export(given.run, given.format, given.output, given.preprocessing == "true")
@@ -57,12 +52,6 @@ def main(argv: list[str]) -> None:
 
 def export(run: str, form: str, output: Path | None, preprocessing: bool) -> tuple[Path, float]:
     """Exports a run's network; returns the file and the largest difference between its logits and the network's.
-
-    Args:
-        run: A run's folder or a checkpoint.
-        form: One of `exporting.FORMATS`.
-        output: The file; by default in the current folder, with the network's name.
-        preprocessing: Take uint8 images.
 
     Raises:
         LitCNNError: If a package is missing, the network cannot be exported, or the file's logits differ.
@@ -92,8 +81,7 @@ def export(run: str, form: str, output: Path | None, preprocessing: bool) -> tup
         if not difference <= TOLERANCE:
             raise LitCNNError(
                 f"{form}: the file's logits differ from the network's by up to {difference:.1e}, "
-                f"more than {TOLERANCE:g}.\n"
-                "Nothing was written. Take another --format."
+                f"more than {TOLERANCE:g}.\nNothing was written. Take another --format."
             )
         os.replace(written, output)
     return output, difference

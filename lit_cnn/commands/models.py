@@ -4,6 +4,7 @@ import csv
 import fnmatch
 import json
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -19,35 +20,20 @@ DEFAULTS: dict[str, Any] = {"image_size": 32, "in_channels": 3, "num_classes": 1
 
 @dataclass(frozen=True)
 class Row:
-    """One network of the table.
+    """One network of the table."""
 
-    Attributes:
-        name: Its name for `lit_cnn.models.create` and `--model.name`.
-        paper: The paper's authors.
-        year: The paper's year.
-        parameters: Number of parameters, including auxiliary heads; None if the images are too small.
-        multiply_adds: MACs of convolutions and linear layers for the logits of one image; None as above.
-        smallest: Shorter side of the smallest images that it takes, in pixels.
-        stems: The same for each stem, if there is a choice.
-        link: Link to the paper.
-    """
-
-    name: str
-    paper: str
+    name: str  # for `lit_cnn.models.create` and `--model.name`
+    paper: str  # its authors
     year: int
-    parameters: int | None
-    multiply_adds: int | None
-    smallest: int
-    stems: dict[str, int]
+    parameters: int | None  # with auxiliary heads; None if the images are too small
+    multiply_adds: int | None  # MACs of convolutions and linear layers for the logits of one image; None likewise
+    smallest: int  # shorter side of the smallest images that it takes, in pixels
+    stems: dict[str, int]  # the same for each stem, if there is a choice
     link: str
 
 
 def main(argv: list[str]) -> None:
-    """Prints the table.
-
-    Raises:
-        ConfigError: If an argument is wrong, or no network has such a name.
-    """
+    """Prints the table."""
     parser = Parser("models", __doc__)
     parser.add_argument("pattern", nargs="?", default="*", help="names to show, such as 'vgg*_bn' or resnet")
     parser.add_argument("--image_size", type=positive, help="height and width of the images, in pixels")
@@ -64,19 +50,14 @@ def main(argv: list[str]) -> None:
     else:
         shape = (given.in_channels, given.image_size, given.image_size)
         rows = [row_of(name, shape, given.num_classes, given.stem) for name in names]
-    {"text": _print_text, "csv": _print_csv, "json": _print_json}[given.format](rows)
+    if given.format == "json":
+        print(json.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        (_print_csv if given.format == "csv" else _print_text)(rows)
 
 
 def names_like(pattern: str, names: list[str]) -> list[str]:
-    """Returns the names that match a pattern; only the name itself if there is one.
-
-    Args:
-        pattern: A name, a part of one, or a pattern with `*`, `?` or `[`.
-        names: The names of all networks.
-
-    Raises:
-        ConfigError: If none matches.
-    """
+    """Returns the names that match a name, a part of one, or a pattern with `*`, `?` or `[`."""
     if pattern in names:
         return [pattern]
     is_part = not set(pattern) & set("*?[")
@@ -89,14 +70,7 @@ def names_like(pattern: str, names: list[str]) -> list[str]:
 
 
 def row_of(name: str, shape: tuple[int, int, int], num_classes: int = 10, stem: str = "auto") -> Row:
-    """Returns a network's row, from a network on the meta device.
-
-    Args:
-        name: Name of the network.
-        shape: Channels, height and width of the images.
-        num_classes: Number of classes.
-        stem: The stem, if there is a choice.
-    """
+    """Returns a network's row for images of this shape, from a network on the meta device."""
     import torch
 
     from lit_cnn import models
@@ -104,21 +78,17 @@ def row_of(name: str, shape: tuple[int, int, int], num_classes: int = 10, stem: 
 
     entry = models.ARCHITECTURES[name]
     settings: dict[str, Any] = {"stem": stem} if entry.stems else {}
-    try:
+    parameters = macs = None
+    with suppress(ValueError):  # the images are too small
         with torch.device("meta"):
             net = models.create(name, in_channels=shape[0], image_size=shape[1:], num_classes=num_classes, **settings)
-    except ValueError:  # the images are too small
-        parameters = multiply_adds = None
-    else:
         parameters = sum(p.numel() for p in net.parameters())
-        multiply_adds = layer_table.multiply_adds(net, shape)
-    return Row(
-        name, entry.paper, entry.year, parameters, multiply_adds, entry.smallest, dict(entry.stems), entry.link
-    )  # fmt: skip
+        macs = layer_table.multiply_adds(net, shape)
+    return Row(name, entry.paper, entry.year, parameters, macs, entry.smallest, dict(entry.stems), entry.link)
 
 
 def _print_text(rows: list[Row]) -> None:
-    table: list[tuple[str, ...]] = [("name", "paper", "parameters", "multiply-adds", "smallest image", "stems")]
+    table: list[tuple[str, ...]] = [("name", "paper", "parameters", "MACs", "smallest image", "stems")]
     for row in rows:
         counts = ["too small" if n is None else f"{n:,}" for n in (row.parameters, row.multiply_adds)]
         stems = ", ".join(f"{stem} from {pixels}" for stem, pixels in row.stems.items())
@@ -131,7 +101,3 @@ def _print_csv(rows: list[Row]) -> None:
     writer.writeheader()
     for row in rows:
         writer.writerow(asdict(row) | {"stems": " ".join(f"{stem}:{pixels}" for stem, pixels in row.stems.items())})
-
-
-def _print_json(rows: list[Row]) -> None:
-    print(json.dumps([asdict(row) for row in rows], indent=2))

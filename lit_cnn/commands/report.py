@@ -1,6 +1,7 @@
 """Writes the report of one run or of many: metrics with intervals, tests, training curves, cost, mistakes."""
 
 from pathlib import Path
+from typing import Any
 
 from lit_cnn.checks.text_table import text_table
 from lit_cnn.cli.shipped_configs import shipped_experiments
@@ -8,10 +9,10 @@ from lit_cnn.commands.arguments import Parser
 from lit_cnn.errors import ConfigError, nearest
 
 FORMATS = ("html", "md", "tex", "csv")
-EPILOG = """Of one run: result with intervals, curves, classes, worst mistakes, filters, cost, config. Its best
-checkpoint goes over the test images once more for that. Of several runs, whether `ablate` made them or not: runs that
-differ in their seed alone are one variant; mean, spread and interval of each, paired tests between them, curves,
-accuracy against cost, what differs between the configs. Runs of different datasets are shown apart.
+EPILOG = """Of one run: result with intervals, curves, classes, most confident mistakes, filters, cost, config. For this
+its best checkpoint is applied to the test images once more. Of several runs, made by `ablate` or not: runs that differ
+in their seed alone are one variant; mean, spread and interval of each, paired tests between them, curves, accuracy
+against cost, what differs between the configs. Runs of different datasets are shown apart.
 
 report.html needs no network and no other file. report.md and report.tex have their pictures in report_files.
 
@@ -24,38 +25,43 @@ examples:
 
 
 def main(argv: list[str]) -> None:
-    """Writes the report.
-
-    Raises:
-        LitCNNError: If an argument is wrong, or there are no runs.
-    """
+    """Writes the report."""
     parser = Parser("report", __doc__, EPILOG)
     parser.add_argument("runs", nargs="+", help="runs' folders, folders above them, or an experiment's name or file")
-    parser.add_argument("--output", type=Path, help="folder to write to (default the first one given)")
-    parser.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, help="(default all)")
+    add_output(parser, "the first one given", None)
     parser.add_argument("--baseline", help="variant that all others are compared with (default: pairs in one axis)")
-    parser.add_argument("--data_dir", type=Path, help="where the data lie now, if not where the config says")
     given = parser.parse_args(argv)
     paths = [_folder(name) for name in given.runs]
 
     from lit_cnn.reports.document import Table
     from lit_cnn.reports.many_runs import report_of_many
     from lit_cnn.reports.one_run import report_of_one
-    from lit_cnn.reports.writers import write
     from lit_cnn.runs.record import runs_in
 
     runs = runs_in(paths)
     if len(runs) == 1 and not runs[0].labels:
-        document = report_of_one(runs[0], given.data_dir)
-        folder = runs[0].folder
+        document, folder = report_of_one(runs[0], given.data_dir), runs[0].folder
     else:
-        document = report_of_many(", ".join(path.name for path in paths), runs, given.baseline)
-        folder = paths[0]
-    main_table = next((block for block in document.blocks if isinstance(block, Table) and len(block.head) > 2), None)
-    if main_table:
-        print(text_table([main_table.head, *main_table.rows], range(1, len(main_table.head))))
-    for path in write(document, given.output or folder, "report", list(given.format)):
-        print(path)
+        document, folder = report_of_many(", ".join(path.name for path in paths), runs, given.baseline), paths[0]
+    table = next((block for block in document.blocks if isinstance(block, Table) and len(block.head) > 2), None)
+    write_report(document, table, given.output or folder, "report", given.format)
+
+
+def add_output(parser: Parser, default: str, folder: Path | None) -> None:
+    """Adds the arguments on what to write and where the data lie."""
+    parser.add_argument("--output", type=Path, default=folder, help=f"folder to write to (default {default})")
+    parser.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, help="(default all)")
+    parser.add_argument("--data_dir", type=Path, help="where the data lie now, if not where the config says")
+
+
+def write_report(document: Any, table: Any, folder: Path, name: str, formats: list[str], *texts: str) -> None:
+    """Prints the main table and texts of a document, and writes its files."""
+    from lit_cnn.reports.writers import write
+
+    if table:
+        print(text_table([table.head, *table.rows], range(1, len(table.head))))
+    for text in (*texts, *write(document, folder, name, list(formats))):
+        print(text)
 
 
 def _folder(name: str) -> Path:

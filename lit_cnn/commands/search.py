@@ -3,16 +3,14 @@
 import statistics
 from typing import Any
 
-from lit_cnn.commands.ablate import EXPERIMENT, run_cells, table
+from lit_cnn.commands.ablate import EXPERIMENT, planned, run_cells, table
 from lit_cnn.commands.arguments import Parser, positive
 from lit_cnn.errors import ConfigError, not_installed
-from lit_cnn.experiments.cells import Cell
 from lit_cnn.experiments.grid import read_experiment
-from lit_cnn.experiments.processes import in_a_fork
 
 EPILOG = """The best by mean validation accuracy over the seeds, found by Optuna's TPE over the axes (Bergstra et al.
-2011). The test images have no part in it. Its runs are the cells of `ablate`: what is finished is not repeated, and a
-search that was interrupted goes on when it is typed again.
+2011), without the test images. Its runs are the cells of `ablate`: finished ones are not repeated, and an interrupted
+search is resumed by the same command.
 
 example:
   python -m lit_cnn search my_experiment.yaml --trials 30 --data.data_dir data
@@ -24,11 +22,7 @@ FIGURE = "val/acc"
 
 
 def main(argv: list[str]) -> None:
-    """Searches, and prints the trials.
-
-    Raises:
-        LitCNNError: If a setting is wrong, or no variant finished.
-    """
+    """Searches, and prints the trials."""
     parser = Parser("search", __doc__, EPILOG)
     parser.add_argument("experiment", help=EXPERIMENT)
     parser.add_argument("--trials", type=positive, default=20, help="variants to try at most (20)")
@@ -38,35 +32,36 @@ def main(argv: list[str]) -> None:
     except ImportError as error:
         raise not_installed("search", "optuna", "search") from error
     experiment = read_experiment(given.experiment)
-    from lit_cnn.experiments.plan import plan, write_plan  # imports torch, once for all cells
-
-    cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))
+    cells = planned(experiment, overrides)
     for cell in cells:
         if cell.config["data"]["init_args"].get("val_size") == 0:
-            raise ConfigError(f"cell {cell.variant}: data.val_size is 0, so that there is nothing to choose by.")
+            raise ConfigError(f"cell {cell.variant}: data.val_size is 0, so there is nothing to select by.")
+    from lit_cnn.experiments.plan import write_plan
+
     write_plan(experiment, cells)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
     axes = {axis: list(dict.fromkeys(cell.labels[axis] for cell in cells)) for axis in cells[0].labels}
-    tried: dict[str, float] = {}
+    tried, variants = dict[str, float](), len({cell.variant for cell in cells})
 
     def value_of(trial: Any) -> float:
         labels = {axis: trial.suggest_categorical(axis, values) for axis, values in axes.items()}
         chosen = [cell for cell in cells if cell.labels == labels]
-        if chosen[0].variant not in tried:
+        variant = chosen[0].variant
+        if variant not in tried:
             waiting = [cell for cell in chosen if cell.results() is None]
             if waiting and run_cells(waiting, len(chosen), 1, ["search", *argv]):
                 raise optuna.TrialPruned
-            tried[chosen[0].variant] = statistics.mean(results[FIGURE] for c in chosen if (results := c.results()))
-            print(f"trial {len(tried)}: {chosen[0].variant}  {FIGURE} {tried[chosen[0].variant]:.2%}", flush=True)
-        if len(tried) in (given.trials, len({cell.variant for cell in cells})):
+            tried[variant] = statistics.mean(results[FIGURE] for c in chosen if (results := c.results()))
+            print(f"trial {len(tried)}: {variant}  {FIGURE} {tried[variant]:.2%}", flush=True)
+        if len(tried) in (given.trials, variants):
             study.stop()
-        return tried[chosen[0].variant]
+        return tried[variant]
 
     study.optimize(value_of, n_trials=10 * given.trials)  # Optuna may repeat a variant
     if not tried:
-        raise ConfigError(f"No variant of {experiment.path} came to its end. The cells' folders say why.")
+        raise ConfigError(f"No variant of {experiment.path} finished. The cells' folders say why.")
     best = max(tried, key=lambda name: tried[name])
     print(f"\n{table([cell for cell in cells if cell.variant in tried], FIGURE)}")
-    print(f"\nthe best of {len(tried)} tried, of {len({c.variant for c in cells})}: {best}, {FIGURE} {tried[best]:.2%}")
+    print(f"\nthe best of {len(tried)} tried, of {variants}: {best}, {FIGURE} {tried[best]:.2%}")
     print(table([cell for cell in cells if cell.variant == best]))

@@ -9,11 +9,10 @@ from lit_cnn.errors import ConfigError, LitCNNError
 from lit_cnn.experiments.expected import CONFIDENCE, Expected, expected_of
 from lit_cnn.experiments.grid import Experiment, Variant, seeds_of
 
-EPILOG = """The mean test accuracy of the new seeds has to lie where the expected result (configs/expected.json: mean
-and standard deviation over n seeds) lets 95 % of such means lie: its prediction interval by Student's t, so that 1 of
-20 sound runs is outside. Seeds that the expected result comes from are left out: to repeat them would show that the
-machine repeats itself, and not that the result holds. Runs that are there already, in logs/verify-CONFIG, are not
-repeated.
+EPILOG = """The mean test accuracy of the new seeds has to lie in the 95 % prediction interval (Student's t) of the
+expected result (configs/expected.json: mean and standard deviation over n seeds); 1 of 20 sound runs is outside. The
+seeds of the expected result are not used again, since repeating them would only show that the machine repeats itself.
+Finished runs in logs/verify-CONFIG are not repeated.
 
 example:
   python -m lit_cnn verify quickstart --seeds 3
@@ -29,30 +28,24 @@ class OutsideError(LitCNNError):
 
 
 def main(argv: list[str]) -> None:
-    """Runs the seeds, and compares their mean with the expected result.
-
-    Raises:
-        LitCNNError: If there is no expected result, a run fails, or the result is outside of the interval.
-    """
+    """Runs the seeds, and compares their mean with the expected result."""
     parser = Parser("verify", __doc__, EPILOG)
     parser.add_argument("config", help="a shipped config, by its name or its file")
-    parser.add_argument("--seeds", default="1", help="so many new seeds, or a list of them such as [30,31] (1)")
-    parser.add_argument("--jobs", type=positive, default=1, help="runs side by side (1)")
-    parser.add_argument(
-        "--confidence", type=float, default=CONFIDENCE, help=f"share of sound results that lie inside ({CONFIDENCE})"
-    )
+    parser.add_argument("--seeds", default="1", help="number of new seeds, or a list such as [30,31] (1)")
+    parser.add_argument("--jobs", type=positive, default=1, help="runs at a time (1)")
+    share = f"share of sound results that lie inside ({CONFIDENCE})"
+    parser.add_argument("--confidence", type=float, default=CONFIDENCE, help=share)
     given, overrides = parser.parse_before_settings(argv)
     if not 0 < given.confidence < 1:
         raise ConfigError(f"--confidence {given.confidence}: has to be a share between 0 and 1, such as 0.95.")
     path = Path(given.config)
     expected = expected_of(given.config)
     if expected is None:
-        raise ConfigError(f"{path.stem}: no expected result. configs/expected.json has those that were measured.")
+        raise ConfigError(f"{path.stem}: no expected result. configs/expected.json lists the measured ones.")
     seeds = _new_seeds(given.seeds, expected)
     variant = Variant(path.stem, {}, ["--config", given.config])
-    cells = run_grid(
-        Experiment(f"verify-{path.stem}", path, [variant], seeds), overrides, given.jobs, ["verify", *argv]
-    )
+    experiment = Experiment(f"verify-{path.stem}", path, [variant], seeds)
+    cells = run_grid(experiment, overrides, given.jobs, ["verify", *argv])
     values = [results["test/acc"] for cell in cells if (results := cell.results())]
     mean = statistics.mean(values)
     low, high = expected.band(len(values), given.confidence)

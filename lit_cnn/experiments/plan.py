@@ -24,8 +24,8 @@ class PlanCLI(LitCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Builds no Trainer, and so creates no folder."""
 
-    def _run_subcommand(self, subcommand: str) -> None:
-        pass
+    def run(self) -> None:
+        """Runs nothing."""
 
 
 def plan(experiment: Experiment, overrides: list[str]) -> list[Cell]:
@@ -65,4 +65,4 @@ def _config_of(variant: Variant, path: Path, overrides: list[str]) -> dict[str, 
         where = str(error).replace("(command line)", f"({path})")
         fault = type(error)(f"cell {variant.name}: {where}")
         raise fault from error
-    return yaml.safe_load(cli._parser("fit").dump(cli.config.fit, skip_none=False))  # in the form of config.yaml
+    return yaml.safe_load(cli.parser.dump(cli.config, skip_none=False))  # in the form of config.yaml

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import BackboneFinetuning, device_stats_monitor
 from torch.optim.swa_utils import AveragedModel
 
 from lit_cnn import EMA, LitVGG, SyntheticDataModule
-from lit_cnn.cli.missing_packages import missing_package
+from lit_cnn.cli.library_errors import missing_package
 from lit_cnn.cli.safe_yaml import read
 
 SMALL = (

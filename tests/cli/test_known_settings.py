@@ -3,20 +3,20 @@
 import gc
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 
 import pytest
 from lightning.pytorch import Trainer
 
-import lit_cnn.cli.trainer  # noqa: F401  (makes all classes known)
 from lit_cnn.cli.arguments import add_arguments
 from lit_cnn.cli.known_settings import (
     BRANCHES,
+    PARTS,
     UNCLEAR,
     classes_of,
     family_of,
     parameters,
-    parts,
     sections,
     settings_of,
 )
@@ -25,6 +25,7 @@ from lit_cnn.cli.messages import SYNONYMS
 from lit_cnn.cli.parser import ParseError, Parser
 from lit_cnn.cli.quick_check import check
 from lit_cnn.cli.shipped_configs import shipped_configs
+from lit_cnn.cli.trainer import LitCLI  # which makes all classes known
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import ConfigError
 from lit_cnn.models import ARCHITECTURES
@@ -46,7 +47,7 @@ def parser():
     parser.add_lightning_class_args(Trainer, "trainer")
     parser.add_lightning_class_args(LitClassifier, "model", subclass_mode=True)
     parser.add_lightning_class_args(ImageDataModule, "data", subclass_mode=True)
-    parser.add_method_arguments(Trainer, "fit", skip={"model", "train_dataloaders", "val_dataloaders", "datamodule"})
+    parser.add_method_arguments(Trainer, "fit", skip=LitCLI.subcommands()["fit"])
     add_arguments(parser)
     return parser
 
@@ -67,10 +68,14 @@ def test_settings_read_from_source_are_those_of_the_parser(parser):
     for data, source in classes_of("data").items():
         assert set(parameters(data, source)) == set(accepted("LitMLP", data)["data"]["init_args"])
     config = accepted("LitMLP", "MNISTDataModule")
-    for section in ("trainer", *parts()):
+    for section in ("trainer", *PARTS):
         assert [set(known) for known in settings_of(section)] == [set(config[section])], section
-    other_verbs = {"config", "print_config", "help", "verbose", "return_predictions"}
-    assert set(sections()) - other_verbs == set(config)
+    of_verbs = {
+        name
+        for verb, skipped in LitCLI.subcommands().items()
+        for name in signature(getattr(Trainer, verb)).parameters.keys() - skipped - {"self"}
+    }
+    assert set(sections()) - {"config", "print_config", "help"} == set(config) | of_verbs
 
 
 def test_most_types_are_read_from_source():
@@ -166,6 +171,7 @@ HINTS = {
     "--trainer.max_epoch 3": "Did you mean 'max_epochs'?",
     "--model.name vgg16": "LitLeNet does not take it; fit --model.help LitLeNet names what it takes.",
     "--model LitVGGG": "there is no class LitVGGG (command line). Did you mean",
+    "--model lit_cnn.LitVgg": "there is no class lit_cnn.LitVgg (command line). Did you mean 'LitVGG'?",
     "--model vgg16": "Say --model LitVGG --model.name vgg16.",
     "--data MNIST": "Did you mean 'MNISTDataModule'?",
     "--data.augment+=RandomFlp": "Did you mean 'RandomFlip'?",

@@ -1,4 +1,4 @@
-"""`fit --resume`: a run that was broken off goes on in its folder, and ends as if it had never stopped."""
+"""`fit --resume`: an interrupted run is resumed in its folder, and ends as if it had never stopped."""
 
 import csv
 import itertools

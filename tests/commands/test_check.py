@@ -15,7 +15,7 @@ from lit_cnn import LitClassifier, SyntheticDataModule
 from lit_cnn.checks import judgements
 from lit_cnn.checks.cost import Length
 from lit_cnn.checks.judgements import equal_logits, judge_attempts, judge_first_loss, judge_gradients, judge_losses
-from lit_cnn.checks.memorise import Attempt, _evenly, images_to_learn, loss_of_one_answer
+from lit_cnn.checks.overfit import Attempt, _balanced, images_to_learn, loss_of_one_answer
 from lit_cnn.checks.text import duration, time_table
 from lit_cnn.checks.trial import ActivationBytes, FirstSteps
 from lit_cnn.models import LeNet
@@ -190,7 +190,7 @@ BROKEN = {
     "LitZeroed": r"gradients: \d+ of 10 .*features.0.weight.* \(1 more above\).\n.*weights that are all 0",
     "LitBlind": r"one batch: 16 images .*; one answer for all has 1.09\d.\nThe images do not reach the logits",
     "LitLoud": r"first loss: .* equal logits have ln\(3\) = 1.099, and more than 4 times .*\nLook at the initial",
-    "LitManyLogits": r"logits: the network returns 1000 logits for 3 classes.*\nHand its argument `num_classes` on",
+    "LitManyLogits": r"logits: the network returns 1000 logits for 3 classes.*\nPass its argument `num_classes` to",
     "LitCrashing": r"The first batch does not go through: RuntimeError: .*mat1 and mat2 shapes .*\nLook at .*`forward`",
 }
 
@@ -221,6 +221,12 @@ def test_what_fit_could_not_do_is_refused(check, arguments, message):
     outcome = check(*arguments)
     assert outcome.code == 2, outcome.out
     assert message in outcome.err
+
+
+def test_a_folder_that_cannot_be_made_is_refused_as_by_fit(check):
+    outcome = check("--config", "quickstart", "--trainer.default_root_dir", "/dev/null/runs")
+    assert outcome.code == 6
+    assert "--trainer.default_root_dir says where runs go." in outcome.err
 
 
 def test_nothing_is_changed(check):
@@ -257,22 +263,22 @@ def test_loss_of_equal_logits_is_what_is_said(loss, classes):
 )
 def test_first_loss_may_be_a_few_times_that_of_equal_logits(first, sound):
     finding = judge_first_loss(FirstSteps(8, True, 10, first, math.log(10)), "cross_entropy", 10)
-    assert finding.sound is sound
+    assert (not finding.remedy) is sound
     assert ("trained before" in finding.text) is (first == 0.2)
     assert ("up to 2 times that is near" in finding.text) is (first in (2.3, 4.6))
     assert ("times that, high, but" in finding.text) is (first == 9.2)
 
 
 def test_judgements_of_losses_gradients_and_attempts():
-    assert judge_losses(FirstSteps(8, True, losses=[2.0, 3.0])).sound
+    assert not judge_losses(FirstSteps(8, True, losses=[2.0, 3.0])).remedy
     assert "at step 2" in judge_losses(FirstSteps(8, True, losses=[2.0, math.inf, 1.0])).text
     assert judge_gradients({}, 4, 3).text.endswith("; 3 are frozen")
     assert set(judgements.WHY) == {"none", "zero", "not finite"}
     assert "and 2 more" in judge_gradients({f"net.{i}": "zero" for i in range(6)}, 9, 0).text
     own, other = Attempt("SGD", 30, 5, 16, 2.0, own=True), Attempt("Adam", 9, 16, 16, 0.1)
     assert judge_attempts([own], 2.2).text.endswith("learns, but slowly")
-    assert judge_attempts([own, other], 2.2).text == "16 of 16 images by heart after 9 steps of Adam (SGD: 5 after 30)"
-    assert not judge_attempts([own], 2.1).sound
+    assert judge_attempts([own, other], 2.2).text == "16 of 16 images learned after 9 steps of Adam (SGD: 5 after 30)"
+    assert judge_attempts([own], 2.1).remedy
 
 
 @pytest.mark.parametrize("labels", [[0, 1, 2, 2], [0, 0, 0, 1], [1, 1, 2, 2]])
@@ -290,7 +296,7 @@ def test_loss_of_one_answer_for_hinge_misses_the_margin_of_the_classes_that_are_
 
 def test_images_to_learn_are_spread_over_the_classes():
     labels = torch.tensor([0] * 90 + [1] * 5 + [2])
-    assert labels[_evenly(labels, 8)].bincount().tolist() == [4, 3, 1]
+    assert labels[_balanced(labels, 8)].bincount().tolist() == [4, 3, 1]
     data = SyntheticDataModule(train_images=100, num_classes=10, image_size=8)
     data.setup("fit")
     images, labels = images_to_learn(data, torch.device("cpu"))

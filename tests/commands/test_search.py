@@ -54,7 +54,7 @@ def test_bad_input_ends_in_a_sentence(rates, lit_cnn, monkeypatch):
             "search: argument --trials: 0 is not above 0. See python -m",
         ),
         (("search", "nothing.yaml"), "nothing.yaml: there is no such experiment"),
-        (("search", rates, "--data.val_size", "0"), "data.val_size is 0, so that there is nothing to choose by"),
+        (("search", rates, "--data.val_size", "0"), "data.val_size is 0, so there is nothing to select by"),
     ):
         outcome = lit_cnn(*argv)
         assert (outcome.code, message in outcome.err) == (2, True), outcome.err

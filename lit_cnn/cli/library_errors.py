@@ -1,12 +1,13 @@
-"""Errors from libraries: where they were raised, and their message for the user."""
+"""Errors from libraries as messages for the user: missing packages, and settings that Lightning or torch refuse."""
 
 import re
 from traceback import walk_tb
 
 from lit_cnn.cli.command_line import Setting
-from lit_cnn.cli.missing_packages import missing_package
 from lit_cnn.errors import ConfigError, LitCNNError, forbidden
 from lit_cnn.training import hardware
+
+PACKAGE = r"(?:pip install (?:-U )?|Requirement )['\"]?([A-Za-z][\w.\-]*)"
 
 
 def raised_in(error: BaseException) -> str:
@@ -15,7 +16,7 @@ def raised_in(error: BaseException) -> str:
     return str(frame.f_globals.get("__name__", ""))
 
 
-def refusal(error: BaseException, settings: list[Setting]) -> LitCNNError:
+def as_ours(error: BaseException, settings: list[Setting]) -> LitCNNError:
     """Returns a class's own error message, which the parser wraps once for each type that it tried.
 
     If it is about a setting of the Trainer and lacks the given value, that setting is put in front.
@@ -34,3 +35,23 @@ def refusal(error: BaseException, settings: list[Setting]) -> LitCNNError:
         if section == "trainer" and name and re.search(rf"\b{name}\b", text) and str(setting.value) not in text:
             return ConfigError(f"{setting.key}: {setting.value} ({setting.origin}) is refused: {text}")
     return ConfigError(text)
+
+
+def missing_package(error: BaseException) -> ConfigError | None:
+    """Returns which package is missing and how to install it, or None if the error is another."""
+    chain = [error]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    for one in reversed(chain):
+        found = re.search(PACKAGE, str(one))
+        package = found[1] if found else one.name if isinstance(one, ImportError) else None
+        if package:
+            named = re.findall(r"class_path='[\w.]*?(\w+)'", str(one))
+            frames = [frame.f_locals for frame, _ in walk_tb(one.__traceback__)]
+            makers = [type(variables["self"]).__name__ for variables in frames if "self" in variables]
+            what = (named or makers or ["This setting"])[-1]
+            return ConfigError(
+                f"{what} needs the package {package}, which is not installed.\n"
+                f"Install it with pip install {package}, or leave {what} out."
+            )
+    return None

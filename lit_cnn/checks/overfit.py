@@ -1,8 +1,8 @@
-"""Overfit one batch: the quickest sign that a network can learn at all."""
+"""Overfitting one batch: the quickest sign that a network can learn at all."""
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Int64
@@ -18,45 +18,32 @@ from lit_cnn.training.optimizers import parameters_to_train
 
 IMAGES = 16
 STEPS = 30  # with the run's own optimizer
-BY_HEART = 0.9  # share of correct images that is enough
+ENOUGH = 0.9  # share of correct images
 # Learning rates of Adam and numbers of steps, tried if the run's own optimizer fails: deep networks without batch norm
 # need a smaller rate, tiny ones a larger rate and more steps.
 SUBSTITUTES = ((1e-3, 60), (1e-4, 60), (1e-2, 150))
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """Result of overfitting one batch with one optimizer.
+class Attempt(NamedTuple):
+    """Result of overfitting one batch with one optimizer."""
 
-    Attributes:
-        optimizer: Its name and learning rate.
-        steps: Number of steps.
-        right: Number of correct images before the last step.
-        images: Number of images.
-        loss: The lowest loss, without auxiliary heads.
-        own: Whether it is the run's own optimizer.
-    """
-
-    optimizer: str
+    optimizer: str  # name and learning rate
     steps: int
-    right: int
+    right: int  # number of correct images before the last step
     images: int
-    loss: float
-    own: bool = False
+    loss: float  # the lowest, without auxiliary heads
+    own: bool = False  # whether it is the run's own optimizer
 
     @property
-    def by_heart(self) -> bool:
+    def succeeded(self) -> bool:
         """Whether nearly all images were correct."""
-        return self.right >= BY_HEART * self.images
+        return self.right >= ENOUGH * self.images
 
 
-def memorise(steps: Steps, batch: Batch, advance: Callable[[], object]) -> list[Attempt]:
-    """Overfits one batch, without dropout; tries several optimizers until one succeeds.
+def overfit(steps: Steps, batch: Batch, advance: Callable[[], object]) -> list[Attempt]:
+    """Overfits one batch, without dropout; tries several optimizers from the initial weights until one succeeds.
 
-    Args:
-        steps: Takes the steps; each optimizer starts from the initial weights.
-        batch: Images and their classes.
-        advance: Called after each step.
+    `advance` is called after each step.
     """
     attempts: list[Attempt] = []
     module, labels = steps.module, batch[1]
@@ -72,40 +59,39 @@ def memorise(steps: Steps, batch: Batch, advance: Callable[[], object]) -> list[
         else:
             optimizer = Adam(parameters_to_train(module), lr=substitute)
         taken, right, loss, lowest = 0, 0, 0.0, math.inf
-        while taken < at_most and right < BY_HEART * len(labels) and math.isfinite(loss):
+        while taken < at_most and right < ENOUGH * len(labels) and math.isfinite(loss):
             logits, _ = steps.take(batch, optimizer)
             right, loss = int((logits.argmax(dim=1) == labels).sum()), float(module.loss(logits, labels))
             lowest, taken = min(lowest, loss), taken + 1
             advance()
         name = f"{type(optimizer).__name__}, lr {substitute or module.hparams['lr']:g}"
         attempts.append(Attempt(name, taken, right, len(labels), lowest, substitute is None))
-        if attempts[-1].by_heart:
+        if attempts[-1].succeeded:
             break
     return attempts
 
 
+@torch.enable_grad()
 def loss_of_one_answer(loss: Callable[[Tensor, Tensor], Tensor], labels: Int64[Tensor, "b"], classes: int) -> float:
     """Returns approximately the lowest loss with the same logits for all images, the best without seeing them."""
-    with torch.enable_grad():
-        answer = torch.zeros(classes, device=labels.device, requires_grad=True)
-        optimizer = Adam([answer], lr=0.1)
-        for _ in range(300):
-            value = loss(answer.expand(len(labels), classes), labels)
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
+    answer = torch.zeros(classes, device=labels.device, requires_grad=True)
+    optimizer = Adam([answer], lr=0.1)
+    for _ in range(300):
+        value = loss(answer.expand(len(labels), classes), labels)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
     return value.item()
 
 
-def images_to_learn(data: ImageDataModule, device: torch.device, n: int = IMAGES) -> Batch:
-    """Returns up to n training images without augmentation, balanced over classes."""
+def images_to_learn(data: ImageDataModule, device: torch.device) -> Batch:
+    """Returns up to 16 training images without augmentation, balanced over classes."""
     arrays = data.arrays("train")
     order = permutation(len(arrays), data.run_seed, "order", 0)
-    indices = order[_evenly(arrays.labels.cpu()[order], n)]
-    return data.batch_maker("train", device)(indices)
+    return data.batch_maker("train", device)(order[_balanced(arrays.labels.cpu()[order], IMAGES)])
 
 
-def _evenly(labels: Int64[Tensor, "n"], n: int) -> Int64[Tensor, "m"]:
+def _balanced(labels: Int64[Tensor, "n"], n: int) -> Int64[Tensor, "m"]:
     """Returns up to n positions: the first image of each class, then the second of each, and so on."""
     turn = torch.empty_like(labels)
     for label in labels.unique():
