@@ -1,30 +1,33 @@
 """Checks of the augmentations' arguments, with one wording for all."""
 
 import math
+from typing import TypeVar
 
+Number = TypeVar("Number", int, float)
 Range = tuple[float, float]
+ABOVE_0 = math.ulp(0.0)
 
 
-def check_probability(owner: object, name: str, value: float) -> float:
-    """Returns the value if it is a probability.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    if not 0 <= value <= 1:
-        raise ValueError(f"{type(owner).__name__}'s `{name}` is a probability from 0 to 1, but got {value}.")
-    return value
-
-
-def check_number(owner: object, name: str, value: float, low: float, what: str) -> float:
-    """Returns the value if it is finite and greater than `low`.
+def check_number(
+    owner: object, name: str, value: Number, what: str, low: float = -math.inf, high: float = math.inf
+) -> Number:
+    """Returns the value if it is finite and from `low` to `high`.
 
     Raises:
         ValueError: If it is not; `what` says what it should be.
     """
-    if not low < value < math.inf:
+    if not (low <= value <= high and math.isfinite(value)):
         raise ValueError(f"{type(owner).__name__}'s `{name}` is {what}, but got {value}.")
     return value
+
+
+def check_probability(owner: object, p: float) -> float:
+    """Returns the argument `p` if it is a probability.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    return check_number(owner, "p", p, "a probability from 0 to 1", 0, 1)
 
 
 def check_range(
@@ -57,7 +60,7 @@ def check_range(
     return float(first), float(last)
 
 
-def check_channels(owner: object, in_channels: int, allowed: tuple[int, ...], remedy: str) -> None:
+def check_channels(owner: object, in_channels: int, allowed: tuple[int, ...], remedy: str = "Take it away.") -> None:
     """Checks the number of channels of the images.
 
     Raises:

@@ -64,19 +64,15 @@ class Cutout(_Erasing):
             pixel and channel.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[Cutout(size=8)])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> from lit_cnn import CIFAR10DataModule
+        >>> data = CIFAR10DataModule(augment=[Cutout(size=8)])
     """
 
     def __init__(self, size: int = 8, fill: Fill = "mean"):
         super().__init__(fill)
-        self.size = int(check_number(self, "size", size, 0, "a number of pixels from 1 up"))
+        self.size = check_number(self, "size", size, "a number of pixels from 1 up", 1)
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses a square that could hide a whole image."""
         if self.size >= min(image_size):
             raise ValueError(
                 f"Cutout's `size` of {self.size} could hide a whole image of {image_size[0]} x {image_size[1]} "
@@ -84,7 +80,6 @@ class Cutout(_Erasing):
             )
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
-        """Draws one centre for each image."""
         h, w = images.shape[-2:]
         y, x = draws.uniforms("y", "x")
         top, left = (y * h).long() - self.size // 2, (x * w).long() - self.size // 2
@@ -107,21 +102,17 @@ class RandomErasing(_Erasing):
             images; or black.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomErasing()])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> from lit_cnn import CIFAR10DataModule
+        >>> data = CIFAR10DataModule(augment=[RandomErasing()])
     """
 
     def __init__(self, p: float = 0.5, area: Range = (0.02, 0.33), aspect: Range = (0.3, 3.3), fill: Fill = "noise"):
         super().__init__(fill)
-        self.p = check_probability(self, "p", p)
+        self.p = check_probability(self, p)
         self.area = check_range(self, "area", area, "a range of shares from 0 to 1", 0, 1)
         self.aspect = check_range(self, "aspect", aspect, "a range of ratios above 0", 1e-3)
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses a range of areas whose largest box fits with no aspect ratio of its range."""
         h, w = image_size
         pixels = self.area[1] * h * w
         if pixels / w**2 > self.aspect[1] or h**2 / max(pixels, 1e-9) < self.aspect[0]:
@@ -131,7 +122,6 @@ class RandomErasing(_Erasing):
             )
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
-        """Draws whether and where to put a box, for each image."""
         h, w = images.shape[-2:]
         area, aspect, y, x, coin = draws.uniforms("area", "aspect", "y", "x", "coin")
         area = (self.area[0] + area * (self.area[1] - self.area[0])) * (h * w)
