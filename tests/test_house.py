@@ -10,15 +10,23 @@ from importlinter.cli import lint_imports
 import lit_cnn
 from lit_cnn.cli.known_settings import sections
 from lit_cnn.cli.shipped_configs import shipped_configs
-from lit_cnn.runs.class_paths import subclasses_of
 from lit_cnn.transforms import Augmentation
+from lit_cnn.typed_arguments import subclasses_of
 
 PACKAGE = Path(lit_cnn.__file__).parent
 ROOT = PACKAGE.parent
 CONFIGS = {name: path for name, path in shipped_configs().items() if not name.startswith("overlays/")}
 OVERLAYS = {name: path for name, path in shipped_configs().items() if name.startswith("overlays/")}
 
-ON_THE_GROUND_FLOOR = {"__init__.py", "__main__.py", "errors.py", "files.py", "keyed_random.py", "sizes.py"}
+ON_THE_GROUND_FLOOR = {
+    "__init__.py",
+    "__main__.py",
+    "errors.py",
+    "files.py",
+    "keyed_random.py",
+    "sizes.py",
+    "typed_arguments.py",
+}
 
 
 def test_imports_run_one_way(capfd):

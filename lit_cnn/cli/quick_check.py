@@ -134,7 +134,7 @@ def _classes(branch: str) -> set[str]:
     home, base, _ = BRANCHES[branch]
     known = {base, *classes_of(branch)}
     if home in sys.modules:
-        from lit_cnn.runs.class_paths import subclasses_of
+        from lit_cnn.typed_arguments import subclasses_of
 
         known |= {cls.__name__ for cls in subclasses_of(getattr(sys.modules[home], base))}
     return known

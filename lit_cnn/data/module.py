@@ -16,8 +16,8 @@ from lit_cnn.errors import ConfigError, DataError
 from lit_cnn.transforms import Augmentation, Preprocess
 from lit_cnn.transforms.augment import check_levels
 from lit_cnn.transforms.permutation import PermutationKind
-from lit_cnn.transforms.typed_arguments import TypedArguments
 from lit_cnn.transforms.views import View, seen, settings_of
+from lit_cnn.typed_arguments import TypedArguments
 
 
 class ImageDataModule(TypedArguments, LightningDataModule):

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from lit_cnn.keyed_random import Draws
-from lit_cnn.transforms.typed_arguments import TypedArguments
+from lit_cnn.typed_arguments import TypedArguments
 
 if TYPE_CHECKING:
     from lit_cnn.transforms.views import View

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lit_cnn.keyed_random import permutation
 from lit_cnn.sizes import height_and_width
-from lit_cnn.transforms.typed_arguments import TypedArguments
+from lit_cnn.typed_arguments import TypedArguments
 
 PermutationKind = Literal["pixels", "blocks", "deranged_blocks", "within_blocks", "rows", "columns"]
 

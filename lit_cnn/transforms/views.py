@@ -12,10 +12,9 @@ from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from lit_cnn.keyed_random import Draws, key_of, permutation, random_bits
-from lit_cnn.runs.class_paths import subclasses_of
 from lit_cnn.transforms.arguments import check_number
 from lit_cnn.transforms.placement import Place, put
-from lit_cnn.transforms.typed_arguments import TypedArguments
+from lit_cnn.typed_arguments import TypedArguments, subclasses_of
 
 AT_ONCE = 1024  # images
 
