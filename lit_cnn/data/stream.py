@@ -2,9 +2,10 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from torch import Tensor
 
 from lit_cnn.data.images import GREYSCALE_MODES, open_image, to_pixels
 from lit_cnn.errors import DataError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -39,6 +43,25 @@ class FileBatch:
         return [path for path in self.paths if path not in self.broken]
 
 
+def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yields `function` of each item in order, computed ahead by threads, with constant memory.
+
+    In threads, since Pillow releases the GIL: with blocks of 32 x 32 JPEGs they are as fast as processes.
+    """
+    workers = os.cpu_count() or 1
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, do not decode the rest
+
+
 def stream(paths: Sequence[str], in_channels: int, image_size: tuple[int, int], batch_size: int) -> Iterator[FileBatch]:
     """Yields image files in batches, converted to the channels and size of a network.
 
@@ -48,21 +71,8 @@ def stream(paths: Sequence[str], in_channels: int, image_size: tuple[int, int], 
         image_size: Height and width of the batches, in pixels.
         batch_size: Files in a batch.
     """
-    workers = os.cpu_count() or 1
-    starts = iter(range(0, len(paths), batch_size))
-    waiting: deque[Future[FileBatch]] = deque()
-    with ThreadPoolExecutor(workers) as pool:  # Pillow releases the GIL
-        try:
-            while True:
-                for start in starts:
-                    waiting.append(pool.submit(_read, paths[start : start + batch_size], in_channels, image_size))
-                    if len(waiting) > workers:
-                        break
-                if not waiting:
-                    return
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    batches = (paths[start : start + batch_size] for start in range(0, len(paths), batch_size))
+    yield from ahead(lambda batch: _read(batch, in_channels, image_size), batches)
 
 
 def _read(paths: Sequence[str], in_channels: int, image_size: tuple[int, int]) -> FileBatch:
