@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from hashlib import file_digest
 from hashlib import md5 as new_md5
 from http.client import HTTPException
@@ -48,10 +48,10 @@ def download(
     Args:
         name: Name of the dataset.
         fetch: Downloads and verifies it, with `get`.
-        sources: Names of the servers, for the error message.
-        data_dir: Where the files go, in torchvision's layout.
-        files: Which files are needed and where, for the error message.
-        offline: Arguments of `fit` that work without a network, for the error message.
+        sources: Names of the servers, for the message.
+        data_dir: Where the files go.
+        files: Which files are needed and where, for the message.
+        offline: Arguments of `fit` that work without a network, for the message.
 
     Raises:
         DataError: If the files cannot be downloaded.
@@ -87,18 +87,35 @@ def get(urls: Sequence[str], path: Path, md5: str) -> None:
         DiskError: If it cannot be written.
     """
     with ExitStack() as held:
-        try:
+        with writing(path):
             held.enter_context(files.alone(path.with_name(f".{path.name}.lock")))
-        except OSError as error:
-            raise disk_error(path, error) from error
-        if not path.is_file() or _md5(path) != md5:  # else another process was faster
+        if not _has(path, md5):  # else another process was faster
             with files.replacing(path, alone=True) as partial, partial.open("wb") as file:
                 _fill(file, urls, path, md5)
 
 
-def _md5(path: Path) -> str:
+def verify(known: dict[Path, str], dataset: str, anew: str) -> None:
+    """Checks that files exist and have these MD5 checksums.
+
+    Args:
+        known: The checksum of each file.
+        dataset: Name of the dataset, for the message.
+        anew: What to remove, to download the files anew.
+
+    Raises:
+        DataError: If one does not.
+    """
+    for path, md5 in known.items():
+        if not _has(path, md5):
+            what = f"is not {dataset}'s file: its checksum differs" if path.exists() else "is missing"
+            raise DataError(f"{path} {what}.\nReplace it, or remove {anew} downloaded anew.")
+
+
+def _has(path: Path, md5: str) -> bool:
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
-        return file_digest(file, lambda: new_md5(usedforsecurity=False)).hexdigest()
+        return file_digest(file, lambda: new_md5(usedforsecurity=False)).hexdigest() == md5
 
 
 def _fill(file: BinaryIO, urls: Sequence[str], path: Path, md5: str) -> None:
@@ -125,30 +142,21 @@ def _fetch(file: BinaryIO, url: str, path: Path, md5: str) -> None:
     with open_url(url) as response:
         total = int(response.headers.get("Content-Length") or 0)
         with tqdm(total=total or None, desc=path.name, unit="B", unit_scale=True, leave=False, disable=None) as bar:
-            _write(file, None, path)
+            with writing(path):
+                file.seek(0)
+                file.truncate()
             while block := response.read(MEGABYTE):
                 size += len(block)
                 if size > MOST_BYTES:
                     raise Corrupt(f"{url} gives more than {MOST_BYTES:,} bytes")
                 digest.update(block)
-                _write(file, block, path)
+                with writing(path):
+                    file.write(block)
                 bar.update(len(block))
     if size < total:
         raise URLError(f"{url} broke off after {size:,} of {total:,} bytes")
     if digest.hexdigest() != md5:
         raise Corrupt(f"{url} has the checksum (MD5) {digest.hexdigest()}, not {md5}")
-
-
-def _write(file: BinaryIO, block: bytes | None, path: Path) -> None:
-    """Writes a block; None starts the file again."""
-    try:
-        if block is None:
-            file.seek(0)
-            file.truncate()
-        else:
-            file.write(block)
-    except OSError as error:
-        raise disk_error(path, error) from error
 
 
 def open_url(url: str) -> Any:
@@ -166,8 +174,13 @@ def _refuse_unsafe(url: str) -> None:
         raise Corrupt(f"{url} is not by https")
 
 
-def disk_error(path: Path, error: OSError) -> DiskError:
-    """Returns the error for a dataset's file that cannot be written."""
-    return DiskError(
-        f"{path} cannot be written: {error.strerror}.\nMake room, or choose another folder by --data.data_dir."
-    )
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns an OSError into a DiskError: a dataset's file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(
+            f"{path} cannot be written: {error.strerror or error}.\n"
+            "Make room, or choose another folder by --data.data_dir."
+        ) from error

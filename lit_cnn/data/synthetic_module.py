@@ -12,8 +12,6 @@ from lit_cnn.sizes import height_and_width
 class SyntheticDataModule(ImageDataModule):
     """Synthetic images: a smooth pattern per class, shifted at random, with noise; the same on every machine.
 
-    For tests, benchmarks, and trying a config without its dataset.
-
     Args:
         num_classes: Number of classes.
         in_channels: Channels of the images.
@@ -65,7 +63,6 @@ class SyntheticDataModule(ImageDataModule):
         self.data_seed = data_seed
 
     def read(self, split: str) -> Arrays:
-        """Makes the images."""
         return synthetic.make_images(
             self.images_of[split],
             self.num_classes,

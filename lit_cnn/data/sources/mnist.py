@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from lit_cnn.data.arrays import Arrays
@@ -85,27 +84,20 @@ class IdxDataset:
         if path is None:
             raise DataError(f"{raw / name} is missing.")
         remedy = f"Replace it, or remove {raw} to have it downloaded anew."
-        content = memoryview(bytearray(header + size + 1))  # one more, to detect a file that is too long
         try:
             with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-                length = 0
-                while step := file.readinto(content[length : length + 2**20]):  # gzip makes a copy of each step
-                    length += step
+                content = bytearray(file.read(header + size + 1))  # one more, to detect a file that is too long
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise DataError(f"{path} is broken: {error}\n{remedy}") from error
-        content = content[:length]
-        wrong = f"it should have {header + size:,} bytes" if length != header + size else ""
-        if not wrong and _digest(content, like=self.digests[name]) != self.digests[name]:
+        kind = "sha256" if len(self.digests[name]) == 64 else "md5"
+        wrong = ""
+        if len(content) != header + size:
+            wrong = f"it should have {header + size:,} bytes"
+        elif hashlib.new(kind, content, usedforsecurity=False).hexdigest() != self.digests[name]:
             wrong = "its checksum differs"
         if wrong:
-            raise DataError(f"{path} is not {self.name}'s file: {wrong} ({length:,} bytes unpacked).\n{remedy}")
-        return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header))
-
-
-def _digest(content: memoryview, like: str) -> str:
-    """Returns the digest of the same kind (MD5 or SHA-256) as `like`: 47 MB take 0.1 s."""
-    kind = "sha256" if len(like) == 64 else "md5"
-    return hashlib.new(kind, content, usedforsecurity=False).hexdigest()
+            raise DataError(f"{path} is not {self.name}'s file: {wrong} ({len(content):,} bytes unpacked).\n{remedy}")
+        return torch.frombuffer(content, dtype=torch.uint8, offset=header)
 
 
 def _path(raw: Path, name: str) -> Path | None:

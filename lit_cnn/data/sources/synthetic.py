@@ -17,18 +17,9 @@ def make_images(
     seed: int,
     split: str,
 ) -> Arrays:
-    """Returns synthetic images: each class is a smooth pattern, shifted at random, with noise.
+    """Returns n images; the classes alternate, and the split changes shifts and noise, not the patterns.
 
     The shifts favour a convolution; a permutation of the pixels removes this advantage.
-
-    Args:
-        n: Number of images; the classes alternate.
-        num_classes: Number of classes.
-        in_channels: Channels of the images.
-        image_size: Height and width, in pixels.
-        noise: Standard deviation of the noise, relative to the pattern's.
-        seed: Seed of patterns, shifts and noise.
-        split: Name of the split; it changes shifts and noise, not the patterns.
     """
     height, width = image_size
     down, right = height // 8, width // 8  # the largest shifts; the patterns continue beyond the border
@@ -41,11 +32,11 @@ def make_images(
     for start in range(0, n, 4096):  # in parts, since the noise takes four times the images' memory
         part = slice(start, start + 4096)
         b = len(labels[part])
-        shift = (
-            _integers(b, down, seed, f"{split} {start} down"),
-            _integers(b, right, seed, f"{split} {start} right"),
+        by_down, by_right = (
+            (_uniform(b, seed, f"{split} {start} {name}") * (2 * most + 1)).long() - most
+            for name, most in (("down", down), ("right", right))
         )
-        moved = put(patterns[labels[part]], Place(shift=shift))[:, :, down : down + height, right : right + width]
+        moved = put(patterns[labels[part]], Place(shift=(by_down, by_right)))[:, :, down : down + height, right : right + width]
         noisy = moved + noise * _normal((b, in_channels, height, width), seed, f"{split} {start}")
         images[part] = (noisy * 40 + 128).round().clamp(0, 255).byte()
     return Arrays(images, labels)
@@ -59,7 +50,3 @@ def _uniform(n: int, seed: int, what: str) -> torch.Tensor:
 def _normal(shape: tuple[int, ...], seed: int, what: str) -> torch.Tensor:
     uniform = _uniform(torch.Size(shape).numel(), seed, what).clamp(min=1e-12)
     return torch.special.ndtri(uniform).float().reshape(shape)
-
-
-def _integers(n: int, largest: int, seed: int, what: str) -> torch.Tensor:
-    return (_uniform(n, seed, what) * (2 * largest + 1)).long() - largest
