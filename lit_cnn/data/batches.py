@@ -14,8 +14,7 @@ from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms import Augmentation, Mixing, Preprocess
 from lit_cnn.transforms.placement import Place, Placement, put
 
-# Size of a group of images made at once, in bytes of float32 inputs. The fastest of 1 to 32 MB on a CPU: smaller
-# groups take more calls, larger ones leave the cache.
+# Size of a group of images made at once, in bytes of float32 inputs: the fastest of 1 to 32 MB on a CPU.
 GROUP_BYTES = 6 * 2**20
 
 # Crops and flips are done for more images at once, since they are many short calls, and bytes are a quarter of float32.

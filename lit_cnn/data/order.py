@@ -1,6 +1,7 @@
 """Batch sampler: the indices of each batch of an epoch, and each device's share."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ class Share(NamedTuple):
     total: int
 
 
+@dataclass(eq=False)
 class BatchOrder:
     """Batch sampler, a function of (seed, epoch) only.
 
@@ -36,19 +38,15 @@ class BatchOrder:
         frozen: Keep the order of epoch 0, to overfit a few batches.
     """
 
-    def __init__(
-        self,
-        n: int,
-        batch_size: int,
-        training: bool,
-        seed: int = 0,
-        rank: int = 0,
-        devices: int = 1,
-        frozen: bool = False,
-    ):
-        self.frozen = frozen
-        self.n, self.batch_size, self.training, self.seed = n, batch_size, training, seed
-        self.rank, self.devices = rank, devices
+    n: int
+    batch_size: int
+    training: bool
+    seed: int = 0
+    rank: int = 0
+    devices: int = 1
+    frozen: bool = False
+
+    def __post_init__(self) -> None:
         self.epoch = 0
         self._cuts = self._cut()
 

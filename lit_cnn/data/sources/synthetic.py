@@ -36,7 +36,9 @@ def make_images(
             (_uniform(b, seed, f"{split} {start} {name}") * (2 * most + 1)).long() - most
             for name, most in (("down", down), ("right", right))
         )
-        moved = put(patterns[labels[part]], Place(shift=(by_down, by_right)))[:, :, down : down + height, right : right + width]
+        moved = put(patterns[labels[part]], Place(shift=(by_down, by_right)))[
+            :, :, down : down + height, right : right + width
+        ]
         noisy = moved + noise * _normal((b, in_channels, height, width), seed, f"{split} {start}")
         images[part] = (noisy * 40 + 128).round().clamp(0, 255).byte()
     return Arrays(images, labels)
