@@ -160,11 +160,7 @@ def _fetch(file: BinaryIO, url: str, path: Path, md5: str) -> None:
 
 
 def open_url(url: str) -> Any:
-    """Opens a URL; it and all redirects have to be safe.
-
-    Raises:
-        OSError: If one is not safe, or cannot be opened.
-    """
+    """Opens a URL; it and all redirects have to be safe. Raises OSError if one is not safe, or cannot be opened."""
     _refuse_unsafe(url)
     return build_opener(_Redirects).open(Request(url, headers={"User-Agent": "lit_cnn"}), timeout=TIMEOUT)
 

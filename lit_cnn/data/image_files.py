@@ -140,11 +140,7 @@ def is_junk(name: str, beside: set[str] = frozenset()) -> bool:  # type: ignore[
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether a folder exists.
-
-    Raises:
-        DataError: If a folder above it is not accessible.
-    """
+    """Whether a folder exists. Raises DataError if a folder above it is not accessible."""
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):

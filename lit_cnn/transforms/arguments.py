@@ -13,8 +13,7 @@ def check_number(
 ) -> Number:
     """Returns the value if it is finite and from `low` to `high`.
 
-    Raises:
-        ValueError: If it is not; `what` says what it should be.
+    Raises ValueError if it is not; `what` says what it should be.
     """
     if not (low <= value <= high and math.isfinite(value)):
         raise ValueError(f"{type(owner).__name__}'s `{name}` is {what}, but got {value}.")
@@ -22,11 +21,7 @@ def check_number(
 
 
 def check_probability(owner: object, p: float) -> float:
-    """Returns the argument `p` if it is a probability.
-
-    Raises:
-        ValueError: If it is not.
-    """
+    """Returns the argument `p` if it is a probability. Raises ValueError if it is not."""
     return check_number(owner, "p", p, "a probability from 0 to 1", 0, 1)
 
 
@@ -61,11 +56,7 @@ def check_range(
 
 
 def check_channels(owner: object, in_channels: int, allowed: tuple[int, ...], remedy: str = "Take it away.") -> None:
-    """Checks the number of channels of the images.
-
-    Raises:
-        ValueError: If it is not one of those allowed.
-    """
+    """Checks the number of channels of the images. Raises ValueError if it is not one of those allowed."""
     if in_channels not in allowed:
         needed = " or ".join(map(str, allowed))
         raise ValueError(

@@ -76,8 +76,7 @@ class Preprocess(nn.Module):
     def check_others(self) -> None:
         """Checks that images from outside of the dataset can be prepared.
 
-        Raises:
-            ValueError: If a view of the training images depends on an image's index in the dataset.
+        Raises ValueError if a view of the training images depends on an image's index in the dataset.
         """
         drawn = [type(view).__name__ for view in self.views if view.numbered and "train" in view.splits]
         if drawn:

@@ -169,11 +169,7 @@ def completed(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def view_of(settings: dict[str, Any]) -> View:
-    """Builds a view from its settings.
-
-    Raises:
-        ValueError: If its class is not known here.
-    """
+    """Builds a view from its settings. Raises ValueError if its class is not known here."""
     given = completed(settings)
     name = given.pop("view")
     if name not in _known():

@@ -52,8 +52,7 @@ class CifarDataset:
     def find_or_download(self, data_dir: Path) -> None:
         """Verifies the files; downloads them if none is there.
 
-        Raises:
-            DataError: If a file is missing or broken, or the download fails.
+        Raises DataError if a file is missing or broken, or the download fails.
         """
         dataset = self._dataset
         folder, archive = data_dir / dataset.base_folder, data_dir / dataset.filename
@@ -98,8 +97,7 @@ class CifarDataset:
     def read(self, data_dir: Path, split: str) -> Arrays:
         """Reads the "train" or "test" images; `find_or_download` has verified the files.
 
-        Raises:
-            DataError: If a file is not a batch of images.
+        Raises DataError if a file is not a batch of images.
         """
         dataset = self._dataset
         files = dataset.train_list if split == "train" else dataset.test_list

@@ -49,11 +49,7 @@ class ImageShape:
 
 
 def class_names(data_dir: Path) -> list[str]:
-    """Returns the class names: the sorted names of the folders in `train/`.
-
-    Raises:
-        DataError: If there are none.
-    """
+    """Returns the class names: the sorted names of the folders in `train/`. Raises DataError if there are none."""
     train = data_dir / "train"
     names = _entries(train)[0] if is_folder(train) else []
     if not names:

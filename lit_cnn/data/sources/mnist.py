@@ -43,11 +43,7 @@ class IdxDataset:
     num_images: Mapping[str, int] = field(default_factory=lambda: {"train": 60_000, "test": 10_000})
 
     def find_or_download(self, data_dir: Path) -> None:
-        """Downloads the four files if none is there.
-
-        Raises:
-            DataError: If only some are there, or the download fails.
-        """
+        """Downloads the four files if none is there. Raises DataError if only some are there, or the download fails."""
         from torchvision import datasets
 
         raw = data_dir / self.name / "raw"
@@ -68,11 +64,7 @@ class IdxDataset:
             )
 
     def read(self, data_dir: Path, split: str) -> Arrays:
-        """Reads the "train" or "test" images.
-
-        Raises:
-            DataError: If a file is missing or not the dataset's.
-        """
+        """Reads the "train" or "test" images. Raises DataError if a file is missing or not the dataset's."""
         raw, n = data_dir / self.name / "raw", self.num_images[split]
         images = self._read(raw, f"{PREFIXES[split]}-images-idx3-ubyte", 16, n * 784)
         labels = self._read(raw, f"{PREFIXES[split]}-labels-idx1-ubyte", 8, n)

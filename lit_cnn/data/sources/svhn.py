@@ -16,8 +16,7 @@ from lit_cnn.data.sources.cifar import channels_to_the_back
 def find_or_download(data_dir: Path) -> None:
     """Verifies both files; downloads them if none is there.
 
-    Raises:
-        DataError: If a file is missing or broken, or the download fails.
+    Raises DataError if a file is missing or broken, or the download fails.
     """
     from torchvision.datasets import SVHN
 
