@@ -75,19 +75,12 @@ def seed_generators(device: torch.device, *parts: int | str) -> None:
 
 @dataclass(frozen=True)
 class Draws:
-    """The random draws of one batch, one for each image and purpose.
-
-    Args:
-        seed: Seed of the run.
-        epoch: Epoch of the batch.
-        indices: Index of each image in its dataset, so that its draws do not depend on its batch.
-        purpose: Purpose of the draws. Draws for different purposes are independent.
-    """
+    """The random draws of one batch, one for each image and purpose."""
 
     seed: int
     epoch: int
-    indices: Int64[Tensor, "b"]
-    purpose: str = ""
+    indices: Int64[Tensor, "b"]  # of the images in the dataset, so that draws do not depend on the batch
+    purpose: str = ""  # draws for different purposes are independent
 
     def uniform(self, what: str) -> Float[Tensor, "b"]:
         """Draws a number from [0, 1) for each image."""

@@ -13,20 +13,11 @@ from lit_cnn.transforms.placement import Place, put, put_from
 
 @dataclass
 class Arrays:
-    """Images and labels, or a subset of them that shares their memory.
+    """Images and labels, or a subset of them that shares their memory; DataError if their numbers differ."""
 
-    Args:
-        stored_images: All images, as bytes, or as float16 from some views; converted to channels_last memory.
-        stored_labels: The class of each image.
-        positions: Positions of the subset's images; None for all.
-
-    Raises:
-        DataError: If the numbers of images and labels differ.
-    """
-
-    stored_images: Shaped[Tensor, "n c h w"]
-    stored_labels: Int64[Tensor, "n"]
-    positions: Int64[Tensor, "m"] | None = None
+    stored_images: Shaped[Tensor, "n c h w"]  # bytes, or float16 from some views; converted to channels_last memory
+    stored_labels: Int64[Tensor, "n"]  # the class of each image
+    positions: Int64[Tensor, "m"] | None = None  # those of the subset's images; None for all
 
     def __post_init__(self) -> None:
         if len(self.stored_images) != len(self.stored_labels):

@@ -66,9 +66,7 @@ class BatchMaker:
     def groups(self, batches: Iterable[Int64[Tensor, "b"]], epoch: int | None = None) -> Iterator[Group]:
         """Yields batches, several at a time, since making one alone takes longer than a small network's step.
 
-        Args:
-            batches: The indices of the images of each batch.
-            epoch: The epoch of the augmentations; None for no augmentation.
+        An epoch of None means no augmentation.
         """
         in_one_move = self.placements and epoch is not None and self.arrays.device.type == self.device.type == "cpu"
         for placed_at_once in _together(batches, self.placed_images if in_one_move else self.group_images):

@@ -37,13 +37,7 @@ Decoder = Callable[[int], Iterator[UInt8[np.ndarray, "b h w c"]]]
 
 @dataclass(frozen=True)
 class Cached:
-    """The content of a cache.
-
-    Args:
-        arrays: The images, read from the file when they are used, and their labels.
-        mean: Mean of each channel over all images, on a scale from 0 to 1.
-        std: Standard deviation of each channel over all images, on a scale from 0 to 1.
-    """
+    """The content of a cache: images, read from the file when they are used, labels and the channels' statistics."""
 
     arrays: Arrays
     mean: list[float]
@@ -87,9 +81,6 @@ def open_or_build(
         labels: The class of each image.
         image_shape: Height, width and channels.
         decode: Decodes the images.
-
-    Raises:
-        DiskError: If the cache cannot be written.
     """
     try:
         with suppress(Unusable):

@@ -43,19 +43,10 @@ FORBIDDEN = "LIT_CNN_NO_DOWNLOADS"  # set to forbid downloads
 def download(
     name: str, fetch: Callable[[], object], sources: Sequence[str], data_dir: Path, files: str, offline: str
 ) -> None:
-    """Downloads a dataset.
+    """Downloads a dataset by `fetch`.
 
-    Args:
-        name: Name of the dataset.
-        fetch: Downloads and verifies it, with `get`.
-        sources: Names of the servers, for the message.
-        data_dir: Where the files go.
-        files: Which files are needed and where, for the message.
-        offline: Arguments of `fit` that work without a network, for the message.
-
-    Raises:
-        DataError: If the files cannot be downloaded.
-        DiskError: If they cannot be written.
+    Raises DataError if that fails, which names the sources, the files that are needed, and the arguments of `fit` that
+    work offline; DiskError if the files cannot be written.
     """
     if os.environ.get(FORBIDDEN):
         raise DataError(f"{name} is not in {data_dir.resolve()}.")
@@ -77,14 +68,7 @@ def get(urls: Sequence[str], path: Path, md5: str) -> None:
     The write is atomic: the path holds the whole verified file or nothing. Of several processes that start together
     one downloads, and the others wait.
 
-    Args:
-        urls: Sources of the same file.
-        path: Where it goes.
-        md5: Its checksum.
-
-    Raises:
-        OSError: If all sources fail, or the checksum is wrong.
-        DiskError: If it cannot be written.
+    Raises OSError if all sources fail or the checksum is wrong, DiskError if the file cannot be written.
     """
     with ExitStack() as held:
         with writing(path):
@@ -95,16 +79,7 @@ def get(urls: Sequence[str], path: Path, md5: str) -> None:
 
 
 def verify(known: dict[Path, str], dataset: str, anew: str) -> None:
-    """Checks that files exist and have these MD5 checksums.
-
-    Args:
-        known: The checksum of each file.
-        dataset: Name of the dataset, for the message.
-        anew: What to remove, to download the files anew.
-
-    Raises:
-        DataError: If one does not.
-    """
+    """Raises DataError if a file is missing or has another MD5; `anew` says what to remove to download all again."""
     for path, md5 in known.items():
         if not _has(path, md5):
             what = f"is not {dataset}'s file: its checksum differs" if path.exists() else "is missing"

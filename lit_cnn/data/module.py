@@ -57,9 +57,6 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         ...     def read(self, split):
         ...         return Arrays(torch.randint(0, 256, (100, 1, 8, 8), dtype=torch.uint8), torch.arange(100) % 2)
         >>> data = Noise(batch_size=10)
-        >>> data.setup("fit")
-        >>> len(data.train_dataloader())
-        9
     """
 
     num_classes: int
@@ -192,15 +189,12 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         return self._arrays[split]
 
     def train_dataloader(self) -> ArrayLoader:
-        """Returns the loader of training batches, shuffled each epoch."""
         return self._loader("train", self.batch_size)
 
     def val_dataloader(self) -> ArrayLoader | list[ArrayLoader]:
-        """Returns the loader of validation batches, or an empty list if no images are held out."""
         return self._loader("val", self.eval_batch_size) if len(self.arrays("val")) else []
 
     def test_dataloader(self) -> ArrayLoader:
-        """Returns the loader of test batches."""
         return self._loader("test", self.eval_batch_size)
 
     def predict_dataloader(self) -> ArrayLoader:

@@ -27,24 +27,15 @@ class BatchOrder:
     short; then some devices get one image more than others. In training it is dropped if a device would get fewer
     than two images, since batch norm needs two. In evaluation every image comes exactly once, and all devices take
     the same number of batches.
-
-    Args:
-        n: Number of images.
-        batch_size: Images in a batch of one device.
-        training: Shuffle in each epoch; if false, keep the order.
-        seed: Seed of the shuffling.
-        rank: Rank of this device.
-        devices: Number of devices.
-        frozen: Keep the order of epoch 0, to overfit a few batches.
     """
 
-    n: int
-    batch_size: int
-    training: bool
+    n: int  # number of images
+    batch_size: int  # images in a batch of one device
+    training: bool  # shuffle in each epoch; if false, keep the order
     seed: int = 0
     rank: int = 0
     devices: int = 1
-    frozen: bool = False
+    frozen: bool = False  # keep the order of epoch 0, to overfit a few batches
 
     def __post_init__(self) -> None:
         self.epoch = 0

@@ -21,20 +21,12 @@ Result = TypeVar("Result")
 
 @dataclass
 class FileBatch:
-    """A batch of files and their images.
-
-    Attributes:
-        paths: All files, in order.
-        images: The images, without the broken ones.
-        broken: The reason why a file could not be read, by its path.
-        converted: Files that were converted from greyscale to colour or back.
-        resized: Files that were resized.
-    """
+    """A batch of files and their images."""
 
     paths: Sequence[str]
-    images: UInt8[Tensor, "b c h w"]
-    broken: dict[str, str] = field(default_factory=dict)
-    converted: list[str] = field(default_factory=list)
+    images: UInt8[Tensor, "b c h w"]  # without the broken ones
+    broken: dict[str, str] = field(default_factory=dict)  # why a file could not be read, by its path
+    converted: list[str] = field(default_factory=list)  # from greyscale to colour or back
     resized: list[str] = field(default_factory=list)
 
     @property
@@ -63,14 +55,7 @@ def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator
 
 
 def stream(paths: Sequence[str], in_channels: int, image_size: tuple[int, int], batch_size: int) -> Iterator[FileBatch]:
-    """Yields image files in batches, converted to the channels and size of a network.
-
-    Args:
-        paths: The files.
-        in_channels: 1 for greyscale, 3 for colour.
-        image_size: Height and width of the batches, in pixels.
-        batch_size: Files in a batch.
-    """
+    """Yields image files in batches, converted to the channels and size of a network."""
     batches = (paths[start : start + batch_size] for start in range(0, len(paths), batch_size))
     yield from ahead(lambda batch: _read(batch, in_channels, image_size), batches)
 

@@ -8,9 +8,7 @@ Range = tuple[float, float]
 ABOVE_0 = math.ulp(0.0)
 
 
-def check_number(
-    owner: object, name: str, value: Number, what: str, low: float = -math.inf, high: float = math.inf
-) -> Number:
+def check_number(owner: object, name: str, value: Number, what: str, low: float, high: float = math.inf) -> Number:
     """Returns the value if it is finite and from `low` to `high`.
 
     Raises ValueError if it is not; `what` says what it should be.
@@ -34,19 +32,9 @@ def check_range(
     high: float = math.inf,
     centre: float = 0.0,
 ) -> Range:
-    """Returns a range as its two ends.
+    """Returns a range as its two ends, given as both, or as their distance from the centre, cut off at `low`.
 
-    Args:
-        owner: The augmentation.
-        name: Name of the argument.
-        value: The two ends; or one number, the distance of both from the centre, cut off at `low`.
-        what: Description of a valid value, for the message.
-        low: Smallest allowed end.
-        high: Largest allowed end.
-        centre: The value that changes nothing.
-
-    Raises:
-        ValueError: If it is not between low and high, or its ends are in the wrong order.
+    Raises ValueError if it is not between low and high, or its ends are in the wrong order; `what` describes it.
     """
     first, last = (max(low, centre - value), centre + value) if isinstance(value, (int, float)) else value
     if not (low <= first <= last <= high and math.isfinite(first) and math.isfinite(last)):

@@ -75,8 +75,7 @@ class ColorJitter(Augmentation):
         hue: Range of the rotation in turns, or its largest value in both directions, at most 0.5.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[ColorJitter(brightness=0.4)])
+        >>> augment = [ColorJitter(brightness=0.4)]  # for any data module
     """
 
     stage = Stage.COLOUR
@@ -113,8 +112,7 @@ class RandomGrayscale(Augmentation):
         p: Probability, from 0 to 1.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[RandomGrayscale()])
+        >>> augment = [RandomGrayscale()]  # for any data module
     """
 
     stage = Stage.COLOUR
@@ -147,8 +145,7 @@ class PCANoise(Augmentation):
         std: Standard deviation of the normal draws, for pixels on a scale from 0 to 1.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[PCANoise()])
+        >>> augment = [PCANoise()]  # for any data module
     """
 
     stage = Stage.COLOUR

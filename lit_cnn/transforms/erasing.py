@@ -29,17 +29,11 @@ class _Erasing(Augmentation):
             self.mean = moments(images)[0].round().to(torch.uint8)
 
     def erase(
-        self,
-        images: UInt8[Tensor, "b c h w"],
-        draws: Draws,
-        top: Int64[Tensor, "b"],
-        left: Int64[Tensor, "b"],
-        height: Int64[Tensor, "b"],
-        width: Int64[Tensor, "b"],
+        self, images: UInt8[Tensor, "b c h w"], draws: Draws, *sides: Int64[Tensor, "b"]
     ) -> UInt8[Tensor, "b c h w"]:
-        """Fills one box of each image."""
+        """Fills one box of each image; its sides are top, left, height and width."""
         rows, channels = to_rows(images), images.shape[1]
-        down, across = box(rows, channels, top, left, height, width)
+        down, across = box(rows, channels, *sides)
         # A bitwise select: in bytes 0 - 1 is 255. `torch.where` takes many times as long on bytes.
         inside = down.to(torch.uint8).neg_() & across.to(torch.uint8).neg_()
         if self.fill == "black":
@@ -64,8 +58,7 @@ class Cutout(_Erasing):
             pixel and channel.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[Cutout(size=8)])
+        >>> augment = [Cutout(size=8)]  # for any data module
     """
 
     def __init__(self, size: int = 8, fill: Fill = "mean"):
@@ -102,8 +95,7 @@ class RandomErasing(_Erasing):
             images; or black.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[RandomErasing()])
+        >>> augment = [RandomErasing()]  # for any data module
     """
 
     def __init__(self, p: float = 0.5, area: Range = (0.02, 0.33), aspect: Range = (0.3, 3.3), fill: Fill = "noise"):

@@ -58,8 +58,7 @@ class LowPass(Frequencies):
             frequencies. By default grey levels are unclipped floats, which take twice the memory.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(views=[LowPass(cutoff=3)])  # or --data.views '[LowPass: ...]'
+        >>> views = [LowPass(cutoff=3)]  # for any data module
     """
 
     def __init__(self, cutoff: float, clip: bool = False):

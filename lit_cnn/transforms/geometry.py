@@ -51,8 +51,7 @@ class RandomRotation(Augmentation):
         degrees: Range of angles, or largest angle in both directions, in degrees counter-clockwise.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[RandomRotation()])
+        >>> augment = [RandomRotation()]  # for any data module
     """
 
     def __init__(self, degrees: float | Range = 15.0):
@@ -75,8 +74,7 @@ class RandomAffine(Augmentation):
         shear: Range of shear angles along the x-axis, or largest angle in both directions, in degrees.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[RandomAffine()])
+        >>> augment = [RandomAffine()]  # for any data module
     """
 
     def __init__(

@@ -44,8 +44,7 @@ class Mixup(Mixing):
             has 1 for CIFAR-10 and 0.2 for ImageNet.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[Mixup(alpha=0.2)])
+        >>> augment = [Mixup(alpha=0.2)]  # for any data module
     """
 
     def __call__(  # type: ignore[override]
@@ -66,8 +65,7 @@ class CutMix(Mixing):
             box. The paper has 1, a uniform distribution.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[CutMix()])
+        >>> augment = [CutMix()]  # for any data module
     """
 
     def __call__(  # type: ignore[override]

@@ -17,15 +17,10 @@ from lit_cnn.transforms.augment import Augmentation
 
 @dataclass(frozen=True)
 class Place:
-    """How the images of a batch are moved: first flipped left to right, then shifted.
+    """How the images of a batch are moved: first flipped left to right, then shifted down and to the right."""
 
-    Args:
-        mirrored: Which images are flipped; None if none is.
-        shift: Pixels by which each image is shifted down and to the right; None if none is.
-    """
-
-    mirrored: Bool[Tensor, "b"] | None = None
-    shift: tuple[Int64[Tensor, "b"], Int64[Tensor, "b"]] | None = None
+    mirrored: Bool[Tensor, "b"] | None = None  # which images are flipped; None if none is
+    shift: tuple[Int64[Tensor, "b"], Int64[Tensor, "b"]] | None = None  # in pixels; None if none is shifted
 
     def then(self, other: "Place") -> "Place | None":
         """Returns both in one, or None for two shifts: the second does not bring back what the first cut off."""
@@ -161,8 +156,7 @@ class RandomCrop(Placement):
         padding: Pixels added on each side, the largest shift along each axis.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[RandomCrop(4)])
+        >>> augment = [RandomCrop(4)]  # for any data module
     """
 
     def __init__(self, padding: int = 4):
@@ -184,8 +178,7 @@ class RandomShift(Placement):
         right: Largest shift right or left, in pixels.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[RandomShift()])
+        >>> augment = [RandomShift()]  # for any data module
     """
 
     def __init__(self, down: int = 2, right: int = 2):
@@ -208,8 +201,7 @@ class RandomFlip(Placement):
         p: Probability of a flip, from 0 to 1.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[RandomFlip()])
+        >>> augment = [RandomFlip()]  # for any data module
     """
 
     def __init__(self, p: float = 0.5):
@@ -226,8 +218,7 @@ class AlternatingFlip(Placement):
     Jordan 2024, https://arxiv.org/abs/2404.00498, section 3.6.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[AlternatingFlip()])
+        >>> augment = [AlternatingFlip()]  # for any data module
     """
 
     def draw(self, draws: Draws) -> Place:

@@ -16,23 +16,14 @@ SIGNED = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness"
 
 
 class Ranges(NamedTuple):
-    """The strengths of the operations at magnitude 30.
+    """The strengths of the operations at magnitude 30."""
 
-    Args:
-        shear: Pixels per row or column.
-        translate: Pixels, or a share of the image's width or height.
-        share: Whether `translate` is a share.
-        rotate: Degrees.
-        factor: Largest distance of the factors of brightness, colour, contrast and sharpness from 1.
-        posterize: Bits set to 0.
-    """
-
-    shear: float
-    translate: float
-    share: bool
-    rotate: float
-    factor: float
-    posterize: int
+    shear: float  # pixels per row or column
+    translate: float  # pixels, or a share of the image's width or height
+    share: bool  # whether `translate` is a share
+    rotate: float  # degrees
+    factor: float  # largest distance of the factors of brightness, colour, contrast and sharpness from 1
+    posterize: int  # bits set to 0
 
     def strongest(self, h: int, w: int) -> list[float]:
         """Returns the strength of each operation, in the order of `OPERATIONS`."""
@@ -82,8 +73,7 @@ class RandAugment(_Policy):
         magnitude: Strength of the operations, from 0 to 30.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[RandAugment()])
+        >>> augment = [RandAugment()]  # for any data module
     """
 
     ranges = Ranges(shear=0.3, translate=150 / 331, share=True, rotate=30, factor=0.9, posterize=4)
@@ -107,8 +97,7 @@ class TrivialAugment(_Policy):
     than RandAugment's. On greyscale the colour operation changes nothing.
 
     Example:
-        >>> from lit_cnn import CIFAR10DataModule
-        >>> data = CIFAR10DataModule(augment=[TrivialAugment()])
+        >>> augment = [TrivialAugment()]  # for any data module
     """
 
     ranges = Ranges(shear=0.99, translate=32, share=False, rotate=135, factor=0.99, posterize=6)

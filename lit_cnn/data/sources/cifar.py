@@ -31,17 +31,11 @@ BROKEN = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, DataError)
 
 @dataclass(frozen=True)
 class CifarDataset:
-    """A CIFAR dataset: pickled batches of images, each with a checksum.
+    """A CIFAR dataset: pickled batches of images, each with a checksum."""
 
-    Args:
-        name: Name of the dataset; without its hyphen, that of torchvision's class, which knows files and checksums.
-        label_key: Key of the labels in the batches.
-        offline: Arguments of `fit` that work without a network, for the message.
-    """
-
-    name: str
-    label_key: str
-    offline: str
+    name: str  # without its hyphen, that of torchvision's class, which knows files and checksums
+    label_key: str  # that of the labels in the batches
+    offline: str  # arguments of `fit` that work without a network, for the message
 
     @property
     def _dataset(self) -> Any:
@@ -129,22 +123,15 @@ class ArraysOnly(pickle.Unpickler):
     """Safe unpickler: reads only lists, dicts and arrays, and runs no other code."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Returns the functions that build arrays.
-
-        Raises:
-            pickle.UnpicklingError: For anything else.
-        """
         if (module, name) not in ARRAY_PARTS:
             raise pickle.UnpicklingError(f"it would run {module}.{name}")
         return super().find_class(module, name)
 
 
 def channels_to_the_back(pixels: np.ndarray, axes: tuple[int, int, int, int]) -> torch.Tensor:
-    """Converts images to channels_last in place, without a second copy, and returns them as `[n, c, h, w]`.
+    """Converts contiguous images to channels_last in place, without a second copy, and returns them as `[n, c, h, w]`.
 
-    Args:
-        pixels: The images, in contiguous memory, one after the other.
-        axes: The present axes of images, height, width and channels.
+    The axes are those of images, height, width and channels in `pixels`.
     """
     n, h, w, c = (pixels.shape[axis] for axis in axes)
     reordered = pixels.reshape(n, h, w, c)  # the same memory, read in the new order

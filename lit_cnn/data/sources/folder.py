@@ -33,19 +33,12 @@ from lit_cnn.errors import DataError, printable
 
 @dataclass(frozen=True)
 class ImageShape:
-    """Channels and size of all images of a folder, and whether to convert others.
-
-    Args:
-        in_channels: 1 for greyscale, 3 for colour.
-        image_size: Height and width, in pixels.
-        convert: Convert colour images to grey if `in_channels` is 1; if false, refuse them.
-        resize: Resize images of another size; if false, refuse them.
-    """
+    """Channels and size of all images of a folder, and whether to convert others."""
 
     in_channels: int
     image_size: tuple[int, int]
-    convert: bool
-    resize: bool
+    convert: bool  # colour images to grey if `in_channels` is 1; if false, refuse them
+    resize: bool  # images of another size; if false, refuse them
 
 
 def class_names(data_dir: Path) -> list[str]:
@@ -64,10 +57,7 @@ def class_names(data_dir: Path) -> list[str]:
 def list_images(folder: Path, names: Sequence[str]) -> tuple[list[str], list[int]]:
     """Returns the paths of the images below `folder` and the index of each one's class, sorted by name.
 
-    The images of a class may be in nested folders, as in torchvision's ImageFolder.
-
-    Raises:
-        DataError: If there are none, or one is of a class that is not in `names`.
+    Raises DataError if there are none, or one is of a class that is not in `names`.
     """
     if not is_folder(folder):
         raise DataError(
@@ -159,14 +149,7 @@ def shape_of(
 
 
 def read(data_dir: Path, split: str, names: Sequence[str], shape: ImageShape, cache_dir: Path | None) -> cache.Cached:
-    """Reads all images of the "train" or "test" folder, with their statistics.
-
-    Args:
-        data_dir: The folder with `train/` and `test/`.
-        split: "train" or "test".
-        names: The class names.
-        shape: Channels and size of the arrays, and what to do with images that differ.
-        cache_dir: Folder of the cache of decoded images; None decodes into memory.
+    """Reads all images of the "train" or "test" folder, through the cache in `cache_dir` or into memory.
 
     Raises:
         DataError: If a file is broken, or differs in kind or size from the first.

@@ -28,18 +28,12 @@ class IdxDataset:
     A file is recognised by the digest of its unpacked bytes only: plain or as .gz, in upper or lower case, with
     `idx3-ubyte` after a dash or a dot. If both forms are there, the unpacked one is read.
 
-    Args:
-        name: Name of torchvision's class and of the folder.
-        offline: Arguments of `fit` that work without a network, for the error message.
-        mirrors: URLs of the archives, since torchvision's have no https.
-        digests: SHA-256 or MD5 of the unpacked files, in hexadecimal digits.
-        num_images: Number of images in each split.
     """
 
-    name: str
-    offline: str
-    mirrors: Sequence[str]
-    digests: Mapping[str, str]
+    name: str  # that of torchvision's class and of the folder
+    offline: str  # arguments of `fit` that work without a network, for the message
+    mirrors: Sequence[str]  # URLs of the archives, since torchvision's have no https
+    digests: Mapping[str, str]  # SHA-256 or MD5 of the unpacked files, in hexadecimal digits
     num_images: Mapping[str, int] = field(default_factory=lambda: {"train": 60_000, "test": 10_000})
 
     def find_or_download(self, data_dir: Path) -> None:
