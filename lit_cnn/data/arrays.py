@@ -22,7 +22,8 @@ class Arrays:
     def __post_init__(self) -> None:
         if len(self.stored_images) != len(self.stored_labels):
             raise DataError(f"There are {len(self.stored_images)} images, but {len(self.stored_labels)} labels.")
-        self.stored_images = self._rows().contiguous().permute(0, 3, 1, 2)
+        if not self._rows().is_contiguous():
+            self.stored_images = self._rows().contiguous().permute(0, 3, 1, 2)
 
     def _rows(self) -> Shaped[Tensor, "n h w c"]:
         return self.stored_images.permute(0, 2, 3, 1)
