@@ -15,19 +15,17 @@ from torch import Tensor
 
 
 def _signed(x: int) -> int:
-    x &= 2**64 - 1
     return x - 2**64 if x >= 2**63 else x
 
 
-_GAMMA = _signed(0x9E3779B97F4A7C15)
-_MIX1 = _signed(0xBF58476D1CE4E5B9)
-_MIX2 = _signed(0x94D049BB133111EB)
+_GAMMA = 0x9E3779B97F4A7C15
+_MIX1 = 0xBF58476D1CE4E5B9
+_MIX2 = 0x94D049BB133111EB
 
 
 def key_of(*parts: int | str) -> int:
     """Hashes parts such as `(seed, "order", epoch)` to a 64-bit key."""
-    digest = blake2b(repr(parts).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little", signed=True)
+    return int.from_bytes(blake2b(repr(parts).encode(), digest_size=8).digest(), "little", signed=True)
 
 
 def _shift_right(x: Tensor, bits: int) -> Tensor:
@@ -36,23 +34,19 @@ def _shift_right(x: Tensor, bits: int) -> Tensor:
 
 def random_bits(key: int | Int64[Tensor, "k 1"], counters: Int64[Tensor, "*n"]) -> Int64[Tensor, "*n"]:
     """Returns 64 random bits for each counter, and for each key if there are several."""
-    if counters.device.type == "cpu":
-        return _random_bits_on_cpu(key, counters)
-    x = counters * _GAMMA + key
-    x = (x ^ _shift_right(x, 30)) * _MIX1
-    x = (x ^ _shift_right(x, 27)) * _MIX2
-    return x ^ _shift_right(x, 31)
-
-
-def _random_bits_on_cpu(key: int | Tensor, counters: Tensor) -> Tensor:
+    if counters.device.type != "cpu":
+        x = counters * _signed(_GAMMA) + key
+        x = (x ^ _shift_right(x, 30)) * _signed(_MIX1)
+        x = (x ^ _shift_right(x, 27)) * _signed(_MIX2)
+        return x ^ _shift_right(x, 31)
     # NumPy has unsigned shifts, and takes a fifth of torch's time for a batch.
     keys = np.uint64(key & (2**64 - 1)) if isinstance(key, int) else key.numpy().view(np.uint64)
-    x = counters.numpy().view(np.uint64) * np.uint64(_GAMMA & (2**64 - 1)) + keys
-    for bits, factor in ((30, _MIX1), (27, _MIX2)):
-        x ^= x >> np.uint64(bits)
-        x *= np.uint64(factor & (2**64 - 1))
-    x ^= x >> np.uint64(31)
-    return torch.from_numpy(x.view(np.int64))
+    bits = counters.numpy().view(np.uint64) * np.uint64(_GAMMA) + keys
+    for places, factor in ((30, _MIX1), (27, _MIX2)):
+        bits ^= bits >> np.uint64(places)
+        bits *= np.uint64(factor)
+    bits ^= bits >> np.uint64(31)
+    return torch.from_numpy(bits.view(np.int64))
 
 
 def _upper(x: Tensor, bits: int) -> Tensor:
@@ -81,19 +75,12 @@ def seed_generators(device: torch.device, *parts: int | str) -> None:
 
 @dataclass(frozen=True)
 class Draws:
-    """The random draws of one batch, one for each image and purpose.
-
-    Args:
-        seed: Seed of the run.
-        epoch: Epoch of the batch.
-        indices: Index of each image in its dataset, so that its draws do not depend on its batch.
-        purpose: Purpose of the draws. Draws for different purposes are independent.
-    """
+    """The random draws of one batch, one for each image and purpose."""
 
     seed: int
     epoch: int
-    indices: Int64[Tensor, "b"]
-    purpose: str = ""
+    indices: Int64[Tensor, "b"]  # of the images in the dataset, so that draws do not depend on the batch
+    purpose: str = ""  # draws for different purposes are independent
 
     def uniform(self, what: str) -> Float[Tensor, "b"]:
         """Draws a number from [0, 1) for each image."""

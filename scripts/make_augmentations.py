@@ -20,7 +20,7 @@ from torch import Tensor
 from lit_cnn import SampleDataModule
 from lit_cnn import transforms as t
 from lit_cnn.keyed_random import Draws
-from lit_cnn.runs.class_paths import subclasses_of
+from lit_cnn.typed_arguments import subclasses_of
 
 TARGET = Path(__file__).parents[1] / "docs" / "augmentations.png"
 SIDE, DRAWS = 32, 2

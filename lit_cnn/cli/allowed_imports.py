@@ -6,9 +6,10 @@ from jsonargparse import set_parsing_settings
 
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import ConfigError
-from lit_cnn.runs.class_paths import ALLOW, homes, path_of, subclasses_of, trusted
+from lit_cnn.runs.class_paths import ALLOW, homes, path_of, trusted
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms import Augmentation, View
+from lit_cnn.typed_arguments import subclasses_of
 
 # Not whole packages: torch.load, torch.hub and Lightning's commands read or run their arguments.
 IMPORTABLE = [

@@ -111,7 +111,7 @@ def _is_no_class(name: str, branch: str, settings: list[Setting]) -> bool:
     if "." in name:
         return name.startswith("lit_cnn.") and closest(name.rpartition(".")[2], list(known)) is not None
     if home in sys.modules:  # the user's program may have defined classes of its own
-        from lit_cnn.runs.class_paths import subclasses_of
+        from lit_cnn.typed_arguments import subclasses_of
 
         known |= {cls.__name__ for cls in subclasses_of(getattr(sys.modules[home], base))}
     paths = [s.value for s in settings if s.key.endswith("class_path")]

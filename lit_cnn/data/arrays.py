@@ -11,29 +11,19 @@ from lit_cnn.keyed_random import permutation
 from lit_cnn.transforms.placement import Place, put, put_from
 
 
-@dataclass(frozen=True)
+@dataclass
 class Arrays:
-    """Images and labels, or a subset of them that shares their memory.
+    """Images and labels, or a subset of them that shares their memory; DataError if their numbers differ."""
 
-    Args:
-        stored_images: All images, as bytes, or as float16 from some views; converted to channels_last memory.
-        stored_labels: The class of each image.
-        positions: Positions of the subset's images; None for all.
-
-    Raises:
-        DataError: If the numbers of images and labels differ.
-    """
-
-    stored_images: Shaped[Tensor, "n c h w"]
-    stored_labels: Int64[Tensor, "n"]
-    positions: Int64[Tensor, "m"] | None = None
+    stored_images: Shaped[Tensor, "n c h w"]  # bytes, or float16 from some views; converted to channels_last memory
+    stored_labels: Int64[Tensor, "n"]  # the class of each image
+    positions: Int64[Tensor, "m"] | None = None  # those of the subset's images; None for all
 
     def __post_init__(self) -> None:
         if len(self.stored_images) != len(self.stored_labels):
             raise DataError(f"There are {len(self.stored_images)} images, but {len(self.stored_labels)} labels.")
         if not self._rows().is_contiguous():
-            images = self._rows().contiguous().permute(0, 3, 1, 2)
-            object.__setattr__(self, "stored_images", images)
+            self.stored_images = self._rows().contiguous().permute(0, 3, 1, 2)
 
     def _rows(self) -> Shaped[Tensor, "n h w c"]:
         return self.stored_images.permute(0, 2, 3, 1)
@@ -82,18 +72,11 @@ class Arrays:
         """Returns a subset, which shares the memory."""
         return Arrays(self.stored_images, self.stored_labels, self._stored(indices))
 
-    def to(self, device: torch.device) -> "Arrays":
-        """Returns a copy on a device."""
-        positions = None if self.positions is None else self.positions.to(device)
-        images = self._rows().to(device).permute(0, 3, 1, 2)
-        return Arrays(images, self.stored_labels.to(device), positions)
-
 
 def number_held_out(val_size: int | float, images: int) -> int:
     """Returns the number of training images to hold out for validation.
 
-    Raises:
-        ConfigError: If that would be all of them, or none although some are asked for.
+    Raises ConfigError if that would be all of them, or none although some are asked for.
     """
     held_out = int(val_size if val_size >= 1 else round(val_size * images))
     if held_out >= images:
@@ -109,13 +92,7 @@ def number_held_out(val_size: int | float, images: int) -> int:
 def stratified_split(
     labels: Int64[Tensor, "n"], held_out: int, seed: int
 ) -> tuple[Int64[Tensor, "m"], Int64[Tensor, "k"]]:
-    """Stratified split: returns positions to train on and positions to hold out, with equal shares of each class.
-
-    Args:
-        labels: The class of each image.
-        held_out: How many images to hold out.
-        seed: Seed of the random choice within each class.
-    """
+    """Stratified split: returns positions to train on and positions to hold out, with equal shares of each class."""
     counts = torch.bincount(labels)
     exact = counts * held_out / len(labels)
     quota = exact.floor().long()
@@ -133,8 +110,7 @@ def channel_counts(images: UInt8[Tensor, "n c h w"]) -> Int64[Tensor, "c 256"]:
     """Returns the histogram of each channel; computed in parts, so that a mapped file stays on the disk."""
     counts = torch.zeros(images.shape[1], 256, dtype=torch.int64)
     for part in images.split(4096):
-        for c in range(images.shape[1]):
-            counts[c] += torch.bincount(part[:, c].flatten(), minlength=256)
+        counts += torch.stack([channel.flatten().bincount(minlength=256) for channel in part.unbind(1)])
     return counts
 
 

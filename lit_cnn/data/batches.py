@@ -14,8 +14,7 @@ from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms import Augmentation, Mixing, Preprocess
 from lit_cnn.transforms.placement import Place, Placement, put
 
-# Size of a group of images made at once, in bytes of float32 inputs. The fastest of 1 to 32 MB on a CPU: smaller
-# groups take more calls, larger ones leave the cache.
+# Size of a group of images made at once, in bytes of float32 inputs: the fastest of 1 to 32 MB on a CPU.
 GROUP_BYTES = 6 * 2**20
 
 # Crops and flips are done for more images at once, since they are many short calls, and bytes are a quarter of float32.
@@ -67,9 +66,7 @@ class BatchMaker:
     def groups(self, batches: Iterable[Int64[Tensor, "b"]], epoch: int | None = None) -> Iterator[Group]:
         """Yields batches, several at a time, since making one alone takes longer than a small network's step.
 
-        Args:
-            batches: The indices of the images of each batch.
-            epoch: The epoch of the augmentations; None for no augmentation.
+        An epoch of None means no augmentation.
         """
         in_one_move = self.placements and epoch is not None and self.arrays.device.type == self.device.type == "cpu"
         for placed_at_once in _together(batches, self.placed_images if in_one_move else self.group_images):

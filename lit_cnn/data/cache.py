@@ -1,54 +1,43 @@
 """Cache of decoded images: a memory-mapped file, so that an image folder is decoded only once.
 
-A cache is one file: the images' bytes `[n, h, w, c]`, their labels, a CRC-32 of each block of images, a header
-in JSON, and a trailer of fixed size with the header's length and checksum. The trailer is written last, and the
-complete file is put in place by an atomic rename.
+A cache is one file: the images' bytes `[n, h, w, c]`, and behind them an .npz archive with their labels, a CRC-32 of
+each block of images and what else describes them. It is put in place by an atomic rename.
 """
 
 import errno
-import json
 import mmap
 import os
 import shutil
-import struct
 import tempfile
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
+from numpy.lib.npyio import NpzFile
 
 from lit_cnn import files
 from lit_cnn.data.arrays import Arrays, channel_counts, statistics_of
 from lit_cnn.errors import DiskError
 
-VERSION = 1
-TRAILER = struct.Struct("<8sII")  # magic, bytes of the header, CRC-32 of the header
-MAGIC = b"lit_cnn\0"
+VERSION = 2
 BLOCK_BYTES = 2**20
 VERIFIED_BLOCKS = 128  # checked at each opening, evenly spaced from the first to the last: 30 ms at 4 GB/s
+END_OF_ARCHIVE, END_BYTES = b"PK\5\6", 22  # how the record that ends an .npz file starts, and its length
 
-# Calls the given function with each block of images `[b, h, w, c]` and the position of its first image, from several
-# threads.
-Decoder = Callable[[Callable[[int, UInt8[np.ndarray, "b h w c"]], None], int], None]
+# Yields all images in blocks `[b, h, w, c]` of the given length, in order.
+Decoder = Callable[[int], Iterator[UInt8[np.ndarray, "b h w c"]]]
 
 
 @dataclass(frozen=True)
 class Cached:
-    """The content of a cache.
-
-    Args:
-        arrays: The images, read from the file when they are used, and their labels.
-        mean: Mean of each channel over all images, on a scale from 0 to 1.
-        std: Standard deviation of each channel over all images, on a scale from 0 to 1.
-    """
+    """The content of a cache: images, read from the file when they are used, labels and the channels' statistics."""
 
     arrays: Arrays
     mean: list[float]
@@ -68,17 +57,13 @@ def default_folder() -> Path:
         return Path(named) / "lit_cnn"
     try:
         folder = Path.home() / ".cache" / "lit_cnn"
+        there = next(place for place in (folder, *folder.parents) if os.path.exists(place))
+        if there == folder or os.access(there, os.W_OK | os.X_OK):
+            return folder
+        reason = f"{there} cannot be written"
     except RuntimeError:  # no HOME, and no such user
-        return _temporary_folder("There is no home folder")
-    there = next(place for place in (folder, *folder.parents) if os.path.exists(place))
-    if there == folder or os.access(there, os.W_OK | os.X_OK):
-        return folder
-    return _temporary_folder(f"{there} cannot be written")
-
-
-def _temporary_folder(reason: str) -> Path:
-    user = os.getuid() if hasattr(os, "getuid") else "user"
-    folder = Path(tempfile.gettempdir()) / f"lit_cnn-{user}"
+        reason = "There is no home folder"
+    folder = Path(tempfile.gettempdir()) / f"lit_cnn-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
     print(f"{reason}: decoded images are cached in {folder}. --data.cache_dir says where else.", flush=True)
     return folder
 
@@ -96,111 +81,80 @@ def open_or_build(
         labels: The class of each image.
         image_shape: Height, width and channels.
         decode: Decodes the images.
-
-    Raises:
-        DiskError: If the cache cannot be written.
     """
     try:
-        return _open(path, key)
-    except Unusable:
-        pass
-    with _lock(path):
-        try:
-            return _open(path, key)  # another process has built it
-        except Unusable as reason:
-            if path.exists():
-                print(f"{path} {reason}: it is written anew.", flush=True)
-        _build(path, key, labels, image_shape, decode)
-        return _open(path, key)
+        with suppress(Unusable):
+            return _open(path, key)
+        with _lock(path):
+            try:
+                return _open(path, key)  # another process has built it
+            except Unusable as reason:
+                if path.exists():
+                    print(f"{path} {reason}: it is written anew.", flush=True)
+            _build(path, key, labels, image_shape, decode)
+            return _open(path, key)
+    except OSError as error:
+        raise DiskError(
+            f"{path}, the cache of the decoded images, cannot be used: {error.strerror or error}.\n"
+            "--data.cache_dir says where else it may go; --data.cache false keeps the images in memory."
+        ) from error
 
 
 def _open(path: Path, key: str) -> Cached:
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            header = _read_header(file, size)
-            if header["key"] != key:
-                raise Unusable("is of other images")
-            n, *image_shape = header["shape"]
-            block_length, image_bytes = header["block_length"], prod(image_shape)
-            file.seek(n * image_bytes)
-            tail = file.read(size - TRAILER.size - header["length"] - n * image_bytes)
-            if len(tail) != 8 * n + 4 * -(-n // block_length) or zlib.crc32(tail) != header["tail_crc"]:
-                raise Unusable("is damaged")
-            mapped = mmap.mmap(file.fileno(), n * image_bytes, access=mmap.ACCESS_READ)
-    except FileNotFoundError as error:
-        raise Unusable("is missing") from error
-    except OSError as error:
-        raise _disk_error(path, error) from error
-    _verify(mapped, np.frombuffer(tail, "<u4", offset=8 * n), block_length * image_bytes)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*not writable")  # nothing writes to the images
-        images = torch.frombuffer(mapped, dtype=torch.uint8).view(n, *image_shape).permute(0, 3, 1, 2)
-    labels = torch.from_numpy(np.frombuffer(tail, "<i8", count=n).astype(np.int64))
-    return Cached(Arrays(images, labels), header["mean"], header["std"])
-
-
-def _read_header(file: BinaryIO, size: int) -> dict[str, Any]:
-    if size < TRAILER.size:
-        raise Unusable("is truncated")
-    file.seek(size - TRAILER.size)
-    magic, length, crc = TRAILER.unpack(file.read(TRAILER.size))
-    if magic != MAGIC or length > size - TRAILER.size:
-        raise Unusable("is truncated or no cache")
-    file.seek(size - TRAILER.size - length)
-    content = file.read(length)
-    if zlib.crc32(content) != crc:
-        raise Unusable("is damaged")
-    header: dict[str, Any] = json.loads(content)
-    if header["version"] != VERSION:
+    if not path.exists():
+        raise Unusable("is missing")
+    with path.open("rb") as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - END_BYTES, 0))
+        if file.read(len(END_OF_ARCHIVE)) != END_OF_ARCHIVE:
+            raise Unusable("is truncated or no cache")
+        try:
+            content = dict(NpzFile(file))  # verifies the checksums of the archive
+            n, *image_shape = content["shape"].tolist()
+            mapped = mmap.mmap(file.fileno(), n * prod(image_shape), access=mmap.ACCESS_READ)
+        except Exception as error:  # a damaged archive raises a dozen kinds
+            raise Unusable("is damaged") from error
+    if content["version"] != VERSION:
         raise Unusable("is of another version of lit_cnn")
-    return header | {"length": length}
-
-
-def _verify(mapped: mmap.mmap, checksums: UInt8[np.ndarray, "k"], block_bytes: int) -> None:
+    if content["key"] != key:
+        raise Unusable("is of other images")
+    checksums, block_bytes = content["checksums"], int(content["block_length"]) * prod(image_shape)
     for i in sorted({int(i) for i in np.linspace(0, len(checksums) - 1, VERIFIED_BLOCKS)}):
         with memoryview(mapped)[i * block_bytes : (i + 1) * block_bytes] as block:
             if zlib.crc32(block) != checksums[i]:
                 raise Unusable("is damaged")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*not writable")  # nothing writes to the images
+        images = torch.frombuffer(mapped, dtype=torch.uint8).view(n, *image_shape).permute(0, 3, 1, 2)
+    arrays = Arrays(images, torch.from_numpy(content["labels"]))
+    return Cached(arrays, content["mean"].tolist(), content["std"].tolist())
 
 
 def _build(
     path: Path, key: str, labels: Int64[np.ndarray, "n"], image_shape: tuple[int, int, int], decode: Decoder
 ) -> None:
-    image_bytes = prod(image_shape)
-    block_length = max(BLOCK_BYTES // image_bytes, 1)
-    checksums = np.zeros(-(-len(labels) // block_length), "<u4")
-    counts: list[torch.Tensor] = []
-    _check_space(path, len(labels) * (image_bytes + 8) + checksums.nbytes + 2**16)
-    try:
-        with files.replacing(path, alone=True) as partial, partial.open("wb") as file:
-
-            def write(start: int, block: UInt8[np.ndarray, "b h w c"]) -> None:
-                content = block.tobytes()
-                written = 0
-                while written < len(content):
-                    written += os.pwrite(file.fileno(), content[written:], start * image_bytes + written)
-                checksums[start // block_length] = zlib.crc32(content)
-                counts.append(channel_counts(torch.from_numpy(block).permute(0, 3, 1, 2)))
-
-            decode(write, block_length)
-            tail = labels.astype("<i8").tobytes() + checksums.tobytes()
-            mean, std = statistics_of(torch.stack(counts).sum(0))
-            header = json.dumps(
-                {
-                    "version": VERSION,
-                    "key": key,
-                    "shape": [len(labels), *image_shape],
-                    "block_length": block_length,
-                    "tail_crc": zlib.crc32(tail),
-                    "mean": mean,
-                    "std": std,
-                }
-            ).encode()
-            file.seek(len(labels) * image_bytes)
-            file.write(tail + header + TRAILER.pack(MAGIC, len(header), zlib.crc32(header)))
-    except OSError as error:
-        raise _disk_error(path, error) from error
+    needed, free = len(labels) * (prod(image_shape) + 8) + 2**16, shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise OSError(errno.ENOSPC, f"it takes {needed / 1e9:.3g} GB, but {free / 1e9:.3g} are free")
+    block_length = max(BLOCK_BYTES // prod(image_shape), 1)
+    checksums = []
+    counts = torch.zeros(image_shape[2], 256, dtype=torch.int64)
+    with files.replacing(path, alone=True) as partial, partial.open("wb") as file:
+        for block in decode(block_length):
+            file.write(block.data)
+            checksums.append(zlib.crc32(block.data))
+            counts += channel_counts(torch.from_numpy(block).permute(0, 3, 1, 2))
+        mean, std = statistics_of(counts)
+        np.savez(
+            file,
+            version=VERSION,
+            key=key,
+            shape=[len(labels), *image_shape],
+            labels=labels.astype(np.int64),
+            block_length=block_length,
+            checksums=checksums,
+            mean=mean,
+            std=std,
+        )
 
 
 @contextmanager
@@ -213,19 +167,4 @@ def _lock(path: Path) -> Iterator[None]:
         except files.Timeout:
             print(f"Another process writes {path}: waiting for it.", flush=True)
             held.enter_context(files.alone(file))
-        except OSError as error:
-            raise _disk_error(path, error) from error
         yield
-
-
-def _check_space(path: Path, needed: int) -> None:
-    free = shutil.disk_usage(path.parent).free
-    if needed > free:
-        raise _disk_error(path, OSError(errno.ENOSPC, f"it takes {needed / 1e9:.3g} GB, but {free / 1e9:.3g} are free"))
-
-
-def _disk_error(path: Path, error: OSError) -> DiskError:
-    return DiskError(
-        f"{path}, the cache of the decoded images, cannot be used: {error.strerror or error}.\n"
-        "--data.cache_dir says where else it may go; --data.cache false keeps the images in memory."
-    )

@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from hashlib import file_digest
 from hashlib import md5 as new_md5
 from http.client import HTTPException
@@ -43,19 +43,10 @@ FORBIDDEN = "LIT_CNN_NO_DOWNLOADS"  # set to forbid downloads
 def download(
     name: str, fetch: Callable[[], object], sources: Sequence[str], data_dir: Path, files: str, offline: str
 ) -> None:
-    """Downloads a dataset.
+    """Downloads a dataset by `fetch`.
 
-    Args:
-        name: Name of the dataset.
-        fetch: Downloads and verifies it, with `get`.
-        sources: Names of the servers, for the error message.
-        data_dir: Where the files go, in torchvision's layout.
-        files: Which files are needed and where, for the error message.
-        offline: Arguments of `fit` that work without a network, for the error message.
-
-    Raises:
-        DataError: If the files cannot be downloaded.
-        DiskError: If they cannot be written.
+    Raises DataError if that fails, which names the sources, the files that are needed, and the arguments of `fit` that
+    work offline; DiskError if the files cannot be written.
     """
     if os.environ.get(FORBIDDEN):
         raise DataError(f"{name} is not in {data_dir.resolve()}.")
@@ -77,28 +68,29 @@ def get(urls: Sequence[str], path: Path, md5: str) -> None:
     The write is atomic: the path holds the whole verified file or nothing. Of several processes that start together
     one downloads, and the others wait.
 
-    Args:
-        urls: Sources of the same file.
-        path: Where it goes.
-        md5: Its checksum.
-
-    Raises:
-        OSError: If all sources fail, or the checksum is wrong.
-        DiskError: If it cannot be written.
+    Raises OSError if all sources fail or the checksum is wrong, DiskError if the file cannot be written.
     """
     with ExitStack() as held:
-        try:
+        with writing(path):
             held.enter_context(files.alone(path.with_name(f".{path.name}.lock")))
-        except OSError as error:
-            raise disk_error(path, error) from error
-        if not path.is_file() or _md5(path) != md5:  # else another process was faster
+        if not _has(path, md5):  # else another process was faster
             with files.replacing(path, alone=True) as partial, partial.open("wb") as file:
                 _fill(file, urls, path, md5)
 
 
-def _md5(path: Path) -> str:
+def verify(known: dict[Path, str], dataset: str, anew: str) -> None:
+    """Raises DataError if a file is missing or has another MD5; `anew` says what to remove to download all again."""
+    for path, md5 in known.items():
+        if not _has(path, md5):
+            what = f"is not {dataset}'s file: its checksum differs" if path.exists() else "is missing"
+            raise DataError(f"{path} {what}.\nReplace it, or remove {anew} downloaded anew.")
+
+
+def _has(path: Path, md5: str) -> bool:
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
-        return file_digest(file, lambda: new_md5(usedforsecurity=False)).hexdigest()
+        return file_digest(file, lambda: new_md5(usedforsecurity=False)).hexdigest() == md5
 
 
 def _fill(file: BinaryIO, urls: Sequence[str], path: Path, md5: str) -> None:
@@ -125,13 +117,16 @@ def _fetch(file: BinaryIO, url: str, path: Path, md5: str) -> None:
     with open_url(url) as response:
         total = int(response.headers.get("Content-Length") or 0)
         with tqdm(total=total or None, desc=path.name, unit="B", unit_scale=True, leave=False, disable=None) as bar:
-            _write(file, None, path)
+            with writing(path):
+                file.seek(0)
+                file.truncate()
             while block := response.read(MEGABYTE):
                 size += len(block)
                 if size > MOST_BYTES:
                     raise Corrupt(f"{url} gives more than {MOST_BYTES:,} bytes")
                 digest.update(block)
-                _write(file, block, path)
+                with writing(path):
+                    file.write(block)
                 bar.update(len(block))
     if size < total:
         raise URLError(f"{url} broke off after {size:,} of {total:,} bytes")
@@ -139,24 +134,8 @@ def _fetch(file: BinaryIO, url: str, path: Path, md5: str) -> None:
         raise Corrupt(f"{url} has the checksum (MD5) {digest.hexdigest()}, not {md5}")
 
 
-def _write(file: BinaryIO, block: bytes | None, path: Path) -> None:
-    """Writes a block; None starts the file again."""
-    try:
-        if block is None:
-            file.seek(0)
-            file.truncate()
-        else:
-            file.write(block)
-    except OSError as error:
-        raise disk_error(path, error) from error
-
-
 def open_url(url: str) -> Any:
-    """Opens a URL; it and all redirects have to be safe.
-
-    Raises:
-        OSError: If one is not safe, or cannot be opened.
-    """
+    """Opens a URL; it and all redirects have to be safe. Raises OSError if one is not safe, or cannot be opened."""
     _refuse_unsafe(url)
     return build_opener(_Redirects).open(Request(url, headers={"User-Agent": "lit_cnn"}), timeout=TIMEOUT)
 
@@ -166,8 +145,13 @@ def _refuse_unsafe(url: str) -> None:
         raise Corrupt(f"{url} is not by https")
 
 
-def disk_error(path: Path, error: OSError) -> DiskError:
-    """Returns the error for a dataset's file that cannot be written."""
-    return DiskError(
-        f"{path} cannot be written: {error.strerror}.\nMake room, or choose another folder by --data.data_dir."
-    )
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns an OSError into a DiskError: a dataset's file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(
+            f"{path} cannot be written: {error.strerror or error}.\n"
+            "Make room, or choose another folder by --data.data_dir."
+        ) from error

@@ -28,35 +28,27 @@ JUNK = {
 
 @dataclass
 class Files:
-    """Image files, and the files beside them that are not read.
-
-    Attributes:
-        images: Paths of the images.
-        left_out: Paths of files that are no images, except for those of operating systems.
-        hidden: Paths of images that are skipped, since their name or that of a folder starts with a dot.
-    """
+    """Paths of image files, and of the files beside them that are not read."""
 
     images: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    hidden: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)  # no images, except for the files of operating systems
+    hidden: list[str] = field(default_factory=list)  # images whose name or that of a folder starts with a dot
 
     def add(self, more: "Files") -> None:
         """Adds the paths of another, without duplicates."""
-        self.images = list(dict.fromkeys([*self.images, *more.images]))
-        self.left_out = list(dict.fromkeys([*self.left_out, *more.left_out]))
-        self.hidden = list(dict.fromkeys([*self.hidden, *more.hidden]))
+        for name, paths in vars(more).items():
+            setattr(self, name, list(dict.fromkeys([*getattr(self, name), *paths])))
 
-    def unread(self, folder: str | Path | None = None) -> str:
+    def unread(self, folder: str | Path = "") -> str:
         """Describes the files that are not read: number, reason and first few names; empty if there are none."""
-        no_images, hidden = (
-            [os.path.relpath(path, folder) if folder else path for path in paths]
-            for paths in (self.left_out, self.hidden)
-        )
         said = []
-        if no_images:
-            said.append(f"{counted(no_images, 'file is', 'files are')} left out, not {EXAMPLES}: {first_of(no_images)}")
-        if hidden:
-            said.append(f"{counted(hidden, 'hidden image is', 'hidden images are')} skipped: {first_of(hidden)}")
+        for paths, one, several, fate in (
+            (self.left_out, "file is", "files are", f"left out, not {EXAMPLES}"),
+            (self.hidden, "hidden image is", "hidden images are", "skipped"),
+        ):
+            if paths:
+                named = [os.path.relpath(path, folder) if folder else path for path in paths]
+                said.append(f"{counted(named, one, several)} {fate}: {first_of(named)}")
         return "; ".join(said)
 
 
@@ -76,10 +68,7 @@ def suffix_of(path: str | Path) -> str:
 def images_below(folder: str | Path) -> Files:
     """Returns the images in a folder and its subfolders, folder by folder, sorted by name.
 
-    Links to folders are followed, as in torchvision's ImageFolder, but not in circles.
-
-    Raises:
-        DataError: If a folder cannot be read.
+    Links to folders are followed, but not in circles. Raises DataError if a folder cannot be read.
     """
     found = Files()
     above = set()
@@ -140,11 +129,7 @@ def is_junk(name: str, beside: set[str] = frozenset()) -> bool:  # type: ignore[
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether a folder exists.
-
-    Raises:
-        DataError: If a folder above it is not accessible.
-    """
+    """Whether a folder exists. Raises DataError if a folder above it is not accessible."""
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -164,13 +149,9 @@ def unreadable(folder: str | Path, error: OSError) -> DataError:
 
 
 def find_images(given: Sequence[str]) -> Files:
-    """Returns the image files for a list of files, folders and patterns, each once, in the given order.
+    """Returns the image files for a list of files, folders and shell patterns, each once, in the given order.
 
-    Args:
-        given: Files, with any suffix; folders, with their subfolders; shell patterns, with `**` for any depth.
-
-    Raises:
-        DataError: If one of them does not exist, or a folder or pattern has no image.
+    Raises DataError if one of them does not exist, or a folder or pattern has no image.
     """
     found = Files()
     for item in given:

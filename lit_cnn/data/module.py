@@ -16,8 +16,8 @@ from lit_cnn.errors import ConfigError, DataError
 from lit_cnn.transforms import Augmentation, Preprocess
 from lit_cnn.transforms.augment import check_levels
 from lit_cnn.transforms.permutation import PermutationKind
-from lit_cnn.transforms.typed_arguments import TypedArguments
 from lit_cnn.transforms.views import View, seen, settings_of
+from lit_cnn.typed_arguments import TypedArguments
 
 
 class ImageDataModule(TypedArguments, LightningDataModule):
@@ -57,9 +57,6 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         ...     def read(self, split):
         ...         return Arrays(torch.randint(0, 256, (100, 1, 8, 8), dtype=torch.uint8), torch.arange(100) % 2)
         >>> data = Noise(batch_size=10)
-        >>> data.setup("fit")
-        >>> len(data.train_dataloader())
-        9
     """
 
     num_classes: int
@@ -192,19 +189,15 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         return self._arrays[split]
 
     def train_dataloader(self) -> ArrayLoader:
-        """Returns the loader of training batches, shuffled each epoch."""
         return self._loader("train", self.batch_size)
 
     def val_dataloader(self) -> ArrayLoader | list[ArrayLoader]:
-        """Returns the loader of validation batches, or an empty list if no images are held out."""
         return self._loader("val", self.eval_batch_size) if len(self.arrays("val")) else []
 
     def test_dataloader(self) -> ArrayLoader:
-        """Returns the loader of test batches."""
         return self._loader("test", self.eval_batch_size)
 
     def predict_dataloader(self) -> ArrayLoader:
-        """Returns the loader of test batches."""
         return self.test_dataloader()
 
     def _loader(self, split: str, batch_size: int) -> ArrayLoader:
@@ -214,18 +207,12 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen)
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         self._bring_to(device, split)
-        keep = split == "val"  # the test images come once
-        loader = ArrayLoader(self.batch_maker(split, device), order, keep)
+        loader = ArrayLoader(self.batch_maker(split, device), order, keep=split == "val")  # the test images come once
         loader.contiguous = not takes_channels_last(self.trainer)
         return loader
 
     def batch_maker(self, split: str, device: torch.device | None = None) -> BatchMaker:
-        """Returns the BatchMaker of a split.
-
-        Args:
-            split: "train", "val" or "test".
-            device: Where batches are made; by default the device of the images.
-        """
+        """Returns the BatchMaker of a split; it makes batches on a device, by default that of the images."""
         arrays = self.arrays(split)
         assert self.preprocess is not None
         return BatchMaker(arrays, self.preprocess, self.augment, self.num_classes, self.run_seed, device)
@@ -240,11 +227,11 @@ class ImageDataModule(TypedArguments, LightningDataModule):
                 f"`resident`: the images take {needed / 1e9:.3g} GB, but {device} has {free / 1e9:.3g} GB free.\n"
                 "Leave `resident` out: batches are then moved one by one."
             )
-        moved = arrays.to(device)
+        stored, images, labels = arrays.stored_images, arrays.stored_images.to(device), arrays.stored_labels.to(device)
         for name, other in self._arrays.items():  # training and validation images are parts of the same
-            if other.stored_images is arrays.stored_images:
+            if other.stored_images is stored:
                 positions = None if other.positions is None else other.positions.to(device)
-                self._arrays[name] = Arrays(moved.stored_images, moved.stored_labels, positions)
+                self._arrays[name] = Arrays(images, labels, positions)
 
     @property
     def run_seed(self) -> int:

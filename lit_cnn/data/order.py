@@ -1,6 +1,7 @@
 """Batch sampler: the indices of each batch of an epoch, and each device's share."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ class Share(NamedTuple):
     total: int
 
 
+@dataclass(eq=False)
 class BatchOrder:
     """Batch sampler, a function of (seed, epoch) only.
 
@@ -25,30 +27,17 @@ class BatchOrder:
     short; then some devices get one image more than others. In training it is dropped if a device would get fewer
     than two images, since batch norm needs two. In evaluation every image comes exactly once, and all devices take
     the same number of batches.
-
-    Args:
-        n: Number of images.
-        batch_size: Images in a batch of one device.
-        training: Shuffle in each epoch; if false, keep the order.
-        seed: Seed of the shuffling.
-        rank: Rank of this device.
-        devices: Number of devices.
-        frozen: Keep the order of epoch 0, to overfit a few batches.
     """
 
-    def __init__(
-        self,
-        n: int,
-        batch_size: int,
-        training: bool,
-        seed: int = 0,
-        rank: int = 0,
-        devices: int = 1,
-        frozen: bool = False,
-    ):
-        self.frozen = frozen
-        self.n, self.batch_size, self.training, self.seed = n, batch_size, training, seed
-        self.rank, self.devices = rank, devices
+    n: int  # number of images
+    batch_size: int  # images in a batch of one device
+    training: bool  # shuffle in each epoch; if false, keep the order
+    seed: int = 0
+    rank: int = 0
+    devices: int = 1
+    frozen: bool = False  # keep the order of epoch 0, to overfit a few batches
+
+    def __post_init__(self) -> None:
         self.epoch = 0
         self._cuts = self._cut()
 

@@ -35,11 +35,7 @@ class UnknownArgument(ConfigError, TypeError):
 
 
 def refuse(cls: type, names: Iterable[str]) -> None:
-    """Refuses unknown arguments of a data module, with a hint.
-
-    Raises:
-        UnknownArgument: If there are any.
-    """
+    """Raises UnknownArgument for the first unknown argument of a data module, with a hint."""
     for name in names:
         known = sorted({name for base in cls.__mro__ for name in _arguments(base)} - {"self"})
         reasons = (reason for names, reason in REASONS.items() if name in names.split())

@@ -8,20 +8,14 @@ import re
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from inspect import isabstract
 from pathlib import Path
 from typing import Any
+
+from lit_cnn.typed_arguments import subclasses_of
 
 ALLOW = "LIT_CNN_ALLOW"
 PACKAGE = Path(__file__).parents[1]
 OURS = re.compile(r"(?<![\w./])lit_cnn(?:\.\w+)+(?![\w.(])")
-
-
-def subclasses_of(base: type) -> list[type]:
-    """Returns all concrete subclasses of `base`, at any depth, in the order of definition."""
-    direct: list[type] = base.__subclasses__()
-    found = [c for derived in direct for c in (derived, *subclasses_of(derived))]
-    return [c for c in found if not isabstract(c)]
 
 
 def trusted() -> list[str]:

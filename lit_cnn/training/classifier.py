@@ -22,7 +22,7 @@ from lit_cnn.training.losses import LossName, build_loss
 from lit_cnn.training.optimizers import build, refuse_short, refuse_unwritable, try_out
 from lit_cnn.training.step_log import StepLog
 from lit_cnn.transforms import Preprocess
-from lit_cnn.transforms.typed_arguments import TypedArguments, plain
+from lit_cnn.typed_arguments import TypedArguments, plain
 
 Targets = Int64[Tensor, "b"] | Float[Tensor, "b k"]  # classes, or a share of each class
 Batch = tuple[Float[Tensor, "b c h w"], Targets]

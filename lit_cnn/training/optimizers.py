@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 from lit_cnn.errors import ConfigError, nearest
 from lit_cnn.training import lr_schedules
 from lit_cnn.training.monitors import PLATEAU, mode_of
-from lit_cnn.transforms.typed_arguments import fits, in_words
+from lit_cnn.typed_arguments import fits, in_words
 
 # Arguments for the run's length, which the user need not compute.
 LENGTHS = ("total_steps", "T_max")

@@ -1,29 +1,13 @@
 """Image transforms on whole batches: normalisation, augmentation, pixel permutation and fixed views."""
 
-from lit_cnn.transforms.augment import Augmentation as Augmentation
-from lit_cnn.transforms.augment import Stage as Stage
-from lit_cnn.transforms.colour import ColorJitter as ColorJitter
-from lit_cnn.transforms.colour import PCANoise as PCANoise
-from lit_cnn.transforms.colour import RandomGrayscale as RandomGrayscale
-from lit_cnn.transforms.erasing import Cutout as Cutout
-from lit_cnn.transforms.erasing import RandomErasing as RandomErasing
-from lit_cnn.transforms.frequencies import HighPass as HighPass
-from lit_cnn.transforms.frequencies import LowPass as LowPass
-from lit_cnn.transforms.frequencies import PhaseScramble as PhaseScramble
-from lit_cnn.transforms.geometry import RandomAffine as RandomAffine
-from lit_cnn.transforms.geometry import RandomRotation as RandomRotation
-from lit_cnn.transforms.mixing import CutMix as CutMix
-from lit_cnn.transforms.mixing import Mixing as Mixing
-from lit_cnn.transforms.mixing import Mixup as Mixup
-from lit_cnn.transforms.permutation import PixelPermutation as PixelPermutation
-from lit_cnn.transforms.placement import AlternatingFlip as AlternatingFlip
-from lit_cnn.transforms.placement import RandomCrop as RandomCrop
-from lit_cnn.transforms.placement import RandomFlip as RandomFlip
-from lit_cnn.transforms.placement import RandomShift as RandomShift
-from lit_cnn.transforms.policies import RandAugment as RandAugment
-from lit_cnn.transforms.policies import TrivialAugment as TrivialAugment
-from lit_cnn.transforms.preprocess import Preprocess as Preprocess
-from lit_cnn.transforms.views import ShuffleChannels as ShuffleChannels
-from lit_cnn.transforms.views import ShufflePixels as ShufflePixels
-from lit_cnn.transforms.views import Translate as Translate
-from lit_cnn.transforms.views import View as View
+from lit_cnn.transforms.augment import Augmentation, Stage
+from lit_cnn.transforms.colour import ColorJitter, PCANoise, RandomGrayscale
+from lit_cnn.transforms.erasing import Cutout, RandomErasing
+from lit_cnn.transforms.frequencies import HighPass, LowPass, PhaseScramble
+from lit_cnn.transforms.geometry import RandomAffine, RandomRotation
+from lit_cnn.transforms.mixing import CutMix, Mixing, Mixup
+from lit_cnn.transforms.permutation import PixelPermutation
+from lit_cnn.transforms.placement import AlternatingFlip, RandomCrop, RandomFlip, RandomShift
+from lit_cnn.transforms.policies import RandAugment, TrivialAugment
+from lit_cnn.transforms.preprocess import Preprocess
+from lit_cnn.transforms.views import ShuffleChannels, ShufflePixels, Translate, View

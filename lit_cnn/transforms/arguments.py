@@ -1,30 +1,26 @@
 """Checks of the augmentations' arguments, with one wording for all."""
 
 import math
+from typing import TypeVar
 
+Number = TypeVar("Number", int, float)
 Range = tuple[float, float]
+ABOVE_0 = math.ulp(0.0)
 
 
-def check_probability(owner: object, name: str, value: float) -> float:
-    """Returns the value if it is a probability.
+def check_number(owner: object, name: str, value: Number, what: str, low: float, high: float = math.inf) -> Number:
+    """Returns the value if it is finite and from `low` to `high`.
 
-    Raises:
-        ValueError: If it is not.
+    Raises ValueError if it is not; `what` says what it should be.
     """
-    if not 0 <= value <= 1:
-        raise ValueError(f"{type(owner).__name__}'s `{name}` is a probability from 0 to 1, but got {value}.")
-    return value
-
-
-def check_number(owner: object, name: str, value: float, low: float, what: str) -> float:
-    """Returns the value if it is finite and greater than `low`.
-
-    Raises:
-        ValueError: If it is not; `what` says what it should be.
-    """
-    if not low < value < math.inf:
+    if not (low <= value <= high and math.isfinite(value)):
         raise ValueError(f"{type(owner).__name__}'s `{name}` is {what}, but got {value}.")
     return value
+
+
+def check_probability(owner: object, p: float) -> float:
+    """Returns the argument `p` if it is a probability. Raises ValueError if it is not."""
+    return check_number(owner, "p", p, "a probability from 0 to 1", 0, 1)
 
 
 def check_range(
@@ -36,19 +32,9 @@ def check_range(
     high: float = math.inf,
     centre: float = 0.0,
 ) -> Range:
-    """Returns a range as its two ends.
+    """Returns a range as its two ends, given as both, or as their distance from the centre, cut off at `low`.
 
-    Args:
-        owner: The augmentation.
-        name: Name of the argument.
-        value: The two ends; or one number, the distance of both from the centre, cut off at `low`.
-        what: Description of a valid value, for the message.
-        low: Smallest allowed end.
-        high: Largest allowed end.
-        centre: The value that changes nothing.
-
-    Raises:
-        ValueError: If it is not between low and high, or its ends are in the wrong order.
+    Raises ValueError if it is not between low and high, or its ends are in the wrong order; `what` describes it.
     """
     first, last = (max(low, centre - value), centre + value) if isinstance(value, (int, float)) else value
     if not (low <= first <= last <= high and math.isfinite(first) and math.isfinite(last)):
@@ -57,12 +43,8 @@ def check_range(
     return float(first), float(last)
 
 
-def check_channels(owner: object, in_channels: int, allowed: tuple[int, ...], remedy: str) -> None:
-    """Checks the number of channels of the images.
-
-    Raises:
-        ValueError: If it is not one of those allowed.
-    """
+def check_channels(owner: object, in_channels: int, allowed: tuple[int, ...], remedy: str = "Take it away.") -> None:
+    """Checks the number of channels of the images. Raises ValueError if it is not one of those allowed."""
     if in_channels not in allowed:
         needed = " or ".join(map(str, allowed))
         raise ValueError(

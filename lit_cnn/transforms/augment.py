@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from lit_cnn.keyed_random import Draws
-from lit_cnn.transforms.typed_arguments import TypedArguments
+from lit_cnn.typed_arguments import TypedArguments
 
 if TYPE_CHECKING:
     from lit_cnn.transforms.views import View
@@ -54,8 +54,7 @@ class Augmentation(TypedArguments, ABC):
 def check_levels(views: "Sequence[View]", augmentations: Sequence[Augmentation]) -> None:
     """Checks that the augmentations work with the type of grey levels that the views return.
 
-    Raises:
-        ValueError: If one needs bytes and gets floats.
+    Raises ValueError if one needs bytes and gets floats.
     """
     floats = [type(view).__name__ for view in views if view.floats and "train" in view.splits]
     bytes_only = [type(augmentation).__name__ for augmentation in augmentations if not augmentation.takes_floats]

@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from lit_cnn.keyed_random import Draws
-from lit_cnn.transforms.arguments import Range, check_channels, check_probability, check_range
+from lit_cnn.transforms.arguments import Range, check_channels, check_number, check_probability, check_range
 from lit_cnn.transforms.augment import Augmentation, Stage
 from lit_cnn.transforms.pixels import from_rows, moments, scaled, to_images, to_planes, to_rows
 
@@ -75,11 +75,7 @@ class ColorJitter(Augmentation):
         hue: Range of the rotation in turns, or its largest value in both directions, at most 0.5.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[ColorJitter(brightness=0.4)])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [ColorJitter(brightness=0.4)]  # for any data module
     """
 
     stage = Stage.COLOUR
@@ -93,22 +89,19 @@ class ColorJitter(Augmentation):
     ):
         what = "a change of a factor from 0 up, or a range of factors from 0 up"
         given = {"brightness": brightness, "contrast": contrast, "saturation": saturation}
-        self.ranges = {k: check_range(self, k, v, what, low=0, centre=1) for k, v in given.items()}
+        ranges = {k: check_range(self, k, v, what, low=0, centre=1) for k, v in given.items()}
         what = "a share of a turn from 0 to 0.5, or a range from -0.5 to 0.5"
-        self.ranges["hue"] = check_range(self, "hue", hue, what, -0.5, 0.5)
-        idle = {"brightness": (1, 1), "contrast": (1, 1), "saturation": (1, 1), "hue": (0, 0)}
-        self.ranges = {name: ends for name, ends in self.ranges.items() if ends != idle[name]}
+        ranges["hue"] = check_range(self, "hue", hue, what, -0.5, 0.5)
+        self.ranges = {name: ends for name, ends in ranges.items() if ends != ((0, 0) if name == "hue" else (1, 1))}
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses saturation and hue on greyscale images."""
         colourful = [name for name in ("saturation", "hue") if name in self.ranges]
         if colourful:
             remedy = f"Leave {' and '.join(f'`{name}`' for name in colourful)} at 0."
             check_channels(self, in_channels, (3,), remedy)
-        check_channels(self, in_channels, (1, 3), "Take it away.")
+        check_channels(self, in_channels, (1, 3))
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
-        """Draws one factor of each kind for each image."""
         return recolour(images, **scaled(draws, **self.ranges))
 
 
@@ -119,24 +112,18 @@ class RandomGrayscale(Augmentation):
         p: Probability, from 0 to 1.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomGrayscale()])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [RandomGrayscale()]  # for any data module
     """
 
     stage = Stage.COLOUR
 
     def __init__(self, p: float = 0.1):
-        self.p = check_probability(self, "p", p)
+        self.p = check_probability(self, p)
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses greyscale images."""
-        check_channels(self, in_channels, (3,), "Take it away.")
+        check_channels(self, in_channels, (3,))
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
-        """Draws for each image whether it turns grey."""
         chosen = (draws.uniform("coin") < self.p).nonzero().squeeze(1)
         rows = to_rows(images)
         pixels = rows.index_select(0, chosen).unflatten(-1, (-1, 3))
@@ -158,37 +145,26 @@ class PCANoise(Augmentation):
         std: Standard deviation of the normal draws, for pixels on a scale from 0 to 1.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[PCANoise()])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [PCANoise()]  # for any data module
     """
 
     stage = Stage.COLOUR
 
     def __init__(self, std: float = 0.1):
-        if not 0 <= std < math.inf:
-            raise ValueError(f"PCANoise's `std` is a number from 0 up, but got {std}.")
-        self.std = std
+        self.std = check_number(self, "std", std, "a number from 0 up", 0)
         self.covariance: Float[Tensor, "3 3"] | None = None
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses greyscale images."""
-        check_channels(self, in_channels, (3,), "Take it away.")
+        check_channels(self, in_channels, (3,))
 
     def learn(self, images: UInt8[Tensor, "n c h w"]) -> None:
         """Computes the covariance of the colours of all training pixels, on a scale from 0 to 1."""
         self.covariance = (moments(images)[1] / 255**2).float()
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
-        """Draws one colour for each image."""
         assert self.covariance is not None, "`learn` comes first"
-        noise = (
-            (self.std * 255 * draws.normals("red", "green", "blue") @ self.covariance.to(images.device))
-            .round()
-            .clamp(-255, 255)
-        )
+        noise = self.std * 255 * draws.normals("red", "green", "blue") @ self.covariance.to(images.device)
+        noise = noise.round().clamp(-255, 255)
         rows = to_rows(images)
         moved = rows.to(torch.int16) + noise.to(torch.int16).repeat(1, rows.shape[2] // 3)[:, None]
         return from_rows(moved.clamp_(0, 255).to(torch.uint8), 3)

@@ -29,17 +29,11 @@ class _Erasing(Augmentation):
             self.mean = moments(images)[0].round().to(torch.uint8)
 
     def erase(
-        self,
-        images: UInt8[Tensor, "b c h w"],
-        draws: Draws,
-        top: Int64[Tensor, "b"],
-        left: Int64[Tensor, "b"],
-        height: Int64[Tensor, "b"],
-        width: Int64[Tensor, "b"],
+        self, images: UInt8[Tensor, "b c h w"], draws: Draws, *sides: Int64[Tensor, "b"]
     ) -> UInt8[Tensor, "b c h w"]:
-        """Fills one box of each image."""
+        """Fills one box of each image; its sides are top, left, height and width."""
         rows, channels = to_rows(images), images.shape[1]
-        down, across = box(rows, channels, top, left, height, width)
+        down, across = box(rows, channels, *sides)
         # A bitwise select: in bytes 0 - 1 is 255. `torch.where` takes many times as long on bytes.
         inside = down.to(torch.uint8).neg_() & across.to(torch.uint8).neg_()
         if self.fill == "black":
@@ -64,19 +58,14 @@ class Cutout(_Erasing):
             pixel and channel.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[Cutout(size=8)])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [Cutout(size=8)]  # for any data module
     """
 
     def __init__(self, size: int = 8, fill: Fill = "mean"):
         super().__init__(fill)
-        self.size = int(check_number(self, "size", size, 0, "a number of pixels from 1 up"))
+        self.size = check_number(self, "size", size, "a number of pixels from 1 up", 1)
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses a square that could hide a whole image."""
         if self.size >= min(image_size):
             raise ValueError(
                 f"Cutout's `size` of {self.size} could hide a whole image of {image_size[0]} x {image_size[1]} "
@@ -84,7 +73,6 @@ class Cutout(_Erasing):
             )
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
-        """Draws one centre for each image."""
         h, w = images.shape[-2:]
         y, x = draws.uniforms("y", "x")
         top, left = (y * h).long() - self.size // 2, (x * w).long() - self.size // 2
@@ -107,21 +95,16 @@ class RandomErasing(_Erasing):
             images; or black.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomErasing()])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [RandomErasing()]  # for any data module
     """
 
     def __init__(self, p: float = 0.5, area: Range = (0.02, 0.33), aspect: Range = (0.3, 3.3), fill: Fill = "noise"):
         super().__init__(fill)
-        self.p = check_probability(self, "p", p)
+        self.p = check_probability(self, p)
         self.area = check_range(self, "area", area, "a range of shares from 0 to 1", 0, 1)
         self.aspect = check_range(self, "aspect", aspect, "a range of ratios above 0", 1e-3)
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses a range of areas whose largest box fits with no aspect ratio of its range."""
         h, w = image_size
         pixels = self.area[1] * h * w
         if pixels / w**2 > self.aspect[1] or h**2 / max(pixels, 1e-9) < self.aspect[0]:
@@ -131,7 +114,6 @@ class RandomErasing(_Erasing):
             )
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
-        """Draws whether and where to put a box, for each image."""
         h, w = images.shape[-2:]
         area, aspect, y, x, coin = draws.uniforms("area", "aspect", "y", "x", "coin")
         area = (self.area[0] + area * (self.area[1] - self.area[0])) * (h * w)

@@ -8,11 +8,14 @@ little of photographs, but half of the contrast of MNIST.
 from abc import abstractmethod
 
 import torch
-from jaxtyping import Float, Int64, Shaped, UInt8
+from jaxtyping import Float, Int64
 from torch import Tensor
 
+from lit_cnn.transforms.arguments import ABOVE_0, check_number
 from lit_cnn.transforms.pixels import as_bytes
-from lit_cnn.transforms.views import View, numbered_bits
+from lit_cnn.transforms.views import Images, View, numbered_bits
+
+Levels = Float[Tensor, "b c h w"]
 
 
 class Frequencies(View):
@@ -32,19 +35,14 @@ class Frequencies(View):
         """Whether its grey levels are float16."""
         return not self.clip
 
-    def __call__(
-        self, images: Shaped[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
-    ) -> Float[Tensor, "b c h w"] | UInt8[Tensor, "b c h w"]:
-        """Returns the filtered images."""
+    def __call__(self, images: Images, indices: Int64[Tensor, "b"], split: str) -> Images:
         # In float64, since the last bits of a transform depend on the processor and the number of images.
         kind = torch.float32 if images.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
         levels = self.levels(images.to(kind), indices, split)
         return as_bytes(levels) if self.clip else levels.half()
 
     @abstractmethod
-    def levels(
-        self, images: Float[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
-    ) -> Float[Tensor, "b c h w"]:
+    def levels(self, images: Levels, indices: Int64[Tensor, "b"], split: str) -> Levels:
         """Returns the exact grey levels."""
 
 
@@ -60,21 +58,14 @@ class LowPass(Frequencies):
             frequencies. By default grey levels are unclipped floats, which take twice the memory.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(image_size=16, views=[LowPass(cutoff=3)])  # or --data.views '[LowPass: ...]'
-        >>> data.setup("fit")
-        >>> data.arrays("train").images.shape[2:]
-        torch.Size([16, 16])
+        >>> views = [LowPass(cutoff=3)]  # for any data module
     """
 
     def __init__(self, cutoff: float, clip: bool = False):
         super().__init__(clip)
-        if not cutoff > 0:
-            raise ValueError(f"`cutoff` is a number of cycles per image above 0, but got {cutoff}.")
-        self.cutoff = cutoff
+        self.cutoff = check_number(self, "cutoff", cutoff, "a number of cycles per image above 0", ABOVE_0)
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Raises ValueError if the cutoff is above all frequencies of the images."""
         highest = float(_radii(*image_size).max())
         if self.cutoff > highest:
             raise ValueError(
@@ -82,10 +73,7 @@ class LowPass(Frequencies):
                 f"have none above {highest:.1f}. Take a smaller one."
             )
 
-    def levels(
-        self, images: Float[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
-    ) -> Float[Tensor, "b c h w"]:
-        """Returns the images with the low frequencies only."""
+    def levels(self, images: Levels, indices: Int64[Tensor, "b"], split: str) -> Levels:
         kept = _radii(*images.shape[2:]).to(images.device) <= self.cutoff
         return torch.fft.irfft2(torch.fft.rfft2(images) * kept, s=images.shape[2:])
 
@@ -97,8 +85,7 @@ class HighPass(LowPass):
 
     Args:
         cutoff: The radius, in cycles per image, in the Fourier transform of each channel.
-        clip: Round to whole grey levels and clip to 0 to 255, as in an image file; this brings back some of the other
-            frequencies. By default grey levels are unclipped floats, which take twice the memory.
+        clip: Round to whole grey levels and clip to 0 to 255, as in LowPass.
 
     Example:
         >>> grey = torch.full((1, 1, 8, 8), 90, dtype=torch.uint8)
@@ -106,10 +93,7 @@ class HighPass(LowPass):
         tensor([127.5000], dtype=torch.float16)
     """
 
-    def levels(
-        self, images: Float[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
-    ) -> Float[Tensor, "b c h w"]:
-        """Returns the images without the low frequencies."""
+    def levels(self, images: Levels, indices: Int64[Tensor, "b"], split: str) -> Levels:
         return images - super().levels(images, indices, split) + 127.5
 
 
@@ -122,8 +106,8 @@ class PhaseScramble(Frequencies):
 
     Args:
         seed: Seed of the phases, independent of the run's seed.
-        clip: Round to whole grey levels and clip to 0 to 255, as in an image file; this changes the amplitudes, for
-            MNIST by a half. By default grey levels are unclipped floats, which take twice the memory.
+        clip: Round to whole grey levels and clip to 0 to 255, as in LowPass; this changes the amplitudes, for MNIST
+            by a half.
 
     Example:
         >>> images = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
@@ -138,10 +122,7 @@ class PhaseScramble(Frequencies):
         super().__init__(clip)
         self.seed = seed
 
-    def levels(
-        self, images: Float[Tensor, "b c h w"], indices: Int64[Tensor, "b"], split: str
-    ) -> Float[Tensor, "b c h w"]:
-        """Returns images of the same amplitudes."""
+    def levels(self, images: Levels, indices: Int64[Tensor, "b"], split: str) -> Levels:
         height, width = images.shape[2:]
         bits = numbered_bits(self.seed, "phases", split, indices, height * width)
         noise = (bits >> 40).to(images.dtype).view(-1, 1, height, width)  # signed, and so around 0

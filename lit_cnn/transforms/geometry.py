@@ -51,11 +51,7 @@ class RandomRotation(Augmentation):
         degrees: Range of angles, or largest angle in both directions, in degrees counter-clockwise.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomRotation()])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [RandomRotation()]  # for any data module
     """
 
     def __init__(self, degrees: float | Range = 15.0):
@@ -63,7 +59,6 @@ class RandomRotation(Augmentation):
         self.degrees = check_range(self, "degrees", degrees, what, -180, 180)
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
-        """Draws one angle for each image."""
         return warp(images, rotation(scaled(draws, angle=self.degrees)["angle"]))
 
 
@@ -79,11 +74,7 @@ class RandomAffine(Augmentation):
         shear: Range of shear angles along the x-axis, or largest angle in both directions, in degrees.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomAffine()])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [RandomAffine()]  # for any data module
     """
 
     def __init__(
@@ -105,7 +96,6 @@ class RandomAffine(Augmentation):
         self.shear = check_range(self, "shear", shear, what, -89.9, 89.9)
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
-        """Draws one map for each image."""
         h, w = images.shape[-2:]
         across, along = self.translate[0] * w, self.translate[1] * h
         moves = {"right": (-across, across), "down": (-along, along)}

@@ -7,9 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lit_cnn.keyed_random import Draws
-from lit_cnn.transforms.arguments import check_number
+from lit_cnn.transforms.arguments import ABOVE_0, check_number
 from lit_cnn.transforms.augment import Augmentation, Stage
 from lit_cnn.transforms.pixels import box, from_rows, to_rows
+
+Inputs = Float[Tensor, "b c h w"]
 
 
 class Mixing(Augmentation):
@@ -23,12 +25,12 @@ class Mixing(Augmentation):
     takes_floats = True  # it mixes normalised images
 
     def __init__(self, alpha: float = 1.0):
-        self.alpha = check_number(self, "alpha", alpha, 0, "a number above 0")
+        self.alpha = check_number(self, "alpha", alpha, "a number above 0", ABOVE_0)
 
     @abstractmethod
     def __call__(  # type: ignore[override]  # it is an augmentation to a config, and the loader knows the difference
-        self, images: Float[Tensor, "b c h w"], partners: Float[Tensor, "b c h w"], draws: Draws
-    ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b"]]:
+        self, images: Inputs, partners: Inputs, draws: Draws
+    ) -> tuple[Inputs, Float[Tensor, "b"]]:
         """Returns the mixed images, and the share of each original image, from 0 to 1."""
 
 
@@ -42,17 +44,12 @@ class Mixup(Mixing):
             has 1 for CIFAR-10 and 0.2 for ImageNet.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[Mixup(alpha=0.2)])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [Mixup(alpha=0.2)]  # for any data module
     """
 
     def __call__(  # type: ignore[override]
-        self, images: Float[Tensor, "b c h w"], partners: Float[Tensor, "b c h w"], draws: Draws
-    ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b"]]:
-        """Draws one share for each image."""
+        self, images: Inputs, partners: Inputs, draws: Draws
+    ) -> tuple[Inputs, Float[Tensor, "b"]]:
         share = draws.beta("share", self.alpha)
         weight = share.to(images.dtype)[:, None, None]
         return from_rows(torch.lerp(to_rows(partners), to_rows(images), weight), images.shape[1]), share
@@ -68,17 +65,12 @@ class CutMix(Mixing):
             box. The paper has 1, a uniform distribution.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[CutMix()])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [CutMix()]  # for any data module
     """
 
     def __call__(  # type: ignore[override]
-        self, images: Float[Tensor, "b c h w"], partners: Float[Tensor, "b c h w"], draws: Draws
-    ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b"]]:
-        """Draws one box for each image."""
+        self, images: Inputs, partners: Inputs, draws: Draws
+    ) -> tuple[Inputs, Float[Tensor, "b"]]:
         c, h, w = images.shape[1:]
         side = torch.sqrt(1 - draws.beta("share", self.alpha))
         height, width = (side * h).long(), (side * w).long()

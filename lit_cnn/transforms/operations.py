@@ -96,17 +96,11 @@ def equalize(images: Images, strengths: Float[Tensor, "b 1"]) -> Images:
 
 
 class Operation(NamedTuple):
-    """One operation.
+    """One operation."""
 
-    Args:
-        name: Its name in the papers.
-        kind: The function that computes it.
-        column: Column of the function's strengths that is for this operation.
-    """
-
-    name: str
-    kind: Callable[[Images, Tensor], Images]
-    column: int = 0
+    name: str  # as in the papers
+    kind: Callable[[Images, Tensor], Images]  # the function that computes it
+    column: int = 0  # column of the function's strengths that is for this operation
 
 
 OPERATIONS = (

@@ -1,6 +1,5 @@
 """Pixel permutations, which destroy locality fully or in degrees."""
 
-from itertools import count
 from typing import Literal
 
 import torch
@@ -9,7 +8,7 @@ from torch import Tensor, nn
 
 from lit_cnn.keyed_random import permutation
 from lit_cnn.sizes import height_and_width
-from lit_cnn.transforms.typed_arguments import TypedArguments
+from lit_cnn.typed_arguments import TypedArguments
 
 PermutationKind = Literal["pixels", "blocks", "deranged_blocks", "within_blocks", "rows", "columns"]
 
@@ -24,9 +23,8 @@ class PixelPermutation(TypedArguments, nn.Module):
         image_size: Height and width of the images, in pixels; one number for both.
         seed: Seed of the permutation, independent of the run's seed, so that all runs have the same task.
         kind: What is permuted: pixels; blocks, moved whole, of which one stays in place on average; deranged_blocks,
-            none of which stays in place unless it is the only one, so that block alone sets how much locality is left,
-            from none at 1 to all at the image's size; within_blocks, the pixels inside each block, all blocks in the
-            same way; rows; or columns.
+            none of which stays in place unless it is the only one; within_blocks, the pixels inside each block, all
+            blocks in the same way; rows; or columns.
         block: Height and width of a block, in pixels; it has to divide those of the image.
 
     Raises:
@@ -57,11 +55,7 @@ class PixelPermutation(TypedArguments, nn.Module):
         self.register_buffer("inverse_order", order.argsort(), persistent=False)
 
     def forward(self, images: Shaped[Tensor, "*b c h w"]) -> Shaped[Tensor, "*b c h w"]:
-        """Permutes images, or a single one: new pixel i is old pixel `order[i]`, counted row by row.
-
-        Raises:
-            ValueError: If the images have another size.
-        """
+        """Permutes images, or a single one: new pixel i is old pixel `order[i]`, counted row by row."""
         return self._gather(images, self.order)
 
     def inverse(self, images: Shaped[Tensor, "*b c h w"]) -> Shaped[Tensor, "*b c h w"]:
@@ -113,8 +107,8 @@ def derangement(n: int, *parts: int | str) -> Int64[Tensor, "n"]:
     It is the first of a series of permutations, `permutation`'s the first, that moves all: 1 in e does.
     """
     places = torch.arange(n)
-    for attempt in count():
-        order = permutation(n, *parts, *([attempt] if attempt else []))
-        if n == 1 or not (order == places).any():
-            return order
-    raise AssertionError("the loop above has no end")
+    order, attempt = permutation(n, *parts), 0
+    while n > 1 and (order == places).any():
+        attempt += 1
+        order = permutation(n, *parts, attempt)
+    return order

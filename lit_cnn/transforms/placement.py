@@ -1,7 +1,4 @@
-"""Random crop, shift and flip: augmentations that move whole pixels.
-
-A shift and flips are drawn separately and then done in one copy, since copying memory is the cost.
-"""
+"""Random crop, shift and flip: augmentations that move whole pixels, drawn one by one and done in one copy."""
 
 import math
 from abc import abstractmethod
@@ -14,34 +11,28 @@ from jaxtyping import Bool, Int64, Shaped
 from torch import Tensor
 
 from lit_cnn.keyed_random import Draws
-from lit_cnn.transforms.arguments import check_probability
+from lit_cnn.transforms.arguments import check_number, check_probability
 from lit_cnn.transforms.augment import Augmentation
 
 
 @dataclass(frozen=True)
 class Place:
-    """How the images of a batch are moved: first flipped left to right, then shifted.
+    """How the images of a batch are moved: first flipped left to right, then shifted down and to the right."""
 
-    Args:
-        mirrored: Which images are flipped; None if none is.
-        shift: Pixels by which each image is shifted down and to the right; None if none is.
-    """
-
-    mirrored: Bool[Tensor, "b"] | None = None
-    shift: tuple[Int64[Tensor, "b"], Int64[Tensor, "b"]] | None = None
+    mirrored: Bool[Tensor, "b"] | None = None  # which images are flipped; None if none is
+    shift: tuple[Int64[Tensor, "b"], Int64[Tensor, "b"]] | None = None  # in pixels; None if none is shifted
 
     def then(self, other: "Place") -> "Place | None":
         """Returns both in one, or None for two shifts: the second does not bring back what the first cut off."""
         if self.shift is not None and other.shift is not None:
             return None
-        if self.mirrored is None or other.mirrored is None:
-            mirrored = other.mirrored if self.mirrored is None else self.mirrored
-        else:
-            mirrored = self.mirrored ^ other.mirrored
-        if self.shift is None or other.mirrored is None:
-            return Place(mirrored, self.shift or other.shift)
-        down, right = self.shift
-        return Place(mirrored, (down, torch.where(other.mirrored, -right, right)))
+        shift, mirrored = self.shift or other.shift, self.mirrored
+        if other.mirrored is not None:
+            mirrored = other.mirrored if mirrored is None else mirrored ^ other.mirrored
+            if self.shift is not None:
+                down, right = self.shift
+                shift = down, torch.where(other.mirrored, -right, right)
+        return Place(mirrored, shift)
 
 
 class Placement(Augmentation):
@@ -54,7 +45,6 @@ class Placement(Augmentation):
         """Draws the flip and shift of each image."""
 
     def __call__(self, images: Shaped[Tensor, "b c h w"], draws: Draws) -> Shaped[Tensor, "b c h w"]:
-        """Flips and shifts each image by its draws."""
         return put(images, self.draw(draws))
 
 
@@ -86,15 +76,10 @@ def _put_pixels(images: Tensor, place: Place) -> Tensor:
 def put_from(
     memory: Shaped[Tensor, "n h w c"], positions: Int64[Tensor, "b"], place: Place
 ) -> Shaped[Tensor, "b c h w"]:
-    """Returns flipped and shifted copies of the images at these positions, on the CPU.
+    """Returns flipped and shifted copies of the images at these positions of contiguous memory, on the CPU.
 
     A shifted image is one run of bytes that starts before or after the image's own, so gathering and shifting are one
-    copy. Pixels of neighbouring images are blanked. An index for each pixel, as in `put`, takes many times as long.
-
-    Args:
-        memory: All images, contiguous.
-        positions: Which of them.
-        place: Flip and shift of each.
+    copy. Pixels of neighbouring images are blanked. An index for each pixel takes many times as long.
     """
     (n, h, w, c), b = memory.shape, len(positions)
     pixel = c * memory.element_size()
@@ -153,10 +138,7 @@ def _words(memory: Tensor) -> Tensor:
     return memory.view(kinds[math.gcd(bytes_in_row, 8)])
 
 
-def _checked_shift(owner: object, name: str, pixels: int) -> int:
-    if pixels < 0:
-        raise ValueError(f"{type(owner).__name__}'s `{name}` is a number of pixels from 0 up, but got {pixels}.")
-    return pixels
+SHIFT = "a number of pixels from 0 up"
 
 
 def _check_in_sight(owner: object, name: str, pixels: int, size: int, image_size: tuple[int, int]) -> None:
@@ -174,18 +156,13 @@ class RandomCrop(Placement):
         padding: Pixels added on each side, the largest shift along each axis.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomCrop(4)])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [RandomCrop(4)]  # for any data module
     """
 
     def __init__(self, padding: int = 4):
-        self.padding = _checked_shift(self, "padding", padding)
+        self.padding = check_number(self, "padding", padding, SHIFT, 0)
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses a padding that could move an image out of sight."""
         _check_in_sight(self, "padding", self.padding, min(image_size), image_size)
 
     def draw(self, draws: Draws) -> Place:
@@ -201,23 +178,19 @@ class RandomShift(Placement):
         right: Largest shift right or left, in pixels.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomShift()])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [RandomShift()]  # for any data module
     """
 
     def __init__(self, down: int = 2, right: int = 2):
-        self.down, self.right = _checked_shift(self, "down", down), _checked_shift(self, "right", right)
+        self.down = check_number(self, "down", down, SHIFT, 0)
+        self.right = check_number(self, "right", right, SHIFT, 0)
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses shifts that could move an image out of sight."""
         _check_in_sight(self, "down", self.down, image_size[0], image_size)
         _check_in_sight(self, "right", self.right, image_size[1], image_size)
 
     def draw(self, draws: Draws) -> Place:
-        """Draws a shift along both axes for each image."""
+        """Shifts each image by up to `down` and `right` pixels."""
         return Place(shift=draws.integer_pair("shift", self.down, self.right))
 
 
@@ -228,18 +201,13 @@ class RandomFlip(Placement):
         p: Probability of a flip, from 0 to 1.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandomFlip()])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [RandomFlip()]  # for any data module
     """
 
     def __init__(self, p: float = 0.5):
-        self.p = check_probability(self, "p", p)
+        self.p = check_probability(self, p)
 
     def draw(self, draws: Draws) -> Place:
-        """Draws a flip for each image."""
         return Place(draws.uniform("coin") < self.p)
 
 
@@ -250,11 +218,7 @@ class AlternatingFlip(Placement):
     Jordan 2024, https://arxiv.org/abs/2404.00498, section 3.6.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[AlternatingFlip()])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [AlternatingFlip()]  # for any data module
     """
 
     def draw(self, draws: Draws) -> Place:

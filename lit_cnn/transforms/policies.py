@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
 from lit_cnn.keyed_random import Draws
-from lit_cnn.transforms.arguments import check_channels
+from lit_cnn.transforms.arguments import check_channels, check_number
 from lit_cnn.transforms.augment import Augmentation, Stage
 from lit_cnn.transforms.operations import OPERATIONS, apply
 
@@ -16,23 +16,14 @@ SIGNED = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness"
 
 
 class Ranges(NamedTuple):
-    """The strengths of the operations at magnitude 30.
+    """The strengths of the operations at magnitude 30."""
 
-    Args:
-        shear: Pixels per row or column.
-        translate: Pixels, or a share of the image's width or height.
-        share: Whether `translate` is a share.
-        rotate: Degrees.
-        factor: Largest distance of the factors of brightness, colour, contrast and sharpness from 1.
-        posterize: Bits set to 0.
-    """
-
-    shear: float
-    translate: float
-    share: bool
-    rotate: float
-    factor: float
-    posterize: int
+    shear: float  # pixels per row or column
+    translate: float  # pixels, or a share of the image's width or height
+    share: bool  # whether `translate` is a share
+    rotate: float  # degrees
+    factor: float  # largest distance of the factors of brightness, colour, contrast and sharpness from 1
+    posterize: int  # bits set to 0
 
     def strongest(self, h: int, w: int) -> list[float]:
         """Returns the strength of each operation, in the order of `OPERATIONS`."""
@@ -48,8 +39,7 @@ class _Policy(Augmentation):
     ranges: Ranges
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        """Refuses images without 1 or 3 channels, or that consist of their border only."""
-        check_channels(self, in_channels, (1, 3), "Take it away.")
+        check_channels(self, in_channels, (1, 3))
         if min(image_size) < 3:
             raise ValueError(
                 f"{type(self).__name__} needs images of at least 3 x 3 pixels, but these have "
@@ -83,25 +73,17 @@ class RandAugment(_Policy):
         magnitude: Strength of the operations, from 0 to 30.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[RandAugment()])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [RandAugment()]  # for any data module
     """
 
     ranges = Ranges(shear=0.3, translate=150 / 331, share=True, rotate=30, factor=0.9, posterize=4)
 
     def __init__(self, num_ops: int = 2, magnitude: int = 9):
-        if num_ops < 1:
-            raise ValueError(f"RandAugment's `num_ops` is a number of operations from 1 up, but got {num_ops}.")
-        if not 0 <= magnitude <= STRONGEST:
-            raise ValueError(f"RandAugment's `magnitude` is a number from 0 to {STRONGEST}, but got {magnitude}.")
-        self.num_ops = num_ops
-        self.magnitude = magnitude
+        self.num_ops = check_number(self, "num_ops", num_ops, "a number of operations from 1 up", 1)
+        what = f"a number from 0 to {STRONGEST}"
+        self.magnitude = check_number(self, "magnitude", magnitude, what, 0, STRONGEST)
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
-        """Draws the operations and their directions for each image."""
         for turn in range(self.num_ops):
             operation, coin = draws.uniforms(f"operation {turn}", f"coin {turn}")
             images = self.apply(images, (operation * len(OPERATIONS)).long(), self.magnitude, coin < 0.5)
@@ -115,17 +97,12 @@ class TrivialAugment(_Policy):
     than RandAugment's. On greyscale the colour operation changes nothing.
 
     Example:
-        >>> from lit_cnn import SyntheticDataModule
-        >>> data = SyntheticDataModule(train_images=100, batch_size=8, augment=[TrivialAugment()])
-        >>> data.setup("fit")
-        >>> next(iter(data.train_dataloader()))[0].shape
-        torch.Size([8, 3, 32, 32])
+        >>> augment = [TrivialAugment()]  # for any data module
     """
 
     ranges = Ranges(shear=0.99, translate=32, share=False, rotate=135, factor=0.99, posterize=6)
 
     def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
-        """Draws operation, magnitude and direction for each image."""
         operation, magnitude, coin = draws.uniforms("operation", "magnitude", "coin")
         magnitude = (magnitude * (STRONGEST + 1)).floor()
         return self.apply(images, (operation * len(OPERATIONS)).long(), magnitude, coin < 0.5)

@@ -45,15 +45,9 @@ class Preprocess(nn.Module):
     ):
         super().__init__()
         height, width = image_size
-        self.settings: dict[str, Any] = {
-            "mean": list(mean),
-            "std": list(std),
-            "image_size": [height, width],
-            "permute_seed": permute_seed,
-            "permute_kind": permute_kind,
-            "permute_block": permute_block,
-            "views": list(views),
-        }
+        self.settings: dict[str, Any] = {"mean": list(mean), "std": list(std), "image_size": [height, width]}
+        self.settings |= {"permute_seed": permute_seed, "permute_kind": permute_kind, "permute_block": permute_block}
+        self.settings["views"] = list(views)
         self.views = [view_of(settings) for settings in views]
         std_255 = torch.tensor(std, dtype=torch.float64) * 255
         mean_255 = torch.tensor(mean, dtype=torch.float64) * 255
@@ -75,19 +69,14 @@ class Preprocess(nn.Module):
         return self.permuted(self.normalised(images))
 
     def prepared(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Returns the network's inputs for images from outside of the dataset: applies its views too.
-
-        Raises:
-            ValueError: As `check_others` does.
-        """
+        """Returns the network's inputs for images from outside of the dataset: applies its views too."""
         self.check_others()
         return self(seen(images, [view for view in self.views if "train" in view.splits], "train"))
 
     def check_others(self) -> None:
         """Checks that images from outside of the dataset can be prepared.
 
-        Raises:
-            ValueError: If a view of the training images depends on an image's index in the dataset.
+        Raises ValueError if a view of the training images depends on an image's index in the dataset.
         """
         drawn = [type(view).__name__ for view in self.views if view.numbered and "train" in view.splits]
         if drawn:
@@ -97,14 +86,12 @@ class Preprocess(nn.Module):
             )
 
     def normalised(self, images: Shaped[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Normalises images."""
         if self.scale.device != images.device:
             self.to(images.device)
         inputs = images.permute(0, 2, 3, 1).float()
         return torch.addcmul(self.bias, inputs, self.scale, out=inputs).permute(0, 3, 1, 2)
 
     def permuted(self, inputs: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Permutes the pixels of normalised images."""
         return inputs if self.permute is None else self.permute(inputs)
 
     def to_picture(self, inputs: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b c h w"]:

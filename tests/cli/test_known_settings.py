@@ -29,10 +29,10 @@ from lit_cnn.cli.trainer import LitCLI  # which makes all classes known
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import ConfigError
 from lit_cnn.models import ARCHITECTURES
-from lit_cnn.runs.class_paths import subclasses_of
 from lit_cnn.runs.settings import LINKED
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms import Augmentation, View
+from lit_cnn.typed_arguments import subclasses_of
 
 BASES = {"model": LitClassifier, "data": ImageDataModule, "data.augment": Augmentation, "data.views": View}
 CHOSEN = ["--model", "LitVGG", "--data", "SyntheticDataModule"]

@@ -139,8 +139,9 @@ def flip(content, position):
         (lambda c: c[:1000] + c[1100:], "is damaged"),
         (lambda c: flip(c, 0), "is damaged"),
         (lambda c: flip(c, 36 * 8 * 6 * 3 - 1), "is damaged"),
-        (lambda c: flip(c, 36 * 8 * 6 * 3), "is damaged"),  # the first label
-        (lambda c: flip(c, len(c) - cache.TRAILER.size - 5), "is damaged"),  # the header
+        (lambda c: flip(c, 36 * 8 * 6 * 3), "is damaged"),  # the archive
+        (lambda c: flip(c, c.index(b"labels.npy") + 200), "is damaged"),  # a label
+        (lambda c: flip(c, len(c) - cache.END_BYTES - 5), "is damaged"),  # the archive's directory
     ],
 )
 def test_a_damaged_cache_is_never_used(image_folder, decoded, spoil, reason, capsys):
@@ -196,7 +197,7 @@ def test_writing_that_fails_leaves_nothing(image_folder, error, monkeypatch):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(cache.os, "pwrite", fail)
+    monkeypatch.setattr(cache, "channel_counts", fail)
     with pytest.raises(DiskError if isinstance(error, OSError) else KeyboardInterrupt):
         read(image_folder)
     assert list(Path(os.environ["XDG_CACHE_HOME"]).rglob("*.images*")) == []

@@ -26,7 +26,7 @@ from lit_cnn.data.datasets import FromFiles
 from lit_cnn.data.sources.cifar import FINE_CLASS_NAMES
 from lit_cnn.data.sources.mnist import FASHION_MNIST, KMNIST, MNIST
 from lit_cnn.errors import DataError
-from lit_cnn.runs.class_paths import subclasses_of
+from lit_cnn.typed_arguments import subclasses_of
 
 COUNTS = {"train": 30, "test": 20}
 

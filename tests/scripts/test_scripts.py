@@ -17,8 +17,8 @@ def test_picture_shows_every_augmentation_of_the_documentation():
 def test_benchmark_measures_every_augmentation_that_torchvision_has():
     from torchvision.transforms import v2
 
-    from lit_cnn.runs.class_paths import subclasses_of
     from lit_cnn.transforms import Augmentation
+    from lit_cnn.typed_arguments import subclasses_of
     from scripts.benchmarks.augmentations import comparisons
 
     measured = {re.split(r"\W", name)[0] for name in comparisons()}
@@ -38,8 +38,8 @@ def test_every_augmentation_of_the_picture_changes_it():
 
 
 def test_picture_and_documentation_show_every_view():
-    from lit_cnn.runs.class_paths import subclasses_of
     from lit_cnn.transforms import View
+    from lit_cnn.typed_arguments import subclasses_of
     from scripts.make_augmentations import own_pictures
     from scripts.make_views import VIEWS, rows_of
 

@@ -8,9 +8,9 @@ import torch
 
 import lit_cnn as package
 from lit_cnn import models
-from lit_cnn.runs.class_paths import subclasses_of
 from lit_cnn.training import architectures
 from lit_cnn.training.lit_network import LitNetwork
+from lit_cnn.typed_arguments import subclasses_of
 from scripts import make_stubs
 
 LIT_CLASSES = [c for c in subclasses_of(LitNetwork) if c.__module__ == architectures.__name__]

@@ -8,11 +8,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import lit_cnn
 from lit_cnn.models import ARCHITECTURES
-from lit_cnn.runs.class_paths import subclasses_of
 from lit_cnn.training import architectures
 from lit_cnn.training.architectures import family_of
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.training.lit_network import LitNetwork
+from lit_cnn.typed_arguments import subclasses_of
 
 # Settings that keep a network small, and a shape of images where it is not that of its smallest ones.
 SMALL = {

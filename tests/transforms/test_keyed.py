@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from lit_cnn import SyntheticDataModule
-from lit_cnn.runs.class_paths import subclasses_of
 from lit_cnn.transforms import Augmentation, ColorJitter, PCANoise, RandomAffine, View
+from lit_cnn.typed_arguments import subclasses_of
 
 EPOCH = 3
 # With other arguments than their own, by which they would change nothing or hardly anything.

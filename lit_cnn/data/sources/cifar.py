@@ -6,10 +6,10 @@ Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf.
 
 import gzip
 import pickle
-import shutil
 import tarfile
 import tempfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from lit_cnn.data.arrays import Arrays
-from lit_cnn.data.download import disk_error, download, get
+from lit_cnn.data.download import download, get, verify, writing
 from lit_cnn.errors import DataError
 
 ARRAY_PARTS = {
@@ -26,51 +26,39 @@ ARRAY_PARTS = {
     *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
     *{("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")},
 }
+BROKEN = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, DataError)
 
 
 @dataclass(frozen=True)
 class CifarDataset:
-    """A CIFAR dataset: pickled batches of images, each with a checksum.
+    """A CIFAR dataset: pickled batches of images, each with a checksum."""
 
-    Args:
-        name: Name of the dataset.
-        torchvision_name: torchvision's class, which knows its files and checksums.
-        label_key: Key of the labels in the batches.
-        offline: Arguments of `fit` that work without a network, for the error message.
-    """
-
-    name: str
-    torchvision_name: str
-    label_key: str
-    offline: str
+    name: str  # without its hyphen, that of torchvision's class, which knows files and checksums
+    label_key: str  # that of the labels in the batches
+    offline: str  # arguments of `fit` that work without a network, for the message
 
     @property
     def _dataset(self) -> Any:
         from torchvision import datasets
 
-        return getattr(datasets, self.torchvision_name)
+        return getattr(datasets, self.name.replace("-", ""))
 
     def find_or_download(self, data_dir: Path) -> None:
         """Verifies the files; downloads them if none is there.
 
-        Raises:
-            DataError: If a file is missing or broken, or the download fails.
+        Raises DataError if a file is missing or broken, or the download fails.
         """
         dataset = self._dataset
-        folder = data_dir / dataset.base_folder
-        archive = data_dir / dataset.filename
-        if not folder.exists() and not self._unpack(archive, folder):
-            url = dataset.url
+        folder, archive = data_dir / dataset.base_folder, data_dir / dataset.filename
+        if not folder.exists() and not (archive.is_file() and self._unpack(archive, folder)):
 
             def fetch() -> None:
-                get([url], archive, dataset.tgz_md5)
-                self._unpack(archive, folder, verify=False)  # a wrong file is reported below
+                get([dataset.url], archive, dataset.tgz_md5)
+                self._unpack(archive, folder, verified=False)  # a wrong file is reported below
 
-            download(self.torchvision_name, fetch, [url], data_dir, f"the folder {folder}", self.offline)
-        for path, known in self._files(folder).items():
-            if not _is(path, known):
-                what = f"is not {self.name}'s file: its checksum differs" if path.exists() else "is missing"
-                raise DataError(f"{path} {what}.\nReplace it, or remove {folder} to have it downloaded anew.")
+            name = self.name.replace("-", "")
+            download(name, fetch, [dataset.url], data_dir, f"the folder {folder}", self.offline)
+        verify(self._files(folder), self.name, f"{folder} to have it")
 
     def _files(self, folder: Path) -> dict[Path, str]:
         """Returns the MD5 of each file."""
@@ -78,47 +66,32 @@ class CifarDataset:
         files = [*dataset.train_list, *dataset.test_list, (dataset.meta["filename"], dataset.meta["md5"])]
         return {folder / name: md5 for name, md5 in files}
 
-    def _unpack(self, archive: Path, folder: Path, verify: bool = True) -> bool:
-        """Extracts the known files, and nothing else, from an archive into a folder, all at once.
+    def _unpack(self, archive: Path, folder: Path, verified: bool = True) -> bool:
+        """Extracts a folder's files from an archive, all at once; the archive need not be the original one.
 
-        Args:
-            archive: The archive; it need not be the original one.
-            folder: Where the files go.
-            verify: Leave nothing and return False if the archive is missing or broken, or a file has a wrong checksum.
+        If `verified`, leaves nothing and returns False if the archive is broken or a file is not the dataset's.
         """
-        if verify and not archive.is_file():
-            return False
-        names = {f"{folder.name}/{path.name}": path.name for path in self._files(folder)}
-        try:
-            with (
-                tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=archive.parent) as place,
-                tarfile.open(archive) as tar,
-            ):
+        with writing(folder), suppress(*(BROKEN if verified else ())):
+            with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=archive.parent) as place:
                 unpacked = Path(place) / folder.name
                 unpacked.mkdir()
-                for member in tar:
-                    content = tar.extractfile(member) if member.isreg() else None
-                    name = names.get(member.name.removeprefix("./"))
-                    if content is not None and name:
-                        with (unpacked / name).open("wb") as file:
-                            shutil.copyfileobj(content, file)
-                if verify and not all(_is(path, known) for path, known in self._files(unpacked).items()):
-                    return False
-                unpacked.rename(folder)
-        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-            if not verify:
-                raise disk_error(folder, OSError(str(error))) from error
-            return False
-        except OSError as error:
-            if not folder.is_dir():  # else another process was faster
-                raise disk_error(folder, error) from error
-        return True
+                known = self._files(unpacked)
+                with tarfile.open(archive) as tar:
+                    for member in tar:
+                        path = Path(place) / member.name
+                        if path in known and (content := tar.extractfile(member)):
+                            path.write_bytes(content.read())
+                if verified:
+                    verify(known, self.name, "")
+                if not folder.is_dir():  # else another process was faster
+                    unpacked.rename(folder)
+            return True
+        return False
 
     def read(self, data_dir: Path, split: str) -> Arrays:
         """Reads the "train" or "test" images; `find_or_download` has verified the files.
 
-        Raises:
-            DataError: If a file is not a batch of images.
+        Raises DataError if a file is not a batch of images.
         """
         dataset = self._dataset
         files = dataset.train_list if split == "train" else dataset.test_list
@@ -146,33 +119,19 @@ class CifarDataset:
             raise DataError(f"{path} is not a batch of {self.name}: {reason[:150]}. Replace it.") from error
 
 
-def _is(path: Path, known: str) -> bool:
-    """Whether a file exists and has this MD5."""
-    from torchvision.datasets.utils import check_integrity
-
-    return bool(check_integrity(str(path), known))
-
-
 class ArraysOnly(pickle.Unpickler):
     """Safe unpickler: reads only lists, dicts and arrays, and runs no other code."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Returns the functions that build arrays.
-
-        Raises:
-            pickle.UnpicklingError: For anything else.
-        """
         if (module, name) not in ARRAY_PARTS:
             raise pickle.UnpicklingError(f"it would run {module}.{name}")
         return super().find_class(module, name)
 
 
 def channels_to_the_back(pixels: np.ndarray, axes: tuple[int, int, int, int]) -> torch.Tensor:
-    """Converts images to channels_last in place, without a second copy, and returns them as `[n, c, h, w]`.
+    """Converts contiguous images to channels_last in place, without a second copy, and returns them as `[n, c, h, w]`.
 
-    Args:
-        pixels: The images, in contiguous memory, one after the other.
-        axes: The present axes of images, height, width and channels.
+    The axes are those of images, height, width and channels in `pixels`.
     """
     n, h, w, c = (pixels.shape[axis] for axis in axes)
     reordered = pixels.reshape(n, h, w, c)  # the same memory, read in the new order
@@ -181,10 +140,8 @@ def channels_to_the_back(pixels: np.ndarray, axes: tuple[int, int, int, int]) ->
     return torch.from_numpy(reordered).permute(0, 3, 1, 2)
 
 
-CIFAR10 = CifarDataset("CIFAR-10", "CIFAR10", "labels", "--config vgg_cifar --data SyntheticDataModule")
-CIFAR100 = CifarDataset(
-    "CIFAR-100", "CIFAR100", "fine_labels", "--config vgg_cifar --data SyntheticDataModule --data.num_classes 100"
-)
+CIFAR10 = CifarDataset("CIFAR-10", "labels", "--config vgg_cifar --data SyntheticDataModule")
+CIFAR100 = CifarDataset("CIFAR-100", "fine_labels", f"{CIFAR10.offline} --data.num_classes 100")
 
 CLASS_NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 FINE_CLASS_NAMES = [

@@ -1,8 +1,7 @@
 """Image folders: `train/CLASS/*` and `test/CLASS/*`, decoded into a cache or into memory."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -28,32 +27,22 @@ from lit_cnn.data.image_files import (
     unreadable,
 )
 from lit_cnn.data.images import GREYSCALE_MODES, open_image, to_pixels
+from lit_cnn.data.stream import ahead
 from lit_cnn.errors import DataError, printable
 
 
 @dataclass(frozen=True)
 class ImageShape:
-    """Channels and size of all images of a folder, and whether to convert others.
-
-    Args:
-        in_channels: 1 for greyscale, 3 for colour.
-        image_size: Height and width, in pixels.
-        convert: Convert colour images to grey if `in_channels` is 1; if false, refuse them.
-        resize: Resize images of another size; if false, refuse them.
-    """
+    """Channels and size of all images of a folder, and whether to convert others."""
 
     in_channels: int
     image_size: tuple[int, int]
-    convert: bool
-    resize: bool
+    convert: bool  # colour images to grey if `in_channels` is 1; if false, refuse them
+    resize: bool  # images of another size; if false, refuse them
 
 
 def class_names(data_dir: Path) -> list[str]:
-    """Returns the class names: the sorted names of the folders in `train/`.
-
-    Raises:
-        DataError: If there are none.
-    """
+    """Returns the class names: the sorted names of the folders in `train/`. Raises DataError if there are none."""
     train = data_dir / "train"
     names = _entries(train)[0] if is_folder(train) else []
     if not names:
@@ -68,10 +57,7 @@ def class_names(data_dir: Path) -> list[str]:
 def list_images(folder: Path, names: Sequence[str]) -> tuple[list[str], list[int]]:
     """Returns the paths of the images below `folder` and the index of each one's class, sorted by name.
 
-    The images of a class may be in nested folders, as in torchvision's ImageFolder.
-
-    Raises:
-        DataError: If there are none, or one is of a class that is not in `names`.
+    Raises DataError if there are none, or one is of a class that is not in `names`.
     """
     if not is_folder(folder):
         raise DataError(
@@ -163,14 +149,7 @@ def shape_of(
 
 
 def read(data_dir: Path, split: str, names: Sequence[str], shape: ImageShape, cache_dir: Path | None) -> cache.Cached:
-    """Reads all images of the "train" or "test" folder, with their statistics.
-
-    Args:
-        data_dir: The folder with `train/` and `test/`.
-        split: "train" or "test".
-        names: The class names.
-        shape: Channels and size of the arrays, and what to do with images that differ.
-        cache_dir: Folder of the cache of decoded images; None decodes into memory.
+    """Reads all images of the "train" or "test" folder, through the cache in `cache_dir` or into memory.
 
     Raises:
         DataError: If a file is broken, or differs in kind or size from the first.
@@ -179,8 +158,14 @@ def read(data_dir: Path, split: str, names: Sequence[str], shape: ImageShape, ca
     paths, labels = list_images(data_dir / split, names)
     image_shape = (*shape.image_size, shape.in_channels)
 
-    def decode(consume: Callable[[int, UInt8[np.ndarray, "b h w c"]], None], block_length: int) -> None:
-        _decode_all(paths, shape, split, consume, block_length)
+    def decode(block_length: int) -> Iterator[UInt8[np.ndarray, "b h w c"]]:
+        from tqdm.auto import tqdm
+
+        blocks = (paths[start : start + block_length] for start in range(0, len(paths), block_length))
+        with tqdm(total=len(paths), desc=f"Decoding {split} images", unit=" images", leave=False, disable=None) as bar:
+            for block in ahead(lambda block: np.stack([_decode(path, shape) for path in block]), blocks):
+                yield block
+                bar.update(len(block))
 
     if cache_dir is not None:
         place = f"{data_dir.resolve()} {split} {astuple(shape)}"
@@ -188,11 +173,10 @@ def read(data_dir: Path, split: str, names: Sequence[str], shape: ImageShape, ca
         return cache.open_or_build(file, _key(data_dir / split, paths, names), np.array(labels), image_shape, decode)
 
     pixels = np.empty((len(paths), *image_shape), np.uint8)
-
-    def keep(start: int, block: UInt8[np.ndarray, "b h w c"]) -> None:
+    start = 0
+    for block in decode(256):
         pixels[start : start + len(block)] = block
-
-    decode(keep, 256)
+        start += len(block)
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
     return cache.Cached(Arrays(images, torch.tensor(labels)), *channel_statistics(images))
 
@@ -215,36 +199,6 @@ def _key(folder: Path, paths: Sequence[str], names: Sequence[str]) -> str:
 
 def _digest(parts: Sequence[str]) -> str:
     return blake2b("\n".join(parts).encode(errors="surrogateescape"), digest_size=8).hexdigest()
-
-
-def _decode_all(
-    paths: Sequence[str],
-    shape: ImageShape,
-    split: str,
-    consume: Callable[[int, UInt8[np.ndarray, "b h w c"]], None],
-    block_length: int,
-) -> None:
-    """Decodes blocks of images in parallel, with a progress bar, and keeps no consumed block.
-
-    In threads, since Pillow releases the GIL: with blocks of 32 x 32 JPEGs they are as fast as processes (a task for
-    each image takes a third longer), and no process has to start.
-    """
-    from tqdm.auto import tqdm
-
-    with tqdm(total=len(paths), desc=f"Decoding {split} images", unit=" images", leave=False, disable=None) as bar:
-
-        def decode_block(start: int) -> None:
-            block = np.stack([_decode(path, shape) for path in paths[start : start + block_length]])
-            consume(start, block)
-            bar.update(len(block))
-
-        with ThreadPoolExecutor() as pool:
-            tasks = [pool.submit(decode_block, start) for start in range(0, len(paths), block_length)]
-            try:
-                for task in tasks:
-                    task.result()
-            finally:
-                pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, do not decode the rest
 
 
 def _decode(path: str, shape: ImageShape) -> UInt8[np.ndarray, "h w c"]:

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from lit_cnn.data.arrays import Arrays
@@ -29,26 +28,16 @@ class IdxDataset:
     A file is recognised by the digest of its unpacked bytes only: plain or as .gz, in upper or lower case, with
     `idx3-ubyte` after a dash or a dot. If both forms are there, the unpacked one is read.
 
-    Args:
-        name: Name of torchvision's class and of the folder.
-        offline: Arguments of `fit` that work without a network, for the error message.
-        mirrors: URLs of the archives, since torchvision's have no https.
-        digests: SHA-256 or MD5 of the unpacked files, in hexadecimal digits.
-        num_images: Number of images in each split.
     """
 
-    name: str
-    offline: str
-    mirrors: Sequence[str]
-    digests: Mapping[str, str]
+    name: str  # that of torchvision's class and of the folder
+    offline: str  # arguments of `fit` that work without a network, for the message
+    mirrors: Sequence[str]  # URLs of the archives, since torchvision's have no https
+    digests: Mapping[str, str]  # SHA-256 or MD5 of the unpacked files, in hexadecimal digits
     num_images: Mapping[str, int] = field(default_factory=lambda: {"train": 60_000, "test": 10_000})
 
     def find_or_download(self, data_dir: Path) -> None:
-        """Downloads the four files if none is there.
-
-        Raises:
-            DataError: If only some are there, or the download fails.
-        """
+        """Downloads the four files if none is there. Raises DataError if only some are there, or the download fails."""
         from torchvision import datasets
 
         raw = data_dir / self.name / "raw"
@@ -69,11 +58,7 @@ class IdxDataset:
             )
 
     def read(self, data_dir: Path, split: str) -> Arrays:
-        """Reads the "train" or "test" images.
-
-        Raises:
-            DataError: If a file is missing or not the dataset's.
-        """
+        """Reads the "train" or "test" images. Raises DataError if a file is missing or not the dataset's."""
         raw, n = data_dir / self.name / "raw", self.num_images[split]
         images = self._read(raw, f"{PREFIXES[split]}-images-idx3-ubyte", 16, n * 784)
         labels = self._read(raw, f"{PREFIXES[split]}-labels-idx1-ubyte", 8, n)
@@ -85,27 +70,20 @@ class IdxDataset:
         if path is None:
             raise DataError(f"{raw / name} is missing.")
         remedy = f"Replace it, or remove {raw} to have it downloaded anew."
-        content = memoryview(bytearray(header + size + 1))  # one more, to detect a file that is too long
         try:
             with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-                length = 0
-                while step := file.readinto(content[length : length + 2**20]):  # gzip makes a copy of each step
-                    length += step
+                content = bytearray(file.read(header + size + 1))  # one more, to detect a file that is too long
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise DataError(f"{path} is broken: {error}\n{remedy}") from error
-        content = content[:length]
-        wrong = f"it should have {header + size:,} bytes" if length != header + size else ""
-        if not wrong and _digest(content, like=self.digests[name]) != self.digests[name]:
+        kind = "sha256" if len(self.digests[name]) == 64 else "md5"
+        wrong = ""
+        if len(content) != header + size:
+            wrong = f"it should have {header + size:,} bytes"
+        elif hashlib.new(kind, content, usedforsecurity=False).hexdigest() != self.digests[name]:
             wrong = "its checksum differs"
         if wrong:
-            raise DataError(f"{path} is not {self.name}'s file: {wrong} ({length:,} bytes unpacked).\n{remedy}")
-        return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header))
-
-
-def _digest(content: memoryview, like: str) -> str:
-    """Returns the digest of the same kind (MD5 or SHA-256) as `like`: 47 MB take 0.1 s."""
-    kind = "sha256" if len(like) == 64 else "md5"
-    return hashlib.new(kind, content, usedforsecurity=False).hexdigest()
+            raise DataError(f"{path} is not {self.name}'s file: {wrong} ({len(content):,} bytes unpacked).\n{remedy}")
+        return torch.frombuffer(content, dtype=torch.uint8, offset=header)
 
 
 def _path(raw: Path, name: str) -> Path | None:

@@ -9,35 +9,29 @@ from pathlib import Path
 import torch
 
 from lit_cnn.data.arrays import Arrays
-from lit_cnn.data.download import download, get
+from lit_cnn.data.download import download, get, verify
 from lit_cnn.data.sources.cifar import channels_to_the_back
-from lit_cnn.errors import DataError
 
 
 def find_or_download(data_dir: Path) -> None:
     """Verifies both files; downloads them if none is there.
 
-    Raises:
-        DataError: If a file is missing or broken, or the download fails.
+    Raises DataError if a file is missing or broken, or the download fails.
     """
-    from torchvision.datasets import SVHN, utils
+    from torchvision.datasets import SVHN
 
     files = [SVHN.split_list[split] for split in ("train", "test")]
-    files = [(url.replace("http://", "https://"), *rest) for url, *rest in files]
-    if not any((data_dir / name).exists() for _, name, _ in files):
+    known = {data_dir / name: md5 for _, name, md5 in files}
+    if not any(path.exists() for path in known):
+        urls = [url.replace("http://", "https://") for url, *_ in files]
 
         def fetch() -> None:
-            for url, name, md5 in files:
-                get([url], data_dir / name, md5)
+            for url, (path, md5) in zip(urls, known.items(), strict=True):
+                get([url], path, md5)
 
-        wanted = " and ".join(str(data_dir / name) for _, name, _ in files)
         offline = "--config vgg_cifar --data SyntheticDataModule"
-        download("SVHN", fetch, [url for url, _, _ in files], data_dir, wanted, offline)
-    for _, name, md5 in files:
-        if not utils.check_integrity(str(data_dir / name), md5):
-            what = "is not SVHN's file: its checksum differs" if (data_dir / name).exists() else "is missing"
-            both = " and ".join(name for _, name, _ in files)
-            raise DataError(f"{data_dir / name} {what}.\nReplace it, or remove {both} to have them downloaded anew.")
+        download("SVHN", fetch, urls, data_dir, " and ".join(map(str, known)), offline)
+    verify(known, "SVHN", f"{' and '.join(path.name for path in known)} to have them")
 
 
 def read(data_dir: Path, split: str) -> Arrays:

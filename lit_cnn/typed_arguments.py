@@ -2,13 +2,13 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from numbers import Integral, Real
 from os import PathLike
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lit_cnn.errors import ConfigError, closest, nearest
-from lit_cnn.runs.class_paths import subclasses_of
 
 PLAIN: dict[type, tuple[str, Any]] = {
     bool: ("True or False", bool),
@@ -28,27 +28,27 @@ class TypedArguments:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Raises ConfigError if an argument does not fit its annotation."""
-        refuse_wrong_types(cls, args, kwargs)
+        own = next(base for base in cls.__mro__ if "__init__" in vars(base))
+        if own.__module__.startswith("lit_cnn."):
+            names = list(inspect.signature(own.__init__).parameters)[1:]  # type: ignore[misc]
+            known = _arguments(cls)
+            for name, value in {**dict(zip(names, args, strict=False)), **kwargs}.items():
+                kind, default = known.get(name, (Any, None))
+                if not fits(value, kind):
+                    text = " ".join(repr(value).split())
+                    raise ConfigError(
+                        f"{cls.__name__}'s `{name}` is {in_words(kind)}, but got "
+                        f"{text if len(text) <= 80 else text[:77] + '...'}, {_called(type(value))}."
+                        f"{_remedy(name, value, kind, default)}"
+                    )
         return super().__new__(cls)
 
 
-def refuse_wrong_types(cls: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """Checks arguments against the annotations of a class's `__init__`.
-
-    Raises:
-        ConfigError: If one does not fit, with its name, its value and what it should be.
-    """
-    own = next(base for base in cls.__mro__ if "__init__" in vars(base))
-    if not own.__module__.startswith("lit_cnn."):
-        return
-    names = list(inspect.signature(own.__init__).parameters)[1:]  # type: ignore[misc]
-    for name, value in {**dict(zip(names, args, strict=False)), **kwargs}.items():
-        kind, default = _arguments(cls).get(name, (Any, None))
-        if not fits(value, kind):
-            raise ConfigError(
-                f"{cls.__name__}'s `{name}` is {in_words(kind)}, but got {_short(value)}, {_called(type(value))}."
-                f"{_remedy(name, value, kind, default)}"
-            )
+def subclasses_of(base: type) -> list[type]:
+    """Returns all concrete subclasses of `base`, at any depth, in the order of definition."""
+    direct: list[type] = base.__subclasses__()
+    found = [c for derived in direct for c in (derived, *subclasses_of(derived))]
+    return [c for c in found if not inspect.isabstract(c)]
 
 
 def _arguments(cls: type) -> dict[str, tuple[Any, Any]]:
@@ -58,11 +58,11 @@ def _arguments(cls: type) -> dict[str, tuple[Any, Any]]:
         init = vars(base).get("__init__")
         if init is None or not base.__module__.startswith("lit_cnn."):
             continue
-        hints, parameters = get_type_hints(init), inspect.signature(init).parameters
-        named = {name: p for name, p in parameters.items() if p.kind is not p.VAR_KEYWORD and name in hints}
-        own = {name: (hints[name], p.default) for name, p in named.items()}
+        hints, parameters = get_type_hints(init), inspect.signature(init).parameters.values()
+        passed_on = [p.name for p in parameters if p.kind is p.VAR_KEYWORD]
+        own = {p.name: (hints[p.name], p.default) for p in parameters if p.name in hints and p.name not in passed_on}
         found = own | found
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        if not passed_on:
             break
     return found
 
@@ -75,8 +75,6 @@ def fits(value: Any, kind: Any) -> bool:
         (True, False, True, False)
     """
     origin, inner = get_origin(kind), get_args(kind)
-    if kind is Any:
-        return True
     if origin in (Union, UnionType):
         return any(fits(value, one) for one in inner)
     if origin is Literal:
@@ -86,17 +84,14 @@ def fits(value: Any, kind: Any) -> bool:
     if isinstance(origin, type) and issubclass(origin, Sequence):
         if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
             return False
-        if origin is tuple and Ellipsis not in inner and len(value) != len(inner):
-            return False
-        return all(
-            fits(one, inner[i] if origin is tuple and Ellipsis not in inner else inner[0])
-            for i, one in enumerate(value)
-        )
+        if origin is tuple and Ellipsis not in inner:
+            return len(value) == len(inner) and all(map(fits, value, inner))
+        return all(fits(one, inner[0]) for one in value)
     if kind is bool:
-        return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")
-    if kind in (int, float) and isinstance(value, bool):
-        return False
-    return isinstance(value, PLAIN[kind][1]) if kind in PLAIN else not isinstance(kind, type) or isinstance(value, kind)
+        return type(value).__name__ in ("bool", "bool_")  # Python's, or NumPy's
+    if kind in PLAIN:
+        return isinstance(value, PLAIN[kind][1]) and not isinstance(value, bool)
+    return kind is Any or not isinstance(kind, type) or isinstance(value, kind)
 
 
 def plain(value: Any) -> Any:
@@ -153,25 +148,14 @@ def _remedy(name: str, value: Any, kind: Any, default: Any) -> str:
         if classes:
             example = given if given in classes else closest(given, classes) or classes[0]
             return f" Give a list of objects, such as {name}=[{example}()]."
-    if isinstance(value, str) and {int, float} & set(kinds) and _is_number(value):
-        return f" Leave the quotes out: {name}={value}."
+    if isinstance(value, str) and {int, float} & set(kinds):
+        with suppress(ValueError):
+            float(value)
+            return f" Leave the quotes out: {name}={value}."
     if default is None or default is inspect.Parameter.empty:
         return ""
     return f" The default is {name}={list(default) if isinstance(default, tuple) else default!r}."
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _called(cls: type) -> str:
     return f"{'an' if cls.__name__[0] in 'aeiouAEIO' else 'a'} {cls.__name__}"
-
-
-def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else text[:77] + "..."
