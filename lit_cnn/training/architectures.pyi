@@ -340,6 +340,7 @@ class LitCIFARResNet(LitNetwork):
         num_classes: int = ...,
         image_size: int | Sequence[int] = ...,
         zero_init_residual: bool = ...,
+        residual: bool = ...,
         weights: str | None = ...,
         freeze_body: bool = ...,
         *,
