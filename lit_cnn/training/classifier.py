@@ -17,8 +17,8 @@ from lit_cnn.training import continuation
 from lit_cnn.training.buffered_metrics import BufferedMetrics
 from lit_cnn.training.data_parallel import OneNetwork
 from lit_cnn.training.divergence import LossWatch
-from lit_cnn.training.lightning_internals import with_fewer_calls
 from lit_cnn.training.learned_layers import learn_from_data, set_norm_momentum
+from lit_cnn.training.lightning_internals import with_fewer_calls
 from lit_cnn.training.losses import LossName, build_loss
 from lit_cnn.training.optimizers import build, refuse_short, refuse_unwritable, try_out
 from lit_cnn.training.step_log import StepLog
@@ -46,7 +46,7 @@ class LitClassifier(TypedArguments, LightningModule):
             lit_cnn.training.lr_schedules: WarmupCosineLR, TriangularLR. None by default.
         scheduler_args: Its arguments. By default total_steps and T_max are the length of the run, max_lr is lr, and
             ReduceLROnPlateau's monitor is val/nll.
-        param_groups: Settings of the optimizer that differ for some parameters: a list such as [{pattern: head, lr: 0.1}].
+        param_groups: Settings of the optimizer that differ for some parameters, such as [{pattern: head, lr: 0.1}].
             The pattern is a regular expression of names; the first that is found in a name has it. Beside the
             optimizer's arguments a group takes epochs, after which its schedule ends at 0, not at the run's end.
         scheduler_interval: Step the scheduler after every epoch, or after every optimizer step. It is also the unit

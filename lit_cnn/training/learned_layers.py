@@ -13,7 +13,7 @@ IMAGES = 5000  # from which a layer is learned
 
 
 def learn_from_data(net: nn.Module, data: Any) -> None:
-    """Has a network with a method `learn` and a flag `learned`, such as Airbench, learn from some training images, once.
+    """Has a network with a method `learn` and a flag `learned`, such as Airbench, learn from training images, once.
 
     Images are drawn by the run's seed, and are as the network gets them, but without augmentation. What was learned is
     a part of the weights, so that a checkpoint needs no data. All devices learn the same from the same images.

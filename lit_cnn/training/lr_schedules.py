@@ -7,7 +7,6 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-
 __all__ = ["TriangularLR", "WarmupCosineLR"]
 ENDS = "ends"  # key of a parameter group: the step at which its rate is 0, if that is not the run's end
 

@@ -90,7 +90,7 @@ class Accuracy(MulticlassAccuracy):
 
 def accuracy_and_nll(num_classes: int, prefix: str = "", postfix: str | None = None) -> MetricCollection:
     """Returns the metrics `acc` (micro accuracy, from 0 to 1) and `nll` (nats per image)."""
-    parts = {"acc": Accuracy(num_classes), "nll": NLL()}
+    parts: dict[str, Any] = {"acc": Accuracy(num_classes), "nll": NLL()}
     return MetricCollection(parts, prefix=prefix, postfix=postfix, compute_groups=False)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # the steepest at 0 of the quintic polynomials that keep singular values near 1
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # a quintic, steep at 0, that brings singular values near 1
 EPS = 1e-7
 
 
@@ -61,7 +61,7 @@ class Muon(Optimizer):
                 super().add_param_group(param_group | {"params": part, "orthogonal": orthogonal})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Takes a step; returns the closure's result."""
         loss = None
         if closure is not None:
@@ -74,7 +74,7 @@ class Muon(Optimizer):
         return loss
 
     def _sgd_step(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        gradients = [p.grad for p in parameters]
+        gradients: Any = [p.grad for p in parameters]
         if group["weight_decay"]:
             gradients = torch._foreach_add(gradients, parameters, alpha=group["weight_decay"])
         torch._foreach_add_(parameters, self._with_momentum(parameters, gradients, group), alpha=-group["lr"])

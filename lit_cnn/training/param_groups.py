@@ -5,7 +5,6 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 from torch import nn
@@ -63,7 +62,7 @@ def check(groups: Sequence[Any], optimizer: type) -> None:
                     f"{where} has {key!r}, which {optimizer.__name__} does not take.{nearest(key, choice)} "
                     f"A group takes {', '.join(choice)}."
                 )
-            if key in ("lr", "epochs") and not (isinstance(value, Real) and value > 0 and math.isfinite(value)):
+            if key in ("lr", "epochs") and not (isinstance(value, (int, float)) and 0 < value < math.inf):
                 raise ValueError(f"{where} has {key}: {value}. It is a number above 0.")
 
 

@@ -91,7 +91,7 @@ def _put_pixels(images: Tensor, place: Place) -> Tensor:
 
 
 def _reflected(positions: Tensor, size: int) -> Tensor:
-    """Returns positions reflected at the first and the last one, up to size - 1 beyond them."""
+    """Returns positions beyond the first and the last one reflected at these."""
     return size - 1 - (size - 1 - positions.abs()).abs()
 
 
@@ -150,7 +150,8 @@ def put_from(
 def _reflect_borders(images: np.ndarray, down: np.ndarray, right: np.ndarray) -> None:
     """Overwrites the pixels that came from beyond an image, `[b, h, w]`, by the reflection of those beside them.
 
-    All images of one shift are done together. Their border of s pixels mirrors the s pixels behind the image's edge.
+    All images of one shift are done together. Their border of s pixels mirrors the s pixels behind the image's edge,
+    which are in sight, since `check` allows shifts of less than half an image.
     """
     for shifts, by_axis in ((right, images), (down, images.swapaxes(1, 2))):
         for shift in np.unique(shifts[shifts != 0]):
@@ -197,7 +198,14 @@ def _checked_mode(owner: object, mode: str) -> bool:
     return mode == "reflect"
 
 
-def _check_in_sight(owner: object, name: str, pixels: int, size: int, image_size: tuple[int, int]) -> None:
+def _check_in_sight(
+    owner: object, name: str, pixels: int, size: int, image_size: tuple[int, int], reflect: bool
+) -> None:
+    if reflect and 2 * pixels >= size:
+        raise ValueError(
+            f"{type(owner).__name__} reflects less than half of an image, but `{name}` is {pixels}, and the images "
+            f"have {image_size[0]} x {image_size[1]} pixels. Use at most {(size - 1) // 2}."
+        )
     if pixels >= size:
         raise ValueError(
             f"{type(owner).__name__}'s `{name}` of {pixels} could move a whole image of "
@@ -226,7 +234,7 @@ class RandomCrop(Placement):
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         """Refuses a padding that could move an image out of sight."""
-        _check_in_sight(self, "padding", self.padding, min(image_size), image_size)
+        _check_in_sight(self, "padding", self.padding, min(image_size), image_size, self.reflect)
 
     def draw(self, draws: Draws) -> Place:
         """Shifts each image by -padding to +padding pixels along both axes."""
@@ -255,8 +263,8 @@ class RandomShift(Placement):
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         """Refuses shifts that could move an image out of sight."""
-        _check_in_sight(self, "down", self.down, image_size[0], image_size)
-        _check_in_sight(self, "right", self.right, image_size[1], image_size)
+        _check_in_sight(self, "down", self.down, image_size[0], image_size, self.reflect)
+        _check_in_sight(self, "right", self.right, image_size[1], image_size, self.reflect)
 
     def draw(self, draws: Draws) -> Place:
         """Draws a shift along both axes for each image."""

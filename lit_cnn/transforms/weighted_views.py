@@ -10,7 +10,9 @@ from torch.nn import functional as F
 TestViews = Literal["flip", "flip_translate"]
 
 
-def weighted_views(images: Float[Tensor, "b c h w"], kind: TestViews) -> Iterator[tuple[float, Float[Tensor, "b c h w"]]]:
+def weighted_views(
+    images: Float[Tensor, "b c h w"], kind: TestViews
+) -> Iterator[tuple[float, Float[Tensor, "b c h w"]]]:
     """Yields views of the images with their weights, which sum to 1.
 
     Args:

@@ -107,7 +107,7 @@ def test_images_placed_straight_from_memory_equal_those_placed_after_copying(ima
     indices = torch.tensor([0, 19, 3, 3, 11])  # the last image, which a shift takes beyond the memory, and others
     whole = Arrays(images, torch.arange(40))
     shifted = Place(COINS[:5], SHIFT_OF_5)
-    reflected = Place(COINS[:5], (SHIFT_OF_5[0].clamp(-7, 7), SHIFT_OF_5[1].clamp(-5, 5)), reflect=True)
+    reflected = Place(COINS[:5], (SHIFT_OF_5[0].clamp(-4, 4), SHIFT_OF_5[1].clamp(-3, 3)), reflect=True)
     for place in (Place(COINS[:5]), Place(shift=(SHIFT[0][:5], SHIFT[1][:5])), shifted, reflected):
         assert torch.equal(arrays.placed(indices, place), put_in_a_loop(arrays.gather(indices)[0], place))
         ends = torch.tensor([0, 39, 0, 39, 20])
@@ -196,6 +196,7 @@ def test_augment_gives_each_augmentation_its_own_draws(images, draws):
         (lambda: RandomCrop(-1), "from 0 up, but got -1"),
         (lambda: RandomShift(right=-1), "`right` is a number of pixels from 0 up, but got -1"),
         (lambda: RandomShift(2, 7).check((9, 7), 3), "`right` of 7 could move a whole image of 9 x 7"),
+        (lambda: RandomCrop(4, "reflect").check((9, 7), 3), "less than half .* 9 x 7 pixels. Use at most 3"),
         (lambda: RandomCrop(2, "edge"), "padding_mode` is .*reflect"),
         (lambda: RandomFlip(1.5), "from 0 to 1, but got 1.5"),
         (lambda: RandomCrop(7).check((9, 7), 3), "padding` of 7 could move a whole image of 9 x 7"),
