@@ -22,6 +22,7 @@ from lit_cnn.cli.trainer import LitCLI, run_verb
 from lit_cnn.commands.arguments import Parser
 from lit_cnn.errors import ConfigError
 from lit_cnn.models.layer_table import layers_of
+from lit_cnn.training import param_groups
 
 EPILOG = """It takes the arguments of fit, leaves nothing behind, and prints
 
@@ -98,6 +99,8 @@ class CheckCLI(LitCLI):
         print(f"{type(self.model).__name__} on {data.dataset_name}: ", end="")
         print(f"{text.by((data.in_channels, *data.image_size))} pixels, {data.num_classes} classes\n")
         print(layers_text(self.model.net, (data.in_channels, *data.image_size)), flush=True)
+        if groups := param_groups.text(self.model):
+            print(f"\n{groups}")
         if self.compiled:
             print("\n`compile` is left out, so that times are those without it.")
 

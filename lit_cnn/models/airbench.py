@@ -1,7 +1,6 @@
 """Airbench: small networks made to reach 94 and 96 % on CIFAR-10 in the least time.
 
-Jordan 2024, https://arxiv.org/abs/2404.00498, section 3. Its first layer is a whitening convolution: filters computed
-from the training images, which are not trained after that (`learn` below).
+Jordan 2024, https://arxiv.org/abs/2404.00498, section 3. The first layer is a whitening convolution (whitening.py).
 Differs: `airbench94` has the sizes, norms and head of the author's later version for Muon
 (https://github.com/KellerJordan/cifar10-airbench); the last pooling covers the whole map at any size of images.
 """
@@ -15,12 +14,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lit_cnn.models.stem import refuse_small_images
+from lit_cnn.models.whitening import WhiteningConv2d
 from lit_cnn.sizes import height_and_width
 
 AirbenchName = Literal["airbench94", "airbench96"]
 SMALLEST = 9  # 2 x 2 pixels are left for the last of three poolings, after a convolution without padding
 PATCH = 2  # height and width of the whitening filters, in pixels
-EPS = 5e-4  # added to the eigenvalues, so that directions without variance are not blown up
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,6 @@ class Airbench(nn.Module):
         ValueError: If there is no such architecture, or the images are too small for it.
     """
 
-    learned: Tensor
-
     def __init__(
         self,
         name: AirbenchName = "airbench94",
@@ -76,10 +73,8 @@ class Airbench(nn.Module):
             raise ValueError(f"`name` is one of {', '.join(VARIANTS)}, but got {name!r}.")
         refuse_small_images(name, None, image_size, SMALLEST)
         variant = VARIANTS[name]
-        channels = 2 * in_channels * PATCH**2
-        self.whiten = nn.Conv2d(in_channels, channels, PATCH)
-        self.whiten.weight.requires_grad_(False)
-        self.register_buffer("learned", torch.tensor(False))  # in checkpoints, so that it is not learned again
+        self.whiten = WhiteningConv2d(in_channels, PATCH)
+        channels = self.whiten.out_channels
         self.groups = nn.Sequential()
         height, width = (pixels - PATCH + 1 for pixels in height_and_width(image_size))
         for maps in variant.widths:
@@ -99,28 +94,6 @@ class Airbench(nn.Module):
         """Returns logits."""
         maps = self.pool(self.groups(self.gelu(self.whiten(images))))
         return self.head(maps.flatten(1)) * self.scale
-
-    @torch.no_grad()
-    def learn(self, images: Float[Tensor, "b c h w"]) -> None:
-        """Sets the whitening filters from training images, as the network gets them.
-
-        The filters are the eigenvectors of the covariance of all patches, each divided by its standard deviation, and
-        the same with the other sign, so that GELU keeps both sides. An eigenvector's own sign is arbitrary; here its
-        largest value is positive.
-        """
-        weight = self.whiten.weight
-        size = weight[0].numel()
-        covariance, patches = torch.zeros(size, size, dtype=torch.float64), 0
-        for part in images.cpu().split(500):
-            found = nn.functional.unfold(part.float(), PATCH).transpose(1, 2).reshape(-1, size)
-            covariance += (found.T @ found).double()
-            patches += len(found)
-        variances, vectors = torch.linalg.eigh(covariance / patches)
-        vectors = vectors.T
-        vectors *= vectors.gather(1, vectors.abs().argmax(dim=1, keepdim=True)).sign()
-        filters = vectors / torch.sqrt(variances + EPS)[:, None]
-        weight.copy_(torch.cat((filters, -filters)).view(weight.shape))
-        self.learned.fill_(True)
 
 
 class Group(nn.Module):

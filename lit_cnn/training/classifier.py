@@ -13,15 +13,16 @@ from torch import Tensor, nn
 from lit_cnn.data.images import Picture, as_batch
 from lit_cnn.errors import ConfigError
 from lit_cnn.keyed_random import seed_generators
+from lit_cnn.models.layers import set_norm_momentum
 from lit_cnn.training import continuation
 from lit_cnn.training.buffered_metrics import BufferedMetrics
 from lit_cnn.training.data_parallel import OneNetwork
 from lit_cnn.training.divergence import LossWatch
-from lit_cnn.training.learned_layers import learn_from_data, set_norm_momentum
 from lit_cnn.training.lightning_internals import with_fewer_calls
 from lit_cnn.training.losses import LossName, build_loss
 from lit_cnn.training.optimizers import build, refuse_short, refuse_unwritable, try_out
 from lit_cnn.training.step_log import StepLog
+from lit_cnn.training.whitening import learn_whitening
 from lit_cnn.transforms import Preprocess
 from lit_cnn.transforms.typed_arguments import TypedArguments, plain
 from lit_cnn.transforms.weighted_views import TestViews, weighted_views
@@ -123,7 +124,7 @@ class LitClassifier(TypedArguments, LightningModule):
         self._loss_watch.clear()
         self._one_network = OneNetwork(self, self.trainer)
         if stage == "fit":
-            learn_from_data(self.net, self._datamodule)
+            learn_whitening(self.net, self._datamodule)
         if stage == "fit" and self.hparams["compile"]:
             self.net.compile(mode=self.hparams["compile"])
 

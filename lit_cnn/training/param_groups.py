@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from lit_cnn.errors import nearest
+from lit_cnn.errors import ConfigError, nearest
 
 OWN = ("pattern", "epochs")  # keys that are not the optimizer's
 
@@ -102,3 +102,16 @@ def members(named: Iterable[tuple[str, nn.Parameter]], groups: Sequence[dict[str
             why = f"no parameter. They are called {names}, ..."
         raise ValueError(f"`param_groups` has the pattern {pattern!r}, which matches {why}")
     return found if found[0].parameters else found[1:]
+
+
+def text(module: Any) -> str:
+    """Returns a line for each of a LitClassifier's parameter groups; nothing if it has one only.
+
+    Raises:
+        ConfigError: If a pattern has no parameters.
+    """
+    groups = module.hparams["param_groups"] or ()
+    try:
+        return "\n".join(one.text() for one in members(module.named_parameters(), groups)) if groups else ""
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
