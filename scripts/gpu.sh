@@ -15,7 +15,7 @@ parts=${PARTS:-tests speed airbench recipes} at_once=${AT_ONCE:-6} last_start=${
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 mkdir -p "$output/results"
 given=(--trainer.accelerator gpu --trainer.devices 1 --trainer.precision bf16-mixed --data.resident true)
-given+=(--pictures.enabled false --trainer.enable_progress_bar false --data.data_dir "$data")
+given+=(--trainer.benchmark true --pictures.enabled false --trainer.enable_progress_bar false --data.data_dir "$data")
 [[ -d $data/train ]] && given+=(--data ImageFolderDataModule)
 
 recipe() {  # CONFIG SEED [ARGUMENTS...]: trains, keeps results.json, and prints a line
@@ -33,10 +33,16 @@ for part in $parts; do
   echo "== $part, after $SECONDS s"
   case $part in
     tests) python3 -m pytest -q -m gpu tests/test_gpu.py 2>&1 | tee "$output/tests.txt" | tail -n 15 ;;
-    speed) python3 scripts/bench.py gpu 2>&1 | tee "$output/speed.txt" ;;
+    speed) python3 scripts/bench.py gpu --repetitions 3 --only "${SPEED:-}" 2>&1 | tee "$output/speed.txt" ;;
     airbench)
-      for seed in 0 1 2; do recipe airbench94_cifar $seed; done
-      [[ -n $airbench ]] && python3 scripts/verification/airbench.py "$airbench" --data "$data" --runs 3 ;;
+      recipe airbench94_cifar 0
+      if [[ -n $airbench ]]; then
+        theirs=(python3 scripts/verify_airbench.py "$airbench" --data_dir "$data")
+        [[ -d $data/train ]] && theirs+=(--data ImageFolderDataModule)
+        "${theirs[@]}" --device cuda --steps 25 2>&1 | tee "$output/airbench_steps.txt" | tail -n 12
+        "${theirs[@]}" --runs "${THEIR_RUNS:-3}" --eager 2>&1 | tee "$output/airbench_runs.txt" | tail -n 8
+      fi
+      recipe airbench94_cifar 1 & recipe airbench94_cifar 2 & wait ;;
     recipes)  # those that take longest come first
       while read -r config seed; do
         while (($(jobs -rp | wc -l) >= at_once)); do wait -n; done

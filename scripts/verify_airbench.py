@@ -38,6 +38,15 @@ CONFIG = Path(__file__).parents[1] / "configs" / "airbench94_cifar.yaml"
 LAYERS = {"layers.1": "groups.0", "layers.2": "groups.1", "layers.3": "groups.2"}  # names of theirs and of ours
 
 
+class Uncompiled(ast.NodeTransformer):
+    """Takes the decorators away from their functions, which compile."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Takes decorators away."""
+        node.decorator_list = [] if "compile" in "".join(map(ast.unparse, node.decorator_list)) else node.decorator_list
+        return self.generic_visit(node)
+
+
 class InFloat32(ast.NodeTransformer):
     """Changes their code: no compilation; float32 in place of float16, and of bfloat16 if asked.
 
@@ -187,7 +196,7 @@ def print_evaluation(theirs: Any, module: Any, names: dict[str, Any], data: Any,
 
 def their_runs(given: argparse.Namespace, data: Any) -> None:
     """Trains with their code as it is, on the images of our data module."""
-    names = definitions(given.checkout / SCRIPT)
+    names = definitions(given.checkout / SCRIPT, Uncompiled() if given.eager else None)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "cifar10").mkdir()
         for split in ("train", "test"):
@@ -198,7 +207,8 @@ def their_runs(given: argparse.Namespace, data: Any) -> None:
         os.chdir(folder)  # their script looks for its images in ./cifar10
         torch.backends.cudnn.benchmark = True
         net = names["CifarNet"]().cuda().to(memory_format=torch.channels_last)
-        net.compile(mode="max-autotune")
+        if not given.eager:
+            net.compile(mode="max-autotune")
         names["print_columns"](names["logging_columns_list"], is_head=True)
         names["main"]("warmup", net)
         accuracies = torch.tensor([names["main"](run, net) for run in range(given.runs)])
@@ -218,6 +228,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tolerance", type=float, default=1e-3, help="largest difference of losses, nats per image")
     parser.add_argument("--runs", type=int, help="in place of steps: whole runs of their own script, on a GPU")
+    parser.add_argument("--eager", action="store_true", help="with --runs: nothing compiled, as ours by default")
     given = parser.parse_args()
     settings = {"batch_size": given.batch_size, "eval_batch_size": 500, "val_size": 0, "seed": given.seed}
     settings |= {"augment": [RandomCrop(2, "reflect"), AlternatingFlip()]}

@@ -103,11 +103,12 @@ def test_configs_of_the_recipe_change_the_network_the_rate_and_the_length_only()
     assert len(by_the_recipe) >= 13
     for name in by_the_recipe:
         config = yaml.safe_load(CONFIGS[name].read_text())
-        own = ("name", "residual", "lr")
+        own = ("name", "residual", "lr", "batch_size")
         for one in (config, recipe):
             one["model"]["init_args"] = {k: v for k, v in one["model"]["init_args"].items() if k not in own}
             one["model"].pop("class_path", None)
             one["trainer"].pop("max_epochs", None)
+            one["data"]["init_args"].pop("batch_size", None)
         assert config == recipe, name
 
 

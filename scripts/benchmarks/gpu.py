@@ -56,7 +56,7 @@ class BareGPULoop:
         return int(right) / len(self.labels)
 
 
-def measure(repetitions: int = 5) -> Iterator[tuple[str, dict[str, Any]]]:
+def measure(repetitions: int = 5, only: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields the ratio of images per second for each precision.
 
     Raises:
@@ -68,7 +68,9 @@ def measure(repetitions: int = 5) -> Iterator[tuple[str, dict[str, Any]]]:
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
     augment = [RandomCrop(), AlternatingFlip()]
-    for precision in ("32-true", "bf16-mixed"):
+    for precision in ("bf16-mixed", "32-true"):
+        if not precision.startswith(only):
+            continue
         data = Noise("cifar10", batch_size=BATCH, augment=augment, resident=True)
         data.setup("fit")
         bare = BareGPULoop(LitResNet(**SGD), data, bf16=precision == "bf16-mixed")
