@@ -42,7 +42,7 @@ for part in $parts; do
         "${theirs[@]}" --device cuda --steps 25 2>&1 | tee "$output/airbench_steps.txt" | tail -n 12
         "${theirs[@]}" --runs "${THEIR_RUNS:-3}" --eager 2>&1 | tee "$output/airbench_runs.txt" | tail -n 8
       fi
-      recipe airbench94_cifar 1 & recipe airbench94_cifar 2 & wait ;;
+      ;;
     recipes)  # those that take longest come first
       while read -r config seed; do
         while (($(jobs -rp | wc -l) >= at_once)); do wait -n; done
@@ -68,6 +68,10 @@ resnet20_cifar 1
 plain20_cifar 1
 resnet20_cifar 2
 plain20_cifar 2
+airbench94_cifar 1
+airbench94_cifar 2
+pointwise_cnn_cifar 0
+dilated_cnn_cifar 0
 vgg16_bn_cifar 1
 vgg16_bn_cifar 2
 RUNS
