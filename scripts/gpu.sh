@@ -43,36 +43,36 @@ for part in $parts; do
         "${theirs[@]}" --runs "${THEIR_RUNS:-3}" --eager 2>&1 | tee "$output/airbench_runs.txt" | tail -n 8
       fi
       ;;
-    recipes)  # those that take longest come first
+    recipes)  # the most wanted come first
       while read -r config seed; do
         while (($(jobs -rp | wc -l) >= at_once)); do wait -n; done
         if ((SECONDS > last_start)); then echo "$config-seed$seed: not started, since time is up"; continue; fi
         recipe "$config" "$seed" &
       done <<'RUNS'
-inception_v3_cifar 0
-inception_v2_cifar 0
-googlenet_cifar 0
-resnext50_32x4d_cifar 0
-zfnet_cifar 0
 resnet18_cifar 0
 preact_resnet18_cifar 0
 wide_resnet16_4_cifar 0
-vgg16_cifar 0
-vgg16_bn_cifar 0
-alexnet_cifar 0
 resnet20_cifar 0
 plain20_cifar 0
-resnet18_cifar 1
-resnet18_cifar 2
-resnet20_cifar 1
-plain20_cifar 1
-resnet20_cifar 2
-plain20_cifar 2
-airbench94_cifar 1
-airbench94_cifar 2
+vgg16_bn_cifar 0
+vgg16_cifar 0
+alexnet_cifar 0
+zfnet_cifar 0
+googlenet_cifar 0
+inception_v2_cifar 0
+resnext50_32x4d_cifar 0
+inception_v3_cifar 0
 pointwise_cnn_cifar 0
 dilated_cnn_cifar 0
+airbench94_cifar 1
+airbench94_cifar 2
+resnet18_cifar 1
+resnet20_cifar 1
+plain20_cifar 1
 vgg16_bn_cifar 1
+resnet18_cifar 2
+resnet20_cifar 2
+plain20_cifar 2
 vgg16_bn_cifar 2
 RUNS
       wait ;;
