@@ -17,6 +17,7 @@ from .data.synthetic_module import SyntheticDataModule as SyntheticDataModule
 from .inference.load import load as load
 from .runs.checkpoint_io import SafeCheckpointIO as SafeCheckpointIO
 from .training.architectures import (
+    LitAirbench as LitAirbench,
     LitAlexNet as LitAlexNet,
     LitCIFARResNet as LitCIFARResNet,
     LitCNN as LitCNN,

@@ -7,6 +7,7 @@ augmentations  each augmentation over its per-image form
 step           what the machine's switches bring: channels_last, fused optimizers, memory kept, bfloat16, compile; the
                share of the keyed draws in a step
 fit            `fit` with everything on over a bare loop, over Lightning's own loop and over the usual Lightning script
+gpu            `fit` on a GPU with resident data over a bare loop on it
 evaluation     the validation within `fit` over a bare loop
 export         onnxruntime over PyTorch, for exported networks
 memory         peak memory over that of data and network
@@ -29,7 +30,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-SUBJECTS = ["data", "augmentations", "step", "fit", "evaluation", "export", "memory", "scale", "startup", "board"]
+SUBJECTS = [
+    "data",
+    "augmentations",
+    "step",
+    "fit",
+    "gpu",
+    "evaluation",
+    "export",
+    "memory",
+    "scale",
+    "startup",
+    "board",
+]
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The order of the house: which way imports run, and that configs, names and README agree."""
 
 import importlib
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,15 @@ from importlinter.cli import lint_imports
 
 import lit_cnn
 from lit_cnn.cli.known_settings import sections
-from lit_cnn.cli.shipped_configs import shipped_configs
+from lit_cnn.cli.shipped_configs import shipped_configs, trained_configs
+from lit_cnn.models.registry import ARCHITECTURES
 from lit_cnn.transforms import Augmentation
 from lit_cnn.typed_arguments import subclasses_of
 
 PACKAGE = Path(lit_cnn.__file__).parent
 ROOT = PACKAGE.parent
-CONFIGS = {name: path for name, path in shipped_configs().items() if not name.startswith("overlays/")}
+CONFIGS = trained_configs()
+RECIPES = {name: path for name, path in shipped_configs().items() if name.startswith("recipes/")}
 OVERLAYS = {name: path for name, path in shipped_configs().items() if name.startswith("overlays/")}
 
 LOOSE = {"__init__", "__main__", "errors", "files", "keyed_random", "sizes", "typed_arguments", "version"}
@@ -79,6 +82,36 @@ def _within(part, whole):
     return part == whole
 
 
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "vgg8_bn"])
+def test_recipe_takes_any_network(name, lit_cnn):
+    build = ARCHITECTURES[name].build
+    network = build.func if isinstance(build, partial) else build
+    variant = ["--model.name", name] if isinstance(build, partial) else []
+    printed = lit_cnn(
+        "fit", "--config", "recipes/cifar", "--model", f"Lit{network.__name__}", *variant, "--print_config"
+    )
+    model = yaml.safe_load(printed.out)["model"]
+    assert model["class_path"] == f"lit_cnn.Lit{network.__name__}"
+    assert variant == [] or model["init_args"]["name"] == name
+    recipe = yaml.safe_load(RECIPES["recipes/cifar"].read_text())["model"]["init_args"]
+    assert _within({key: value for key, value in recipe.items() if key != "name"}, model["init_args"])
+
+
+def test_configs_of_the_recipe_change_the_network_the_rate_and_the_length_only():
+    recipe = yaml.safe_load(RECIPES["recipes/cifar"].read_text())
+    by_the_recipe = [name for name, path in CONFIGS.items() if "recipes/cifar" in path.read_text()]
+    assert len(by_the_recipe) >= 13
+    for name in by_the_recipe:
+        config = yaml.safe_load(CONFIGS[name].read_text())
+        own = ("name", "residual", "lr", "batch_size")
+        for one in (config, recipe):
+            one["model"]["init_args"] = {k: v for k, v in one["model"]["init_args"].items() if k not in own}
+            one["model"].pop("class_path", None)
+            one["trainer"].pop("max_epochs", None)
+            one["data"]["init_args"].pop("batch_size", None)
+        assert config == recipe, name
+
+
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_overlay_goes_on_top_of_a_config(name, lit_cnn):
     printed = lit_cnn("fit", "--config", "quickstart", "--config", OVERLAYS[name], "--print_config")
@@ -94,7 +127,7 @@ def test_sections_are_those_of_the_parser(lit_cnn):
 
 def test_configs_are_tabulated():
     table = (ROOT / "configs" / "README.md").read_text()
-    assert [name for name in (*CONFIGS, *OVERLAYS) if f"`{name}`" not in table] == []
+    assert [name for name in (*CONFIGS, *RECIPES, *OVERLAYS) if f"`{name}`" not in table] == []
 
 
 def test_every_augmentation_is_documented():
@@ -107,6 +140,8 @@ def test_readme_names_what_exists():
     readme = (ROOT / "README.md").read_text()
     for line in readme.splitlines():
         if line.startswith("python -m lit_cnn fit"):
-            assert any(f"configs/{name}.yaml" in line or f"--config {name}" in line for name in CONFIGS), line
+            assert any(f"configs/{name}.yaml" in line or f"--config {name}" in line for name in (*CONFIGS, *RECIPES)), (
+                line
+            )
     for name in ("LitVGG", "CIFAR10DataModule", "lit_cnn.load"):
         assert name in readme

@@ -55,7 +55,7 @@ def overfit(steps: Steps, batch: Batch, advance: Callable[[], object]) -> list[A
         if substitute is None:
             optimizer = steps.optimizer
             for group in optimizer.param_groups:
-                group["lr"] = module.hparams["lr"]  # not the start of a warm-up
+                group["lr"] = group.get("initial_lr", module.hparams["lr"])  # not the start of a warm-up
         else:
             optimizer = Adam(parameters_to_train(module), lr=substitute)
         taken, right, loss, lowest = 0, 0, 0.0, math.inf

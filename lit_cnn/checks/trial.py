@@ -43,6 +43,7 @@ class Steps:
                 logits, loss = self.module.loss_of(*strategy.precision_plugin.convert_input(batch))
             result[:] = [logits.detach(), loss.detach()]
             chosen.zero_grad()
+            loss = loss * len(logits) if self.module.hparams["sum_loss"] else loss
             strategy.backward(loss, chosen)
             return loss
 

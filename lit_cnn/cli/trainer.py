@@ -37,7 +37,7 @@ from lit_cnn.inference import load as checkpoints
 from lit_cnn.runs.checkpoint_io import SafeCheckpointIO
 from lit_cnn.runs.folder import alone, claim_folder, give_back, is_name, restore, snapshot
 from lit_cnn.runs.settings import decisive_of_steps, hyperparameters
-from lit_cnn.training import architectures, hardware, monitors  # noqa: F401  (known by short names)
+from lit_cnn.training import architectures, hardware, monitors, param_groups  # noqa: F401  (known by short names)
 from lit_cnn.training.classifier import LitClassifier
 
 
@@ -224,6 +224,8 @@ class LitCLI(LightningCLI):
             parameters = sum(p.numel() for p in self.model.parameters())
             network = f"{type(self.model).__name__} ({parameters:,} parameters)"
             _say(f"{network} on {self.datamodule.dataset_name}, run {self.results.folder}")
+            if groups := param_groups.text(self.model):
+                _say(groups)
         if self._resumed:
             _say(f"goes on from {self._resumed_from}, step {self._first_step}")
 

@@ -23,6 +23,7 @@ from lit_cnn.commands.arguments import Parser
 from lit_cnn.errors import ConfigError
 from lit_cnn.models.layer_table import layers_of
 from lit_cnn.runs.folder import claim_folder, give_back
+from lit_cnn.training import param_groups
 
 EPILOG = """It takes the arguments of fit, writes no files, and prints
 
@@ -93,6 +94,8 @@ class CheckCLI(LitCLI):
         shape = (self.datamodule.in_channels, *self.datamodule.image_size)
         title = f"{type(self.model).__name__} on {self.datamodule.dataset_name}: {text.by(shape)} pixels"
         print(f"{title}, {self.datamodule.num_classes} classes\n\n{layers_text(self.model.net, shape)}", flush=True)
+        if groups := param_groups.text(self.model):
+            print(f"\n{groups}")
         if self.compiled:
             print("\n`compile` is left out, so the times are without it.")
 

@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from lit_cnn.errors import ConfigError, nearest
+from lit_cnn.models.airbench import Airbench as Airbench
 from lit_cnn.models.alexnet import AlexNet as AlexNet
 from lit_cnn.models.cifar_resnet import CIFARResNet as CIFARResNet
 from lit_cnn.models.cnn import CNN as CNN

@@ -36,6 +36,7 @@ class CIFARResNet(Pretrained):
         name: resnet20, 32, 44, 56 or 110; or resnext29_8x64d.
         zero_init_residual: Start every block as the identity: the scale of the last batch norm of its branch is zero
             (Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1).
+        residual: False leaves the shortcuts out: the plain network of the same depth, to compare with (section 4.2).
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class CIFARResNet(Pretrained):
         num_classes: int = 10,
         image_size: int | Sequence[int] = 32,
         zero_init_residual: bool = False,
+        residual: bool = True,
         weights: str | None = None,
         freeze_body: bool = False,
     ):
@@ -62,6 +64,8 @@ class CIFARResNet(Pretrained):
             for i in range(depth):
                 stride = 2 if i == 0 and width != self.bn1.num_features else 1
                 block = _bottleneck(channels, width, stride) if is_resnext else _basic(channels, width, stride)
+                if not residual:
+                    block.downsample = NoShortcut()
                 stage.append(block)
                 channels = width * block.expansion
             self.stages.append(stage)
@@ -87,6 +91,14 @@ class PaddedShortcut(nn.Module):
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
         """Returns the subsampled images with the added channels."""
         return F.pad(maps[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.missing))
+
+
+class NoShortcut(nn.Module):
+    """A shortcut that adds nothing, for plain networks."""
+
+    def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, ""]:
+        """Returns zero."""
+        return maps.new_zeros(())
 
 
 def _basic(channels: int, width: int, stride: int) -> BasicBlock:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 Variant = TypeVar("Variant")
 
@@ -41,3 +42,18 @@ def initialise(layers: Sequence[nn.Conv2d | nn.Linear], he: bool = False, with_o
             nn.init.normal_(layer.weight, std=0.01)
         if layer.bias is not None:
             nn.init.constant_(layer.bias, float(any(layer is other for other in with_ones)))
+
+
+def set_norm_momentum(net: nn.Module, momentum: float) -> None:
+    """Sets the momentum of all batch norms of a network: the share of a new batch in their running statistics.
+
+    Raises:
+        ValueError: If it is not from 0 to 1, or there is no batch norm.
+    """
+    norms = [layer for layer in net.modules() if isinstance(layer, _BatchNorm)]
+    if not 0 <= momentum <= 1:
+        raise ValueError(f"`norm_momentum` is a share from 0 to 1, but got {momentum}.")
+    if not norms:
+        raise ValueError(f"`norm_momentum` is of batch norm, and {type(net).__name__} has none. Leave it out.")
+    for norm in norms:
+        norm.momentum = momentum

@@ -7,6 +7,7 @@ from functools import partial
 from torch import nn
 
 from lit_cnn.models import (
+    airbench,
     alexnet,
     cifar_resnet,
     googlenet,
@@ -49,6 +50,7 @@ SZEGEDY_2016: Paper = ("Szegedy et al.", 2016, "https://arxiv.org/abs/1512.00567
 HE: Paper = ("He et al.", 2016, "https://arxiv.org/abs/1512.03385")
 HE_PREACT: Paper = ("He et al.", 2016, "https://arxiv.org/abs/1603.05027")
 ZAGORUYKO: Paper = ("Zagoruyko & Komodakis", 2016, "https://arxiv.org/abs/1605.07146")
+JORDAN: Paper = ("Jordan", 2024, "https://arxiv.org/abs/2404.00498")
 XIE: Paper = ("Xie et al.", 2017, "https://arxiv.org/abs/1611.05431")
 
 
@@ -88,4 +90,5 @@ ARCHITECTURES: dict[str, Architecture] = {
         name: _entry(partial(preact_resnet.PreActResNet, name), _paper_of(name), pixels)  # type: ignore[arg-type]
         for name, pixels in preact_resnet.SMALLEST.items()
     },
+    **_family(airbench.Airbench, dict.fromkeys(airbench.VARIANTS, JORDAN), airbench.SMALLEST),
 }

@@ -23,10 +23,14 @@ class LitMLP(LitNetwork):
         scheduler: str | None = ...,
         scheduler_args: dict[str, Any] | None = ...,
         scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
         loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
         label_smoothing: float = ...,
+        sum_loss: bool = ...,
         decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -48,10 +52,14 @@ class LitCNN(LitNetwork):
         scheduler: str | None = ...,
         scheduler_args: dict[str, Any] | None = ...,
         scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
         loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
         label_smoothing: float = ...,
+        sum_loss: bool = ...,
         decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -73,10 +81,14 @@ class LitLeNet(LitNetwork):
         scheduler: str | None = ...,
         scheduler_args: dict[str, Any] | None = ...,
         scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
         loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
         label_smoothing: float = ...,
+        sum_loss: bool = ...,
         decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -96,10 +108,14 @@ class LitPointwiseCNN(LitNetwork):
         scheduler: str | None = ...,
         scheduler_args: dict[str, Any] | None = ...,
         scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
         loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
         label_smoothing: float = ...,
+        sum_loss: bool = ...,
         decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -120,10 +136,14 @@ class LitDilatedCNN(LitNetwork):
         scheduler: str | None = ...,
         scheduler_args: dict[str, Any] | None = ...,
         scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
         loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
         label_smoothing: float = ...,
+        sum_loss: bool = ...,
         decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -149,10 +169,14 @@ class LitAlexNet(LitNetwork):
         scheduler: str | None = ...,
         scheduler_args: dict[str, Any] | None = ...,
         scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
         loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
         label_smoothing: float = ...,
+        sum_loss: bool = ...,
         decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -179,10 +203,14 @@ class LitZFNet(LitNetwork):
         scheduler: str | None = ...,
         scheduler_args: dict[str, Any] | None = ...,
         scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
         loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
         label_smoothing: float = ...,
+        sum_loss: bool = ...,
         decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -209,10 +237,14 @@ class LitVGG(LitNetwork):
         scheduler: str | None = ...,
         scheduler_args: dict[str, Any] | None = ...,
         scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
         loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
         label_smoothing: float = ...,
+        sum_loss: bool = ...,
         decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -241,10 +273,14 @@ class LitGoogLeNet(LitNetwork):
         scheduler: str | None = ...,
         scheduler_args: dict[str, Any] | None = ...,
         scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
         loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
         label_smoothing: float = ...,
+        sum_loss: bool = ...,
         decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -267,10 +303,14 @@ class LitInceptionV2(LitNetwork):
         scheduler: str | None = ...,
         scheduler_args: dict[str, Any] | None = ...,
         scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
         loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
         label_smoothing: float = ...,
+        sum_loss: bool = ...,
         decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -296,10 +336,14 @@ class LitInceptionV3(LitNetwork):
         scheduler: str | None = ...,
         scheduler_args: dict[str, Any] | None = ...,
         scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
         loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
         label_smoothing: float = ...,
+        sum_loss: bool = ...,
         decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -323,10 +367,14 @@ class LitResNet(LitNetwork):
         scheduler: str | None = ...,
         scheduler_args: dict[str, Any] | None = ...,
         scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
         loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
         label_smoothing: float = ...,
+        sum_loss: bool = ...,
         decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -340,6 +388,7 @@ class LitCIFARResNet(LitNetwork):
         num_classes: int = ...,
         image_size: int | Sequence[int] = ...,
         zero_init_residual: bool = ...,
+        residual: bool = ...,
         weights: str | None = ...,
         freeze_body: bool = ...,
         *,
@@ -349,10 +398,14 @@ class LitCIFARResNet(LitNetwork):
         scheduler: str | None = ...,
         scheduler_args: dict[str, Any] | None = ...,
         scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
         loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
         label_smoothing: float = ...,
+        sum_loss: bool = ...,
         decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -376,10 +429,41 @@ class LitPreActResNet(LitNetwork):
         scheduler: str | None = ...,
         scheduler_args: dict[str, Any] | None = ...,
         scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
         loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
         label_smoothing: float = ...,
+        sum_loss: bool = ...,
         decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
+        compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
+    ) -> None: ...
+
+class LitAirbench(LitNetwork):
+    @staticmethod
+    def network(**kwargs: Any) -> Module: ...
+    def __init__(
+        self,
+        name: Literal['airbench94', 'airbench96'] = ...,
+        in_channels: int = ...,
+        num_classes: int = ...,
+        image_size: int | Sequence[int] = ...,
+        *,
+        lr: float = ...,
+        optimizer: str = ...,
+        optimizer_args: dict[str, Any] | None = ...,
+        scheduler: str | None = ...,
+        scheduler_args: dict[str, Any] | None = ...,
+        scheduler_interval: Literal['epoch', 'step'] = ...,
+        param_groups: list[dict[str, Any]] | None = ...,
+        loss: Literal['cross_entropy', 'nll', 'hinge'] = ...,
+        label_smoothing: float = ...,
+        sum_loss: bool = ...,
+        decay_norms_and_biases: bool = ...,
+        norm_momentum: float | None = ...,
+        test_time_flip: bool = ...,
+        test_views: Literal['flip', 'flip_translate'] | None = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 

@@ -14,6 +14,8 @@ BATCHES = 64  # buffered before an update, since a metric update takes longer th
 class BufferedMetrics(nn.ModuleDict):
     """The metrics of each stage (`train_metrics`, `val_metrics`, `test_metrics`), and the test accuracy of each class.
 
+    `test_views` is a stage of its own: the test images by the mean over several views.
+
     Args:
         num_classes: Number of classes.
 
@@ -22,8 +24,9 @@ class BufferedMetrics(nn.ModuleDict):
     """
 
     def __init__(self, num_classes: int):
-        stages = ("train", "val", "test")
-        super().__init__({f"{stage}_metrics": metrics.accuracy_and_nll(num_classes, f"{stage}/") for stage in stages})
+        stages = ("train", "val", "test", "test_views")
+        names = {stage: (f"{stage}/", None) for stage in stages[:3]} | {"test_views": ("test/", "_views")}
+        super().__init__({f"{s}_metrics": metrics.accuracy_and_nll(num_classes, *name) for s, name in names.items()})
         self["of_each_class"] = metrics.accuracy_per_class(num_classes)
         self._waiting: dict[str, list[tuple[Tensor, Tensor]]] = {stage: [] for stage in stages}
         self.listeners: dict[str, Callable[[Tensor, Tensor], None]] = {}

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lit_cnn.data.images import Picture, as_batch
 from lit_cnn.errors import ConfigError
 from lit_cnn.keyed_random import seed_generators
+from lit_cnn.models.layers import set_norm_momentum
 from lit_cnn.training import continuation
 from lit_cnn.training.buffered_metrics import BufferedMetrics
 from lit_cnn.training.data_parallel import OneNetwork
@@ -21,7 +22,9 @@ from lit_cnn.training.lightning_internals import with_fewer_calls
 from lit_cnn.training.losses import LossName, build_loss
 from lit_cnn.training.optimizers import build, refuse_short, refuse_unwritable, try_out
 from lit_cnn.training.step_log import StepLog
+from lit_cnn.training.whitening import learn_whitening
 from lit_cnn.transforms import Preprocess
+from lit_cnn.transforms.weighted_views import TestViews, weighted_views
 from lit_cnn.typed_arguments import TypedArguments, plain
 
 Targets = Int64[Tensor, "b"] | Float[Tensor, "b k"]  # classes, or a share of each class
@@ -37,19 +40,28 @@ class LitClassifier(TypedArguments, LightningModule):
         net: The network, from images `[b, c, h, w]` to logits `[b, num_classes]`.
         num_classes: Number of classes.
         lr: Learning rate, above 0.
-        optimizer: Name of a class in torch.optim, such as Adam or SGD.
+        optimizer: Name of a class in torch.optim, such as Adam or SGD; or Muon, for the filters of convolutions, with
+            SGD for the rest.
         optimizer_args: Its other arguments, such as {momentum: 0.9, weight_decay: 5e-4}.
         scheduler: Learning-rate schedule: a class in torch.optim.lr_scheduler, such as OneCycleLR, or in
             lit_cnn.training.lr_schedules: WarmupCosineLR, TriangularLR. None by default.
         scheduler_args: Its arguments. By default total_steps and T_max are the length of the run, max_lr is lr, and
             ReduceLROnPlateau's monitor is val/nll.
+        param_groups: Settings of the optimizer that differ for some parameters, such as [{pattern: head, lr: 0.1}].
+            The pattern is a regular expression of names; the first that is found in a name has it. Beside the
+            optimizer's arguments a group takes epochs, after which its schedule ends at 0, not at the run's end.
         scheduler_interval: Step the scheduler after every epoch, or after every optimizer step. It is also the unit
             of the lengths among its arguments.
         loss: cross_entropy, nll (the same, from log-probabilities) or hinge (multi-class margin).
         label_smoothing: Label smoothing, from 0 to 1; cross_entropy only.
+        sum_loss: Minimise the sum of the loss over the images of a batch, not the mean; it is logged per image still.
         decay_norms_and_biases: Apply weight_decay to norms and biases too; if false, only to the weights of
             convolutions and linear layers.
+        norm_momentum: Share of a new batch in the running statistics of batch norm, from 0 to 1; by default as the
+            network has it.
         test_time_flip: Test-time augmentation: evaluate and predict with the mean logits of image and mirror image.
+        test_views: Test-time augmentation as a second figure, `test/acc_views` beside `test/acc`: flip, image and
+            mirror image; or flip_translate, also both shifted by one pixel to two corners, with half the weight.
         compile: Compile the network for training with torch.compile: default; reduce-overhead, with CUDA graphs;
             max-autotune. Checkpoints are the same as without.
 
@@ -76,10 +88,14 @@ class LitClassifier(TypedArguments, LightningModule):
         scheduler: str | None = None,
         scheduler_args: dict[str, Any] | None = None,
         scheduler_interval: Literal["epoch", "step"] = "epoch",
+        param_groups: list[dict[str, Any]] | None = None,
         loss: LossName = "cross_entropy",
         label_smoothing: float = 0.0,
+        sum_loss: bool = False,
         decay_norms_and_biases: bool = True,
+        norm_momentum: float | None = None,
         test_time_flip: bool = False,
+        test_views: TestViews | None = None,
         compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None,
     ):
         super().__init__()
@@ -91,6 +107,8 @@ class LitClassifier(TypedArguments, LightningModule):
         self.net, self.__dict__["backbone"] = net, getattr(net, "body", None)  # the latter for BackboneFinetuning
         self.channels_last = all(c.__module__.startswith("lit_cnn.") for c in {type(self), type(net)} - {LitClassifier})
         self.loss = build_loss(loss, label_smoothing)
+        if norm_momentum is not None:
+            set_norm_momentum(net, norm_momentum)
         self.metrics = BufferedMetrics(num_classes)
         self._step_log = StepLog()
         self._begun: dict[str, Any] = {}
@@ -105,6 +123,8 @@ class LitClassifier(TypedArguments, LightningModule):
         self._step_log.clear()
         self._loss_watch.clear()
         self._one_network = OneNetwork(self, self.trainer)
+        if stage == "fit":
+            learn_whitening(self.net, self._datamodule)
         if stage == "fit" and self.hparams["compile"]:
             self.net.compile(mode=self.hparams["compile"])
 
@@ -158,6 +178,8 @@ class LitClassifier(TypedArguments, LightningModule):
         if trainer and seed:  # dropout and the like depend on seed, epoch and batch only
             seed_generators(self.device, int(seed), "network", trainer.current_epoch, batch_idx)
         weight = self._one_network.take(batch_idx, len(batch[0])) if trainer else 1
+        if self.hparams["sum_loss"]:
+            weight *= self._one_network.share.total if trainer else len(batch[0])
         logits, loss = self.loss_of(*batch)
         self.count(logits, batch[1], "train")
         if trainer:
@@ -184,6 +206,9 @@ class LitClassifier(TypedArguments, LightningModule):
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Counts one batch of the test images."""
         self.count(self.evaluate(batch[0]), batch[1], "test")
+        if self.hparams["test_views"]:
+            views = weighted_views(batch[0], self.hparams["test_views"])
+            self.count(sum(weight * self(view).float() for weight, view in views), batch[1], "test_views")
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Float[Tensor, "b k"]:
         """Returns the probability of each class for each image."""
@@ -210,6 +235,8 @@ class LitClassifier(TypedArguments, LightningModule):
     def on_test_epoch_end(self) -> None:
         """Logs accuracy and NLL over all test images, and the accuracy of each class."""
         self.metrics.log(self, "test")
+        if self.hparams["test_views"]:
+            self.metrics.log(self, "test_views")
         names = getattr(self._datamodule, "class_names", None) or range(self.hparams["num_classes"])
         self.exact = self.metrics.log_each_class(self, names)
 
@@ -227,9 +254,12 @@ class LitClassifier(TypedArguments, LightningModule):
             raise ConfigError(
                 f"`scheduler` {self.hparams['scheduler']} needs to know how long the run is: set max_epochs."
             )
-        validate_every = self._trainer.check_val_every_n_epoch if self._trainer else 1
+        trainer, per_epoch = self._trainer, 1
+        validate_every = trainer.check_val_every_n_epoch if trainer else 1
+        if trainer and self.hparams["scheduler_interval"] == "step":
+            per_epoch = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
         try:
-            return build(self, self.hparams, int(length), validate_every)
+            return build(self, self.hparams, int(length), validate_every, per_epoch)
         except ValueError as error:  # the run's length does not suit the scheduler
             raise ConfigError(str(error)) from error
 

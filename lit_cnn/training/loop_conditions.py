@@ -147,7 +147,7 @@ def _is_plain_optimizer(trainer: Any) -> bool:
         return False
     optimizer, wrapper = trainer.optimizers[0], trainer.strategy._lightning_optimizers[0]
     return (
-        type(optimizer).__module__.startswith("torch.optim.")
+        type(optimizer).__module__.startswith(("torch.optim.", "lit_cnn."))
         and "zero_grad" not in vars(optimizer)
         and _is_ours(type(optimizer).zero_grad, "torch.")
         and _has_only_our_hooks(optimizer, HOOKS_OF_OPTIMIZERS)

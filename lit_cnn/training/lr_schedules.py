@@ -1,9 +1,14 @@
 """Learning-rate schedules that torch lacks: cosine with warm-up, and triangular."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+
+__all__ = ["TriangularLR", "WarmupCosineLR"]
+ENDS = "ends"  # key of a parameter group: the step at which its rate is 0, if that is not the run's end
 
 
 def _share(name: str, value: float) -> float:
@@ -12,7 +17,26 @@ def _share(name: str, value: float) -> float:
     return value
 
 
-class WarmupCosineLR(LambdaLR):
+class _Schedule(LambdaLR):
+    """Base of our schedules: a factor of the learning rate by the step and the length, which groups may shorten.
+
+    Args:
+        optimizer: The optimizer whose learning rates it sets.
+        total_steps: Length of the run, in steps of the schedule.
+        factor: Returns the factor at a step of a schedule of some length.
+    """
+
+    def __init__(self, optimizer: Optimizer, total_steps: int, factor: Callable[[float, float], float]):
+        def of_group(group: dict[str, Any]) -> Callable[[int], float]:
+            ends = group.get(ENDS)
+            if ends is None:
+                return lambda step: factor(step, total_steps)
+            return lambda step: factor(step, ends) if step < ends else 0.0
+
+        super().__init__(optimizer, [of_group(group) for group in optimizer.param_groups])
+
+
+class WarmupCosineLR(_Schedule):
     """Cosine schedule with warm-up: a linear rise from 0 to the learning rate, then half a cosine down.
 
     Goyal et al. 2017, https://arxiv.org/abs/1706.02677 (the warm-up); Loshchilov & Hutter 2017,
@@ -26,20 +50,23 @@ class WarmupCosineLR(LambdaLR):
     """
 
     def __init__(self, optimizer: Optimizer, total_steps: int, warmup: float = 0.05, end: float = 0.0):
-        rising = _share("warmup", warmup) * total_steps
+        _share("warmup", warmup)
         _share("end", end)
 
-        def factor(step: int) -> float:
+        def factor(step: float, total: float) -> float:
+            rising = warmup * total
             if step < rising:
                 return (step + 1) / (rising + 1)
-            fallen = min((step - rising) / max(total_steps - rising, 1), 1)
+            fallen = min((step - rising) / max(total - rising, 1), 1)
             return end + (1 - end) * (1 + math.cos(math.pi * fallen)) / 2
 
-        super().__init__(optimizer, factor)
+        super().__init__(optimizer, total_steps, factor)
 
 
-class TriangularLR(LambdaLR):
+class TriangularLR(_Schedule):
     """Triangular schedule: a linear rise to the learning rate, then a linear fall, for fast trainings.
+
+    With the peak at 0 it is a linear decay from the first step on.
 
     Smith & Topin 2018, https://arxiv.org/abs/1708.07120, with a single triangle.
 
@@ -52,14 +79,15 @@ class TriangularLR(LambdaLR):
     """
 
     def __init__(self, optimizer: Optimizer, total_steps: int, peak: float = 0.2, start: float = 0.1, end: float = 0.0):
-        top = _share("peak", peak) * total_steps
+        _share("peak", peak)
         _share("start", start)
         _share("end", end)
 
-        def factor(step: int) -> float:
+        def factor(step: float, total: float) -> float:
+            top = peak * total
             if step < top:
                 return start + (1 - start) * step / top
-            fallen = min((step - top) / max(total_steps - top, 1), 1)
+            fallen = min((step - top) / max(total - top, 1), 1)
             return 1 - (1 - end) * fallen
 
-        super().__init__(optimizer, factor)
+        super().__init__(optimizer, total_steps, factor)

@@ -88,9 +88,10 @@ class Accuracy(MulticlassAccuracy):
         return torch.tensor(self.correct / self.counted if self.counted else nan, dtype=torch.float64)
 
 
-def accuracy_and_nll(num_classes: int, prefix: str = "") -> MetricCollection:
+def accuracy_and_nll(num_classes: int, prefix: str = "", postfix: str | None = None) -> MetricCollection:
     """Returns the metrics `acc` (micro accuracy, from 0 to 1) and `nll` (nats per image)."""
-    return MetricCollection({"acc": Accuracy(num_classes), "nll": NLL()}, prefix=prefix, compute_groups=False)
+    parts: dict[str, Any] = {"acc": Accuracy(num_classes), "nll": NLL()}
+    return MetricCollection(parts, prefix=prefix, postfix=postfix, compute_groups=False)
 
 
 def accuracy_per_class(num_classes: int) -> MulticlassAccuracy:

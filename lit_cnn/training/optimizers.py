@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Real
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -13,7 +13,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from lit_cnn.errors import ConfigError, nearest
-from lit_cnn.training import lr_schedules
+from lit_cnn.training import lr_schedules, muon, param_groups
+from lit_cnn.training.lr_schedules import ENDS
 from lit_cnn.training.monitors import PLATEAU, mode_of
 from lit_cnn.typed_arguments import fits, in_words
 
@@ -24,23 +25,38 @@ LENGTHS = ("total_steps", "T_max")
 REFUSALS = (RuntimeError, TypeError, ValueError, ArithmeticError, LookupError)
 
 
-def parameters_to_train(net: nn.Module, decay_norms_and_biases: bool = True) -> list[Any]:
-    """Returns the parameters for an optimizer, with norms and biases in a group without weight decay if asked.
+def parameters_to_train(
+    net: nn.Module, decay_norms_and_biases: bool = True, groups: Sequence[dict[str, Any]] = (), per_epoch: int = 1
+) -> list[Any]:
+    """Returns the parameters for an optimizer, in groups if asked.
 
     Args:
         net: The network.
         decay_norms_and_biases: Decay all parameters; if false, not those of fewer than two dimensions
-            (He et al. 2019, https://arxiv.org/abs/1812.01187, section 3.1).
+            (He et al. 2019, https://arxiv.org/abs/1812.01187, section 3.1), which become groups without weight decay.
+        groups: `param_groups` of a LitClassifier.
+        per_epoch: Steps of the schedule in an epoch.
+
+    Raises:
+        ValueError: If a pattern of the groups has no parameters.
     """
-    trained = [p for p in net.parameters() if p.requires_grad]
-    if decay_norms_and_biases:
-        return trained
-    weights, others = ([p for p in trained if (p.dim() > 1) == decayed] for decayed in (True, False))
-    groups: list[dict[str, Any]] = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
+    found: list[dict[str, Any]] = []
+    for one in param_groups.members(net.named_parameters(), groups):
+        settings = {key: value for key, value in one.settings.items() if key not in param_groups.OWN}
+        if "epochs" in one.settings:
+            settings[ENDS] = one.settings["epochs"] * per_epoch
+        if decay_norms_and_biases or "weight_decay" in settings:
+            found.append({"params": one.parameters, **settings})
+            continue
+        weights, others = ([p for p in one.parameters if (p.dim() > 1) == decayed] for decayed in (True, False))
+        found += [{"params": weights, **settings}, {"params": others, **settings, "weight_decay": 0.0}]
+    found = [group for group in found if group["params"]]
+    return found[0]["params"] if [group.keys() for group in found] == [{"params"}] else found
 
 
-def build(net: nn.Module, h: Any, length: int | None = None, validate_every: int | None = 1) -> dict[str, Any]:
+def build(
+    net: nn.Module, h: Any, length: int | None = None, validate_every: int | None = 1, per_epoch: int = 1
+) -> dict[str, Any]:
     """Returns optimizer and scheduler in Lightning's form.
 
     Args:
@@ -48,11 +64,12 @@ def build(net: nn.Module, h: Any, length: int | None = None, validate_every: int
         h: The settings of a LitClassifier.
         length: Number of steps of the scheduler in the run, if known.
         validate_every: Epochs between validations, if they are counted in epochs.
+        per_epoch: Steps of the scheduler in an epoch.
 
     Raises:
         ValueError: If the optimizer or the scheduler does not take its settings, or does not suit the run.
     """
-    parameters = parameters_to_train(net, h["decay_norms_and_biases"])
+    parameters = parameters_to_train(net, h["decay_norms_and_biases"], h["param_groups"] or (), per_epoch)
     optimizer = build_optimizer(h["optimizer"], parameters, h["lr"], h["optimizer_args"] or {})
     if h["scheduler"] is None:
         return {"optimizer": optimizer}
@@ -111,8 +128,17 @@ def refuse_short(scheduler: LRScheduler, length: float) -> None:
         )
 
 
+def find_optimizer(name: str) -> type:
+    """Returns the optimizer of this name in `torch.optim`, or Muon, which takes filters too, unlike torch's.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    return _find(name, [torch.optim, muon], Optimizer, "optimizer")
+
+
 def build_optimizer(name: str, parameters: Iterable[Any], lr: float, settings: dict[str, Any]) -> Optimizer:
-    """Returns the optimizer of this name in `torch.optim`, in its fused form if it has one.
+    """Returns the optimizer of this name, in its fused form if it has one.
 
     A fused step is one kernel for all parameters (`python scripts/bench.py step` measures it); set `fused: false` or
     `foreach: true` for the other forms.
@@ -120,7 +146,7 @@ def build_optimizer(name: str, parameters: Iterable[Any], lr: float, settings: d
     Raises:
         ValueError: If there is none, or it does not take these settings.
     """
-    optimizer_class = _find(name, [torch.optim], Optimizer, "optimizer")
+    optimizer_class = find_optimizer(name)
     if "lr" in settings:
         raise ValueError(f"`optimizer_args` has lr: {settings['lr']}. Set the learning rate by `lr` alone.")
     if "fused" in inspect.signature(optimizer_class).parameters and not settings.keys() & {"foreach", "differentiable"}:
@@ -152,7 +178,8 @@ def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], l
             )
     defaults: dict[str, Any] = {argument: length for argument in LENGTHS if argument in known}
     if "max_lr" in known:
-        defaults["max_lr"] = optimizer.param_groups[0]["lr"]
+        rates = [group["lr"] for group in optimizer.param_groups]
+        defaults["max_lr"] = rates if len(set(rates)) > 1 else rates[0]
     if "epochs" in settings:  # OneCycleLR's other form of its length
         defaults.pop("total_steps", None)
     return _construct(scheduler_class, "scheduler_args", defaults | settings, optimizer)
@@ -167,9 +194,22 @@ def try_out(h: Any) -> None:
     Raises:
         ValueError: If they cannot be made, or cannot take a step.
     """
+    groups = h["param_groups"] or []
+    optimizer_class = find_optimizer(h["optimizer"])
+    param_groups.check(groups, optimizer_class)
+    if any("epochs" in group for group in groups) and h["scheduler"] not in vars(lr_schedules):
+        raise ValueError(
+            f"`param_groups` has epochs, the end of a group's schedule, but `scheduler` is {h['scheduler']}. Take one "
+            f"of lit_cnn's own: {', '.join(lr_schedules.__all__)}."
+        )
     with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
         net = nn.Linear(1, 1)
-        built = build(net, h)
+        if groups:  # the settings of each, on parameters of its own
+            for group in groups:
+                settings = {key: value for key, value in group.items() if key not in param_groups.OWN}
+                one = [{"params": list(nn.Linear(1, 1).parameters()), **settings}]
+                build_optimizer(h["optimizer"], one, h["lr"], h["optimizer_args"] or {})
+        built = build(net, h | {"param_groups": None})
         optimizer = built["optimizer"]
 
         def loss() -> torch.Tensor:

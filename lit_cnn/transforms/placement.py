@@ -4,6 +4,7 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ class Place:
 
     mirrored: Bool[Tensor, "b"] | None = None  # which images are flipped; None if none is
     shift: tuple[Int64[Tensor, "b"], Int64[Tensor, "b"]] | None = None  # in pixels; None if none is shifted
+    reflect: bool = False  # fill the border behind a shift with its mirror image, without the edge; if false, with 0
 
     def then(self, other: "Place") -> "Place | None":
         """Returns both in one, or None for two shifts: the second does not bring back what the first cut off."""
@@ -32,7 +34,7 @@ class Place:
             if self.shift is not None:
                 down, right = self.shift
                 shift = down, torch.where(other.mirrored, -right, right)
-        return Place(mirrored, shift)
+        return Place(mirrored, shift, self.reflect or other.reflect)  # only one of them has a shift
 
 
 class Placement(Augmentation):
@@ -49,7 +51,7 @@ class Placement(Augmentation):
 
 
 def put(images: Shaped[Tensor, "b c h w"], place: Place) -> Shaped[Tensor, "b c h w"]:
-    """Returns the images flipped and shifted; new pixels at the border are 0."""
+    """Returns the images flipped and shifted; new pixels at the border are 0 or reflected."""
     if place.mirrored is None and place.shift is None:
         return images
     if images.device.type != "cpu":
@@ -64,13 +66,21 @@ def _put_pixels(images: Tensor, place: Place) -> Tensor:
     inside = None
     if place.shift is not None:
         rows, columns = rows - place.shift[0][:, None], columns - place.shift[1][:, None]
-        inside = ((rows >= 0) & (rows < h))[:, :, None, None] & ((columns >= 0) & (columns < w))[:, None, :, None]
-        rows, columns = rows.clamp(0, h - 1), columns.clamp(0, w - 1)
+        if place.reflect:
+            rows, columns = _reflected(rows, h), _reflected(columns, w)
+        else:
+            inside = ((rows >= 0) & (rows < h))[:, :, None, None] & ((columns >= 0) & (columns < w))[:, None, :, None]
+            rows, columns = rows.clamp(0, h - 1), columns.clamp(0, w - 1)
     if place.mirrored is not None:
         columns = torch.where(place.mirrored[:, None], w - 1 - columns, columns)
     batch = torch.arange(b, device=images.device)[:, None, None]
     moved = images.permute(0, 2, 3, 1)[batch, rows[:, :, None], columns[:, None]]
     return (moved if inside is None else moved * inside).permute(0, 3, 1, 2)
+
+
+def _reflected(positions: Tensor, size: int) -> Tensor:
+    """Returns positions beyond the first and the last one reflected at these."""
+    return size - 1 - (size - 1 - positions.abs()).abs()
 
 
 def put_from(
@@ -102,11 +112,14 @@ def put_from(
             inner = torch.arange(1, len(outside) + 1)
             put_there = put_from(framed, inner, Place(shift=(down[outside], right[outside])))
             moved[outside] = put_there.permute(0, 2, 3, 1).reshape(len(outside), -1).view(torch.uint8)
-        words = _words(moved.view(b, h, w * pixel))
-        words &= _columns_inside(w, pixel).index_select(0, right + w)[:, None]
-        beyond = np.flatnonzero(_rows_beyond(h).index_select(0, down + h).numpy())
-        row = f"V{w * pixel}"
-        moved.numpy().view(row).reshape(-1)[beyond] = np.zeros((), row)
+        if place.reflect:
+            _reflect_borders(moved.numpy().view(f"V{pixel}").reshape(b, h, w), down.numpy(), right.numpy())
+        else:
+            words = _words(moved.view(b, h, w * pixel))
+            words &= _columns_inside(w, pixel).index_select(0, right + w)[:, None]
+            beyond = np.flatnonzero(_rows_beyond(h).index_select(0, down + h).numpy())
+            row = f"V{w * pixel}"
+            moved.numpy().view(row).reshape(-1)[beyond] = np.zeros((), row)
     if place.mirrored is not None:
         turned = place.mirrored.nonzero().flatten()
         # Reverse all pixels, then all rows: five times as fast as reversing the pixels of each row.
@@ -115,6 +128,20 @@ def put_from(
         whole = f"V{h * w * pixel}"
         moved.numpy().view(whole).reshape(-1)[turned.numpy()] = mirror_images.reshape(-1).view(whole)
     return moved.view(memory.dtype).view(b, h, w, c).permute(0, 3, 1, 2)
+
+
+def _reflect_borders(images: np.ndarray, down: np.ndarray, right: np.ndarray) -> None:
+    """Overwrites the pixels that came from beyond an image, `[b, h, w]`, by the reflection of those beside them.
+
+    All images of one shift are done together. Their border of s pixels mirrors the s pixels behind the image's edge,
+    which are in sight, since `check` allows shifts of less than half an image.
+    """
+    for shifts, by_axis in ((right, images), (down, images.swapaxes(1, 2))):
+        for shift in np.unique(shifts[shifts != 0]):
+            view = by_axis if shift > 0 else by_axis[:, :, ::-1]
+            s = abs(int(shift))
+            of_it = np.flatnonzero(shifts == shift)
+            view[of_it, :, :s] = view[of_it, :, 2 * s : s : -1]
 
 
 def _beyond(size: int) -> Bool[Tensor, "s {size}"]:
@@ -141,7 +168,24 @@ def _words(memory: Tensor) -> Tensor:
 SHIFT = "a number of pixels from 0 up"
 
 
-def _check_in_sight(owner: object, name: str, pixels: int, size: int, image_size: tuple[int, int]) -> None:
+PaddingMode = Literal["zeros", "reflect"]
+
+
+def _checked_mode(owner: object, mode: str) -> bool:
+    """Returns whether the border is reflected."""
+    if mode not in get_args(PaddingMode):
+        raise ValueError(f"{type(owner).__name__}'s `padding_mode` is zeros or reflect, but got {mode!r}.")
+    return mode == "reflect"
+
+
+def _check_in_sight(
+    owner: object, name: str, pixels: int, size: int, image_size: tuple[int, int], reflect: bool
+) -> None:
+    if reflect and 2 * pixels >= size:
+        raise ValueError(
+            f"{type(owner).__name__} reflects less than half of an image, but `{name}` is {pixels}, and the images "
+            f"have {image_size[0]} x {image_size[1]} pixels. Use at most {(size - 1) // 2}."
+        )
     if pixels >= size:
         raise ValueError(
             f"{type(owner).__name__}'s `{name}` of {pixels} could move a whole image of "
@@ -150,48 +194,52 @@ def _check_in_sight(owner: object, name: str, pixels: int, size: int, image_size
 
 
 class RandomCrop(Placement):
-    """Random crop with padding: pads each image with zeros and crops it to its size at a random place.
+    """Random crop with padding: pads each image and crops it to its size at a random place.
 
     Args:
         padding: Pixels added on each side, the largest shift along each axis.
+        padding_mode: What is added: zeros, black pixels; or reflect, the image's own border reflected.
 
     Example:
         >>> augment = [RandomCrop(4)]  # for any data module
     """
 
-    def __init__(self, padding: int = 4):
+    def __init__(self, padding: int = 4, padding_mode: PaddingMode = "zeros"):
         self.padding = check_number(self, "padding", padding, SHIFT, 0)
+        self.reflect = _checked_mode(self, padding_mode)
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        _check_in_sight(self, "padding", self.padding, min(image_size), image_size)
+        _check_in_sight(self, "padding", self.padding, min(image_size), image_size, self.reflect)
 
     def draw(self, draws: Draws) -> Place:
         """Shifts each image by -padding to +padding pixels along both axes."""
-        return Place(shift=draws.integer_pair("shift", self.padding, self.padding))
+        return Place(shift=draws.integer_pair("shift", self.padding, self.padding), reflect=self.reflect)
 
 
 class RandomShift(Placement):
-    """Random shift by whole pixels; new pixels at the border are black.
+    """Random shift by whole pixels.
 
     Args:
         down: Largest shift down or up, in pixels.
         right: Largest shift right or left, in pixels.
+        padding_mode: New pixels at the border: zeros, black; or reflect, the image's own border reflected.
 
     Example:
         >>> augment = [RandomShift()]  # for any data module
     """
 
-    def __init__(self, down: int = 2, right: int = 2):
+    def __init__(self, down: int = 2, right: int = 2, padding_mode: PaddingMode = "zeros"):
         self.down = check_number(self, "down", down, SHIFT, 0)
         self.right = check_number(self, "right", right, SHIFT, 0)
+        self.reflect = _checked_mode(self, padding_mode)
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        _check_in_sight(self, "down", self.down, image_size[0], image_size)
-        _check_in_sight(self, "right", self.right, image_size[1], image_size)
+        _check_in_sight(self, "down", self.down, image_size[0], image_size, self.reflect)
+        _check_in_sight(self, "right", self.right, image_size[1], image_size, self.reflect)
 
     def draw(self, draws: Draws) -> Place:
         """Shifts each image by up to `down` and `right` pixels."""
-        return Place(shift=draws.integer_pair("shift", self.down, self.right))
+        return Place(shift=draws.integer_pair("shift", self.down, self.right), reflect=self.reflect)
 
 
 class RandomFlip(Placement):

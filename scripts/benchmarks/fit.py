@@ -161,16 +161,16 @@ def measure(repetitions: int = 5, only: str = "") -> Iterator[tuple[str, dict[st
         n = data.n["train"]
         bare = BareLoop(network(**settings), data)
         against_bare = Alternate(partial(seconds, bare.train))
-        _fit(network(**settings), data, against_bare, repetitions)
+        train(network(**settings), data, against_bare, repetitions)
         yield f"{name}, over a bare loop", spread(against_bare.ratios()) | _rate(n, against_bare.ours)
         over_slow = Turn()
-        _fit(network(**settings), data, over_slow, repetitions * 2 + 1)
+        train(network(**settings), data, over_slow, repetitions * 2 + 1)
         yield f"{name}, fast loop over Lightning's", spread(over_slow.ratios()) | _rate(n, over_slow.fast[1:])
         if precision:
             with tempfile.TemporaryDirectory() as folder:
                 usual = UsualScript(network(**settings), data, dataset, Path(folder))
                 against_usual = Alternate(usual.train)
-                _fit(network(**settings), data, against_usual, repetitions, precision)
+                train(network(**settings), data, against_usual, repetitions, precision)
             ratios = [ratio / THEIR_SHARE for ratio in against_usual.ratios()]
             kind = "" if precision == "32-true" else f" in {precision}"
             yield f"{name}{kind}, over the usual script", spread(ratios, 2) | _rate(n, against_usual.ours)
@@ -180,7 +180,8 @@ def _rate(n: int, took: list[float]) -> dict[str, int]:
     return {"images/s": round(n / median(took))}
 
 
-def _fit(module: LitClassifier, data: Noise, timer: Callback, repetitions: int, precision: Any = "32-true") -> None:
+def train(module: LitClassifier, data: Noise, timer: Callback, repetitions: int, precision: Any = "32-true") -> None:
+    """Trains with everything on that `python -m lit_cnn fit` has, and prints nothing."""
     with (
         tempfile.TemporaryDirectory() as folder,
         contextlib.redirect_stderr(io.StringIO()),

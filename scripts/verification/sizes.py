@@ -55,6 +55,14 @@ def _preact_resnet18() -> int:
     return 27 * 64 + sum(block(*pair) for pair in pairs) + 2 * 512 + 512 * 10 + 10
 
 
+def _airbench(widths: tuple[int, int, int], convolutions: int) -> int:
+    total, channels = 12 * 24 + 24, 24  # whitening filters and their biases
+    for maps in widths:  # each convolution has a batch norm's scale and bias
+        total += 9 * channels * maps + (convolutions - 1) * 9 * maps**2 + convolutions * 2 * maps
+        channels = maps
+    return total + 10 * channels
+
+
 _INCEPTION_V2 = {"num_classes": 1000, "stem": "imagenet"}
 # One for each map of its convolutions, which batch norm makes needless.
 _INCEPTION_V2_BIASES = 64 + 64 + 192 + sum(a + b + c + d + 2 * e + f for a, b, c, d, e, f in BLOCKS.values())
@@ -68,6 +76,8 @@ REFERENCES = {
     "zfnet": Reference(_zfnet(), "sum over figure 3, maps of table 3", {"stem": "imagenet"}),
     "vgg8_bn": Reference(9_231_114, "the exercise"),
     "inception_v2": Reference(11_295_240 - _INCEPTION_V2_BIASES, "the Caffe release less its biases", _INCEPTION_V2),
+    "airbench94": Reference(_airbench((64, 256, 256), 2), "sum over its layers"),
+    "airbench96": Reference(_airbench((128, 384, 512), 3), "sum over its layers"),
     "resnet20": Reference("0.27", "He et al. 2016, table 6"),
     "resnet32": Reference("0.46", "He et al. 2016, table 6"),
     "resnet44": Reference("0.66", "He et al. 2016, table 6"),

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 from lightning.pytorch import seed_everything
+from torch.nn import functional
 
 from lit_cnn.data.arrays import Arrays
 from lit_cnn.data.batches import BatchMaker
@@ -67,9 +68,17 @@ def put_in_a_loop(images, place):
         down, right = (0, 0) if place.shift is None else (int(place.shift[0][i]), int(place.shift[1][i]))
         for y in range(h):
             for x in range(w):
-                if 0 <= y - down < h and 0 <= x - right < w:
+                if place.reflect:
+                    out[i, :, y, x] = image[:, mirrored(y - down, h), mirrored(x - right, w)]
+                elif 0 <= y - down < h and 0 <= x - right < w:
                     out[i, :, y, x] = image[:, y - down, x - right]
     return out
+
+
+def mirrored(position, size):
+    if position < 0:
+        return -position
+    return position if position < size else 2 * (size - 1) - position
 
 
 SHIFT = (torch.arange(40) % 5 - 2, torch.arange(40) % 7 - 3)
@@ -79,7 +88,11 @@ COINS = torch.arange(40) % 3 == 0
 
 @pytest.mark.parametrize("form", [put, _put_pixels])
 @pytest.mark.parametrize(
-    "place", [Place(), Place(COINS), Place(shift=SHIFT), Place(COINS, SHIFT), Place(~COINS & False)]
+    "place",
+    [
+        *(Place(), Place(COINS), Place(shift=SHIFT), Place(COINS, SHIFT), Place(~COINS & False)),
+        *(Place(shift=SHIFT, reflect=True), Place(COINS, SHIFT, reflect=True)),
+    ],
 )
 def test_put_equals_a_loop(images, place, form):
     expected = put_in_a_loop(images, place)
@@ -93,13 +106,15 @@ def test_images_placed_straight_from_memory_equal_those_placed_after_copying(ima
     arrays = Arrays(images, torch.arange(40)).part(torch.arange(39, -1, -2))
     indices = torch.tensor([0, 19, 3, 3, 11])  # the last image, which a shift takes beyond the memory, and others
     whole = Arrays(images, torch.arange(40))
-    for place in (Place(COINS[:5]), Place(shift=(SHIFT[0][:5], SHIFT[1][:5])), Place(COINS[:5], SHIFT_OF_5)):
+    shifted = Place(COINS[:5], SHIFT_OF_5)
+    reflected = Place(COINS[:5], (SHIFT_OF_5[0].clamp(-4, 4), SHIFT_OF_5[1].clamp(-3, 3)), reflect=True)
+    for place in (Place(COINS[:5]), Place(shift=(SHIFT[0][:5], SHIFT[1][:5])), shifted, reflected):
         assert torch.equal(arrays.placed(indices, place), put_in_a_loop(arrays.gather(indices)[0], place))
         ends = torch.tensor([0, 39, 0, 39, 20])
         assert torch.equal(whole.placed(ends, place), put_in_a_loop(images[ends], place))
 
 
-@pytest.mark.parametrize("first", [Place(COINS), Place(shift=SHIFT), Place(COINS, SHIFT)])
+@pytest.mark.parametrize("first", [Place(COINS), Place(shift=SHIFT), Place(COINS, SHIFT, reflect=True)])
 @pytest.mark.parametrize("second", [Place(~COINS), Place(shift=SHIFT), Place(torch.arange(40) % 2 == 0)])
 def test_places_come_together_where_that_is_the_same(images, first, second):
     both = first.then(second)
@@ -120,6 +135,15 @@ def test_random_crop_and_shift_move_each_image_by_its_own_draws(images, draws):
     down, right = RandomShift(down=0, right=3).draw(draws).shift
     assert set(down.tolist()) == {0}
     assert set(right.tolist()) == {-3, -2, -1, 0, 1, 2, 3}
+
+
+def test_reflected_borders_are_those_of_torchs_padding(images, draws):
+    for augmentation in (RandomCrop(3, "reflect"), RandomShift(3, 3, padding_mode="reflect")):
+        place = augmentation.draw(draws)
+        padded = functional.pad(images.float(), (3, 3, 3, 3), mode="reflect").byte()
+        down, right = place.shift
+        for image, all_of_it, y, x in zip(augmentation(images, draws), padded, 3 - down, 3 - right, strict=True):
+            assert torch.equal(image, all_of_it[:, y : y + images.shape[2], x : x + images.shape[3]])
 
 
 def test_integer_pair_is_uniform_and_independent():
@@ -172,6 +196,8 @@ def test_augment_gives_each_augmentation_its_own_draws(images, draws):
         (lambda: RandomCrop(-1), "from 0 up, but got -1"),
         (lambda: RandomShift(right=-1), "`right` is a number of pixels from 0 up, but got -1"),
         (lambda: RandomShift(2, 7).check((9, 7), 3), "`right` of 7 could move a whole image of 9 x 7"),
+        (lambda: RandomCrop(4, "reflect").check((9, 7), 3), "less than half .* 9 x 7 pixels. Use at most 3"),
+        (lambda: RandomCrop(2, "edge"), "padding_mode` is .*reflect"),
         (lambda: RandomFlip(1.5), "from 0 to 1, but got 1.5"),
         (lambda: RandomCrop(7).check((9, 7), 3), "padding` of 7 could move a whole image of 9 x 7"),
     ],

@@ -1,0 +1,117 @@
+"""Parameter groups by patterns of names: settings of the optimizer that differ from layer to layer."""
+
+import inspect
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from lit_cnn.errors import ConfigError, nearest
+
+OWN = ("pattern", "epochs")  # keys that are not the optimizer's
+
+
+@dataclass
+class Members:
+    """The parameters of one group.
+
+    Attributes:
+        settings: The settings of the group; none for the parameters that no pattern matches.
+        names: Their names.
+        parameters: The parameters.
+        earlier: Names that the pattern matches too, but that an earlier pattern has taken.
+    """
+
+    settings: dict[str, Any]
+    names: list[str] = field(default_factory=list)
+    parameters: list[nn.Parameter] = field(default_factory=list)
+    earlier: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """Describes the group in a line."""
+        numbers = sum(p.numel() for p in self.parameters)
+        shown = ", ".join(self.names[:3]) + (f" and {len(self.names) - 3} more" if len(self.names) > 3 else "")
+        settings = ", ".join(f"{key} {value}" for key, value in self.settings.items() if key != "pattern")
+        which = f"param_groups {self.settings['pattern']!r}" if self.settings else "all other parameters"
+        taken = f"; {len(self.earlier)} more are in an earlier group: {self.earlier[0]}" if self.earlier else ""
+        return f"{which}: {shown} ({numbers:,} numbers){f'; {settings}' if settings else ''}{taken}"
+
+
+def check(groups: Sequence[Any], optimizer: type) -> None:
+    """Checks the form of `param_groups`, without a network.
+
+    Raises:
+        ValueError: If a group lacks its pattern, or has a setting that the optimizer does not take.
+    """
+    known = [name for name in inspect.signature(optimizer).parameters if name != "params"]
+    for number, group in enumerate(groups, start=1):
+        where = f"Group {number} of `param_groups`"
+        if not isinstance(group.get("pattern"), str):
+            raise ValueError(f"{where} needs a `pattern`, a regular expression of parameter names, but got {group}.")
+        try:
+            re.compile(group["pattern"])
+        except re.error as error:
+            raise ValueError(f"{where} has the pattern {group['pattern']!r}, but {error}.") from None
+        for key, value in group.items():
+            if key not in (*known, *OWN):
+                choice = [*OWN, *known]
+                raise ValueError(
+                    f"{where} has {key!r}, which {optimizer.__name__} does not take.{nearest(key, choice)} "
+                    f"A group takes {', '.join(choice)}."
+                )
+            if key in ("lr", "epochs") and not (isinstance(value, (int, float)) and 0 < value < math.inf):
+                raise ValueError(f"{where} has {key}: {value}. It is a number above 0.")
+
+
+def members(named: Iterable[tuple[str, nn.Parameter]], groups: Sequence[dict[str, Any]]) -> list[Members]:
+    """Returns the trained parameters of each group; first those that no pattern matches.
+
+    The first pattern that is found in a parameter's name has it.
+
+    Args:
+        named: Parameters and their names.
+        groups: The groups, checked by `check`.
+
+    Raises:
+        ValueError: If a pattern has no parameters.
+    """
+    found = [Members({}), *(Members(dict(group)) for group in groups)]
+    parameters = [(name.removeprefix("net."), p) for name, p in named]
+    for name, parameter in parameters:
+        if not parameter.requires_grad:
+            continue
+        matching = [one for one in found[1:] if re.search(one.settings["pattern"], name)] or [found[0]]
+        matching[0].names.append(name)
+        matching[0].parameters.append(parameter)
+        for later in matching[1:]:
+            later.earlier.append(name)
+    for one in found[1:]:
+        if one.parameters:
+            continue
+        pattern = one.settings["pattern"]
+        frozen = [name for name, _ in parameters if re.search(pattern, name)]
+        if one.earlier:
+            why = f"only parameters of earlier groups, such as {one.earlier[0]}. Put it before them."
+        elif frozen:
+            why = f"frozen parameters only, such as {frozen[0]}. Leave it out."
+        else:
+            names = ", ".join(list(dict.fromkeys(name for name, _ in parameters))[:8])
+            why = f"no parameter. They are called {names}, ..."
+        raise ValueError(f"`param_groups` has the pattern {pattern!r}, which matches {why}")
+    return found if found[0].parameters else found[1:]
+
+
+def text(module: Any) -> str:
+    """Returns a line for each of a LitClassifier's parameter groups; nothing if it has one only.
+
+    Raises:
+        ConfigError: If a pattern has no parameters.
+    """
+    groups = module.hparams["param_groups"] or ()
+    try:
+        return "\n".join(one.text() for one in members(module.named_parameters(), groups)) if groups else ""
+    except ValueError as error:
+        raise ConfigError(str(error)) from error

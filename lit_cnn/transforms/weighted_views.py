@@ -1,0 +1,33 @@
+"""Weighted views of an image for test-time augmentation: mirror image and shifts by one pixel."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+TestViews = Literal["flip", "flip_translate"]
+
+
+def weighted_views(
+    images: Float[Tensor, "b c h w"], kind: TestViews
+) -> Iterator[tuple[float, Float[Tensor, "b c h w"]]]:
+    """Yields views of the images with their weights, which sum to 1.
+
+    Args:
+        images: The images.
+        kind: "flip", each image and its mirror image; or "flip_translate", half of the weight for these, and half for
+            both shifted by one pixel up and left, or down and right, with reflected borders (Jordan 2024,
+            https://arxiv.org/abs/2404.00498, section 3.5).
+    """
+    if kind == "flip":
+        yield 0.5, images
+        yield 0.5, images.flip(-1)
+        return
+    height, width = images.shape[-2:]
+    padded = F.pad(images, (1, 1, 1, 1), mode="reflect")
+    for weight, start in ((0.25, 1), (0.125, 0), (0.125, 2)):
+        view = padded[..., start : start + height, start : start + width]
+        yield weight, view
+        yield weight, view.flip(-1)
