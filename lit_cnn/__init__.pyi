@@ -2,6 +2,7 @@
 
 from . import models as models
 from .callbacks.averaging import EMA as EMA
+from .callbacks.lookahead import Lookahead as Lookahead
 from .data.datasets import (
     CIFAR100DataModule as CIFAR100DataModule,
     CIFAR10DataModule as CIFAR10DataModule,

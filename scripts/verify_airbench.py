@@ -5,10 +5,10 @@
     python scripts/verify_airbench.py cifar10-airbench --data_dir data --device cuda            # one epoch
     python scripts/verify_airbench.py cifar10-airbench --data_dir data --device cuda --runs 3   # whole runs of theirs
 
-Steps are in float32, from the same weights, on the same images in the same order with the same augmentation. Network,
-loss, optimizer and schedule are those of each side: ours from configs/airbench94_cifar.yaml, theirs from
-airbench94_muon.py in the checkout, which is read, not copied. `--runs` trains with theirs as it is, in float16 and
-compiled, on the images of our data module, and prints its table: accuracy on the test images, and seconds.
+Steps are in float32 (float64 with `--double`), from the same weights, on the same images in the same order with the
+same augmentation. Network, loss, optimizer and schedule are those of each side: ours from the config airbench94_cifar,
+theirs from airbench94_muon.py in the checkout, which is read, not copied. `--runs` trains with theirs as it is, in
+float16 and compiled, on the images of our data module, and prints its table: test accuracy, and seconds.
 """
 
 import argparse
@@ -16,6 +16,9 @@ import ast
 import os
 import sys
 import tempfile
+import time
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -47,15 +50,17 @@ class Uncompiled(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-class InFloat32(ast.NodeTransformer):
-    """Changes their code: no compilation; float32 in place of float16, and of bfloat16 if asked.
+class InPrecision(ast.NodeTransformer):
+    """Changes their code: no compilation, and another precision.
 
     Args:
-        also: Whether Muon's matrix products are in float32 too, as ours are on a CPU.
+        precision: "float" or "double".
+        also: Whether Muon's matrix products, in bfloat16, change too, as ours do on a CPU.
     """
 
-    def __init__(self, also: bool):
-        self.narrow = ("half", "bfloat16") if also else ("half",)
+    def __init__(self, precision: str, also: bool):
+        self.precision = precision
+        self.changed = ("half", "float", "bfloat16") if also else ("half", "float")
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Takes decorators away, which compile."""
@@ -63,8 +68,8 @@ class InFloat32(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        """Replaces the methods `half` and `bfloat16`."""
-        node.attr = "float" if node.attr in self.narrow else node.attr
+        """Replaces the methods `half`, `float` and `bfloat16`."""
+        node.attr = self.precision if node.attr in self.changed else node.attr
         return self.generic_visit(node)
 
 
@@ -127,17 +132,20 @@ def their_optimizers(theirs: Any, names: dict[str, Any], batch_size: int) -> lis
 def compare(given: argparse.Namespace, data: Any) -> float:
     """Takes steps with both, prints them, and returns the largest difference of the losses."""
     device = torch.device(given.device)
-    names = definitions(given.checkout / SCRIPT, InFloat32(also=device.type == "cpu"))
+    dtype = torch.float64 if given.double else torch.float32
+    change = InPrecision("double" if given.double else "float", also=device.type == "cpu")
+    names = definitions(given.checkout / SCRIPT, change)
     config = yaml.safe_load(CONFIG.read_text())
     settings = config["model"]["init_args"]
     for group in settings["param_groups"]:
         if "weight_decay" in group:  # theirs is set by the batch
             group["weight_decay"] = 2e-6 * given.batch_size / group["lr"]
     torch.manual_seed(given.seed)
-    theirs, module = names["CifarNet"]().to(device), lit_cnn.LitAirbench(**settings).to(device)
+    theirs, module = names["CifarNet"]().to(device, dtype), lit_cnn.LitAirbench(**settings).to(device, dtype)
+    vars(module)["loss_of"] = partial(exact_loss, module)
     theirs.reset()
     indices = torch.arange(min(IMAGES, len(data.arrays("train"))))
-    print_whitening(theirs, module.net, data.batch_maker("train")(indices)[0].to(device))
+    print_whitening(theirs, module.net, data.batch_maker("train")(indices)[0].to(device, dtype))
     same_weights(theirs, module.net)
 
     per_epoch = len(data.train_dataloader())
@@ -147,13 +155,14 @@ def compare(given: argparse.Namespace, data: Any) -> float:
     optimizer, scheduler = built["optimizer"], built["lr_scheduler"]["scheduler"]
     theirs.train()
     module.train()
-    largest, step = 0.0, 0
+    largest, step, times = 0.0, 0, []
     print(f"{per_epoch} steps an epoch, {steps} in the schedule\n\n step   theirs      ours        difference")
     while step < (given.steps or per_epoch):
         loader = data.train_dataloader()
         loader.sampler.set_epoch(step // per_epoch)
         for images, labels in loader:
-            images, labels = images.to(device), labels.to(device)
+            images, labels = images.to(device, dtype), labels.to(device)
+            clock = [now(device)]
             outputs = theirs(images, whiten_bias_grad=step < bias_steps)
             their_loss = F.cross_entropy(outputs, labels, label_smoothing=0.2, reduction="sum")
             theirs.zero_grad()
@@ -163,26 +172,44 @@ def compare(given: argparse.Namespace, data: Any) -> float:
                 group["lr"] = group["initial_lr"] * (1 - step / steps)
             their_sgd.step()
             their_muon.step()
+            clock.append(now(device))
 
             optimizer.zero_grad()
             loss = module.training_step((images, labels), step)
             loss.backward()
             optimizer.step()
             scheduler.step()
+            clock.append(now(device))
 
+            times.append([end - start for start, end in pairwise(clock)])
             one, other = their_loss.item() / len(labels), loss.item() / len(labels)
             largest, step = max(largest, abs(one - other)), step + 1
             print(f"{step:5}   {one:.8f}  {other:.8f}  {other - one:+.1e}", flush=True)
             if step == (given.steps or per_epoch):
                 break
+    seconds = torch.tensor(times).median(0).values.tolist()
+    print("seconds a step, median: theirs {:.4f}, ours {:.4f}".format(*seconds))
     print_evaluation(theirs, module, names, data, device)
     return largest
+
+
+def exact_loss(module: Any, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns logits and loss in the network's precision; `loss_of` has the loss in float32."""
+    logits = module(images)
+    return logits, module.loss(logits, labels)
+
+
+def now(device: torch.device) -> float:
+    """Returns the time when the device has done all its work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 @torch.no_grad()
 def print_evaluation(theirs: Any, module: Any, names: dict[str, Any], data: Any, device: torch.device) -> None:
     """Prints how far the logits of test images lie apart, plain and with views, after the last step."""
-    images = next(iter(data.test_dataloader()))[0].to(device)
+    images = next(iter(data.test_dataloader()))[0].to(theirs.head.weight)
     loader = SimpleNamespace(normalize=lambda images: images, images=images)
     module.eval()
     views = sum(weight * module(view) for weight, view in weighted_views(images, "flip_translate"))
@@ -225,6 +252,7 @@ def main() -> int:
     parser.add_argument("--batch_size", type=int, default=2000)
     parser.add_argument("--steps", type=int, help="by default those of one epoch")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--double", action="store_true", help="in float64, which tells rounding from a difference")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tolerance", type=float, default=1e-3, help="largest difference of losses, nats per image")
     parser.add_argument("--runs", type=int, help="in place of steps: whole runs of their own script, on a GPU")

@@ -147,9 +147,8 @@ def trained(
     changes = [lit_cnn.RandomCrop(2), lit_cnn.RandomFlip(), lit_cnn.Mixup(0.4), lit_cnn.CutMix(1.0)]
     record, callbacks = Record(), settings.pop("callbacks", [])
     fused = kind is not Sharded  # torch's fused SGD does not take split weights
-    module = classifier(
-        dropout, norms, kind, lr=0.01, optimizer="SGD", optimizer_args={"momentum": 0.9, "fused": fused}
-    )
+    optimizer = {"optimizer": "SGD", "optimizer_args": {"momentum": 0.9, "fused": fused}} | settings.pop("model", {})
+    module = classifier(dropout, norms, kind, lr=0.01, **optimizer)
     ckpt_path = settings.pop("ckpt_path", None)
     given = {"max_epochs": EPOCHS, "precision": "64-true"} | settings
     fit = trainer(folder, callbacks=[record, *callbacks], **given)
@@ -191,6 +190,7 @@ JOBS = {
     "float32": lambda folder: trained(folder, precision="32-true"),
     "accumulated": lambda folder: trained(folder, accumulate_grad_batches=2),
     "clipped": lambda folder: trained(folder, gradient_clip_val=0.5),
+    "summed": lambda folder: trained(folder, model={"optimizer": "Muon", "optimizer_args": None, "sum_loss": True}),
     "normed": lambda folder: trained(folder, norms=(nn.BatchNorm2d(4),)),
     "synced": lambda folder: trained(folder, norms=(SyncedNorm(4),)),
     "sharded": sharded,

@@ -1,4 +1,4 @@
-"""Lookahead: the weights are drawn back to a slow average of themselves every few steps."""
+"""Lookahead: slow weights, to which the weights are reset every few steps."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from lit_cnn.errors import ConfigError
 
 
 class Lookahead(Callback):
-    """Lookahead optimizer: every few steps the slow weights move towards the weights, which then start again from them.
+    """Lookahead: every few steps slow weights move towards the weights, which then start again from them.
 
     Zhang et al. 2019, https://arxiv.org/abs/1907.08610. Differs: the slow weights move less and less, by a share of
     1 - decay * (step / steps)**3 (Jordan 2024, https://arxiv.org/abs/2404.00498, section 3.4); the running statistics
-    of batch norm are drawn back too; and at the end of the run the slow weights are the result.
+    of batch norm are reset too; and at the end of the run the slow weights are the result.
 
     Args:
         every: Steps between two updates.
@@ -34,6 +34,10 @@ class Lookahead(Callback):
         self._slow: dict[str, Tensor] = {}
         self._steps = 0
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Forgets an earlier training."""
+        self._slow, self._steps = {}, 0
+
     def state_dict(self) -> dict[str, Any]:
         """Returns the slow weights and the number of steps, for a checkpoint."""
         return {"slow": self._slow, "steps": self._steps}
@@ -44,9 +48,8 @@ class Lookahead(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Follows the steps of the optimizer, so that no hook of each batch is needed."""
-        weights = _floating(pl_module)
         if not self._slow:
-            self._slow = {name: weight.clone() for name, weight in weights.items()}
+            self._slow = {name: weight.clone() for name, weight in _floating(pl_module).items()}
         self._slow = {name: slow.to(pl_module.device) for name, slow in self._slow.items()}
         steps = int(trainer.estimated_stepping_batches)
 
@@ -72,6 +75,5 @@ class Lookahead(Callback):
 
 
 def _floating(module: LightningModule) -> dict[str, Tensor]:
-    """Returns all weights and running statistics of the network."""
-    state = module.net.state_dict() if isinstance(module.net, torch.nn.Module) else {}
-    return {name: value for name, value in state.items() if value.is_floating_point()}
+    """Returns all weights and running statistics."""
+    return {name: value for name, value in module.state_dict().items() if value.is_floating_point()}

@@ -194,6 +194,8 @@ class Results(Callback):
             if f"{split}/acc" in v:
                 images = f"  {v[f'{split}_images']:,} images" if f"{split}_images" in v else ""
                 lines.append(f"{split:5}  acc {v[f'{split}/acc']:.2%}  nll {v[f'{split}/nll']:.4f}{images}")
+        if "test/acc_views" in v:
+            lines.append(f"views  acc {v['test/acc_views']:.2%}  nll {v['test/nll_views']:.4f}  of the test images")
         per_class = {name.removeprefix(PER_CLASS): acc for name, acc in v.items() if name.startswith(PER_CLASS)}
         if len(per_class) > HARDEST:
             hardest = sorted(per_class, key=lambda name: per_class[name])[:HARDEST]
@@ -221,6 +223,8 @@ def _metrics(trainer: Trainer, split: str) -> dict[str, float]:
     if f"{split}/acc" in figures and f"{split}_metrics" in counting:
         accuracy = counting[f"{split}_metrics"]["acc"]
         figures |= {f"{split}/correct": accuracy.correct, f"{split}_images": accuracy.counted}
+    if f"{split}/acc_views" in figures:
+        figures[f"{split}/correct_views"] = counting[f"{split}_views_metrics"]["acc"].correct
     return figures
 
 

@@ -223,9 +223,9 @@ class LitCLI(LightningCLI):
         if self.verb == "fit":
             parameters = sum(p.numel() for p in self.model.parameters())
             network = f"{type(self.model).__name__} ({parameters:,} parameters)"
-            _say(f"{network} on {self.datamodule.dataset_name}, run {self.results.folder}")
-            if groups := param_groups.text(self.model):
-                _say(groups)
+            _say(
+                f"{network} on {self.datamodule.dataset_name}, run {self.results.folder}{param_groups.text(self.model)}"
+            )
         if self._resumed:
             _say(f"goes on from {self._resumed_from}, step {self._first_step}")
 

@@ -95,7 +95,7 @@ class CheckCLI(LitCLI):
         title = f"{type(self.model).__name__} on {self.datamodule.dataset_name}: {text.by(shape)} pixels"
         print(f"{title}, {self.datamodule.num_classes} classes\n\n{layers_text(self.model.net, shape)}", flush=True)
         if groups := param_groups.text(self.model):
-            print(f"\n{groups}")
+            print(groups)
         if self.compiled:
             print("\n`compile` is left out, so the times are without it.")
 

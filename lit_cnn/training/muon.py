@@ -114,7 +114,8 @@ def orthogonalised(matrix: Tensor, steps: int) -> Tensor:
     hardware for it. Singular values end between 0.7 and 1.2; that is as good as 1 for training.
     """
     a, b, c = COEFFICIENTS
-    x = matrix.float() if matrix.device.type == "cpu" else matrix.bfloat16()
+    on_cpu = torch.promote_types(matrix.dtype, torch.float32)
+    x = matrix.to(on_cpu if matrix.device.type == "cpu" else torch.bfloat16)
     x = x / x.norm().clamp(min=EPS)
     upright = x.shape[0] > x.shape[1]
     x = x.T if upright else x  # the smaller product

@@ -204,11 +204,10 @@ def try_out(h: Any) -> None:
         )
     with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
         net = nn.Linear(1, 1)
-        if groups:  # the settings of each, on parameters of its own
-            for group in groups:
-                settings = {key: value for key, value in group.items() if key not in param_groups.OWN}
-                one = [{"params": list(nn.Linear(1, 1).parameters()), **settings}]
-                build_optimizer(h["optimizer"], one, h["lr"], h["optimizer_args"] or {})
+        for group in groups:  # torch checks an optimizer's own settings, but not those of groups
+            settings = {key: value for key, value in group.items() if key not in param_groups.OWN}
+            rate, arguments = settings.pop("lr", h["lr"]), (h["optimizer_args"] or {}) | settings
+            build_optimizer(h["optimizer"], net.parameters(), rate, arguments)
         built = build(net, h | {"param_groups": None})
         optimizer = built["optimizer"]
 

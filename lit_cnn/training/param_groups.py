@@ -98,20 +98,20 @@ def members(named: Iterable[tuple[str, nn.Parameter]], groups: Sequence[dict[str
         elif frozen:
             why = f"frozen parameters only, such as {frozen[0]}. Leave it out."
         else:
-            names = ", ".join(list(dict.fromkeys(name for name, _ in parameters))[:8])
-            why = f"no parameter. They are called {names}, ..."
+            names = [name for name, _ in parameters]
+            why = f"no parameter. They are called {', '.join(names[:8])}{', ...' if names[8:] else '.'}"
         raise ValueError(f"`param_groups` has the pattern {pattern!r}, which matches {why}")
     return found if found[0].parameters else found[1:]
 
 
 def text(module: Any) -> str:
-    """Returns a line for each of a LitClassifier's parameter groups; nothing if it has one only.
+    """Returns a line for each of a LitClassifier's parameter groups, each after a line break; nothing without patterns.
 
     Raises:
         ConfigError: If a pattern has no parameters.
     """
     groups = module.hparams["param_groups"] or ()
     try:
-        return "\n".join(one.text() for one in members(module.named_parameters(), groups)) if groups else ""
+        return "".join(f"\n{one.text()}" for one in members(module.named_parameters(), groups)) if groups else ""
     except ValueError as error:
         raise ConfigError(str(error)) from error

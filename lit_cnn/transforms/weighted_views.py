@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
@@ -28,6 +29,7 @@ def weighted_views(
     height, width = images.shape[-2:]
     padded = F.pad(images, (1, 1, 1, 1), mode="reflect")
     for weight, start in ((0.25, 1), (0.125, 0), (0.125, 2)):
-        view = padded[..., start : start + height, start : start + width]
+        shifted = padded[..., start : start + height, start : start + width]
+        view = torch.empty_like(images).copy_(shifted)  # in the images' memory format, for which a network is compiled
         yield weight, view
         yield weight, view.flip(-1)

@@ -18,7 +18,8 @@ from lit_cnn.training.data_parallel import OneNetwork
 
 pytestmark = pytest.mark.slow
 
-EXACT = ["plain", "augmented", "accumulated", "clipped", "synced"]  # in float64; a half of the float32 loss is exact
+# In float64; a half of the float32 loss is exact.
+EXACT = ["plain", "augmented", "accumulated", "clipped", "synced", "summed"]
 JOBS = ["evaluated", "drawn", *EXACT, "normed", "sharded", "saved"]
 
 
