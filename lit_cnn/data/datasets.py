@@ -24,6 +24,12 @@ class FromFiles:
     """
 
     source: Any  # a module of `sources`, or an object, with `find_or_download` and `read`
+    num_classes: int
+    class_names: list[str]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.num_classes = len(cls.class_names)
 
     def __init__(self, data_dir: str = "data", **kwargs: Any):
         super().__init__(**kwargs)
@@ -49,7 +55,6 @@ class MNISTDataModule(FromFiles, ImageDataModule):
     """
 
     source = mnist.MNIST
-    num_classes = 10
     in_channels = 1
     image_size = (28, 28)
     class_names = [str(digit) for digit in range(10)]
@@ -67,7 +72,6 @@ class FashionMNISTDataModule(FromFiles, ImageDataModule):
     """
 
     source = mnist.FASHION_MNIST
-    num_classes = 10
     in_channels = 1
     image_size = (28, 28)
     class_names = mnist.FASHION_CLASS_NAMES
@@ -83,7 +87,6 @@ class KMNISTDataModule(FromFiles, ImageDataModule):
     """
 
     source = mnist.KMNIST
-    num_classes = 10
     in_channels = 1
     image_size = (28, 28)
     class_names = mnist.KMNIST_CLASS_NAMES
@@ -99,7 +102,6 @@ class CIFAR10DataModule(FromFiles, ImageDataModule):
     """
 
     source = cifar.CIFAR10
-    num_classes = 10
     in_channels = 3
     image_size = (32, 32)
     class_names = cifar.CLASS_NAMES
@@ -117,7 +119,6 @@ class CIFAR100DataModule(FromFiles, ImageDataModule):
     """
 
     source = cifar.CIFAR100
-    num_classes = 100
     in_channels = 3
     image_size = (32, 32)
     class_names = cifar.FINE_CLASS_NAMES
@@ -133,7 +134,6 @@ class SVHNDataModule(FromFiles, ImageDataModule):
     """
 
     source = svhn
-    num_classes = 10
     in_channels = 3
     image_size = (32, 32)
     class_names = [str(digit) for digit in range(10)]

@@ -32,12 +32,9 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 def open_image(path: str | Path) -> Image.Image:
-    """Opens an image file, converts it to 8 bits, and rotates it by its EXIF orientation.
+    """Opens an image file (the first picture of an animation), converts it to 8 bits, and rotates it as its EXIF says.
 
-    It takes the first picture of an animation, and ignores transparency.
-
-    Raises:
-        DataError: If it is missing, broken, larger than `MOST_PIXELS`, or its pixels have no known range.
+    Raises DataError if it is missing, broken, larger than `MOST_PIXELS`, or its pixels have no known range.
     """
     name = printable(path)
     try:
@@ -99,13 +96,7 @@ def as_batch(
     in_channels: int,
     image_size: tuple[int, int],
 ) -> UInt8[Tensor, "b c h w"]:
-    """Returns images of any kind as one batch.
-
-    Args:
-        images: One image or a sequence of them, as paths, PIL images or uint8 arrays `[h, w]` or `[h, w, c]`;
-            or a batch.
-        in_channels: Channels of the batch.
-        image_size: Height and width of the batch, in pixels.
+    """Returns images as one batch: paths, PIL images, uint8 arrays `[h, w]` or `[h, w, c]`, one or many; or a batch.
 
     Raises:
         DataError: If a file cannot be read.

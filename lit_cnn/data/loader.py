@@ -22,9 +22,6 @@ class ArrayLoader:
         make: Makes batches from the indices of their images.
         sampler: The indices of each batch. Lightning sets its epoch, and finds it by this attribute's name.
         keep: Keep evaluation batches for the next evaluation, if they are small enough.
-
-    Attributes:
-        contiguous: Whether inputs are contiguous, instead of in channels_last memory, the fastest for convolutions.
     """
 
     batch_sampler = None  # Lightning reads it from anything with a sampler
@@ -32,7 +29,7 @@ class ArrayLoader:
     def __init__(self, make: BatchMaker, sampler: BatchOrder, keep: bool = False):
         self.make = make
         self.sampler = sampler
-        self.contiguous = False
+        self.contiguous = False  # else in channels_last memory, the fastest for convolutions
         self._yielded = {"epoch": 0, "batches": 0}
         self._resumed: dict[str, int] | None = None
         bytes_in_all = 4 * make.arrays.stored_images[:1].numel() * len(make.arrays)

@@ -88,9 +88,7 @@ class HighPass(LowPass):
         clip: Round to whole grey levels and clip to 0 to 255, as in LowPass.
 
     Example:
-        >>> grey = torch.full((1, 1, 8, 8), 90, dtype=torch.uint8)
-        >>> HighPass(cutoff=0.5)(grey, torch.tensor([0]), "train").unique()  # nothing is left of one brightness
-        tensor([127.5000], dtype=torch.float16)
+        >>> views = [HighPass(cutoff=3)]  # for any data module
     """
 
     def levels(self, images: Levels, indices: Int64[Tensor, "b"], split: str) -> Levels:
@@ -110,10 +108,7 @@ class PhaseScramble(Frequencies):
             by a half.
 
     Example:
-        >>> images = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
-        >>> images[0, 0, 3, 4] = 255
-        >>> bool((PhaseScramble()(images, torch.tensor([0]), "train") > 0).sum() > 1)  # the dot is everywhere
-        True
+        >>> views = [PhaseScramble()]  # for any data module
     """
 
     numbered = True

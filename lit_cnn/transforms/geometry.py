@@ -14,13 +14,10 @@ from lit_cnn.transforms.pixels import scaled, to_images, to_planes
 def warp(
     images: UInt8[Tensor, "b c h w"], matrix: Float[Tensor, "b 2 3"], mode: str = "bilinear"
 ) -> UInt8[Tensor, "b c h w"]:
-    """Warps each image by its own affine matrix; pixels from outside are 0.
+    """Warps each image by its own affine matrix; pixels from outside are 0; the mode is "bilinear" or "nearest".
 
-    Args:
-        images: The images.
-        matrix: Maps a position in the result, (x to the right, y down, 1), to its source position in the image, both
-            in pixels from the centre.
-        mode: "bilinear", or "nearest" pixel.
+    The matrix maps a position in the result, (x to the right, y down, 1), to its source position in the image, both in
+    pixels from the centre.
     """
     h, w = images.shape[-2:]
     x = torch.arange(w, device=images.device) - (w - 1) / 2

@@ -95,6 +95,7 @@ def test_loader_yields_the_sampler_s_batches_in_groups_of_any_size(monkeypatch, 
 def test_a_part_shares_the_memory_of_the_whole():
     whole = Arrays(torch.arange(24, dtype=torch.uint8).reshape(2, 3, 2, 2).repeat(5, 1, 1, 1), torch.arange(10))
     part = whole.part(torch.tensor([7, 2, 5])).part(torch.tensor([2, 0]))
+    assert part.stored_images is whole.stored_images  # which `resident` moves once
     assert part.stored_images.data_ptr() == whole.stored_images.data_ptr()
     assert part.labels.tolist() == [5, 7]
     images, labels = part.gather(torch.tensor([1, 1, 0]))
