@@ -15,8 +15,8 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop
 
 import lit_cnn
-from lit_cnn.training.fast_loop import _FewerCallsLoop
-from lit_cnn.training.step_log import StepLog
+from lit_cnn.training.fast_loop import FastTraining
+from lit_cnn.training.step_losses import StepLosses
 
 QUIET = {
     "accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False, "default_root_dir": ".",
@@ -46,20 +46,20 @@ class Counter:
 
     def __init__(self, monkeypatch):
         self.alone = self.evaluation = 0
-        take, evaluate = _FewerCallsLoop._take_steps, _EvaluationLoop._evaluation_step
+        take, evaluate = FastTraining._take_steps, _EvaluationLoop._evaluation_step
 
-        def count_steps(loop, *args):
-            before = loop.batch_progress.current.ready
+        def count_steps(fast, *args):
+            before = fast.loop.batch_progress.current.ready
             try:
-                return take(loop, *args)
+                return take(fast, *args)
             finally:
-                self.alone += loop.batch_progress.current.ready - before
+                self.alone += fast.loop.batch_progress.current.ready - before
 
         def count_evaluation(loop, *args):
             self.evaluation += 1
             evaluate(loop, *args)
 
-        monkeypatch.setattr(_FewerCallsLoop, "_take_steps", count_steps)
+        monkeypatch.setattr(FastTraining, "_take_steps", count_steps)
         monkeypatch.setattr(_EvaluationLoop, "_evaluation_step", count_evaluation)
 
 
@@ -68,13 +68,13 @@ class Taken:
 
     def __init__(self, monkeypatch):
         self.batches = 0
-        note = StepLog.note
+        note = StepLosses.note
 
         def count(log, *args):
             self.batches += 1
             return note(log, *args)
 
-        monkeypatch.setattr(StepLog, "note", count)
+        monkeypatch.setattr(StepLosses, "note", count)
 
 
 def jumping():

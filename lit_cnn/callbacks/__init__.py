@@ -1,5 +1,7 @@
 """Callbacks: checkpoints, results, progress, predictions, TensorBoard figures and signals."""
 
+from typing import Any
+
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -7,3 +9,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 def tensorboards(trainer: Trainer) -> list[TensorBoardLogger]:
     """Returns the trainer's TensorBoard loggers."""
     return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+
+
+def log_everywhere(trainer: Trainer, figures: dict[str, Any], ago: int = 1) -> None:
+    """Logs figures of an epoch with all loggers, at the step that was taken so many steps ago."""
+    for logger in trainer.loggers:
+        logger.log_metrics(figures, trainer.global_step - ago)

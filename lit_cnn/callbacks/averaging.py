@@ -6,6 +6,8 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, WeightAveraging
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
+from lit_cnn.training.lightning_internals import decay_of_average, drop_average
+
 FROM_THE_START = 0.1  # share of the first weights in an average that is worth a warning
 
 
@@ -47,7 +49,6 @@ class Averages(Callback):
     """Warns about averages that are mostly the first weights, and makes the test use a checkpoint's averages."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Warns before the first step."""
         for callback in _averaging(trainer):
             if type(callback) is EMAWeightAveraging:
                 _say_if_short(callback, trainer)
@@ -58,7 +59,7 @@ class Averages(Callback):
         Otherwise Lightning 2.6 replaces the weights of a checkpoint that is loaded later by the unaveraged ones.
         """
         for callback in _averaging(trainer):
-            callback._average_model = None
+            drop_average(callback)
 
 
 def _averaging(trainer: Trainer) -> list[WeightAveraging]:
@@ -68,7 +69,7 @@ def _averaging(trainer: Trainer) -> list[WeightAveraging]:
 
 @rank_zero_only
 def _say_if_short(callback: EMAWeightAveraging, trainer: Trainer) -> None:
-    decay = callback._kwargs["avg_fn"](1.0, 0.0, 1)
+    decay = decay_of_average(callback)
     steps, first = trainer.estimated_stepping_batches, callback.update_starting_at_step or 0
     updates = (steps - first) / max(callback.update_every_n_steps, 1)
     share = decay ** max(updates - 1, 0)

@@ -7,7 +7,8 @@ from jsonargparse.typing import restricted_string_type
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
-from lit_cnn.callbacks.stop_on_signal import more_than_a_batch_ends
+from lit_cnn.callbacks.given import given
+from lit_cnn.training import lightning_internals as internals
 from lit_cnn.training.loop_conditions import patient
 
 LAST = "last"  # its file name, without the suffix
@@ -16,16 +17,16 @@ Minutes = restricted_string_type("Minutes", r"^\d+(\.\d+)?min$", docstring="minu
 
 
 def arrange_checkpoints(callbacks: list[Callback], trainer: dict[str, Any], every: int | str | None) -> None:
-    """Adds the last checkpoint to the best, which is among the callbacks already.
+    """Adds the last checkpoint to the best, and makes them the Trainer's first callbacks: the first's best is tested.
 
     Args:
-        callbacks: The run's callbacks, changed in place.
-        trainer: The Trainer's settings. Checkpoints come first among its callbacks, since the first one's best is
-            tested.
+        callbacks: The run's callbacks, from which the best is taken.
+        trainer: The Trainer's settings, changed in place.
         every: Interval of the last checkpoint within an epoch: steps, or minutes such as "10min".
     """
     best = next(c for c in callbacks if isinstance(c, ModelCheckpoint))
     callbacks.remove(best)
+    trainer["callbacks"] = given(trainer)
     if trainer["enable_checkpointing"] is False:
         return
     # At the end of each epoch, with or without validation; if there are several in an epoch, after each validation.
@@ -38,8 +39,7 @@ def arrange_checkpoints(callbacks: list[Callback], trainer: dict[str, Any], ever
         kept.append(_new(_WithinEpochs, train_time_interval=interval))
     elif every:
         kept.append(_new(_WithinEpochs, every_n_train_steps=every))
-    theirs = trainer["callbacks"] or []
-    trainer["callbacks"] = [*kept, *(theirs if isinstance(theirs, list) else [theirs])]
+    trainer["callbacks"] = [*kept, *trainer["callbacks"]]
 
 
 def _new(kind: type[ModelCheckpoint], **when: Any) -> ModelCheckpoint:
@@ -59,13 +59,11 @@ class Last(ModelCheckpoint):
         super().on_train_batch_end(trainer, *others)
         if not _stops_within_an_epoch(trainer):
             return
-        loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
-        assert fetcher is not None
-        if not validates(trainer) or not loop._should_check_val_fx(fetcher):
-            self._save_topk_checkpoint(trainer, {})  # not again at the epoch's end, which has the same step
+        if not validates(trainer) or not internals.validates_next(trainer):
+            internals.save_now(self, trainer)
         for callback in trainer.checkpoint_callbacks:  # a validation now is within the epoch
             if isinstance(callback, ModelCheckpoint) and not str(callback.monitor).startswith("train/"):
-                callback._save_on_train_epoch_end = False
+                internals.save_after_validation(callback)
 
 
 def validates(trainer: Any) -> bool:
@@ -76,9 +74,9 @@ def validates(trainer: Any) -> bool:
 
 def _stops_within_an_epoch(trainer: Trainer) -> bool:
     """Whether the training ends with this batch, but the epoch does not."""
-    fit, epoch = trainer.fit_loop, trainer.fit_loop.epoch_loop
-    stops = (trainer.should_stop and fit._can_stop_early) or 0 <= epoch.max_steps <= trainer.global_step
-    return stops and not epoch.batch_progress.is_last_batch and not epoch._num_ready_batches_reached()
+    loop = trainer.fit_loop.epoch_loop
+    stops = (trainer.should_stop and loop.done) or 0 <= loop.max_steps <= trainer.global_step
+    return stops and not internals.is_last_batch(trainer)
 
 
 @patient
@@ -86,7 +84,7 @@ class _WithinEpochs(ModelCheckpoint):
     """Saves every so many steps or minutes; not right before the end of an epoch, but with it."""
 
     def on_train_batch_end(self, trainer: Trainer, *others: Any) -> None:
-        if not more_than_a_batch_ends(trainer):
+        if not internals.more_than_a_batch_ends(trainer):
             super().on_train_batch_end(trainer, *others)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_cnn.runs import checkpoint_io
@@ -19,16 +18,10 @@ class DiskCheck(Callback):
 
     @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Deletes partial files, then reserves the room of a checkpoint for a moment.
-
-        Raises:
-            DiskError: If a checkpoint cannot be written.
-        """
+        """Deletes partial files, then reserves the room of a checkpoint for a moment; a DiskError if it cannot."""
         if trainer.ckpt_path:
             checkpoint_io.sweep(Path(trainer.ckpt_path).parent)
         size = STATES * sum(weight.nbytes for weight in pl_module.state_dict().values())
-        for folder in {
-            Path(c.dirpath) for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.dirpath
-        }:
+        for folder in {Path(d) for c in trainer.checkpoint_callbacks if (d := getattr(c, "dirpath", None))}:
             checkpoint_io.sweep(folder)
             checkpoint_io.probe(folder, size)

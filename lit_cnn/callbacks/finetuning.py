@@ -11,18 +11,13 @@ class Thaw(Callback):
     """Unfreezes the backbone again in a run that resumes after its unfreezing; Lightning 2.6 leaves it frozen."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Unfreezes the backbone if the optimizer has its parameters already."""
         groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
         if not all(parameter.requires_grad for group in groups for parameter in group["params"]):
             BackboneFinetuning.make_trainable(pl_module.backbone)
 
 
 def refuse_unfit(callback: BackboneFinetuning, module: LightningModule) -> None:
-    """Refuses runs that the callback cannot finetune.
-
-    Raises:
-        ConfigError: If the network has no backbone, it is frozen for good, or a schedule sets the learning rate.
-    """
+    """Raises a ConfigError if there is no backbone, it is frozen for good, or a schedule sets the learning rate."""
     name, epoch = type(callback).__name__, callback.unfreeze_backbone_at_epoch
     if not isinstance(getattr(module, "backbone", None), nn.Module):
         raise ConfigError(

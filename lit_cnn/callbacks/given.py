@@ -3,34 +3,34 @@
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule
-from lightning.pytorch.callbacks import (
-    BackboneFinetuning,
-    BaseFinetuning,
-    BasePredictionWriter,
-    BatchSizeFinder,
-    Checkpoint,
-    DeviceStatsMonitor,
-    GradientAccumulationScheduler,
-    LearningRateFinder,
-    LearningRateMonitor,
-    OnExceptionCheckpoint,
-    ProgressBar,
-    SpikeDetection,
-    ThroughputMonitor,
-    WeightAveraging,
-)
+from lightning.pytorch import callbacks as theirs
 
 from lit_cnn.callbacks.averaging import Averages
 from lit_cnn.callbacks.finetuning import Thaw, refuse_unfit
 from lit_cnn.callbacks.progress import Progress
 from lit_cnn.errors import ConfigError
 
-BASES = (Callback, BaseFinetuning, BasePredictionWriter, Checkpoint, ProgressBar)  # base classes, which do nothing
-LOGGING = (DeviceStatsMonitor, LearningRateMonitor, ThroughputMonitor)
+# Base classes, which do nothing by themselves.
+BASES = (Callback, theirs.BaseFinetuning, theirs.BasePredictionWriter, theirs.Checkpoint, theirs.ProgressBar)
+LOGGING = (theirs.DeviceStatsMonitor, theirs.LearningRateMonitor, theirs.ThroughputMonitor)
+REFUSED: dict[type[Callback], str] = {
+    theirs.OnExceptionCheckpoint: (
+        "has Lightning go on from its file in the next run, without a word. Remove it;\n"
+        "a run that breaks off goes on from its last checkpoint: --checkpoint_every 5min, then --resume RUN."
+    ),
+    theirs.LearningRateFinder: (
+        "would train with another learning rate than the config says. Remove it, and\n"
+        "compare rates: `python -m lit_cnn search FILE`, where FILE has `axes: {model.lr: [0.001, 0.003, 0.01]}`."
+    ),
+    theirs.BatchSizeFinder: (
+        "would train with another batch size than the config says. Remove it;\n"
+        "`python -m lit_cnn check` says how much memory the run takes. Set --data.batch_size by that."
+    ),
+}
 
 
 def given(settings: dict[str, Any]) -> list[Callback]:
-    """Returns the callbacks in a Trainer's settings as a list: none, one or several."""
+    """Returns the callbacks in a Trainer's settings, of which there may be none, one or several, as a list."""
     callbacks = settings["callbacks"] or []
     return list(callbacks) if isinstance(callbacks, list) else [callbacks]
 
@@ -43,14 +43,13 @@ def companions(settings: dict[str, Any], module: LightningModule) -> list[Callba
     """
     named = given(settings)
     for callback in named:
-        _refuse(callback, module)
-        _refuse_beside(callback, settings)
+        _refuse(callback, module, settings)
     beside: list[Callback] = []
-    if settings["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in named):
+    if settings["enable_progress_bar"] is not False and not any(isinstance(c, theirs.ProgressBar) for c in named):
         beside.append(Progress())
-    if any(isinstance(c, WeightAveraging) for c in named):
+    if any(isinstance(c, theirs.WeightAveraging) for c in named):
         beside.append(Averages())
-    if any(isinstance(c, BackboneFinetuning) for c in named):
+    if any(isinstance(c, theirs.BackboneFinetuning) for c in named):
         beside.append(Thaw())
     return beside
 
@@ -70,41 +69,24 @@ def refuse_doubles(settings: dict[str, Any], others: list[Callback]) -> None:
         seen[callback.state_key] = callback
 
 
-def _refuse_beside(callback: Callback, settings: dict[str, Any]) -> None:
-    """Refuses a callback that conflicts with another setting of the Trainer."""
+def _refuse(callback: Callback, module: LightningModule, settings: dict[str, Any]) -> None:
     name = type(callback).__name__
-    if isinstance(callback, LOGGING) and settings["logger"] in (False, []):
-        raise ConfigError(f"trainer.callbacks: {name} writes to the loggers, but trainer.logger is false. Remove one.")
-    accumulated = settings["accumulate_grad_batches"]
-    if isinstance(callback, GradientAccumulationScheduler) and accumulated not in (None, 1):
-        raise ConfigError(
-            f"trainer.callbacks: {name} sets what trainer.accumulate_grad_batches ({accumulated}) sets. Remove one."
-        )
-
-
-def _refuse(callback: Callback, module: LightningModule) -> None:
-    name = type(callback).__name__
+    for kind, remedy in REFUSED.items():
+        if isinstance(callback, kind):
+            raise ConfigError(f"trainer.callbacks: {name} {remedy}")
     if type(callback) in BASES:
         raise ConfigError(f"trainer.callbacks: {name} does nothing of itself; it is a class to derive from. Remove it.")
-    if type(callback) is SpikeDetection:  # its state_dict reads a missing attribute
+    if type(callback) is theirs.SpikeDetection:  # its state_dict reads a missing attribute
         raise ConfigError(
             "trainer.callbacks: SpikeDetection of this Lightning fails at the first checkpoint. Remove it;\n"
             "a run whose loss is not finite is stopped without it, and --trainer.gradient_clip_val tames spikes."
         )
-    if isinstance(callback, OnExceptionCheckpoint):
-        raise ConfigError(
-            f"trainer.callbacks: {name} has Lightning go on from its file in the next run, without a word. Remove it;\n"
-            "a run that breaks off goes on from its last checkpoint: --checkpoint_every 5min, then --resume RUN."
-        )
-    if isinstance(callback, LearningRateFinder):
-        raise ConfigError(
-            f"trainer.callbacks: {name} would train with another learning rate than the config says. Remove it, and\n"
-            "compare rates: `python -m lit_cnn search FILE`, where FILE has `axes: {model.lr: [0.001, 0.003, 0.01]}`."
-        )
-    if isinstance(callback, BatchSizeFinder):
-        raise ConfigError(
-            f"trainer.callbacks: {name} would train with another batch size than the config says. Remove it;\n"
-            "`python -m lit_cnn check` says how much memory the run takes. Set --data.batch_size by that."
-        )
-    if isinstance(callback, BackboneFinetuning):
+    if isinstance(callback, theirs.BackboneFinetuning):
         refuse_unfit(callback, module)
+    if isinstance(callback, LOGGING) and settings["logger"] in (False, []):
+        raise ConfigError(f"trainer.callbacks: {name} writes to the loggers, but trainer.logger is false. Remove one.")
+    accumulated = settings["accumulate_grad_batches"]
+    if isinstance(callback, theirs.GradientAccumulationScheduler) and accumulated not in (None, 1):
+        raise ConfigError(
+            f"trainer.callbacks: {name} sets what trainer.accumulate_grad_batches ({accumulated}) sets. Remove one."
+        )

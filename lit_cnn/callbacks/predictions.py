@@ -24,12 +24,10 @@ class PredictionWriter(Callback):
     def on_predict_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any
     ) -> None:
-        """Keeps the batch's predictions."""
         confidence, preds = outputs.max(dim=1)
         self._rows.append(torch.stack([preds.double(), batch[1].double(), confidence.double()], dim=1).cpu())
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the table."""
         names = trainer.datamodule.class_names  # type: ignore[attr-defined]
         with (self.folder / self.FILE).open("w", newline="") as file:
             writer = csv.writer(file)

@@ -7,11 +7,10 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from tqdm.auto import tqdm
 
+from lit_cnn.training.buffered_metrics import BufferedMetrics
 from lit_cnn.training.loop_conditions import patient
 
 IN_NOTEBOOK = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
-
-
 LINES = 30.0  # minimum seconds between lines if there is no bar
 VERBS = {"val": "validate", "test": "test", "predict": "predict"}
 DELAY = 1.0  # seconds before the bar of a validation within `fit` appears: most are over by then
@@ -37,14 +36,7 @@ class Count:
         self.start = self._last_line = time.perf_counter()
 
     def advance(self, done: int, batch: Any, module: Any, stage: str) -> None:
-        """Moves to a batch; it need not be called for each (fast_loop.py).
-
-        Args:
-            done: Number of batches done.
-            batch: The last of them.
-            module: The module with the metrics.
-            stage: Which of its metrics to show.
-        """
+        """Moves to a batch, and shows the module's metrics of a stage; the fast loop calls it for some batches only."""
         new, self._done, now = done - self._done, done, time.perf_counter()
         due = now - self._last_line >= LINES if self._bar.disable else self._bar.update(new)
         if not due or not isinstance(batch, (list, tuple)):
@@ -62,7 +54,6 @@ class Count:
         print(f"{self._name}  batch {done:,}{of}  {figures}{left}", flush=True)
 
     def close(self) -> None:
-        """Removes the bar."""
         self._bar.close()
 
 
@@ -76,8 +67,7 @@ class Progress(ProgressBar):
     def __init__(self) -> None:
         super().__init__()
         self._enabled = True
-        self._training: Count | None = None
-        self._evaluation: Count | None = None
+        self._bars: dict[str, Count] = {}  # those of training and evaluation
         self._seconds = 0.0
         self._epoch_line: str | None = None
         self._validated = False  # whether the epoch has been validated
@@ -87,14 +77,12 @@ class Progress(ProgressBar):
         self._enabled = False
 
     def enable(self) -> None:
-        """Turns bar and lines on."""
         self._enabled = True
 
-    def _close(self) -> None:
-        for count in (self._evaluation, self._training):
-            if count is not None:
-                count.close()
-        self._evaluation = self._training = None
+    def _close(self, *kinds: str) -> None:
+        for kind in kinds:
+            if bar := self._bars.pop(kind, None):
+                bar.close()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts a bar after a mid-epoch resume, where Lightning calls no epoch start."""
@@ -111,24 +99,21 @@ class Progress(ProgressBar):
         of = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
         self._epoch_line = f"epoch {trainer.current_epoch + 1}{of}"
         if self._enabled:
-            self._training = Count(self._epoch_line, trainer.num_training_batches, first)
+            self._bars["training"] = Count(self._epoch_line, trainer.num_training_batches, first)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Moves the bar, with the epoch's metrics so far."""
-        if self._training is not None:
-            self._training.advance(batch_idx + 1, batch, pl_module, "train")
+        if bar := self._bars.get("training"):
+            bar.advance(batch_idx + 1, batch, pl_module, "train")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ends the bar."""
-        if self._training is not None:
-            self._seconds = time.perf_counter() - self._training.start
-        self._close()
+        if bar := self._bars.get("training"):
+            self._seconds = time.perf_counter() - bar.start
+        self._close("evaluation", "training")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Prints the line of the last epoch."""
-        self._close()
+        self._close("evaluation", "training")
         self._print_epoch(trainer)
 
     def _print_epoch(self, trainer: Trainer) -> None:
@@ -144,36 +129,31 @@ class Progress(ProgressBar):
         self._epoch_line = None
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the bar of a validation, a test or a prediction."""
         if self._enabled and not trainer.sanity_checking:
-            verb = VERBS[_stage(trainer)]
-            batches: Any = getattr(trainer, f"num_{_stage(trainer)}_batches")
+            stage = _stage(trainer)
+            batches = sum(getattr(trainer, f"num_{stage}_batches"))
             delay = DELAY if trainer.state.fn == "fit" else 0.0
-            self._evaluation = Count(verb, sum(batches), delay=delay)
+            self._bars["evaluation"] = Count(VERBS[stage], batches, delay=delay)
 
     on_test_start = on_predict_start = on_validation_start
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
-        """Moves that bar."""
-        if self._evaluation is not None:
-            self._evaluation.advance(batch_idx + 1, batch, pl_module, _stage(trainer))
+        if bar := self._bars.get("evaluation"):
+            bar.advance(batch_idx + 1, batch, pl_module, _stage(trainer))
 
     on_test_batch_end = on_predict_batch_end = on_validation_batch_end  # type: ignore[assignment]
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ends that bar."""
         self._validated = True
-        if self._evaluation is not None:
-            self._evaluation.close()
-            self._evaluation = None
+        self._close("evaluation")
 
     on_test_end = on_predict_end = on_validation_end
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Ends the bar, so that the error message starts on a new line."""
-        self._close()
+        self._close("evaluation", "training")
 
 
 def _stage(trainer: Trainer) -> str:
@@ -181,14 +161,12 @@ def _stage(trainer: Trainer) -> str:
 
 
 def _so_far(module: Any, stage: str) -> str:
-    """Returns accuracy and NLL of this device's images of a stage so far.
-
-    From the counts, since computing a metric would synchronise all devices.
-    """
-    metrics = getattr(module, "metrics", {})
-    if f"{stage}_metrics" not in metrics or not hasattr(module, "count_waiting"):
+    """Returns accuracy and NLL so far, from this device's counts: computing a metric would synchronise all devices."""
+    metrics = getattr(module, "metrics", None)
+    if not isinstance(metrics, BufferedMetrics) or stage == "predict":
         return ""
-    module.count_waiting(stage)
-    accuracy, nll = metrics[f"{stage}_metrics"]["acc"], metrics[f"{stage}_metrics"]["nll"]
+    metrics.catch_up(stage)
+    of_stage: Any = metrics[f"{stage}_metrics"]
+    accuracy, nll = of_stage["acc"], of_stage["nll"]
     images = int(nll.images)
     return f"acc {int(accuracy.tp.sum()) / images:.1%} nll {float(nll.total) / images:.3f} " if images else ""

@@ -3,7 +3,6 @@
 import json
 import platform
 import time
-from functools import cache
 from importlib.metadata import version
 from math import nan
 from pathlib import Path
@@ -14,21 +13,17 @@ from lightning.pytorch.callbacks import EarlyStopping, Timer
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_cnn import files
-from lit_cnn.callbacks import tensorboards
+from lit_cnn.callbacks import log_everywhere, tensorboards
 from lit_cnn.callbacks.checkpointing import validates
 from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.folder import RESULTS, read_results
+from lit_cnn.training.lightning_internals import is_last_batch
 from lit_cnn.version import __version__
 
 PER_CLASS = "test/acc_of/"
 HARDEST = 3  # hardest classes named in the summary
 EARLY = ("max_time", "EarlyStopping")  # early ends that the summary mentions
 METRICS = ("val/acc", "val/nll", "test/acc", "test/nll")
-
-
-@cache
-def _versions() -> dict[str, str]:
-    return {"torch": version("torch"), "lightning": version("lightning"), "lit-cnn": __version__}
 
 
 class Results(Callback):
@@ -52,7 +47,8 @@ class Results(Callback):
             "name": folder.parent.name,
             "seed": seed,
             "versions/python": platform.python_version(),
-            **{f"versions/{package}": version for package, version in _versions().items()},
+            **{f"versions/{package}": version(package) for package in ("torch", "lightning")},
+            "versions/lit-cnn": __version__,
         }
         self.tested = tested
         self._epoch: int | None = None
@@ -67,11 +63,10 @@ class Results(Callback):
         if self._epoch_is_over:
             self._end_epoch(trainer)
         validations = [[epoch, figures] for epoch, figures in self._validations]
-        history = {"training": dict(self._training), "validations": validations, "seconds": self._seconds()}
-        checkpoint["results"] = history
+        checkpoint["results"] = {"training": dict(self._training), "validations": validations}
+        checkpoint["results"]["seconds"] = self._seconds()
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Restores them."""
         if "results" in checkpoint and trainer.state.fn == "fit":
             history = checkpoint["results"]
             self._training = dict(history["training"])
@@ -105,9 +100,7 @@ class Results(Callback):
         known = [k for logger in trainer.loggers if isinstance(k := getattr(logger, "known_epochs", None), set)]
         for epoch in self._training.keys() - known[0] if known else ():  # saved in the checkpoint, but not logged
             figures = {name: value for name, value in self._training[epoch].items() if isinstance(value, float)}
-            figures |= {"epoch": epoch, "seconds": self._seconds_before}
-            for logger in trainer.loggers:
-                logger.log_metrics(figures, trainer.global_step - 1)
+            log_everywhere(trainer, figures | {"epoch": epoch, "seconds": self._seconds_before})
 
     @rank_zero_only
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -119,9 +112,7 @@ class Results(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Marks the epoch's metrics as complete, and logs the training time."""
         self._epoch_is_over = True
-        for logger in trainer.loggers:
-            figures = {"seconds": self._seconds(), "epoch": trainer.current_epoch}
-            logger.log_metrics(figures, trainer.global_step - 1)
+        log_everywhere(trainer, {"seconds": self._seconds(), "epoch": trainer.current_epoch})
 
     def _end_epoch(self, trainer: Trainer) -> None:
         if self._epoch is not None:
@@ -129,7 +120,6 @@ class Results(Callback):
 
     @rank_zero_only
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Records the metrics of a validation."""
         figures = _metrics(trainer, "val")
         if trainer.state.fn == "validate":
             self.values |= figures
@@ -174,7 +164,6 @@ class Results(Callback):
 
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Adds the test metrics."""
         self.values |= _metrics(trainer, "test")
         self._write(trainer)
 
@@ -188,8 +177,7 @@ class Results(Callback):
 
     def summary(self) -> str:
         """Returns a summary in a few lines."""
-        v = self.values
-        lines = []
+        v, lines = self.values, []
         for split in ("train", "val", "test"):
             if f"{split}/acc" in v:
                 images = f"  {v[f'{split}_images']:,} images" if f"{split}_images" in v else ""
@@ -230,10 +218,9 @@ def _metrics(trainer: Trainer, split: str) -> dict[str, float]:
 
 def _ended_by(trainer: Trainer) -> str:
     """Returns what ended a training: max_epochs, max_steps, max_time, EarlyStopping or "a callback"."""
-    loop = trainer.fit_loop
-    if 0 <= loop.epoch_loop.max_steps <= trainer.global_step:
+    if 0 <= trainer.max_steps <= trainer.global_step:
         return "max_steps"
-    if trainer.current_epoch == trainer.max_epochs and loop.epoch_loop._num_ready_batches_reached():
+    if trainer.current_epoch == trainer.max_epochs and is_last_batch(trainer):
         return "max_epochs"
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Timer) and (left := callback.time_remaining()) is not None and left <= 0:

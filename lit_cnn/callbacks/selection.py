@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from lit_cnn.callbacks import log_everywhere
 from lit_cnn.callbacks.tensorboard.figures import evaluating
 
 
@@ -20,7 +21,6 @@ class TestEachEpoch(Callback):
     FIGURE = "each_epoch/test_acc"
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tests and logs."""
         module: Any = pl_module
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         data.setup("test")
@@ -30,6 +30,4 @@ class TestEachEpoch(Callback):
                 right = module.evaluate(images.to(module.device)).argmax(dim=1) == labels.to(module.device)
                 counts += torch.stack([right.sum(), torch.tensor(len(right), device=module.device)])
         right, n = trainer.strategy.reduce(counts, reduce_op="sum").tolist()
-        for logger in trainer.loggers:
-            figures = {self.FIGURE: right / n, "epoch": trainer.current_epoch}
-            logger.log_metrics(figures, trainer.global_step - 1)
+        log_everywhere(trainer, {self.FIGURE: right / n, "epoch": trainer.current_epoch})

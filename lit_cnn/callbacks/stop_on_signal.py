@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from lit_cnn.training.lightning_internals import more_than_a_batch_ends
 from lit_cnn.training.loop_conditions import patient
 
 STOPPING = b"\nstopping after this batch; once more stops at once\n"
@@ -26,7 +27,7 @@ class StopOnSignal(Callback):
 
     def __init__(self, last: Path):
         self.last = last
-        self.received = 0
+        self.received = self._saved_step = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Installs the signal handlers; Lightning removes them at its end."""
@@ -34,11 +35,7 @@ class StopOnSignal(Callback):
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, self._note)
 
-    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Installs the signal handlers."""
-        self.on_train_start(trainer, pl_module)
-
-    on_validation_start = on_test_start = on_predict_start = on_sanity_check_start
+    on_sanity_check_start = on_validation_start = on_test_start = on_predict_start = on_train_start
 
     def _note(self, number: int, frame: Any) -> None:
         if self.received:
@@ -48,8 +45,6 @@ class StopOnSignal(Callback):
             os.write(2, STOPPING)  # print may be the call that was interrupted
 
     def _wanted(self, trainer: Trainer) -> bool:
-        if trainer.world_size == 1:
-            return bool(self.received)
         return trainer.strategy.reduce_boolean_decision(bool(self.received), all=False)
 
     def _exit(self) -> NoReturn:
@@ -58,6 +53,9 @@ class StopOnSignal(Callback):
     def _save(self, trainer: Trainer) -> None:
         if trainer.checkpoint_callbacks:
             trainer.save_checkpoint(self.last)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        self._saved_step = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -69,8 +67,7 @@ class StopOnSignal(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Exits if the last epoch's end has just been saved; else waits for the first batch."""
-        saved = [getattr(c, "_last_global_step_saved", None) for c in trainer.checkpoint_callbacks]
-        if self._wanted(trainer) and (not saved or saved[-1] == trainer.global_step):
+        if self._wanted(trainer) and (not trainer.checkpoint_callbacks or self._saved_step == trainer.global_step):
             self._exit()
 
     def on_validation_batch_end(
@@ -94,7 +91,6 @@ class StopOnSignal(Callback):
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
-        """Exits."""
         if self._wanted(trainer):
             self._exit()
 
@@ -111,12 +107,3 @@ class StopOnSignal(Callback):
         """Exits if the training ended before it could be stopped."""
         if self._wanted(trainer):
             self._exit()
-
-
-def more_than_a_batch_ends(trainer: Trainer) -> bool:
-    """Whether a validation or the epoch's end follows this batch; a resume from here would skip it."""
-    loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
-    if loop.batch_progress.is_last_batch or loop._num_ready_batches_reached():
-        return True
-    assert fetcher is not None
-    return trainer.enable_validation and loop._should_check_val_fx(fetcher)

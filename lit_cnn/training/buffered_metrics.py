@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
+from torchmetrics.classification import MulticlassAccuracy
 
-from lit_cnn.training import metrics
+from lit_cnn.training.metrics import accuracy_and_nll
 
 BATCHES = 64  # buffered before an update, since a metric update takes longer than a small network
 
@@ -26,8 +28,8 @@ class BufferedMetrics(nn.ModuleDict):
     def __init__(self, num_classes: int):
         stages = ("train", "val", "test", "test_views")
         names = {stage: (f"{stage}/", None) for stage in stages[:3]} | {"test_views": ("test/", "_views")}
-        super().__init__({f"{s}_metrics": metrics.accuracy_and_nll(num_classes, *name) for s, name in names.items()})
-        self["of_each_class"] = metrics.accuracy_per_class(num_classes)
+        super().__init__({f"{stage}_metrics": accuracy_and_nll(num_classes, *name) for stage, name in names.items()})
+        self["of_each_class"] = MulticlassAccuracy(num_classes, average="none", validate_args=False)
         self._waiting: dict[str, list[tuple[Tensor, Tensor]]] = {stage: [] for stage in stages}
         self.listeners: dict[str, Callable[[Tensor, Tensor], None]] = {}
 
@@ -45,10 +47,10 @@ class BufferedMetrics(nn.ModuleDict):
 
     def catch_up(self, stage: str) -> None:
         """Updates the metrics of a stage with the buffered batches."""
-        if not (waiting := self._waiting[stage]):
+        if not self._waiting[stage]:
             return
-        logits, labels = (torch.cat(parts) for parts in zip(*waiting, strict=True))
-        waiting.clear()
+        logits, labels = (torch.cat(parts) for parts in zip(*self._waiting[stage], strict=True))
+        self._waiting[stage].clear()
         if labels.is_floating_point():  # a mixed image counts for its largest class
             labels = labels.argmax(dim=1)
         self[f"{stage}_metrics"].update(logits, labels)  # type: ignore[operator]
@@ -58,15 +60,26 @@ class BufferedMetrics(nn.ModuleDict):
             self.listeners[stage](logits, labels)
 
     def log(self, module: Any, stage: str) -> None:
-        """Logs accuracy and NLL of a stage, through the module with these metrics."""
+        """Logs accuracy and NLL of a stage, through their module; warns if no device has counted an image."""
         self.catch_up(stage)
-        metrics.log_counted(module, stage)
+        of_stage: Any = self[f"{stage}_metrics"]
+        if module.trainer.strategy.reduce_boolean_decision(bool(of_stage["nll"].images), all=False):
+            # Logged as metrics, not values, so that Lightning computes them once, over all devices.
+            module.log_dict(of_stage)
+            return
+        rank_zero_warn(
+            f"{stage}/acc and {stage}/nll are left out: no image was counted for them.\nA step of "
+            f"{type(module).__name__}'s own counts its batch by `self.count(logits, labels, '{stage}')`; for another "
+            "loss alone, override `loss_of`, which `training_step` calls."
+        )
 
     def log_each_class(self, module: Any, names: Sequence[Any]) -> dict[str, float]:
         """Logs the test accuracy of each class, and returns it in float64; Lightning logs float32."""
-        shares = metrics.share_of_each(self["of_each_class"]).items()
-        exact = {f"test/acc_of/{names[k]}": share for k, share in shares}
+        metric: Any = self["of_each_class"]
+        with metric.sync_context():
+            right, images = metric.tp.tolist(), (metric.tp + metric.fn).tolist()
+        exact = {f"test/acc_of/{names[k]}": r / n for k, (r, n) in enumerate(zip(right, images, strict=True)) if n}
         # Equal on all devices; a mean would round again.
         module.log_dict(exact, sync_dist=True, reduce_fx="max")
-        self["of_each_class"].reset()  # type: ignore[operator]
+        metric.reset()
         return exact

@@ -1,27 +1,23 @@
 """LitClassifier, the LightningModule around any network: steps, loss, metrics, optimizer."""
 
 import math
-import os
-from collections.abc import Sequence
 from typing import Any, Literal
 
-import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64
 from lightning.pytorch import Callback, LightningModule
 from torch import Tensor, nn
 
-from lit_cnn.data.images import Picture, as_batch
 from lit_cnn.errors import ConfigError
-from lit_cnn.keyed_random import seed_generators
 from lit_cnn.models.layers import set_norm_momentum
-from lit_cnn.training import continuation
+from lit_cnn.training import lightning_internals
 from lit_cnn.training.buffered_metrics import BufferedMetrics
+from lit_cnn.training.continuation import Continuation
 from lit_cnn.training.data_parallel import OneNetwork
-from lit_cnn.training.divergence import LossWatch
-from lit_cnn.training.lightning_internals import with_fewer_calls
+from lit_cnn.training.fast_loop import FewerCalls
 from lit_cnn.training.losses import LossName, build_loss
-from lit_cnn.training.optimizers import build, refuse_short, refuse_unwritable, try_out
-from lit_cnn.training.step_log import StepLog
+from lit_cnn.training.optimizers import build, refuse_unwritable, try_out
+from lit_cnn.training.picture_predictions import PicturePredictions
+from lit_cnn.training.step_losses import StepLosses
 from lit_cnn.training.whitening import learn_whitening
 from lit_cnn.transforms import Preprocess
 from lit_cnn.transforms.weighted_views import TestViews, weighted_views
@@ -31,7 +27,7 @@ Targets = Int64[Tensor, "b"] | Float[Tensor, "b k"]  # classes, or a share of ea
 Batch = tuple[Float[Tensor, "b c h w"], Targets]
 
 
-class LitClassifier(TypedArguments, LightningModule):
+class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
     """Trains any network from images to logits, and logs `train|val|test/{acc,nll}`.
 
     Batches are pairs of images and labels, from any data module or DataLoader.
@@ -69,6 +65,7 @@ class LitClassifier(TypedArguments, LightningModule):
         ValueError: If a setting is out of range, or the optimizer or scheduler does not take its arguments.
 
     Example:
+        >>> import torch
         >>> from torch import nn
         >>> module = LitClassifier(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), num_classes=10, lr=0.1)
         >>> module(torch.zeros(2, 1, 28, 28)).shape
@@ -110,27 +107,11 @@ class LitClassifier(TypedArguments, LightningModule):
         if norm_momentum is not None:
             set_norm_momentum(net, norm_momentum)
         self.metrics = BufferedMetrics(num_classes)
-        self._step_log = StepLog()
-        self._begun: dict[str, Any] = {}
-        self._loss_watch = LossWatch()
+        self.step_losses = StepLosses()
+        self.one_network: OneNetwork | None = None  # until there is a Trainer
         self.preprocess: Preprocess | None = None
         self.class_names: list[str] = []
         try_out(self.hparams)  # refuses wrong settings now, not later
-
-    def setup(self, stage: str) -> None:
-        """Compiles the network if asked to; in place, so that names in checkpoints stay."""
-        self.metrics.clear()
-        self._step_log.clear()
-        self._loss_watch.clear()
-        self._one_network = OneNetwork(self, self.trainer)
-        if stage == "fit":
-            learn_whitening(self.net, self._datamodule)
-        if stage == "fit" and self.hparams["compile"]:
-            self.net.compile(mode=self.hparams["compile"])
-
-    def configure_callbacks(self) -> list[Callback]:
-        """Registers the fast loop with any Trainer."""
-        return with_fewer_calls(self.trainer, LitClassifier)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         """Returns logits."""
@@ -146,58 +127,17 @@ class LitClassifier(TypedArguments, LightningModule):
         logits = self(images).float()
         return logits, self.loss(logits, labels)
 
-    @torch.inference_mode()
-    def predict(self, images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns the probability of each class for each image, preprocessed like the training images.
-
-        Args:
-            images: One image or several, as paths, PIL images or uint8 arrays `[h, w]` or `[h, w, c]`, converted to
-                the network's size and channels; or a uint8 tensor `[b, c, h, w]` of the right shape.
-
-        Raises:
-            ValueError: If the module is not from `load`, or the images have a wrong type or shape.
-        """
-        channels, *image_size = self.input_shape
-        batch = as_batch(images, channels, (image_size[0], image_size[1])).to(self.device)
-        return self.evaluate(self.preprocess.prepared(batch)).softmax(dim=1)  # type: ignore[union-attr]
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width to which `predict` converts images."""
-        if self.preprocess is None:
-            raise ValueError("Only a module from `lit_cnn.load` knows how to prepare images.")
-        return self.preprocess.image_shape
-
-    def classify(self, images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"]) -> list[str]:
-        """Returns the name of the predicted class of each image; takes the same images as `predict`."""
-        return [self.class_names[i] for i in self.predict(images).argmax(dim=1).tolist()]
-
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns the loss of one batch, and records it for the log."""
-        trainer, seed = self._trainer, os.environ.get("PL_GLOBAL_SEED")
-        if trainer and seed:  # dropout and the like depend on seed, epoch and batch only
-            seed_generators(self.device, int(seed), "network", trainer.current_epoch, batch_idx)
-        weight = self._one_network.take(batch_idx, len(batch[0])) if trainer else 1
+        images, labels = batch
+        weight = self.one_network.begin_step(batch_idx, len(images)) if self.one_network else 1
         if self.hparams["sum_loss"]:
-            weight *= self._one_network.share.total if trainer else len(batch[0])
-        logits, loss = self.loss_of(*batch)
-        self.count(logits, batch[1], "train")
-        if trainer:
-            self._step_log.note(trainer, loss)
-            self._loss_watch.note(trainer, loss, batch_idx)
+            weight *= self.one_network.share.total if self.one_network else len(images)
+        logits, loss = self.loss_of(images, labels)
+        self.count(logits, labels, "train")
+        if self.one_network:
+            self.step_losses.note(self.trainer, loss, batch_idx)
         return loss if weight == 1 else loss * weight
-
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Logs the recorded steps."""
-        self.log_noted()
-
-    def log_noted(self) -> None:
-        """Logs loss and learning rate of the recorded steps."""
-        self._step_log.write(self.trainer)
-
-    def on_validation_start(self) -> None:
-        """Checks that the training has not diverged."""
-        self._loss_watch.check(self.trainer)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Counts one batch of the validation images."""
@@ -219,13 +159,9 @@ class LitClassifier(TypedArguments, LightningModule):
         logits = logits.detach()
         self.metrics.add(stage, logits.clone() if self.hparams["compile"] == "reduce-overhead" else logits, labels)
 
-    def count_waiting(self, stage: str) -> None:
-        """Updates the metrics of a stage with the buffered batches."""
-        self.metrics.catch_up(stage)
-
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's accuracy and NLL over the training images, measured during the steps."""
-        self._loss_watch.check(self.trainer)
+        self.step_losses.check(self.trainer)
         self.metrics.log(self, "train")
 
     def on_validation_epoch_end(self) -> None:
@@ -240,57 +176,63 @@ class LitClassifier(TypedArguments, LightningModule):
         names = getattr(self._datamodule, "class_names", None) or range(self.hparams["num_classes"])
         self.exact = self.metrics.log_each_class(self, names)
 
-    @property
-    def _datamodule(self) -> Any:
-        return getattr(self.trainer, "datamodule", None)
-
     def configure_optimizers(self) -> Any:
         """Builds the optimizer and the learning-rate schedule."""
-        length: float = 1
+        length, validate_every, per_epoch = 1.0, None, 1
         if self.hparams["scheduler"]:
             per_step = self.hparams["scheduler_interval"] == "step"
             length = self.trainer.estimated_stepping_batches if per_step else self.trainer.max_epochs or -1
+            validate_every = self.trainer.check_val_every_n_epoch
+            if per_step:
+                per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
         if not 0 < length < math.inf:
             raise ConfigError(
                 f"`scheduler` {self.hparams['scheduler']} needs to know how long the run is: set max_epochs."
             )
-        trainer, per_epoch = self._trainer, 1
-        validate_every = trainer.check_val_every_n_epoch if trainer else 1
-        if trainer and self.hparams["scheduler_interval"] == "step":
-            per_epoch = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
         try:
             return build(self, self.hparams, int(length), validate_every, per_epoch)
         except ValueError as error:  # the run's length does not suit the scheduler
             raise ConfigError(str(error)) from error
 
+    def setup(self, stage: str) -> None:
+        """Begins a run, and compiles the network if asked to; in place, so that names in checkpoints stay."""
+        self.metrics.clear()
+        self.step_losses.clear()
+        self.one_network = OneNetwork(self, self.trainer)
+        if stage == "fit":
+            learn_whitening(self.net, self._datamodule)
+        if stage == "fit" and self.hparams["compile"]:
+            self.net.compile(mode=self.hparams["compile"])
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Registers exact resume and the fast loop with any Trainer that lacks them."""
+        callbacks: list[Callback] = [Continuation()]
+        if lightning_internals.is_tested():
+            callbacks.append(FewerCalls(LitClassifier))
+        known = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
+        return [callback for callback in callbacks if type(callback) not in known]
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Logs the recorded steps."""
+        self.step_losses.write(self.trainer)
+
+    def on_validation_start(self) -> None:
+        """Checks that the training has not diverged."""
+        self.step_losses.check(self.trainer)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the state of a mid-epoch resume, and class and preprocessing for `load`.
+        """Adds class and preprocessing for `load`.
 
         Raises:
             DivergedError: If a loss or a weight is not finite.
         """
-        self._loss_watch.check(self.trainer)
-        self._loss_watch.check_weights(self.trainer, checkpoint["state_dict"])
-        self.log_noted()
-        self.count_waiting("train")
-        checkpoint.update(continuation.noted(self))
+        self.step_losses.check(self.trainer)
+        self.step_losses.check_weights(self.trainer, checkpoint["state_dict"])
+        self.step_losses.write(self.trainer)
         checkpoint["class_path"] = f"{type(self).__module__}.{type(self).__qualname__}"
         if hasattr(self._datamodule, "checkpoint_settings"):
             checkpoint["data"] = self._datamodule.checkpoint_settings()
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps the state of a mid-epoch resume."""
-        self._begun = {part: checkpoint[part] for part in continuation.PARTS if part in checkpoint}
-
-    def on_train_start(self) -> None:
-        """Restores the loader's position and the running metrics after a mid-epoch resume."""
-        # The Trainer has lost the loader's state if something asked for its length before, as schedulers do:
-        # https://github.com/Lightning-AI/pytorch-lightning/issues/20550
-        self.trainer.fit_loop._load_combined_loader_states()
-        continuation.go_on(self, self._begun)
-        self._begun = {}
-        for config in self.trainer.lr_scheduler_configs:  # a checkpoint restores its own length
-            per_step = config.interval == "step"
-            refuse_short(
-                config.scheduler, self.trainer.estimated_stepping_batches if per_step else self.trainer.max_epochs or 0
-            )
+    @property
+    def _datamodule(self) -> Any:
+        return getattr(self.trainer, "datamodule", None)

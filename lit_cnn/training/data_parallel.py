@@ -1,5 +1,6 @@
-"""Makes multi-device training match one device: loss weights, shared dropout masks."""
+"""Makes multi-device training match one device: loss weights, shared dropout masks, random generators by step."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -9,6 +10,8 @@ from torch import Tensor, nn
 
 from lit_cnn.data.order import BatchOrder, Share
 from lit_cnn.errors import ConfigError
+from lit_cnn.keyed_random import seed_generators
+from lit_cnn.training.lightning_internals import syncs_batch_norm
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
@@ -20,10 +23,6 @@ class OneNetwork:
     the last batch of an epoch. Dropout takes its part of the mask that one device would draw for the global batch.
     Other random draws of a network are the same on each device.
 
-    Args:
-        net: The network.
-        trainer: Its Trainer.
-
     Raises:
         ConfigError: If `sync_batchnorm` is set on CPUs.
     """
@@ -31,8 +30,8 @@ class OneNetwork:
     def __init__(self, net: nn.Module, trainer: Any):
         self.trainer = trainer
         self.share = Share(0, 1, 1)
-        strategy = trainer.strategy
-        if getattr(strategy, "_layer_sync", None) and strategy.root_device.type == "cpu":
+        self.seed = os.environ.get("PL_GLOBAL_SEED")
+        if syncs_batch_norm(trainer) and trainer.strategy.root_device.type == "cpu":
             raise ConfigError(
                 "trainer.sync_batchnorm: true works between GPUs alone, and this run is on CPUs.\n"
                 "Leave it out: each process then normalises by its own part of the batch."
@@ -43,8 +42,11 @@ class OneNetwork:
                 if trainer.world_size > 1:
                     layer.forward = partial(self._drop, layer.forward, layer)
 
-    def take(self, batch_idx: int, images: int) -> float:
+    def begin_step(self, batch_idx: int, images: int) -> float:
         """Begins a step with so many images on this device, and returns the weight of its mean loss."""
+        if self.seed:  # dropout and the like depend on seed, epoch and batch only
+            device = self.trainer.strategy.root_device
+            seed_generators(device, int(self.seed), "network", self.trainer.current_epoch, batch_idx)
         rank, devices = self.trainer.global_rank, self.trainer.world_size
         order = getattr(self.trainer.train_dataloader, "sampler", None)
         equal = Share(rank * images, images, devices * images)

@@ -2,8 +2,8 @@
 
 A small network's step takes less time than Lightning's calls around it: hooks, progress, results, transfers. Most of
 them matter only when something happens: a validation, a checkpoint, the end of an epoch, a log or a redraw of the
-progress bar. `FewerCalls` runs these batches through Lightning, and those between directly, with the same mathematics.
-Before each group of batches it checks whether that is safe (loop_conditions.py).
+progress bar. These batches go through Lightning, and those between are taken directly, with the same mathematics.
+Before each group of batches loop_conditions.py checks whether that is safe.
 """
 
 import math
@@ -12,14 +12,12 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import DeviceStatsMonitor, LearningRateMonitor, ModelCheckpoint, Timer
-from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop
-from lightning.pytorch.loops.fetchers import _DataFetcher
-from lightning.pytorch.loops.fit_loop import _FitLoop
-from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
-from lightning.pytorch.trainer import call
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from lit_cnn.training import lightning_internals as internals
 from lit_cnn.training.loop_conditions import may_evaluate, may_train
+
+SECONDS = 0.2  # longest time without a call to Lightning, so that the log is written and the progress bar moves
 
 
 class FewerCalls(Callback):
@@ -32,102 +30,97 @@ class FewerCalls(Callback):
     Args:
         base: The LightningModule whose hooks need no call at each batch. Subclasses that override them use
             Lightning's loops.
-        seconds: Longest time without a call to Lightning, so that the log is written and the progress bar moves.
     """
 
-    def __init__(self, base: type[LightningModule], seconds: float = 0.2):
+    def __init__(self, base: type[LightningModule]):
         self.base = base
-        self.seconds = seconds
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Installs the fast loop."""
-        _end_epoch_once(trainer.fit_loop)
-        self._replace(trainer.fit_loop.epoch_loop)
+        """Installs the fast training loop."""
+        internals.end_epoch_once(trainer)
+        loop: Any = trainer.fit_loop.epoch_loop
+        loop.advance = FastTraining(loop, self.base)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Installs the fast loop."""
-        self._replace(trainer._active_loop)
+        """Installs the fast evaluation loop."""
+        validation = trainer.fit_loop.epoch_loop.val_loop if trainer.state.fn == "fit" else trainer.validate_loop
+        loop = trainer.test_loop if trainer.testing else validation
+        internals.replace_evaluation_step(loop, FastEvaluation(loop, self.base))
 
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Installs the fast loop."""
-        self._replace(trainer._active_loop)
+    on_test_start = on_validation_start
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Restores Lightning's loops."""
         training = trainer.fit_loop.epoch_loop
-        for loop in (training, training.val_loop, trainer.validate_loop, trainer.test_loop):
-            loop.__class__ = next((kind for kind, fast in FAST.items() if type(loop) is fast), type(loop))
+        vars(training).pop("advance", None)
+        for loop in (training.val_loop, trainer.validate_loop, trainer.test_loop):
+            internals.replace_evaluation_step(loop, None)
 
     def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
         """Restores Lightning's loops, and logs the recorded steps, so that an interrupted run's log is complete."""
         self.teardown(trainer, pl_module, "")
         if isinstance(pl_module, self.base):
-            pl_module.log_noted()  # type: ignore[operator]
-
-    def _replace(self, loop: Any) -> None:
-        kind: type = type(loop)
-        loop.__class__ = FAST.get(kind, kind)
-        loop.base, loop.seconds, loop.stop = self.base, self.seconds, -math.inf
+            pl_module.step_losses.write(trainer)  # type: ignore[union-attr, operator]
 
 
-class _FewerCallsLoop(_TrainingEpochLoop):
-    base: type[LightningModule]
-    seconds: float
+class FastTraining:
+    """Takes the place of the method `advance` of Lightning's loop over the batches of an epoch."""
 
-    def advance(self, data_fetcher: _DataFetcher) -> None:
+    def __init__(self, loop: Any, base: type[LightningModule]):
+        self.loop, self.base = loop, base
+
+    def __call__(self, data_fetcher: Any) -> None:
         """Takes some steps directly, and the next one through Lightning."""
-        steps = 0 if self.restarting else self._until_something_happens(data_fetcher) - 1
-        if steps < 1 or not may_train(self, self.base) or not self._take_steps(data_fetcher, steps):
-            super().advance(data_fetcher)
+        loop = self.loop
+        steps = 0 if loop.restarting else self._until_something_happens(data_fetcher) - 1
+        if steps < 1 or not may_train(loop, self.base) or not self._take_steps(data_fetcher, steps):
+            type(loop).advance(loop, data_fetcher)
 
-    def _until_something_happens(self, data_fetcher: _DataFetcher) -> int:
+    def _until_something_happens(self, data_fetcher: Any) -> int:
         """Returns the number of steps up to and including the next one that needs Lightning."""
-        trainer: Any = self.trainer
-        ready, step, stepped = self.batch_progress.current.ready, self.global_step, self._batches_that_stepped
+        loop, trainer = self.loop, self.loop.trainer
+        ready, step = loop.batch_progress.current.ready, loop.global_step
         distances = [min(trainer.num_training_batches, data_fetcher.length or 0) - ready]
-        if self.max_steps >= 0:
-            distances.append(self.max_steps - step)
+        if loop.max_steps >= 0:
+            distances.append(loop.max_steps - step)
         validate_every = trainer.val_check_batch
         if isinstance(validate_every, int):
             per_epoch = trainer.check_val_every_n_epoch is not None
-            done = ready if per_epoch else self.batch_progress.total.ready
+            done = ready if per_epoch else loop.batch_progress.total.ready
             distances.append(validate_every - done % validate_every)
         for callback in trainer.callbacks:
             if isinstance(callback, (LearningRateMonitor, DeviceStatsMonitor)) and (every := trainer.log_every_n_steps):
-                distances.append(every - stepped % every)
-            elif isinstance(callback, ModelCheckpoint) and (every := callback._every_n_train_steps):
+                distances.append(every - internals.batches_that_stepped(loop) % every)
+            elif isinstance(callback, ModelCheckpoint) and (every := internals.steps_between_checkpoints(callback)):
                 distances.append(every - step % every)
         return int(min(distances))
 
     def _alarm(self) -> float:
         """Returns the time, in `time.monotonic`, when a timer next needs a batch through Lightning."""
-        trainer: Any = self.trainer
-        now, alarms = time.monotonic(), [math.inf]
-        if trainer._val_check_time_interval is not None:
-            alarms.append(trainer._last_val_time + trainer._val_check_time_interval)
+        trainer, now = self.loop.trainer, time.monotonic()
+        alarms = [internals.time_of_validation(trainer)]
         for callback in trainer.callbacks:
             if isinstance(callback, Timer) and (left := callback.time_remaining()) is not None:
                 alarms.append(now + left)
-            elif isinstance(callback, ModelCheckpoint) and (interval := callback._train_time_interval) is not None:
-                last = callback._last_time_checked
-                alarms.append((now if last is None else last) + interval.total_seconds())
+            elif isinstance(callback, ModelCheckpoint):
+                alarms.append(internals.time_of_checkpoint(callback, now))
         return min(alarms)
 
-    def _take_steps(self, data_fetcher: _DataFetcher, steps: int) -> bool:
+    def _take_steps(self, data_fetcher: Any, steps: int) -> bool:
         """Takes up to so many steps, and returns whether the last of them went through Lightning's hooks."""
-        trainer: Any = self.trainer
+        loop, trainer = self.loop, self.loop.trainer
         module, optimizer, precision = trainer.lightning_module, trainer.optimizers[0], trainer.precision_plugin
-        optimization = self.automatic_optimization.optim_progress.optimizer
+        progress, optimization = loop.batch_progress, loop.automatic_optimization.optim_progress.optimizer
         scheduled = any(config.interval == "step" for config in trainer.lr_scheduler_configs)
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        alarm, stop = self._alarm(), time.monotonic() + self.seconds
+        alarm, stop = self._alarm(), time.monotonic() + SECONDS
         for _ in range(steps):
             batch, _, _ = next(data_fetcher)
-            self.batch_progress.is_last_batch = data_fetcher.done
+            progress.is_last_batch = data_fetcher.done
             batch = precision.convert_input(batch)
-            batch_idx = self.batch_idx + 1
-            self.batch_progress.increment_ready()
-            self.batch_progress.increment_started()
+            batch_idx = loop.batch_idx + 1
+            progress.increment_ready()
+            progress.increment_started()
 
             def closure(batch: Any = batch, batch_idx: int = batch_idx) -> Any:
                 with precision.train_step_context():
@@ -143,69 +136,43 @@ class _FewerCallsLoop(_TrainingEpochLoop):
             optimization.step.increment_ready()
             loss = optimizer.step(closure)
             optimization.step.increment_completed()
-            self.batch_progress.increment_processed()
+            progress.increment_processed()
             if scheduled:
-                self.update_lr_schedulers("step", update_plateau_schedulers=False)
+                loop.update_lr_schedulers("step", update_plateau_schedulers=False)
             now = time.monotonic()
             if now >= alarm or trainer.should_stop:
-                self._show(loss, batch, batch_idx)
+                internals.end_training_batch(trainer, {"loss": loss.detach()}, batch, batch_idx)
                 return True
-            self.batch_progress.increment_completed()
-            self._batches_that_stepped += 1
+            progress.increment_completed()
+            internals.count_batch_that_stepped(loop)
             if trainer.received_sigterm or now > stop:
                 break
-        module.log_noted()  # a checkpoint at the next batch may monitor it
+        module.step_losses.write(trainer)  # a checkpoint at the next batch may monitor it
         return False
 
-    def _show(self, loss: Any, batch: Any, batch_idx: int) -> None:
-        """Calls Lightning's hooks for the end of a batch."""
-        trainer: Any = self.trainer
-        trainer._logger_connector.on_batch_start(batch)
-        outputs = {"loss": loss.detach()}
-        call._call_callback_hooks(trainer, "on_train_batch_end", outputs, batch, batch_idx)
-        call._call_lightning_module_hook(trainer, "on_train_batch_end", outputs, batch, batch_idx)
-        trainer._logger_connector.on_batch_end()
-        self.batch_progress.increment_completed()
-        trainer._logger_connector.update_train_step_metrics()
 
+class FastEvaluation:
+    """Takes the place of the step of a validation or test loop of Lightning's."""
 
-class _FewerCallsEvaluation(_EvaluationLoop):
-    base: type[LightningModule]
-    seconds: float
-    stop: float
+    def __init__(self, loop: Any, base: type[LightningModule]):
+        self.loop, self.base, self.stop = loop, base, -math.inf
 
-    def _evaluation_step(self, batch: Any, batch_idx: int, dataloader_idx: int, dataloader_iter: Any) -> None:
+    def __call__(self, batch: Any, batch_idx: int, dataloader_idx: int, dataloader_iter: Any) -> None:
         """Takes a batch directly, except for the first, the last, and one every so many seconds."""
-        if time.monotonic() >= self.stop or self.batch_progress.is_last_batch:
-            super()._evaluation_step(batch, batch_idx, dataloader_idx, dataloader_iter)
-            self.stop = time.monotonic() + self.seconds if may_evaluate(self, self.base) else -math.inf
+        loop, trainer, progress = self.loop, self.loop.trainer, self.loop.batch_progress
+        if time.monotonic() >= self.stop or progress.is_last_batch:
+            internals.evaluation_step(loop, batch, batch_idx, dataloader_idx, dataloader_iter)
+            self.stop = time.monotonic() + SECONDS if may_evaluate(loop, self.base) else -math.inf
             return
-        precision, module = self.trainer.precision_plugin, self.trainer.lightning_module
-        batch = precision.convert_input(batch)
-        self.batch_progress.increment_ready()
-        self.batch_progress.increment_started()
-        with precision.forward_context():
-            (module.test_step if self.trainer.testing else module.validation_step)(batch, batch_idx)
-        self.batch_progress.increment_processed()
-        self.batch_progress.increment_completed()
-        if not self.trainer.sanity_checking:
-            self._has_run = True
-            self._seen_batches_per_dataloader[dataloader_idx] += 1
-        if self.trainer.received_sigterm:
+        batch = trainer.precision_plugin.convert_input(batch)
+        progress.increment_ready()
+        progress.increment_started()
+        module = trainer.lightning_module
+        with trainer.precision_plugin.forward_context():
+            (module.test_step if trainer.testing else module.validation_step)(batch, batch_idx)
+        progress.increment_processed()
+        progress.increment_completed()
+        if not trainer.sanity_checking:
+            internals.count_evaluated_batch(loop, dataloader_idx)
+        if trainer.received_sigterm:
             raise SIGTERMException
-
-
-FAST: dict[type, type] = {_TrainingEpochLoop: _FewerCallsLoop, _EvaluationLoop: _FewerCallsEvaluation}
-
-
-def _end_epoch_once(loop: _FitLoop) -> None:
-    """Starts the next epoch when a training resumes at the end of one.
-
-    With `max_steps`, Lightning 2.6 takes that epoch as unfinished, and ends it a second time.
-    """
-    if loop.restarted_on_epoch_end:
-        loop.epoch_progress.increment_completed()
-        loop.reset_restart_stage()
-        loop.epoch_loop.reset_restart_stage()
-        loop._restarting = False
-        loop.epoch_loop.restarting = False

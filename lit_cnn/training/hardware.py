@@ -15,8 +15,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
 def keep_memory() -> bool:
     """Makes glibc keep freed memory for the next step; returns whether it worked.
 
-    Otherwise the memory of each batch's activations goes back to the system and is cleared again, page by page. The
-    process's memory does not shrink until it ends.
+    Otherwise the memory of each batch's activations goes back to the system and is cleared again, page by page.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -1,7 +1,6 @@
 """LitNetwork, the base of the Lit classes: builds a network, and takes its arguments beside LitClassifier's.
 
-A network's arguments are documented once, in `models/`. A Lit class is one statement,
-`class LitVGG(LitNetwork, network=VGG)`; its signature and docstring are assembled here from the network's and
+`class LitVGG(LitNetwork, network=VGG)` gets its signature and docstring from the network's, which has them once, and
 LitClassifier's, so that help, checks and `load_from_checkpoint` see all arguments.
 """
 
@@ -84,16 +83,15 @@ def _signature_of(cls: type[LitNetwork]) -> Signature:
     found = {p.name: p for p in inspect.signature(cls.network).parameters.values() if p.name not in cls.decides}
     if found["image_size"].default is None:
         found["image_size"] = found["image_size"].replace(default=DEFAULT_SIZE)
-    for base in (*_own_bases(cls), LitClassifier):
+    for base in (*_bases(cls), LitClassifier):
         for parameter in inspect.signature(base.__init__).parameters.values():  # type: ignore[misc]
             if parameter.name not in ("self", "net") and parameter.kind is not Parameter.VAR_KEYWORD:
                 found.setdefault(parameter.name, parameter.replace(kind=Parameter.KEYWORD_ONLY))
     return Signature([Parameter("self", Parameter.POSITIONAL_OR_KEYWORD), *found.values()])
 
 
-def _own_bases(cls: type[LitNetwork]) -> list[type[LitNetwork]]:
-    bases = cls.__mro__[1 : cls.__mro__.index(LitNetwork)]
-    return [base for base in bases if inspect.isabstract(base)]
+def _bases(cls: type[LitNetwork]) -> list[type[LitNetwork]]:
+    return [base for base in cls.__mro__[1 : cls.__mro__.index(LitNetwork)] if inspect.isabstract(base)]
 
 
 def _init_with(cls: type[LitNetwork], signature: Signature) -> Callable[..., None]:
@@ -118,7 +116,7 @@ def _init_with(cls: type[LitNetwork], signature: Signature) -> Callable[..., Non
 
 def _docstring_of(cls: type[LitNetwork], signature: Signature) -> str:
     meanings: dict[str, str] = {}
-    for source in (LitClassifier, *_own_bases(cls), *reversed(cls.network.__mro__)):  # type: ignore[attr-defined]
+    for source in (LitClassifier, *_bases(cls), *reversed(cls.network.__mro__)):  # type: ignore[attr-defined]
         if source.__module__.startswith("lit_cnn."):
             found = parse(source.__dict__.get("__doc__") or "", DocstringStyle.GOOGLE).params
             meanings |= {param.arg_name: " ".join((param.description or "").split()) for param in found}

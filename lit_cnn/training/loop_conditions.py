@@ -9,26 +9,21 @@ from functools import cache
 from typing import Any, TypeVar
 
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
-from lightning.pytorch.callbacks import (
-    DeviceStatsMonitor,
-    LearningRateMonitor,
-    ModelCheckpoint,
-    RichProgressBar,
-    Timer,
-    TQDMProgressBar,
-)
+from lightning.pytorch import callbacks as theirs
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch.nn.modules import module as torch_module
 
 from lit_cnn.data.loader import ArrayLoader
+from lit_cnn.training.lightning_internals import STEPS_OF_OPTIMIZATION, loader_of
 
 # Callbacks whose batch hooks may miss batches. They see the first and last of an evaluation, the last of an epoch,
 # those with a validation, a checkpoint or a log, and one every so many seconds. Subclasses are not included.
-_BARS = (TQDMProgressBar, RichProgressBar)
-PATIENT_IN_TRAINING: set[type] = {LearningRateMonitor, DeviceStatsMonitor, ModelCheckpoint, Timer, *_BARS}
-PATIENT_IN_EVALUATION: set[type] = set(_BARS)
+PATIENT_IN_EVALUATION: set[type] = {theirs.TQDMProgressBar, theirs.RichProgressBar}
+PATIENT_IN_TRAINING: set[type] = PATIENT_IN_EVALUATION | {
+    *(theirs.LearningRateMonitor, theirs.DeviceStatsMonitor, theirs.ModelCheckpoint, theirs.Timer)
+}
 
 # What Lightning calls at each batch: of callbacks and module, of the module, and for transfers.
 TRAINING_HOOKS = (
@@ -41,7 +36,7 @@ TRAINING_STEPS = (
 )
 TRANSFERS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
 # What the steps of LitClassifier call; our own subclasses may override it.
-WITHIN_STEPS = ("__call__", "forward", "loss_of", "evaluate", "count", "count_waiting", "log_noted", "log", "log_dict")
+WITHIN_STEPS = ("__call__", "forward", "loss_of", "evaluate", "count", "log", "log_dict")
 HOOKS_OF_MODULES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 HOOKS_OF_WEIGHTS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 HOOKS_OF_OPTIMIZERS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
@@ -49,15 +44,14 @@ HOOKS_OF_OPTIMIZERS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks"
 # Methods of Lightning's parts that a step runs, which a program may have replaced.
 STEPS_OF_STRATEGY = ("training_step", "backward", "optimizer_step", "batch_to_device")
 STEPS_OF_PRECISION = ("optimizer_step", "backward", "pre_backward", "post_backward", "convert_input")
-STEPS_OF_LOOP = ("run", "_optimizer_step", "_training_step")
 LOGGERS = ("lit_cnn.", "lightning.pytorch.loggers.")  # these neither stop a run nor look at it
 
+Kind = TypeVar("Kind", bound=type)
 _GLOBAL_HOOKS = [name for name in vars(torch_module) if name.startswith("_global_") and name.endswith("_hooks")]
 _NO_HOOKS = {name: function for name, function in vars(Callback).items() if name.startswith("on_")}
-_Kind = TypeVar("_Kind", bound=type)
 
 
-def patient(kind: _Kind) -> _Kind:
+def patient(kind: Kind) -> Kind:
     """Marks a callback class, but not its subclasses, as one that may miss batches."""
     PATIENT_IN_TRAINING.add(kind)
     PATIENT_IN_EVALUATION.add(kind)
@@ -65,23 +59,20 @@ def patient(kind: _Kind) -> _Kind:
 
 
 def may_train(loop: Any, base: type[LightningModule]) -> bool:
-    """Whether the next training steps may skip Lightning's calls.
+    """Whether the next training steps, in Lightning's loop over the batches of an epoch, may skip its calls.
 
-    Args:
-        loop: Lightning's loop over the batches of an epoch.
-        base: The LightningModule whose hooks need no call at each batch.
+    The module is of the class `base`, whose hooks need no call at each batch.
     """
     trainer, module = loop.trainer, loop.trainer.lightning_module
     return (
         trainer.accumulate_grad_batches == 1
         and not trainer.gradient_clip_val
         and not trainer.should_stop
-        and not trainer.fit_loop._skip_backward
         and isinstance(module, base)
         and module.automatic_optimization
         and all(_is_plain_schedule(config) for config in trainer.lr_scheduler_configs)
-        and _is_plain(trainer, module, base, trainer.fit_loop._combined_loader)
-        and _is_as_written(loop.automatic_optimization, STEPS_OF_LOOP)
+        and _is_plain(trainer, module, base, trainer.fit_loop)
+        and _is_as_written(loop.automatic_optimization, STEPS_OF_OPTIMIZATION)
         and _is_plain_optimizer(trainer)
         and all(_may_miss(callback, TRAINING_HOOKS, PATIENT_IN_TRAINING) for callback in trainer.callbacks)
         and _are_of(module, base, (*TRAINING_HOOKS, *TRAINING_STEPS))
@@ -95,18 +86,18 @@ def may_evaluate(loop: Any, base: type[LightningModule]) -> bool:
     hooks = (f"on_{stage}_batch_start", f"on_{stage}_batch_end")
     return (
         isinstance(module, base)
-        and _is_plain(trainer, module, base, loop._combined_loader)
+        and _is_plain(trainer, module, base, loop)
         and all(_may_miss(callback, hooks, PATIENT_IN_EVALUATION) for callback in trainer.callbacks)
         and _are_of(module, base, (*hooks, f"{stage}_step"))
     )
 
 
-def _is_plain(trainer: Any, module: Any, base: Any, loader: Any) -> bool:
+def _is_plain(trainer: Any, module: Any, base: Any, loop: Any) -> bool:
     """Whether batches come from our loader, and all parts that they go through are known."""
     strategy, precision, data = trainer.strategy, trainer.precision_plugin, trainer.datamodule
     return (
         module.fast_loop
-        and type(loader.iterables) is ArrayLoader
+        and type(loader_of(loop)) is ArrayLoader
         and type(trainer.profiler) is PassThroughProfiler
         and type(strategy) is SingleDeviceStrategy
         and type(precision) in (Precision, MixedPrecision)
@@ -117,7 +108,7 @@ def _is_plain(trainer: Any, module: Any, base: Any, loader: Any) -> bool:
         and (data is None or _are_of(data, LightningDataModule, TRANSFERS))
         and _are_of(module, base, TRANSFERS)
         and all(_is_ours(_function(module, name), "torch.") for name in WITHIN_STEPS)
-        and not _has_global_hooks()
+        and not any(getattr(torch_module, name) for name in _GLOBAL_HOOKS)
         and all(_is_plain_part(part) for part in module.modules())
         and all(_has_only_our_hooks(weight, HOOKS_OF_WEIGHTS) for weight in module.parameters())
     )
@@ -145,23 +136,20 @@ def _is_plain_schedule(config: Any) -> bool:
 def _is_plain_optimizer(trainer: Any) -> bool:
     if len(trainer.optimizers) != 1:
         return False
-    optimizer, wrapper = trainer.optimizers[0], trainer.strategy._lightning_optimizers[0]
+    optimizer = trainer.optimizers[0]
     return (
         type(optimizer).__module__.startswith(("torch.optim.", "lit_cnn."))
         and "zero_grad" not in vars(optimizer)
         and _is_ours(type(optimizer).zero_grad, "torch.")
         and _has_only_our_hooks(optimizer, HOOKS_OF_OPTIMIZERS)
-        and _is_ours(wrapper._on_before_step)
-        and _is_ours(wrapper._on_after_step)
     )
 
 
 def _may_miss(callback: Callback, hooks: Iterable[str], patient: set[type]) -> bool:
     """Whether a callback has none of these hooks, or is of a class that may miss batches."""
-    functions = [(name, _function(callback, name)) for name in hooks]
-    return all(function is _NO_HOOKS[name] and _is_ours(function) for name, function in functions) or (
-        type(callback) in patient and all(_is_ours(function) for _, function in functions)
-    )
+    functions = {name: _function(callback, name) for name in hooks}
+    nothing = all(function is _NO_HOOKS[name] for name, function in functions.items())
+    return (nothing or type(callback) in patient) and all(map(_is_ours, functions.values()))
 
 
 def _are_of(this: Any, base: type, names: Iterable[str]) -> bool:
@@ -195,10 +183,6 @@ def _is_as_written(this: Any, steps: Iterable[str]) -> bool:
 def _has_only_our_hooks(this: Any, kinds: Iterable[str]) -> bool:
     """Whether all hooks of a module, weight or optimizer are lit_cnn's or Lightning's."""
     return all(_is_ours(hook) for kind in kinds for hook in (getattr(this, kind) or {}).values())
-
-
-def _has_global_hooks() -> bool:
-    return any(getattr(torch_module, name) for name in _GLOBAL_HOOKS)
 
 
 @cache

@@ -4,27 +4,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
 LossName = Literal["cross_entropy", "nll", "hinge"]
 
 
-def nll_of_log_probabilities(logits: Float[Tensor, "b k"], labels: Int64[Tensor, "b"]) -> Float[Tensor, ""]:
-    """Negative log-likelihood: log-softmax, then minus the label's entry.
-
-    Equal to cross-entropy; log_softmax leaves log-probabilities unchanged.
-    """
-    return F.nll_loss(F.log_softmax(logits, dim=1), labels)
-
-
 def build_loss(name: LossName, label_smoothing: float = 0.0) -> Callable[[Tensor, Tensor], Tensor]:
     """Returns the loss function of this name.
 
     Args:
-        name: "cross_entropy"; "nll", the same from log-probabilities; or "hinge", the multi-class margin loss of
-            Weston & Watkins 1999 with a margin of 1, divided by the number of classes.
+        name: "cross_entropy"; "nll", the same, since log-softmax leaves log-probabilities unchanged; or "hinge", the
+            multi-class margin loss of Weston & Watkins 1999 with a margin of 1, divided by the number of classes.
         label_smoothing: Label smoothing, from 0 to 1, for cross-entropy only (Szegedy et al. 2016,
             https://arxiv.org/abs/1512.00567).
 
@@ -33,8 +24,6 @@ def build_loss(name: LossName, label_smoothing: float = 0.0) -> Callable[[Tensor
     """
     if not 0 <= label_smoothing < 1:
         raise ValueError(f"`label_smoothing` is a share from 0 up to 1, but got {label_smoothing}.")
-    if name == "cross_entropy":
-        return partial(F.cross_entropy, label_smoothing=label_smoothing)
-    if label_smoothing:
+    if label_smoothing and name != "cross_entropy":
         raise ValueError(f"`label_smoothing` goes with the loss cross_entropy, not with {name}.")
-    return nll_of_log_probabilities if name == "nll" else F.multi_margin_loss
+    return F.multi_margin_loss if name == "hinge" else partial(F.cross_entropy, label_smoothing=label_smoothing)

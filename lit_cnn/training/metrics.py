@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Float64, Int64
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import Metric, MetricCollection
@@ -62,10 +61,6 @@ class Accuracy(MulticlassAccuracy):
     torchmetrics divides the counts in float32. There .949 - .948 and .950 - .949 differ by 6e-8, which a test over
     seeds would take for a real spread.
 
-    Attributes:
-        correct: Correct images on all devices when it was last computed.
-        counted: All images then.
-
     Example:
         >>> accuracy = Accuracy(3)
         >>> accuracy.update(torch.eye(3), torch.tensor([0, 1, 1]))
@@ -75,7 +70,7 @@ class Accuracy(MulticlassAccuracy):
 
     tp: Tensor
     fn: Tensor
-    correct: int = 0
+    correct: int = 0  # images on all devices when it was last computed
     counted: int = 0
 
     def __init__(self, num_classes: int):
@@ -94,32 +89,6 @@ def accuracy_and_nll(num_classes: int, prefix: str = "", postfix: str | None = N
     return MetricCollection(parts, prefix=prefix, postfix=postfix, compute_groups=False)
 
 
-def accuracy_per_class(num_classes: int) -> MulticlassAccuracy:
-    """Returns the metric behind `share_of_each`: counts of correct images of each class."""
-    return MulticlassAccuracy(num_classes, average="none", validate_args=False)
-
-
-def share_of_each(metric: Any) -> dict[int, float]:
-    """Returns the accuracy of each class that has images, over all devices."""
-    with metric.sync_context():
-        right, images = metric.tp.tolist(), (metric.tp + metric.fn).tolist()
-    return {k: r / n for k, (r, n) in enumerate(zip(right, images, strict=True)) if n}
-
-
-def log_counted(module: Any, stage: str) -> None:
-    """Logs a module's accuracy and NLL of a stage; warns if no device has counted an image."""
-    metrics = module.metrics[f"{stage}_metrics"]
-    if module.trainer.strategy.reduce_boolean_decision(bool(metrics["nll"].images), all=False):
-        # Logged as metrics, not values, so that Lightning computes them once, over all devices.
-        module.log_dict(metrics)
-        return
-    rank_zero_warn(
-        f"{stage}/acc and {stage}/nll are left out: no image was counted for them.\nA step of "
-        f"{type(module).__name__}'s own counts its batch by `self.count(logits, labels, '{stage}')`; for another loss "
-        "alone, override `loss_of`, which `training_step` calls."
-    )
-
-
 def counts_of(metrics: Any) -> dict[str, dict[str, Tensor]]:
     """Returns the counts of a collection of metrics, summed over devices; another number of devices may continue."""
     counts = {}
@@ -130,13 +99,7 @@ def counts_of(metrics: Any) -> dict[str, dict[str, Tensor]]:
 
 
 def go_on_counting(metrics: Any, counts: dict[str, dict[str, Tensor]], first: bool) -> None:
-    """Restores the counts of `counts_of` in a collection of metrics.
-
-    Args:
-        metrics: The collection.
-        counts: The counts.
-        first: Whether this is the first device, the only one that takes the counts.
-    """
+    """Restores the counts of `counts_of` in a collection of metrics; only the first device takes them."""
     for name, states in counts.items():
         metrics[name]._update_count = 1  # it counts as updated, and may compute
         for state, value in states.items() if first else ():

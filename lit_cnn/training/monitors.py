@@ -20,19 +20,12 @@ OURS, LIGHTNING = "lit_cnn.", "lightning.pytorch."
 
 @dataclass
 class Place:
-    """One setting that names a metric.
-
-    Attributes:
-        key: The setting's key.
-        arguments: The arguments beside it, including `monitor` and `mode`.
-        modes: The modes that the user gave for it.
-        at_epoch_end: Name of the argument that decides whether it is checked at the end of the training epoch.
-    """
+    """One setting that names a metric."""
 
     key: str
-    arguments: Any
-    modes: set[str]
-    at_epoch_end: str = ""
+    arguments: Any  # those beside it, including `monitor` and `mode`
+    modes: set[str]  # that the user gave for it
+    at_epoch_end: str = ""  # name of the argument that has it checked at the end of the training epoch
 
 
 def mode_of(metric: str) -> str | None:
@@ -158,7 +151,7 @@ def _has_board(config: Any) -> bool:
 
 def _remedy(metric: str, logged: list[str], why_not: str) -> str:
     """Returns why a metric is not logged, and what to use instead."""
-    words = re.split(r"[^a-z0-9]+", metric.lower())
+    words = set(re.split(r"[^a-z0-9]+", metric.lower()))
     if metric.startswith("test/"):
         return f" before the training is over, and the test images choose nothing.\nTake {logged[-2]}."
     if metric.startswith("val/") and why_not:
@@ -167,7 +160,7 @@ def _remedy(metric: str, logged: list[str], why_not: str) -> str:
         return " without evaluation.enabled, pictures.enabled and TensorBoard.\nTurn them on, or take val/nll."
     if metric in ("train/loss", "lr"):
         return " for epochs, but of single steps.\nTake train/nll, which is of all images of the epoch."
-    stage = "train" if words[0].startswith("train") else "val"
-    meant = [f"{stage}/{figure}" for figure, others in MEANT.items() if set(words) & set(others)]
+    stage = "train" if metric.lower().startswith("train") else "val"
+    meant = [f"{stage}/{figure}" for figure, others in MEANT.items() if words & set(others)]
     hint = f" Did you mean {meant[0]!r}?" if meant and meant[0] in logged else nearest(metric, logged)
     return f".{hint}\nThis run logs {', '.join(logged)}."

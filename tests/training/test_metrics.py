@@ -4,7 +4,8 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, log_loss, recall_score
 
-from lit_cnn.training.metrics import NLL, accuracy_and_nll, accuracy_per_class
+from lit_cnn.training.buffered_metrics import BufferedMetrics
+from lit_cnn.training.metrics import NLL, accuracy_and_nll
 
 
 @pytest.fixture
@@ -54,8 +55,10 @@ def test_accuracy_is_the_ratio_of_its_counts(right, images):
 
 def test_accuracy_per_class_equals_recall(logits_and_labels):
     logits, labels = logits_and_labels
-    per_class = accuracy_per_class(5)
-    per_class.update(logits, labels)
+    metrics = BufferedMetrics(5)
+    metrics.add("test", logits, labels)
+    metrics.catch_up("test")
+    per_class = metrics["of_each_class"]
     expected = recall_score(labels, logits.argmax(1), average=None)
     assert per_class.compute().tolist() == pytest.approx(expected.tolist(), abs=1e-6)
 

@@ -29,15 +29,13 @@ class EpochBoard(TensorBoardLogger):
 class EpochAxis(Callback):
     """Tells `EpochBoard` loggers the present epoch."""
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Sets the epoch after a mid-epoch resume, where Lightning calls no epoch start."""
-        self.on_train_epoch_start(trainer, pl_module)
-
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Sets the epoch, counted from 1 as in the printed lines."""
         for logger in trainer.loggers:
             if isinstance(logger, EpochBoard):
                 logger.epoch = trainer.current_epoch + 1
+
+    on_train_start = on_train_epoch_start  # after a mid-epoch resume, where Lightning calls no epoch start
 
 
 def place(logger: TensorBoardLogger, trainer: Trainer) -> int:

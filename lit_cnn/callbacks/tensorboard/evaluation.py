@@ -4,13 +4,14 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from lit_cnn.callbacks.tensorboard.figures import Budget, add, boards, data_of
+from lit_cnn.callbacks import log_everywhere
+from lit_cnn.callbacks.tensorboard.figures import Draws, add, boards, data_of
 from lit_cnn.data.loader import ArrayLoader
 from lit_cnn.plots import class_accuracy, confusion_matrix, reliability_diagram, worst_mistakes
 from lit_cnn.plots.calibration import expected_calibration_error
@@ -29,7 +30,7 @@ class Outcome(NamedTuple):
     indices: Int64[Tensor, "n"]  # of the images in their split; -1 if unknown
 
 
-class Evaluation(Callback):
+class Evaluation(Draws):
     """Draws confusion matrix, accuracy by class, worst mistakes and reliability diagram, and logs the ECE.
 
     Figures are drawn for the test, the last validation, and earlier validations if there is time. They use the
@@ -43,49 +44,32 @@ class Evaluation(Callback):
     def __init__(self, enabled: bool = True, mistakes: int = 18):
         self.enabled = enabled
         self.mistakes = mistakes
-        self._budget = Budget()
         self._listening = False
         self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
         self._undrawn: Outcome | None = None
 
-    @rank_zero_only
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the time budget."""
-        self._budget = Budget()
-
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts collecting predictions."""
-        self._listen(trainer, pl_module, "val")
-
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts collecting predictions."""
-        self._listen(trainer, pl_module, "test")
-
-    def _listen(self, trainer: Trainer, module: Any, split: str) -> None:
         self._waiting.clear()
-        buffered = isinstance(getattr(module, "metrics", None), BufferedMetrics)
-        self._listening = bool(self.enabled and boards(trainer) and buffered)
+        metrics = getattr(pl_module, "metrics", None)
+        self._listening = bool(self.enabled and boards(trainer) and isinstance(metrics, BufferedMetrics))
         if self._listening:
-            module.metrics.listeners[split] = self._note
+            metrics.listeners[_split(trainer)] = self._note  # type: ignore[union-attr]
+
+    on_test_start = on_validation_start
 
     def _note(self, logits: Tensor, labels: Tensor) -> None:
         confidences, preds = logits.float().softmax(dim=1).max(dim=1)
         self._waiting.append((preds, confidences, labels))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Logs the calibration error, and draws if there is time."""
-        self._undrawn = self._heard(trainer, pl_module, "val")
+        self._undrawn = self._heard(trainer, pl_module, _split(trainer))
         if self._undrawn and (trainer.state.fn != "fit" or self._budget.allows()):
-            self._draw(trainer, "val")
+            self._draw(trainer, _split(trainer))
+
+    on_test_end = on_validation_end
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws the last validation, if it is not drawn yet."""
         self._draw(trainer, "val")
-
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Logs the calibration error and draws."""
-        self._undrawn = self._heard(trainer, pl_module, "test")
-        self._draw(trainer, "test")
 
     def _heard(self, trainer: Trainer, module: Any, split: str) -> Outcome | None:
         """Gathers the predictions of all devices, logs the ECE, and returns the predictions."""
@@ -102,9 +86,7 @@ class Evaluation(Callback):
             return None
         ece = expected_calibration_error(outcome.confidences, outcome.preds == outcome.labels)
         trainer.callback_metrics[f"{split}/ece"] = torch.tensor(ece, dtype=torch.float64)
-        step = trainer.global_step - (trainer.state.fn == "fit")  # the step of the validation's accuracy
-        for logger in trainer.loggers:
-            logger.log_metrics({f"{split}/ece": ece}, step)
+        log_everywhere(trainer, {f"{split}/ece": ece}, trainer.state.fn == "fit")  # at the step of the accuracy
         return outcome
 
     @rank_zero_only
@@ -125,8 +107,12 @@ class Evaluation(Callback):
                 worst = wrong[confidences[wrong].argsort(descending=True, stable=True)][: self.mistakes]
                 images, _ = data.arrays(split).gather(indices[worst].to(data.arrays(split).device))
                 shown = as_bytes(images.cpu()), labels[worst], preds[worst], confidences[worst], names
-                figure = worst_mistakes(*shown, f"{about}: the surest of {len(wrong):,} mistakes")
+                figure = worst_mistakes(*shown, f"{about}: the most confident of {len(wrong):,} mistakes")
                 add(trainer, f"worst mistakes/{split}", figure)
+
+
+def _split(trainer: Trainer) -> str:
+    return "test" if trainer.testing else "val"
 
 
 def _of_all_devices(devices: int, indices: Tensor, preds: Tensor, confidences: Tensor, labels: Tensor) -> Outcome:

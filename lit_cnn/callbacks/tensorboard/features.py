@@ -1,13 +1,14 @@
 """Feature figures: the first layer's filters, and feature maps of images."""
 
+from functools import partial
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
-from lit_cnn.callbacks.tensorboard.figures import Budget, add, data_of, evaluating, for_network, some
+from lit_cnn.callbacks.tensorboard.figures import Draws, add, data_of, evaluating, for_network, some
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.models.layer_table import hooked
 from lit_cnn.plots import feature_maps, filters
@@ -15,7 +16,7 @@ from lit_cnn.plots import feature_maps, filters
 LAYERS = 6  # maximum number of layers with feature maps
 
 
-class Features(Callback):
+class Features(Draws):
     """Draws the first layer's filters, and feature maps of some images.
 
     They are drawn at the end of the training, and earlier if there is time. A fully connected first layer has one
@@ -29,34 +30,23 @@ class Features(Callback):
     def __init__(self, enabled: bool = True, images: int = 2):
         self.enabled = enabled
         self.images = images
-        self._budget = Budget()
-
-    @rank_zero_only
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the time budget."""
-        self._budget = Budget()
 
     @rank_zero_only
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws if there is time."""
         if self._budget.allows():
-            self._draw(trainer, pl_module)
+            self.on_train_end(trainer, pl_module)
 
     @rank_zero_only
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws the final network."""
-        self._draw(trainer, pl_module)
-
-    def _draw(self, trainer: Trainer, module: LightningModule) -> None:
-        data = data_of(trainer)
+        data, module = data_of(trainer), pl_module
         if not self.enabled or data is None or data.preprocess is None:
             return
         with self._budget.spending():
             if (weights := first_filters(module, data)) is not None:
                 add(trainer, "filters/first layer", filters(weights))
-            self._follow(trainer, module, data)
+            self._draw_maps(trainer, module, data)
 
-    def _follow(self, trainer: Trainer, module: LightningModule, data: ImageDataModule) -> None:
+    def _draw_maps(self, trainer: Trainer, module: LightningModule, data: ImageDataModule) -> None:
         assert data.preprocess is not None
         split = "val" if len(data.arrays("val")) else "train"
         inputs, labels = data.batch_maker(split)(some(data, split, self.images))
@@ -73,13 +63,10 @@ class Features(Callback):
 
 
 def first_filters(module: nn.Module, data: ImageDataModule) -> Tensor | None:
-    """Returns the weights of the first layer as images, or None if they are not images."""
-    first = next((m for m in module.modules() if isinstance(m, (nn.Conv2d, nn.Linear))), None)
-    return None if first is None else _as_images(first, data)
-
-
-def _as_images(layer: nn.Conv2d | nn.Linear, data: ImageDataModule) -> Tensor | None:
-    """Returns a layer's weights as `[n, c, h, w]`, or None if they are not images."""
+    """Returns the weights of the first layer as images `[n, c, h, w]`, or None if they are not images."""
+    layer = next((m for m in module.modules() if isinstance(m, (nn.Conv2d, nn.Linear))), None)
+    if layer is None:
+        return None
     weights = layer.weight.detach().float().cpu()
     if isinstance(layer, nn.Conv2d):
         return weights if max(weights.shape[2:]) > 1 else None
@@ -95,14 +82,11 @@ def _outputs(module: LightningModule, inputs: Tensor, kind: Any) -> dict[str, Te
     """Returns the outputs of all layers of a kind, in the order of the forward pass."""
     outputs: dict[str, Tensor] = {}
 
-    def keep(name: str) -> Any:
-        def hook(layer: nn.Module, args: Any, output: Tensor) -> None:
-            outputs[name] = output.detach().float().cpu().clone()  # a ReLU may work in place
-
-        return hook
+    def keep(name: str, layer: nn.Module, args: Any, output: Tensor) -> None:
+        outputs[name] = output.detach().float().cpu().clone()  # a ReLU may work in place
 
     layers = [(name.removeprefix("net."), layer) for name, layer in module.named_modules() if isinstance(layer, kind)]
-    hooks = [(layer, keep(name)) for name, layer in layers]
+    hooks = [(layer, partial(keep, name)) for name, layer in layers]
     with hooked(hooks), evaluating(module), torch.autocast(inputs.device.type, enabled=False):
         module(inputs)
     return outputs

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 from jaxtyping import Int64
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -17,19 +17,17 @@ from lit_cnn.data.module import ImageDataModule
 from lit_cnn.keyed_random import permutation
 
 SHARE = 0.005  # of a run's time for each callback that draws: 2 % for four
-UNKNOWN = 1.0  # assumed seconds of the first figure
 
 
 class Budget:
-    """Time budget for drawing, as a share of the run's time."""
+    """Time budget for drawing, as a share of the run's time; `first` is the assumed seconds of the first figure."""
 
-    def __init__(self, share: float = SHARE, first: float = UNKNOWN):
-        self.share = share
+    def __init__(self, first: float):
         self._start, self._spent, self._last = time.monotonic(), 0.0, first
 
     def allows(self) -> bool:
         """Whether there is time to draw now, during a run."""
-        return self._spent + self._last <= self.share * (time.monotonic() - self._start)
+        return self._spent + self._last <= SHARE * (time.monotonic() - self._start)
 
     @contextmanager
     def spending(self) -> Iterator[None]:
@@ -38,6 +36,15 @@ class Budget:
         yield
         self._last = time.monotonic() - start
         self._spent += self._last
+
+
+class Draws(Callback):
+    """Base of the callbacks that draw: each has a time budget in each run."""
+
+    first = 1.0  # assumed seconds of the first figure
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._budget = Budget(self.first)
 
 
 def boards(trainer: Trainer) -> list[TensorBoardLogger]:

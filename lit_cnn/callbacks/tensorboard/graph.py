@@ -22,7 +22,6 @@ class Graph(Callback):
 
     @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Traces the network with an empty image."""
         data, net = data_of(trainer), getattr(pl_module, "net", pl_module)
         if not self.enabled or data is None or getattr(net, "_compiled_call_impl", None) is not None:
             return

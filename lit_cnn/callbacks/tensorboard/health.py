@@ -1,13 +1,14 @@
 """Layer health as scalars: weight norms, update ratios, activation sizes and dead ReLUs."""
 
+from functools import partial
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
 from lit_cnn.callbacks import tensorboards
-from lit_cnn.callbacks.tensorboard.figures import Budget, evaluating, for_network, some
+from lit_cnn.callbacks.tensorboard.figures import Draws, evaluating, for_network, some
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.models.layer_table import hooked
 
@@ -15,7 +16,7 @@ EACH = 20  # first epochs, which are always logged; later ones if there is time
 LAYERS = 12  # maximum number of layers, evenly spaced
 
 
-class Health(Callback):
+class Health(Draws):
     """Logs each layer's weight norm, update ratio, activation size and share of dead ReLUs, once an epoch.
 
     The update ratio is the norm of the epoch's last optimizer step over that of the weights: about 1e-3 is usual,
@@ -26,18 +27,14 @@ class Health(Callback):
         images: Number of training images, without augmentation, for the activations.
     """
 
+    first = 0.0
+
     def __init__(self, enabled: bool = True, images: int = 64):
         self.enabled = enabled
         self.images = images
-        self._budget = Budget(first=0.0)
         self._hooks: list[Any] = []
         self._before: dict[str, Tensor] = {}
         self._scalars: dict[str, Any] = {}
-
-    @rank_zero_only
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the time budget."""
-        self._budget = Budget(first=0.0)
 
     @rank_zero_only
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -81,7 +78,6 @@ class Health(Callback):
             logger.log_metrics(scalars, trainer.global_step - 1)  # the epoch's last step
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Removes the hooks."""
         self._forget()
 
     def _forget(self) -> None:
@@ -95,25 +91,20 @@ def activations(module: LightningModule, inputs: Tensor) -> dict[str, float]:
 
     A unit is a channel of a convolution, or a feature.
     """
-    squares: dict[str, Tensor] = {}
-    alive: dict[str, Tensor] = {}
+    found: dict[str, Tensor] = {}  # a layer that is used several times counts at its last use
 
-    def on_layer(name: str) -> Any:
-        return lambda layer, args, output: squares.update({name: output.detach().float().square().mean()})
+    def on_layer(name: str, layer: nn.Module, args: Any, output: Tensor) -> None:
+        found[f"layers/activation size {name}"] = output.detach().float().square().mean().sqrt()
 
-    def on_relu(name: str) -> Any:
-        def hook(layer: nn.Module, args: Any, output: Tensor) -> None:
-            # A ReLU that is used several times counts at its last use.
-            alive[name] = (output.detach() > 0).transpose(0, 1).flatten(1).any(dim=1)
+    def on_relu(name: str, layer: nn.Module, args: Any, output: Tensor) -> None:
+        alive = (output.detach() > 0).transpose(0, 1).flatten(1).any(dim=1)
+        found[f"layers/dead ReLUs {name}"] = 1 - alive.float().mean()
 
-        return hook
-
-    hooks = [(m, on_layer(n)) for n, m in _layers(module, (nn.Conv2d, nn.Linear)).items()]
-    hooks += [(m, on_relu(n)) for n, m in _layers(module, nn.ReLU).items()]
+    hooks = [(m, partial(on_layer, n)) for n, m in _layers(module, (nn.Conv2d, nn.Linear)).items()]
+    hooks += [(m, partial(on_relu, n)) for n, m in _layers(module, nn.ReLU).items()]
     with hooked(hooks), evaluating(module):
         module(inputs)
-    found = {f"layers/activation size {name}": float(square.sqrt()) for name, square in squares.items()}
-    return found | {f"layers/dead ReLUs {name}": 1 - float(units.float().mean()) for name, units in alive.items()}
+    return {name: float(value) for name, value in found.items()}
 
 
 def _layers(module: nn.Module, kind: Any) -> dict[str, Any]:

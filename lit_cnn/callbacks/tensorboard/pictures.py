@@ -1,14 +1,14 @@
 """Sample images and predictions in TensorBoard."""
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from lit_cnn.callbacks.tensorboard.figures import Budget, add, data_of, evaluating, for_network, some
+from lit_cnn.callbacks.tensorboard.figures import Draws, add, data_of, evaluating, for_network, some
 from lit_cnn.plots import prediction_grid, sample_grid
 from lit_cnn.transforms.pixels import as_bytes
 
 
-class Pictures(Callback):
+class Pictures(Draws):
     """Draws training images with the network's view, and predictions marked right or wrong.
 
     Args:
@@ -21,17 +21,11 @@ class Pictures(Callback):
         self.enabled = enabled
         self.samples = samples
         self.predictions = predictions
-        self._budget = Budget()
-
-    @property
-    def draws_at_all(self) -> bool:
-        """Whether this and other callbacks draw figures."""
-        return self.enabled
+        self.draws_at_all = enabled
 
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draws the first training images and the network's view of them."""
-        self._budget = Budget()
         data = data_of(trainer)
         if data is None or data.preprocess is None:
             return
@@ -50,18 +44,15 @@ class Pictures(Callback):
 
     @rank_zero_only
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws predictions on validation images, if there is time."""
         if not trainer.sanity_checking and self._budget.allows():
             self._predict(trainer, pl_module, "val")
 
     @rank_zero_only
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws the final network's predictions on validation images."""
         self._predict(trainer, pl_module, "val")
 
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws predictions on test images."""
         self._predict(trainer, pl_module, "test")
 
     def _predict(self, trainer: Trainer, pl_module: LightningModule, split: str) -> None:
