@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lit_cnn.models.layers import variant
 from lit_cnn.models.stem import refuse_small_images
 from lit_cnn.models.whitening import WhiteningConv2d
 from lit_cnn.sizes import height_and_width
@@ -69,23 +70,21 @@ class Airbench(nn.Module):
         image_size: int | Sequence[int] = 32,
     ):
         super().__init__()
-        if name not in VARIANTS:
-            raise ValueError(f"`name` is one of {', '.join(VARIANTS)}, but got {name!r}.")
+        chosen = variant(name, VARIANTS)
         refuse_small_images(name, None, image_size, SMALLEST)
-        variant = VARIANTS[name]
         self.whiten = WhiteningConv2d(in_channels, PATCH)
         channels = self.whiten.out_channels
         self.groups = nn.Sequential()
         height, width = (pixels - PATCH + 1 for pixels in height_and_width(image_size))
-        for maps in variant.widths:
-            self.groups.append(Group(channels, maps, variant.convolutions, variant.momentum))
+        for maps in chosen.widths:
+            self.groups.append(Group(channels, maps, chosen.convolutions, chosen.momentum))
             channels, height, width = maps, height // 2, width // 2
         self.gelu = nn.GELU()
         self.pool = nn.MaxPool2d((height, width))
         self.head = nn.Linear(channels, num_classes, bias=False)
-        self.scale = variant.scale or 1 / channels
+        self.scale = chosen.scale or 1 / channels
         with torch.no_grad():
-            if variant.unit_head:
+            if chosen.unit_head:
                 self.head.weight /= self.head.weight.std()
             else:
                 self.whiten.bias.zero_()  # type: ignore[union-attr]
