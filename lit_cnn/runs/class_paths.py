@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
-from lit_cnn.typed_arguments import subclasses_of
+from lit_cnn.typed_arguments import arguments_of, plain, subclasses_of
 
 ALLOW = "LIT_CNN_ALLOW"
 PACKAGE = Path(__file__).parents[1]
@@ -64,6 +65,32 @@ def find_class(path: str, base: type) -> Any:
     if path in homes().values() or any(f"{module}.".startswith(f"{name}.") for name in trusted()):
         import_module(module)
     return next((cls for cls in subclasses_of(base) if path_of(cls) == path), None)
+
+
+def with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """Returns flat settings of an earlier version with the arguments that our classes have gained since, by default."""
+    gained = {
+        f"{part}.{name}": default
+        for part in ("model", "data")
+        for name, default in _defaults(settings.get(part)).items()
+    }
+    return gained | {key: _nested_with_defaults(value) for key, value in settings.items()}
+
+
+def _nested_with_defaults(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_nested_with_defaults(inner) for inner in value]
+    if isinstance(value, dict) and "class_path" in value:
+        return value | {"init_args": _defaults(value["class_path"]) | (value.get("init_args") or {})}
+    return value
+
+
+def _defaults(path: Any) -> dict[str, Any]:
+    if path not in homes().values():
+        return {}
+    module, _, name = path.rpartition(".")
+    arguments = arguments_of(getattr(import_module(module), name))
+    return {name: plain(default) for name, (_, default) in arguments.items() if default is not Parameter.empty}
 
 
 def _with_paths(settings: Any, of_today: Callable[[str], str]) -> Any:
