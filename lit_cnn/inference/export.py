@@ -174,6 +174,6 @@ def _read_safetensors(path: Path, module: LitClassifier) -> Run:
 FORMATS = {
     "onnx": Format(".onnx", ("onnx", "onnxscript", "onnxruntime"), _write_onnx, _read_onnx),
     "pt2": Format(".pt2", (), _write_pt2, lambda path, _: torch.export.load(path).module()),
-    "safetensors": Format(".safetensors", ("safetensors",), _write_safetensors, _read_safetensors),
+    "safetensors": Format(".safetensors", (), _write_safetensors, _read_safetensors),
     "torchscript": Format(".pt", (), _write_torchscript, _read_torchscript),
 }

@@ -8,6 +8,7 @@ import torch
 
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import CheckpointError
+from lit_cnn.inference.weights import read_weights, weights_file
 from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.class_paths import ALLOW, find_class, path_of, present
 from lit_cnn.runs.folder import find_run
@@ -33,6 +34,8 @@ def find(path: str | Path, first: str = BEST) -> Path:
 
 def read(path: str | Path) -> dict[str, Any]:
     """Reads a checkpoint's content, or raises a CheckpointError if there is none or it is not from lit_cnn."""
+    if weights := weights_file(path):
+        return read_weights(weights)
     file = find(path)
     try:
         checkpoint = checkpoint_io.load(file)
@@ -51,7 +54,8 @@ def load(path: str | Path) -> LitClassifier:
     """Loads a trained network in evaluation mode, ready to `predict` and `classify` images.
 
     Args:
-        path: A checkpoint, or the folder of a run, for its best checkpoint.
+        path: A checkpoint; or the folder of a run, for its best checkpoint; or a file of `export --format safetensors`;
+            or the name of weights that come with the package, such as "cnn_mnist".
 
     Raises:
         CheckpointError: If there is no checkpoint, or it cannot be loaded.
