@@ -15,6 +15,7 @@ from lit_cnn.cli.known_settings import BRANCHES, UNCLEAR, Known, classes_of, set
 from lit_cnn.cli.limits import out_of_range
 from lit_cnn.cli.messages import explain, missing_sections, unknown_class, unknown_key
 from lit_cnn.errors import CheckpointError, ConfigError, closest
+from lit_cnn.runs.class_paths import homes, present
 from lit_cnn.runs.folder import find_run
 from lit_cnn.runs.settings import LINKED
 
@@ -109,7 +110,12 @@ def _is_no_class(name: str, branch: str, settings: list[Setting]) -> bool:
     home, base = BRANCHES[branch]
     known = {base, *classes_of(branch)}
     if "." in name:
-        return name.startswith("lit_cnn.") and closest(name.rpartition(".")[2], list(known)) is not None
+        leaf = name.rpartition(".")[2]
+        return (
+            name.startswith("lit_cnn.")
+            and present(name) not in homes().values()
+            and (leaf in known or closest(leaf, list(known)) is not None)
+        )
     if home in sys.modules:  # the user's program may have defined classes of its own
         from lit_cnn.typed_arguments import subclasses_of
 
