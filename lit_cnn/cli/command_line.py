@@ -54,24 +54,32 @@ def expand(argv: list[str]) -> list[str]:
     """
     verb, *rest = up_to_date(argv)
     configs, flags = list[str](), list[str]()
+    resumed: str | None = None
     while rest:
         argument = rest.pop(0)
-        if argument in ("--config", "-c") and rest:
-            configs.append(_config(rest.pop(0)))
-        elif argument.startswith("--config="):
-            configs.append(_config(argument.removeprefix("--config=")))
-        elif argument.startswith("-"):
-            flags.append(argument)
-            if "=" not in argument and argument not in WITHOUT_VALUE and rest and not rest[0].startswith("--"):
-                flags.append(rest.pop(0))
-        else:
+        if not argument.startswith("-"):
             config, more = _bare(argument, verb)
             configs.append(config)
             flags += more
-    if verb in ("fit", "check"):
-        flags, run = _resumed(flags, configs)
-        if run and not configs:
-            configs = [str(run / "config.yaml")]
+            continue
+        name, equals, value = argument.partition("=")
+        flag = [argument]
+        if not equals and argument not in WITHOUT_VALUE and rest and not rest[0].startswith("--"):
+            flag.append(value := rest.pop(0))
+        if name in ("--config", "-c") and value:
+            configs.append(_config(value))
+        elif verb in ("fit", "check") and name == RESUME:
+            resumed = value
+        elif verb in ("fit", "check") and (name, value) == ("--ckpt_path", "last"):
+            resumed = ""
+        else:
+            flags += flag
+    if resumed is not None:
+        run = Path(resumed) if resumed not in ("", "true") else _newest_run([*_flags_of(configs), *flags])
+        if not run.is_dir() or (not configs and not (run / "config.yaml").is_file()):
+            raise CheckpointError(f"There is no run {run} to go on with. Give the folder of a run that `fit` began.")
+        flags += [RESUME, str(run)]
+        configs = configs or [str(run / "config.yaml")]
     return [verb, *_flags_of(configs), *flags]
 
 
@@ -80,11 +88,9 @@ def _flags_of(configs: list[str]) -> list[str]:
 
 
 def _config(given: str) -> str:
-    """Returns the path of a config from its path or name."""
     if Path(given).is_file():
         return given
-    shipped = shipped_configs()
-    name = _name_of_config(given)
+    name, shipped = _name_of_config(given), shipped_configs()
     if name not in shipped:
         raise ConfigError(
             f"--config {given}: there is no such file.{nearest(name, list(shipped))}\n"
@@ -130,33 +136,14 @@ def _remedy(given: str) -> str:
     return nearest(_name_of_config(given), list(shipped_configs()))
 
 
-def _resumed(flags: list[str], configs: list[str]) -> tuple[list[str], Path | None]:
-    """Returns the flags with the run's folder for `--resume` (or `--ckpt_path last`), and that folder."""
-    if "--ckpt_path" in flags and flags[(i := flags.index("--ckpt_path")) + 1 :][:1] == ["last"]:
-        flags = [*flags[:i], RESUME, *flags[i + 2 :]]
-    i = next((i for i, flag in enumerate(flags) if flag.partition("=")[0] == RESUME), -1)
-    if i < 0:
-        return flags, None
-    _, equals, given = flags[i].partition("=")
-    rest = flags[i + 1 :]
-    if not equals and rest and not rest[0].startswith("-"):
-        given, *rest = rest
-    run = Path(given) if given not in ("", "true") else _newest_run([*_flags_of(configs), *flags[:i], *rest])
-    if not run.is_dir() or (not configs and not (run / "config.yaml").is_file()):
-        raise CheckpointError(f"There is no run {run} to go on with. Give the folder of a run that `fit` began.")
-    return [*flags[:i], RESUME, str(run), *rest], run
-
-
 def _newest_run(argv: list[str]) -> Path:
-    """Returns the folder of the newest run of the given name that has a checkpoint."""
     root, name = root_and_name(argv)
     if name is None:
         raise CheckpointError(f"{RESUME} goes on with which run? Give its folder, or its --config or --name.")
     runs = {path.parents[1] for path in (root / name).glob("version_*/checkpoints/*.ckpt")}
     if not runs:
-        raise CheckpointError(
-            f"There is no run in {root / name} with a checkpoint to go on from. Begin without {RESUME}."
-        )
+        where = f"There is no run in {root / name} with a checkpoint to go on from."
+        raise CheckpointError(f"{where} Begin without {RESUME}.")
     return max(runs, key=lambda folder: int(re.sub(r"\D", "", folder.name) or 0))
 
 
@@ -167,15 +154,14 @@ def config_paths(argv: list[str]) -> list[Path]:
 
 def given_settings(argv: list[str]) -> list[Setting]:
     """Returns all settings of the configs and flags. Raises ConfigError if a config cannot be read."""
-    settings = []
-    for path in config_paths(argv):
-        settings += [Setting(key, value, str(path)) for key, value in _flatten(safe_yaml.read(path))]
-    for i, argument in enumerate(argv):
+    paths = config_paths(argv)
+    settings = [Setting(key, value, str(path)) for path in paths for key, value in _flatten(safe_yaml.read(path))]
+    for argument, following in zip(argv, [*argv[1:], "--"], strict=True):
         if argument.startswith("--"):
             flag, equals, value = argument[2:].partition("=")
-            follows = argv[i + 1] if i + 1 < len(argv) and not argv[i + 1].startswith("--") else None
             key = flag.replace("+", "").replace(".init_args", "")
-            content = _structure(value if equals else follows)
+            given = value if equals else None if following.startswith("--") else following
+            content = _structure(given)
             settings.append(Setting(key, content, COMMAND_LINE))
             settings += [Setting(inner, value, COMMAND_LINE) for inner, value in _flatten(content, key)]
     return settings
@@ -183,8 +169,7 @@ def given_settings(argv: list[str]) -> list[Setting]:
 
 def root_and_name(argv: list[str]) -> tuple[Path, str | None]:
     """Returns the folder of all runs and the name of this one, from configs and flags."""
-    given = {setting.key: setting.value for setting in given_settings(argv)}
-    paths = config_paths(argv)
+    given, paths = {setting.key: setting.value for setting in given_settings(argv)}, config_paths(argv)
     name = given.get("name") or (paths[0].stem if paths else None)
     return Path(given.get("trainer.default_root_dir") or "logs"), name
 
