@@ -114,14 +114,9 @@ def _first_steps(steps: Steps, batches: Iterable[Batch], seconds: float) -> Firs
 def _still_lacking(net: nn.Module, lacking: dict[str, str]) -> dict[str, str]:
     why = {}
     for name, parameter in net.named_parameters():
-        if name in lacking:
-            gradient = parameter.grad
-            if gradient is None:
-                why[name] = "none"
-            elif not gradient.isfinite().all():
-                why[name] = "not finite"
-            elif not gradient.any():
-                why[name] = "zero"
+        gradient = parameter.grad
+        if name in lacking and (gradient is None or not gradient.isfinite().all() or not gradient.any()):
+            why[name] = "none" if gradient is None else "not finite" if gradient.any() else "zero"
     return why
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from lit_cnn.cli import safe_yaml
 from lit_cnn.cli.known_settings import BRANCHES, classes_of
-from lit_cnn.cli.shipped_configs import shipped_configs
+from lit_cnn.cli.shipped_configs import find_file, name_of, shipped_configs
 from lit_cnn.errors import CheckpointError, ConfigError, nearest
 from lit_cnn.runs.class_paths import up_to_date
 from lit_cnn.runs.folder import find_run
@@ -67,7 +67,7 @@ def expand(argv: list[str]) -> list[str]:
         if not equals and argument not in WITHOUT_VALUE and rest and not rest[0].startswith("--"):
             flag.append(value := rest.pop(0))
         if name in ("--config", "-c") and value:
-            configs.append(_config(value))
+            configs.append(str(find_file(value, "config")))
         elif verb in ("fit", "check") and name == RESUME:
             resumed = value
         elif verb in ("fit", "check") and (name, value) == ("--ckpt_path", "last"):
@@ -87,27 +87,11 @@ def _flags_of(configs: list[str]) -> list[str]:
     return [part for config in configs for part in ("--config", config)]
 
 
-def _config(given: str) -> str:
-    if Path(given).is_file():
-        return given
-    name, shipped = _name_of_config(given), shipped_configs()
-    if name not in shipped:
-        raise ConfigError(
-            f"--config {given}: there is no such file.{nearest(name, list(shipped))}\n"
-            f"Configs that come with lit_cnn: {', '.join(shipped)}."
-        )
-    return str(shipped[name])
-
-
-def _name_of_config(given: str) -> str:
-    return given.removeprefix("configs/").removesuffix(".yaml")
-
-
 def _bare(given: str, verb: str) -> tuple[str, list[str]]:
     """Returns the config for an argument without a flag, and the flags that come with it."""
     path = Path(given)
-    if (path.is_file() and path.suffix != ".ckpt") or _name_of_config(given) in shipped_configs():
-        return _config(given), []
+    if (path.is_file() and path.suffix != ".ckpt") or name_of(given) in shipped_configs():
+        return str(find_file(given, "config")), []
     if verb == "fit" and not path.exists():
         remedy = _remedy(given) or "\nGive a config by its path or name, or flags."
         raise ConfigError(f"{given} is neither a config nor a flag.{remedy}")
@@ -133,7 +117,7 @@ def _remedy(given: str) -> str:
             return f"\nSay --{branch} {given}."
     if "=" in given:
         return f"\nSettings are flags: --{given}"
-    return nearest(_name_of_config(given), list(shipped_configs()))
+    return nearest(name_of(given), list(shipped_configs()))
 
 
 def _newest_run(argv: list[str]) -> Path:

@@ -1,7 +1,5 @@
 """Runs a grid of trainings over several seeds, and prints mean and spread of each variant."""
 
-import argparse
-import json
 import math
 import os
 import shlex
@@ -36,7 +34,7 @@ examples:
   python -m lit_cnn ablate exercise --data.data_dir data
   python -m lit_cnn ablate my_experiment.yaml --dry_run
 
-exit codes: 0 all cells finished; that of fit for the first cell that failed; 2 a setting is wrong; 130 interrupted.
+exit code: 0 if all cells finished, else that of fit for the first cell that failed.
 """
 
 
@@ -47,30 +45,15 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--dry_run", action="store_true", help="show the plan and what is finished, and run nothing")
     parser.add_argument("--jobs", type=positive, default=1, help="cells at a time, which share threads and GPUs (1)")
     parser.add_argument("--seeds", help="seeds 0 to SEEDS - 1, or a list such as [0,7], in place of the file's")
-    jobs = "jobs on a cluster that share the cells, by submitit, in place of this process; it does not wait for them"
-    parser.add_argument("--submit", type=positive, help=jobs)
-    slurm = "submitit's parameters, such as '{slurm_partition: gpu, timeout_min: 600}'"
-    parser.add_argument("--submit_args", help=slurm)
+    parser.add_argument("--submit", type=positive, help="jobs on a cluster to share the cells, by submitit")
+    parser.add_argument("--submit_args", help="of submitit, such as '{slurm_partition: gpu, timeout_min: 600}'")
     given, overrides = parser.parse_before_settings(argv)
     experiment = read_experiment(given.experiment)
     if given.seeds is not None:
         experiment = replace(experiment, seeds=seeds_of(given.seeds, Path("--seeds")))
-    if given.submit is not None:
-        _submit_grid(experiment, overrides, given)
-    else:
+    if given.submit is None:
         run_grid(experiment, overrides, given.jobs, ["ablate", *argv], given.dry_run)
-
-
-def planned(experiment: Experiment, overrides: list[str]) -> list[Cell]:
-    """Returns all cells of an experiment, after a check of their configs."""
-    from lit_cnn.experiments.plan import plan  # imports torch, once for all cells
-
-    cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))
-    return cells
-
-
-def _submit_grid(experiment: Experiment, overrides: list[str], given: argparse.Namespace) -> None:
-    """Checks all configs, and submits the cells to a cluster."""
+        return
     from lit_cnn.experiments.plan import write_plan
 
     cells = planned(experiment, overrides)
@@ -80,6 +63,14 @@ def _submit_grid(experiment: Experiment, overrides: list[str], given: argparse.N
     print(f"{folder}: {len(cells)} cells, {sum(cell.results() is not None for cell in cells)} finished")
     print(f"submitted {', '.join(job.job_id for job in jobs)}; their output: {folder / 'jobs'}")
     print(f"what is finished: python -m lit_cnn ablate {experiment.path} --dry_run")
+
+
+def planned(experiment: Experiment, overrides: list[str]) -> list[Cell]:
+    """Returns all cells of an experiment, after a check of their configs."""
+    from lit_cnn.experiments.plan import plan  # imports torch, once for all cells
+
+    cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))
+    return cells
 
 
 def run_grid(
@@ -195,23 +186,22 @@ def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoRetu
 
 def _time_left(cells: list[Cell], jobs: int, dry_run: bool) -> str:
     """Estimates the time for the unfinished cells, from finished cells of the same variant or a few timed steps."""
-    seconds: dict[str, list[float]] = {}
     todo = [cell for cell in cells if cell.results() is None]
     if not todo:
         return "nothing to run"
+    seconds: dict[str, list[float]] = {}
     for cell in cells:
         if results := cell.results():
             seconds.setdefault(cell.variant, []).append(results["fit_seconds"])
     unknown = {cell.variant: cell for cell in todo if cell.variant not in seconds}
     timed: dict[str, float] = {}
-    with tqdm(unknown.items(), desc="timing a few steps of each network", leave=False, disable=None) as bar:
-        for variant, cell in bar:
+    with tqdm(unknown.values(), desc="timing a few steps of each network", leave=False, disable=None) as bar:
+        for cell in bar:
             without_effect = ("seed_everything", "data.permute", "data.views")  # on the time of a step
-            settings = {key: v for key, v in decisive(cell.config).items() if not key.startswith(without_effect)}
-            key = json.dumps(settings, sort_keys=True)
+            key = str({key: v for key, v in decisive(cell.config).items() if not key.startswith(without_effect)})
             if key not in timed:
                 timed[key] = in_a_fork(partial(_seconds_of, cell.argv, dry_run))
-            seconds[variant] = [timed[key]]
+            seconds[cell.variant] = [timed[key]]
     left = sum(statistics.mean(seconds[cell.variant]) for cell in todo) / jobs
     if math.isinf(left):
         return "time not known, since a cell has neither max_epochs, max_steps nor max_time"

@@ -14,8 +14,6 @@ search is resumed by the same command.
 
 example:
   python -m lit_cnn search my_experiment.yaml --trials 30 --data.data_dir data
-
-exit codes: 0 done; 2 a setting is wrong, or Optuna is missing; 130 interrupted.
 """
 
 FIGURE = "val/acc"
