@@ -46,11 +46,7 @@ def expand(argv: list[str]) -> list[str]:
 
     `--config quickstart`, `--config configs/quickstart.yaml`, `quickstart` and `configs/quickstart.yaml` are the same.
     A run's folder or checkpoint is replaced by its config and weights. `--resume` gets the run's folder, and the run's
-    config is added if none is given.
-
-    Raises:
-        ConfigError: If an argument is not a flag, a config or a run.
-        CheckpointError: If a run or checkpoint does not exist.
+    config is added if none is given. What is no flag, config or run is a LitCNNError.
     """
     verb, *rest = up_to_date(argv)
     configs, flags = list[str](), list[str]()

@@ -44,11 +44,10 @@ def missing_package(error: BaseException) -> ConfigError | None:
         chain.append(chain[-1].__cause__)
     for one in reversed(chain):
         found = re.search(PACKAGE, str(one))
-        package = found[1] if found else one.name if isinstance(one, ImportError) else None
-        if package:
-            named = re.findall(r"class_path='[\w.]*?(\w+)'", str(one))
+        if package := found[1] if found else one.name if isinstance(one, ImportError) else None:
             frames = [frame.f_locals for frame, _ in walk_tb(one.__traceback__)]
             makers = [type(variables["self"]).__name__ for variables in frames if "self" in variables]
+            named = re.findall(r"class_path='[\w.]*?(\w+)'", str(one))
             what = (named or makers or ["This setting"])[-1]
             return ConfigError(
                 f"{what} needs the package {package}, which is not installed.\n"

@@ -222,10 +222,8 @@ class LitCLI(LightningCLI):
         """Prints which training begins."""
         if self.verb == "fit":
             parameters = sum(p.numel() for p in self.model.parameters())
-            network = f"{type(self.model).__name__} ({parameters:,} parameters)"
-            _say(
-                f"{network} on {self.datamodule.dataset_name}, run {self.results.folder}{param_groups.text(self.model)}"
-            )
+            where = f"{self.datamodule.dataset_name}, run {self.results.folder}{param_groups.text(self.model)}"
+            _say(f"{type(self.model).__name__} ({parameters:,} parameters) on {where}")
         if self._resumed:
             _say(f"goes on from {self._resumed_from}, step {self._first_step}")
 

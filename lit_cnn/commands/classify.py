@@ -88,7 +88,6 @@ def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int
 
 
 def _print_table(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int) -> None:
-    """Prints aligned columns."""
     width, class_width = (max(len(printable(name)) for name in names) for names in (paths, class_names))
     for path, ranking, fault in rows:
         cells = [f"{name:{class_width}} {probability:7.2%}" for name, probability in ranking]
@@ -96,7 +95,6 @@ def _print_table(rows: Iterable[Row], paths: list[str], class_names: list[str], 
 
 
 def _print_csv(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int) -> None:
-    """Prints `image, class, probability, class_2, probability_2, ..., fault`."""
     table = csv.writer(sys.stdout, lineterminator="\n")
     ranks = ["", *(f"_{k}" for k in range(2, top_k + 1))]
     table.writerow(["image", *(f"{what}{k}" for k in ranks for what in ("class", "probability")), "fault"])
@@ -107,7 +105,6 @@ def _print_csv(rows: Iterable[Row], paths: list[str], class_names: list[str], to
 
 
 def _print_json(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int) -> None:
-    """Prints a list of `{"image": ..., "classes": [{"class": ..., "probability": ...}], "fault": ...}`."""
     before = "[\n"
     try:
         for path, ranking, fault in rows:

@@ -60,8 +60,14 @@ def main(argv: list[str]) -> None:
         rows = [row_of(name, shape, given.num_classes, given.stem) for name in names]
     if given.format == "json":
         print(json.dumps([asdict(row) for row in rows], indent=2))
+    elif given.format == "csv":
+        writer = csv.DictWriter(sys.stdout, [f.name for f in fields(Row)], lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            stems = " ".join(f"{stem}:{pixels}" for stem, pixels in row.stems.items())
+            writer.writerow(asdict(row) | {"stems": stems})
     else:
-        (_print_csv if given.format == "csv" else _print_text)(rows)
+        _print_text(rows)
 
 
 def names_like(pattern: str, names: list[str]) -> list[str]:
@@ -104,10 +110,3 @@ def _print_text(rows: list[Row]) -> None:
         stems = ", ".join(f"{stem} from {pixels}" for stem, pixels in row.stems.items())
         table.append((row.name, f"{row.paper} {row.year}", *counts, f"{row.smallest} x {row.smallest}", stems))
     print(text_table(table, right=(2, 3, 4)))
-
-
-def _print_csv(rows: list[Row]) -> None:
-    writer = csv.DictWriter(sys.stdout, [f.name for f in fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(asdict(row) | {"stems": " ".join(f"{stem}:{pixels}" for stem, pixels in row.stems.items())})

@@ -6,7 +6,7 @@ from pathlib import Path
 from lit_cnn.commands.ablate import run_grid
 from lit_cnn.commands.arguments import Parser, positive
 from lit_cnn.errors import ConfigError, LitCNNError
-from lit_cnn.experiments.expected import CONFIDENCE, Expected, expected_of
+from lit_cnn.experiments.expected import CONFIDENCE, expected_of
 from lit_cnn.experiments.grid import Experiment, Variant, seeds_of
 
 EPILOG = """The mean test accuracy of the new seeds has to lie in the 95 % prediction interval (Student's t) of the
@@ -42,7 +42,15 @@ def main(argv: list[str]) -> None:
     path, expected = Path(given.config), expected_of(given.config)
     if expected is None:
         raise ConfigError(f"{path.stem}: no expected result. configs/expected.json lists the measured ones.")
-    seeds = _new_seeds(given.seeds, expected)
+    seeds = seeds_of(given.seeds, Path("--seeds"))
+    fresh = expected.fresh_seeds(len(seeds))
+    if given.seeds.strip().isdigit():
+        seeds = fresh
+    elif known := [seed for seed in seeds if seed in expected.seeds]:
+        raise ConfigError(
+            f"--seeds {given.seeds}: the expected result is from seed {known[0]} itself, which says nothing about it.\n"
+            f"Take others, such as {fresh}."
+        )
     variant = Variant(path.stem, {}, ["--config", given.config])
     experiment = Experiment(f"verify-{path.stem}", path, [variant], seeds)
     cells = run_grid(experiment, overrides, given.jobs, ["verify", *argv])
@@ -59,15 +67,3 @@ def main(argv: list[str]) -> None:
             f"{path.stem} came to {mean:.2%}, outside of {low:.2%} to {high:.2%}.\n"
             f"{1 - given.confidence:.3g} of sound runs do; take more --seeds before you look for a fault."
         )
-
-
-def _new_seeds(given: str, expected: Expected) -> list[int]:
-    seeds = seeds_of(given, Path("--seeds"))
-    if given.strip().isdigit():
-        return expected.fresh_seeds(len(seeds))
-    if known := [seed for seed in seeds if seed in expected.seeds]:
-        raise ConfigError(
-            f"--seeds {given}: the expected result comes from seed {known[0]} itself, which says nothing about it.\n"
-            f"Take others, such as {expected.fresh_seeds(len(seeds))}."
-        )
-    return seeds
