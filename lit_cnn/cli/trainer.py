@@ -1,7 +1,7 @@
 """The Trainer's verbs (fit, validate, test, predict): from arguments to a run's folder."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
@@ -270,15 +270,12 @@ class LitCLI(LightningCLI):
             restore(self._resumed, self._untouched)
 
 
-CLI = TypeVar("CLI", bound=LitCLI)
-
-
 @rank_zero_only
 def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def run_verb(argv: list[str], kind: type[CLI] = LitCLI) -> CLI:  # type: ignore[assignment]
+def run_verb(argv: list[str], kind: type[LitCLI] = LitCLI) -> Any:
     """Runs one of the Trainer's verbs with this class, and returns the class's instance."""
     allow_imports()
     argv = check(argv)

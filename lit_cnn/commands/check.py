@@ -162,4 +162,4 @@ class TimingCLI(CheckCLI):
 def seconds_of(argv: list[str]) -> float:
     """Estimates how many seconds `fit` would train with these arguments."""
     with state_kept():
-        return run_verb(["fit", *argv], TimingCLI).seconds
+        return float(run_verb(["fit", *argv], TimingCLI).seconds)

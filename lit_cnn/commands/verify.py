@@ -48,7 +48,7 @@ def main(argv: list[str]) -> None:
         seeds = fresh
     elif known := [seed for seed in seeds if seed in expected.seeds]:
         raise ConfigError(
-            f"--seeds {given.seeds}: the expected result is from seed {known[0]} itself, which says nothing about it.\n"
+            f"--seeds {given.seeds}: the expected result comes from seed {known[0]} itself, which tells nothing.\n"
             f"Take others, such as {fresh}."
         )
     variant = Variant(path.stem, {}, ["--config", given.config])
