@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lit_cnn.cli import safe_yaml
 from lit_cnn.cli.known_settings import BRANCHES, classes_of
 from lit_cnn.cli.shipped_configs import find_file, name_of, shipped_configs
@@ -141,7 +139,8 @@ def given_settings(argv: list[str]) -> list[Setting]:
             flag, equals, value = argument[2:].partition("=")
             key = flag.replace("+", "").replace(".init_args", "")
             given = value if equals else None if following.startswith("--") else following
-            content = _structure(given)
+            content = safe_yaml.value_of(given or "")
+            content = content if isinstance(content, (dict, list)) else given
             settings.append(Setting(key, content, COMMAND_LINE))
             settings += [Setting(inner, value, COMMAND_LINE) for inner, value in _flatten(content, key)]
     return settings
@@ -152,15 +151,6 @@ def root_and_name(argv: list[str]) -> tuple[Path, str | None]:
     given, paths = {setting.key: setting.value for setting in given_settings(argv)}, config_paths(argv)
     name = given.get("name") or (paths[0].stem if paths else None)
     return Path(given.get("trainer.default_root_dir") or "logs"), name
-
-
-def _structure(text: str | None) -> Any:
-    """Parses a flag's text as a list or dict; returns other texts unchanged."""
-    try:
-        content = safe_yaml.load(text or "")
-    except yaml.YAMLError:
-        return text
-    return content if isinstance(content, (dict, list)) else text
 
 
 def _flatten(content: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -6,8 +6,6 @@ from datetime import timedelta
 from string import Formatter
 from typing import Any
 
-import yaml
-
 from lit_cnn.cli import safe_yaml
 
 HUGE = 2**31 - 1
@@ -39,10 +37,7 @@ def out_of_range(key: str, value: Any) -> str | None:
         except ValueError:
             return "a name whose braces are closed, such as epoch{epoch:03}"
     if isinstance(value, str):
-        try:
-            value = safe_yaml.load(value)
-        except yaml.YAMLError:
-            return None
+        value = safe_yaml.value_of(value)
     if key in TIMES and isinstance(value, dict):
         with suppress(TypeError, OverflowError):  # which the parser refuses
             return "a time above 0" if timedelta(**value) <= timedelta(0) else None

@@ -66,6 +66,14 @@ def load(text: str) -> Any:
     return text if _is_shorthand(content, text) else content
 
 
+def value_of(text: str) -> Any:
+    """Returns a typed text as the value that it stands for, or itself if it is not valid YAML."""
+    try:
+        return load(text)
+    except yaml.YAMLError:
+        return text
+
+
 def _is_shorthand(content: Any, text: str) -> bool:
     """Whether a text such as `{a,b}` or `a:` is meant literally, as in the parser."""
     if not isinstance(content, dict) or not content or any(value is not None for value in content.values()):

@@ -12,11 +12,6 @@ def shipped_configs() -> dict[str, Path]:
     return {name: path for name, path in _files().items() if not name.startswith(f"{EXPERIMENTS}/")}
 
 
-def trained_configs() -> dict[str, Path]:
-    """Returns the shipped configs that are one run each, with a result: no overlays and no recipes."""
-    return {name: path for name, path in shipped_configs().items() if "/" not in name}
-
-
 def shipped_experiments() -> dict[str, Path]:
     """Returns the experiments that come with the package, by name."""
     files = _files().items()

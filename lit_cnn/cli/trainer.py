@@ -78,10 +78,6 @@ class LitCLI(LightningCLI):
         if self.verb in ("validate", "test"):
             parser.set_defaults({"verbose": False})  # no second table of metrics
 
-    def parse_arguments(self, parser: Any, args: Any) -> None:
-        """Parses without Lightning's warning about `sys.argv`."""
-        self.config = parser.parse_args(args)
-
     def before_instantiate_classes(self) -> None:
         """Sets the run's name and the checkpoint before anything is built."""
         config = self.config

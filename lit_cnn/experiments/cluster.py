@@ -1,11 +1,8 @@
 """Cluster jobs for an experiment's cells, with submitit (SLURM, or local processes)."""
 
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from lit_cnn.cli import safe_yaml
 from lit_cnn.errors import ConfigError, not_installed
@@ -25,9 +22,7 @@ def submit(command: list[str], jobs: int, given: str | None, folder: Path) -> li
         import submitit
     except ImportError as error:
         raise not_installed("--submit", "submitit", "cluster") from error
-    parameters: Any = None
-    with suppress(yaml.YAMLError):
-        parameters = safe_yaml.load(given or "{}")
+    parameters = safe_yaml.value_of(given or "{}")
     if not isinstance(parameters, dict):
         raise ConfigError(f"--submit_args {given}: has to be a mapping, such as '{{slurm_partition: gpu}}'.")
     try:

@@ -12,13 +12,10 @@ seeds: 10                            # 0 to 9; or a list of them
 
 import json
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from lit_cnn.cli import safe_yaml
 from lit_cnn.cli.shipped_configs import find_file
@@ -66,8 +63,7 @@ def read_experiment(given: str) -> Experiment:
 def seeds_of(given: Any, path: Path) -> list[int]:
     """Returns the seeds from a number or a list of them, also as typed text; none or one twice is a ConfigError."""
     if isinstance(given, str):
-        with suppress(yaml.YAMLError):
-            given = safe_yaml.load(given)
+        given = safe_yaml.value_of(given)
     seeds = list(range(given)) if type(given) is int else given
     whole = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
     if not whole or not 0 < len(seeds) == len(set(seeds)):
