@@ -9,6 +9,7 @@ from jaxtyping import Int64
 from torch import Tensor
 from torch.nn.modules.dropout import _DropoutNd
 from torch.optim import Adam
+from tqdm import tqdm
 
 from lit_cnn.checks.trial import Steps
 from lit_cnn.data.module import ImageDataModule
@@ -40,13 +41,11 @@ class Attempt(NamedTuple):
         return self.right >= ENOUGH * self.images
 
 
-def overfit(steps: Steps, batch: Batch, advance: Callable[[], object]) -> list[Attempt]:
-    """Overfits one batch, without dropout; tries several optimizers from the initial weights until one succeeds.
-
-    `advance` is called after each step.
-    """
+def overfit(steps: Steps, batch: Batch) -> list[Attempt]:
+    """Overfits one batch, without dropout; tries several optimizers from the initial weights until one succeeds."""
     attempts: list[Attempt] = []
     module, labels = steps.module, batch[1]
+    bar = tqdm(desc="overfitting one batch", unit=" steps", leave=False, disable=None)
     for rate, at_most in ((None, STEPS), *SUBSTITUTES):
         steps.start_afresh()
         for layer in module.modules():
@@ -60,11 +59,12 @@ def overfit(steps: Steps, batch: Batch, advance: Callable[[], object]) -> list[A
             logits, _ = steps.take(batch, optimizer)
             right, loss = int((logits.argmax(dim=1) == labels).sum()), float(module.loss(logits, labels))
             lowest, taken = min(lowest, loss), taken + 1
-            advance()
+            bar.update()
         name = f"{type(optimizer).__name__}, lr {rate or module.hparams['lr']:g}"
         attempts.append(Attempt(name, taken, right, len(labels), lowest, rate is None))
         if attempts[-1].succeeded:
             break
+    bar.close()
     return attempts
 
 

@@ -1,15 +1,17 @@
 """Trial steps of a run: losses, gradients, activation memory and time of the first few steps of `fit`."""
 
 import time
-from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.optim import Optimizer
+from tqdm import tqdm
 
 from lit_cnn.errors import ConfigError
 from lit_cnn.training.classifier import Batch, LitClassifier
@@ -66,8 +68,10 @@ class FirstSteps:
     seconds: float = float("nan")  # per step, including the data
 
 
-def take_first_steps(steps: Steps, batches: Iterable[Batch], seconds: float = 3.0) -> FirstSteps:
+def take_first_steps(steps: Steps, seconds: float = 3.0, silent: bool = False) -> FirstSteps:
     """Takes the first steps of the run on its own batches, within a time limit: at least two if the run has them."""
+    loader: Any = steps.trainer.train_dataloader
+    batches = tqdm(chain(loader, loader), "first steps", leave=False, disable=silent or None)
     module, losses, in_all = steps.module, [], steps.trainer.estimated_stepping_batches
     schedulers = [c.scheduler for c in steps.trainer.lr_scheduler_configs if c.interval == "step"]
     try:

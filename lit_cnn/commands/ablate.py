@@ -91,7 +91,7 @@ def run_grid(
     cells = planned(experiment, overrides)
     todo = [cell for cell in cells if cell.results() is None]
     try:
-        left = _time_left(cells, jobs, dry_run)
+        left = _time_left(cells, todo, jobs, dry_run)
     except DataError:
         if not dry_run:
             raise
@@ -184,9 +184,8 @@ def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoRetu
     raise stop
 
 
-def _time_left(cells: list[Cell], jobs: int, dry_run: bool) -> str:
+def _time_left(cells: list[Cell], todo: list[Cell], jobs: int, dry_run: bool) -> str:
     """Estimates the time for the unfinished cells, from finished cells of the same variant or a few timed steps."""
-    todo = [cell for cell in cells if cell.results() is None]
     if not todo:
         return "nothing to run"
     seconds: dict[str, list[float]] = {}

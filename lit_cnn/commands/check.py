@@ -5,14 +5,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LambdaCallback
 from lightning.pytorch.utilities.seed import isolate_rng
-from tqdm import tqdm
 
 from lit_cnn.checks import judgements, text
 from lit_cnn.checks.cost import length_of, memory_of
@@ -105,9 +103,8 @@ class CheckCLI(LitCLI):
         """Runs all checks, before the Trainer's loop begins."""
         trainer.should_stop = True
         module, data = self.model, self.datamodule
-        loader: Any = trainer.train_dataloader
         steps = Steps(trainer, module)
-        first = take_first_steps(steps, tqdm(chain(loader, loader), "first steps", leave=False, disable=None))
+        first = take_first_steps(steps)
         print(f"\nfirst batch: {first.images} images on {module.device}, precision {trainer.precision}")
         memory = memory_of(module, steps.optimizer, data, first)
         if broken := judgements.judge_batch(first, data.num_classes):  # training on it is useless
@@ -118,8 +115,7 @@ class CheckCLI(LitCLI):
         self._note(judgements.judge_losses(first))
         self._note(judgements.judge_gradients(first.lacking, sum(trained), len(trained) - sum(trained)))
         batch = images_to_learn(data, module.device)
-        with tqdm(desc="overfitting one batch", unit=" steps", leave=False, disable=None) as bar:
-            attempts = overfit(steps, batch, bar.update)
+        attempts = overfit(steps, batch)
         self._note(judgements.judge_attempts(attempts, loss_of_one_answer(module.loss, batch[1], data.num_classes)))
         steps.start_afresh()
         print(f"\n{text.memory_table(memory)}\n")
@@ -148,8 +144,7 @@ class TimingCLI(CheckCLI):
     def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Times the steps."""
         trainer.should_stop = True
-        loader: Any = trainer.train_dataloader
-        first = take_first_steps(Steps(trainer, self.model), chain(loader, loader), seconds=0.7)
+        first = take_first_steps(Steps(trainer, self.model), seconds=0.7, silent=True)
         length = length_of(trainer, self.model, self.datamodule, first.seconds)
         self.seconds = length.epochs * (length.training + length.validation)
 
