@@ -30,7 +30,9 @@ class Parser(LightningArgumentParser):
 
     def dump(self, namespace: Namespace, *args: Any, **kwargs: Any) -> str:
         """Returns a config as text, with values as they were given and no placeholders for objects."""
-        namespace = _plain(namespace)
+        namespace = namespace.clone()
+        for key, value in list(namespace.items()):
+            namespace[key] = _plain(value)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=f"[\\s\\S]*{UNWRITTEN}")
             text: str = super().dump(namespace, *args, **kwargs)
@@ -42,7 +44,9 @@ class Parser(LightningArgumentParser):
 def _plain(value: Any) -> Any:
     """Returns a value as it is given: Interval.step as step, device(type='cpu') as cpu."""
     if isinstance(value, Namespace):
-        return Namespace({key: _plain(inner) for key, inner in value.items(nested=False)})
+        for key, inner in list(value.items(nested=False)):
+            value[key] = _plain(inner)
+        return value
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
     if isinstance(value, Enum) and isinstance(value, str):
