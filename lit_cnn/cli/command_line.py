@@ -134,7 +134,7 @@ def given_settings(argv: list[str]) -> list[Setting]:
     """Returns all settings of the configs and flags. Raises ConfigError if a config cannot be read."""
     paths = config_paths(argv)
     settings = [Setting(key, value, str(path)) for path in paths for key, value in _flatten(safe_yaml.read(path))]
-    for argument, following in zip(argv, [*argv[1:], "--"], strict=True):
+    for argument, following in zip(argv, [*argv[1:], "--"], strict=False):
         if argument.startswith("--"):
             flag, equals, value = argument[2:].partition("=")
             key = flag.replace("+", "").replace(".init_args", "")
