@@ -19,7 +19,7 @@ from lit_cnn.checks.text_table import text_table
 from lit_cnn.commands.arguments import Parser, positive
 from lit_cnn.data.download import FORBIDDEN
 from lit_cnn.errors import DataError, LitCNNError
-from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure
+from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure, write_plan
 from lit_cnn.experiments.cluster import submit
 from lit_cnn.experiments.grid import Experiment, read_experiment, seeds_of
 from lit_cnn.experiments.processes import BUSY, in_a_fork, last_line, start
@@ -54,8 +54,6 @@ def main(argv: list[str]) -> None:
     if given.submit is None:
         run_grid(experiment, overrides, given.jobs, ["ablate", *argv], given.dry_run)
         return
-    from lit_cnn.experiments.plan import write_plan
-
     cells = planned(experiment, overrides)
     folder = write_plan(experiment, cells).parent
     command = ["ablate", str(experiment.path), "--jobs", str(given.jobs), "--seeds", str(experiment.seeds), *overrides]
@@ -101,8 +99,6 @@ def run_grid(
         for cell in cells:
             print(f"  {'to run' if cell in todo else 'finished':8}  {cell.name}")
         return cells
-    from lit_cnn.experiments.plan import write_plan
-
     write_plan(experiment, cells)
     failed = run_cells(todo, len(cells), jobs, command)
     print(f"\n{table(cells)}\n\nruns in {cells[0].root}")
