@@ -165,6 +165,9 @@ def _open_closed_streams() -> None:
 def run() -> None:
     """Runs the process's command and exits with its code."""
     _open_closed_streams()
+    passive = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+    if passive.keys().isdisjoint(os.environ):  # threads that spin while they wait starve other work (docs/speed.md)
+        os.environ |= passive
     for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
         warnings.simplefilter("ignore", category)  # warnings between libraries, with `python -W error` too
     signal.signal(signal.SIGTERM, _terminated)

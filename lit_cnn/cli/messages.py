@@ -45,21 +45,21 @@ def explain(message: str, settings: list[Setting]) -> str:
     if match := re.search(r"the following arguments are required: (.*)", message):
         missing = sorted((key.partition(".")[2] or key for key in match[1].split(", ")), reverse=True)
         return missing_sections(missing) if set(missing) <= {"model", "data"} else f"Missing: {', '.join(missing)}."
-    if match := re.search(r"Expected a dot import path string: (\S+)", message):
-        return unknown_class(match[1], settings)
+    if match := re.search(
+        r"Expected a dot import path string: (\S+)|Expected a path but (\S+) either not acc", message
+    ):
+        return unknown_class(match[1] or match[2], settings)
     keys = re.findall(r'Parser key "([^"]+)"', message)
     if not keys:
         return " ".join(message.split())
     if match := re.search(r"does not correspond to a subclass of (\w+)", message):
         given = _find(settings, keys[-1])
         return f"{given.key}: {_short(given.value)} ({given.origin}) is not a {match[1]}."
-    if match := re.search(r"Expected a path but (\S+) either not accessible", message):
-        return unknown_class(match[1], settings)
     return _wrong_value(_find(settings, keys[-1]), message[message.rindex(f'Parser key "{keys[-1]}"') :])
 
 
 def missing_sections(missing: list[str]) -> str:
-    """Message for a missing model or data, with the choices."""
+    """Returns the message for a missing model or data, with the choices."""
     choices = "; ".join(f"--{key} with one of {', '.join(classes_of(key))}" for key in missing)
     return f"Missing: {' and '.join(missing)}. Give --config, or {choices}."
 
@@ -127,9 +127,9 @@ def _wrong_value(given: Setting, message: str) -> str:
 
 
 def _find(settings: list[Setting], key: str) -> Setting:
-    """Returns the setting with this key, or the last one with a key that ends in it."""
-    exact = [s for s in settings if s.key == key]
+    """Returns the setting with this key, or the last one with the same name at its end."""
     by_leaf = [s for s in settings if s.key.rpartition(".")[2] == key.rpartition(".")[2]]
+    exact = [s for s in by_leaf if s.key == key]
     return (exact or by_leaf or [Setting(key, None, COMMAND_LINE)])[-1]
 
 

@@ -1,7 +1,7 @@
 """The Trainer's verbs (fit, validate, test, predict): from arguments to a run's folder."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
@@ -77,10 +77,6 @@ class LitCLI(LightningCLI):
         self._of_verb = parser.add_method_arguments(Trainer, self.verb, skip=self.subcommands()[self.verb])
         if self.verb in ("validate", "test"):
             parser.set_defaults({"verbose": False})  # no second table of metrics
-
-    def parse_arguments(self, parser: Any, args: Any) -> None:
-        """Parses without Lightning's warning about `sys.argv`."""
-        self.config = parser.parse_args(args)
 
     def before_instantiate_classes(self) -> None:
         """Sets the run's name and the checkpoint before anything is built."""
@@ -222,10 +218,8 @@ class LitCLI(LightningCLI):
         """Prints which training begins."""
         if self.verb == "fit":
             parameters = sum(p.numel() for p in self.model.parameters())
-            network = f"{type(self.model).__name__} ({parameters:,} parameters)"
-            _say(
-                f"{network} on {self.datamodule.dataset_name}, run {self.results.folder}{param_groups.text(self.model)}"
-            )
+            where = f"{self.datamodule.dataset_name}, run {self.results.folder}{param_groups.text(self.model)}"
+            _say(f"{type(self.model).__name__} ({parameters:,} parameters) on {where}")
         if self._resumed:
             _say(f"goes on from {self._resumed_from}, step {self._first_step}")
 
@@ -272,15 +266,12 @@ class LitCLI(LightningCLI):
             restore(self._resumed, self._untouched)
 
 
-CLI = TypeVar("CLI", bound=LitCLI)
-
-
 @rank_zero_only
 def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def run_verb(argv: list[str], kind: type[CLI] = LitCLI) -> CLI:  # type: ignore[assignment]
+def run_verb(argv: list[str], kind: type[LitCLI] = LitCLI) -> Any:
     """Runs one of the Trainer's verbs with this class, and returns the class's instance."""
     allow_imports()
     argv = check(argv)

@@ -47,10 +47,7 @@ def run_and_images(given: argparse.Namespace) -> tuple["LitClassifier", list[str
         print(unread, file=sys.stderr)
     module = load(given.run)
     assert module.preprocess is not None
-    try:
-        module.preprocess.check_others()
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    module.preprocess.check_others()
     return module, files.images
 
 

@@ -16,6 +16,10 @@ from lit_cnn.typed_arguments import arguments_of, plain, subclasses_of
 
 ALLOW = "LIT_CNN_ALLOW"
 PACKAGE = Path(__file__).parents[1]
+FORMER = re.compile(  # modules of before a move that held classes which configs and checkpoints name
+    r"lit_cnn\.(checkpoint_io|classifiers|schedules|callbacks\.(axis|evaluation|features|figures|graph|health|pictures)|"
+    r"(training\.)?architectures(\.(classic|inception|residual|small))?|data\.(base|cifar|folder|mnist|modules))"
+)
 OURS = re.compile(r"(?<![\w./])lit_cnn(?:\.\w+)+(?![\w.(])")
 
 
@@ -41,8 +45,11 @@ def homes() -> dict[str, str]:
 
 
 def present(path: str) -> str:
-    """Returns the current class path of a lit_cnn class; other paths are unchanged."""
-    return homes().get(path.rpartition(".")[2], path) if OURS.fullmatch(path) else path
+    """Returns the current class path of a lit_cnn class in a module of today or before; other paths are unchanged."""
+    module, _, name = path.rpartition(".")
+    file = PACKAGE.parent.joinpath(*module.split("."))
+    known = OURS.fullmatch(path) and (file.is_dir() or file.with_suffix(".py").is_file() or FORMER.fullmatch(module))
+    return homes().get(name, path) if known else path
 
 
 def up_to_date(settings: Any) -> Any:

@@ -40,6 +40,13 @@ def test_json_and_csv_say_the_same(lit_cnn):
         assert {key: str(value) for key, value in row.items()}.items() <= line.items()
 
 
+def test_json_has_the_line_that_trains_a_network(lit_cnn):
+    (row,) = json.loads(lit_cnn("models", "resnet34", "--format", "json").out)
+    assert row["train"] == "python -m lit_cnn fit --config recipes/cifar --model LitResNet --model.name resnet34"
+    assert row["train"] in lit_cnn("models", "--help").out
+    assert lit_cnn(*row["train"].split()[3:], "--print_config").code == 0
+
+
 def test_settings_reach_the_networks(lit_cnn):
     def row(*argv):
         (row,) = json.loads(lit_cnn("models", "resnet18", "--format", "json", *argv).out)
@@ -74,7 +81,7 @@ def test_wrong_arguments_are_refused(lit_cnn, argv, match):
 
 
 def test_help_names_the_verb(lit_cnn):
-    assert "  models     tabulate" in lit_cnn("--help").out
+    assert "  models     list all networks" in lit_cnn("--help").out
     assert "--image_size" in lit_cnn("models", "--help").out
 
 

@@ -36,7 +36,17 @@ def test_every_public_class_is_found_by_its_name(name):
     assert homes()[name] == path_of(getattr(package, name))
 
 
-@pytest.mark.parametrize("path", ["lit_cnn.load", "mine.LitVGG", "lit_cnn_mine.LitVGG", "lit_cnn.data.cache.os.system"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "lit_cnn.load",
+        "mine.LitVGG",
+        "lit_cnn_mine.LitVGG",
+        "lit_cnn.data.cache.os.system",
+        "lit_cnn.architectures.nonsense.LitVGG",
+        "lit_cnn.data.cache.os.LitVGG",
+    ],
+)
 def test_other_paths_stay(path):
     assert present(path) == up_to_date(path) == at_home(path) == path
 

@@ -7,9 +7,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import lit_cnn
+from lit_cnn.cli.known_settings import family_of
 from lit_cnn.models import ARCHITECTURES
 from lit_cnn.training import architectures
-from lit_cnn.training.architectures import family_of
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.training.lit_network import LitNetwork
 from lit_cnn.typed_arguments import subclasses_of
