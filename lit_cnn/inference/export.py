@@ -35,7 +35,6 @@ class Deployed(nn.Module):
         self.prepare = Normalise(module.preprocess) if preprocessing else nn.Identity()
 
     def forward(self, images: Shaped[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits."""
         inputs = self.prepare(images)
         logits = self.net(inputs)
         return (logits + self.net(inputs.flip(-1))) / 2 if self.flip else logits
@@ -55,7 +54,6 @@ class Normalise(nn.Module):
         self.register_buffer("order", preprocess.permute.order.clone() if preprocess.permute else None)
 
     def forward(self, images: Shaped[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Returns the network's inputs."""
         inputs = images.float() * self.scale + self.bias
         return inputs if self.order is None else inputs.flatten(2)[:, :, self.order].reshape(inputs.shape)
 

@@ -18,29 +18,26 @@ from lit_cnn.runs.record import Run
 def report_of_one(run: Run, data_dir: Path | None = None) -> Document:
     """Returns the report of a run, with its data in `data_dir`; without its test images, from the run's folder only."""
     model = str((run.config.get("model") or {}).get("class_path", "")).rpartition(".")[2]
-    document = Document(f"{run.folder.parent.name}/{run.folder.name}")
-    document.add(Paragraph(f"{model} on {run.dataset}, seed {run.seed}."))
+    blocks: list[Block] = [Paragraph(f"{model} on {run.dataset}, seed {run.seed}.")]
     if run.fault:
         text = f"This run has no result: {run.fault}. To go on: python -m lit_cnn fit --resume {run.folder}"
-        document.add(Paragraph(text))
-    document.add(Heading("Result"), *_result(run.results))
+        blocks.append(Paragraph(text))
+    blocks += [Heading("Result"), *_result(run.results)]
     predictions: Predictions | None = None
     try:
         predictions = predict(run, data_dir)
-        document.add(Paragraph(_agreement(run.results, predictions)))
+        blocks.append(Paragraph(_agreement(run.results, predictions)))
     except LitCNNError as error:
         missing = " ".join(str(error).split())
-        document.add(Paragraph(f"What needs the test images is not here: {missing} (--data_dir says where data lie.)"))
+        blocks.append(Paragraph(f"What needs the test images is not here: {missing} (--data_dir says where data lie.)"))
     if drawn := training_curves([Group(run.label, [run])]):
-        document.add(Heading("Training curves"), *drawn)
+        blocks += [Heading("Training curves"), *drawn]
     if predictions is not None:
-        document.add(Heading("Classes"), *_classes(predictions))
-        document.add(Heading("Mistakes"), *_mistakes(predictions))
+        blocks += [Heading("Classes"), *_classes(predictions), Heading("Mistakes"), *_mistakes(predictions)]
         if (weights := first_filters(predictions.module, predictions.data)) is not None:
-            document.add(Heading("Filters"), Picture("filters", "Weights of the first layer.", filters(weights)))
-    document.add(Heading("Cost"), _cost(run.results, predictions))
-    document.add(Heading("To repeat"), *_to_repeat(run))
-    return document
+            blocks += [Heading("Filters"), Picture("filters", "Weights of the first layer.", filters(weights))]
+    blocks += [Heading("Cost"), _cost(run.results, predictions), Heading("To repeat"), *_to_repeat(run)]
+    return Document(f"{run.folder.parent.name}/{run.folder.name}", blocks)
 
 
 def _result(v: dict[str, Any]) -> list[Block]:
@@ -48,12 +45,11 @@ def _result(v: dict[str, Any]) -> list[Block]:
     for split, name in (("train", "training"), ("val", "validation"), ("test", "test")):
         if f"{split}/acc" not in v:
             continue
-        n = v.get(f"{split}_images")
+        n, accuracy, nll = v.get(f"{split}_images"), v[f"{split}/acc"], v[f"{split}/nll"]
         interval = "-"
         if n and split != "train":
-            interval = percent_interval(v.get(f"{split}/correct", round(v[f"{split}/acc"] * n)), n)
-        nll = f"{v[f'{split}/nll']:.4f}"
-        rows.append([name, f"{n:,}" if n else "-", f"{v[f'{split}/acc']:.2%}", interval, nll])
+            interval = percent_interval(v.get(f"{split}/correct", round(accuracy * n)), n)
+        rows.append([name, f"{n:,}" if n else "-", f"{accuracy:.2%}", interval, f"{nll:.4f}"])
     if not rows:
         return []
     best = f", the best by {v['monitor']}" if "monitor" in v else ""
@@ -121,8 +117,7 @@ def _cost(v: dict[str, Any], predictions: Predictions | None) -> Table:
         macs = macs_of(predictions.module)
         rows.append(["MACs per image", "-" if macs is None else f"{macs:,}"])
     if v.get("fit_seconds"):
-        rows.append(["seconds of training", f"{v['fit_seconds']:.1f}"])
-        rows.append(["optimizer steps", f"{v['steps']:,}"])
+        rows += [["seconds of training", f"{v['fit_seconds']:.1f}"], ["optimizer steps", f"{v['steps']:,}"]]
         if v.get("train_images"):
             speed = v["train_images"] * v["epochs"] / v["fit_seconds"]
             rows.append(["training images per second, with validation", f"{speed:,.0f}"])
