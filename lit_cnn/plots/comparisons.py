@@ -17,8 +17,8 @@ def interval_chart(
     figure = Figure(figsize=(8, 0.32 * len(names) + 1.4), layout="constrained")
     axis = figure.subplots()
     colour = colours(names)
-    for row, name in enumerate(names):
-        axis.plot(values[name], [row] * len(values[name]), "o", color=colour[name], alpha=0.5, markersize=4)
+    for row, (name, found) in enumerate(values.items()):
+        axis.plot(found, [row] * len(found), "o", color=colour[name], alpha=0.5, markersize=4)
     low, high = axis.get_xlim()  # range of the runs; intervals may extend it by as much on each side
     for row, name in enumerate(names):
         if (interval := intervals.get(name)) is not None:

@@ -188,7 +188,8 @@ def _costs(groups: list[Group], tag: str) -> list[Block]:
     for kind, cost_of in COSTS.items():
         of = {label: cost for label, group in tested.items() if (cost := cost_of(group)) is not None}
         if len(of) > 1:
-            names, costs[kind] = list(of), of
+            names = list(of)
+            costs[kind] = of
             fronts[kind] = [names[i] for i in pareto_front([*of.values()], [values[name] for name in names])]
     if not costs:
         return []
