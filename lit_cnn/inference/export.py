@@ -3,11 +3,10 @@
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Shaped, UInt8
@@ -58,8 +57,7 @@ class Normalise(nn.Module):
         return inputs if self.order is None else inputs.flatten(2)[:, :, self.order].reshape(inputs.shape)
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """An export format, with the suffix of its files and the packages that it needs."""
 
     suffix: str

@@ -6,9 +6,8 @@ branches meet, the receptive field is the smallest that contains those of all br
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +20,7 @@ aten = torch.ops.aten
 SHOWN = (nn.Conv2d, nn.Linear, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """Receptive field along one axis: the pixels of the image that the values of a feature map depend on."""
 
     start: int  # first pixel that the first value sees; below 0 in the padding
@@ -44,8 +42,7 @@ class Span:
 Field = tuple[Span, Span]  # along height and width
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """One layer of a network, on images of one size."""
 
     name: str  # in the network

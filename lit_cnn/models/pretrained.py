@@ -44,23 +44,22 @@ class Pretrained(nn.Module):
             self.load_state_dict(self._fitted(name, weights, _read(name, weights)))
         if freeze_body:
             self._body_is_frozen = True
-            for key, parameter in self.named_parameters():
-                parameter.requires_grad_(_belongs(key, self.heads))
+            self.body.requires_grad_(False)
             self.train(self.training)
 
     @property
     def body(self) -> nn.ModuleList:
         """The backbone: all layers but the heads."""
-        layers = [(key, module) for key, module in self.named_modules() if not [*module.children()]]
-        return nn.ModuleList(layer for key, layer in layers if not _belongs(key, self.heads))
+        layers = {key: layer for key, layer in self.named_modules() if not [*layer.children()]}
+        return nn.ModuleList(layer for key, layer in layers.items() if not _belongs(key, self.heads))
 
     def train(self, mode: bool = True) -> Self:
         """Sets training mode; the batch norms of a frozen backbone stay in evaluation mode."""
         super().train(mode)
         if self._body_is_frozen:
-            for key, module in self.named_modules():
-                if isinstance(module, _BatchNorm) and not _belongs(key, self.heads):
-                    module.eval()
+            for layer in self.body:
+                if isinstance(layer, _BatchNorm):
+                    layer.eval()
         return self
 
     def _fitted(self, name: str, weights: str, theirs: State) -> State:

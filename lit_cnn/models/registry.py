@@ -1,8 +1,8 @@
 """Model registry: all networks by name, with constructor, paper and smallest image size."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from torch import nn
 
@@ -25,8 +25,7 @@ from lit_cnn.models.mlp import MLP
 from lit_cnn.models.pointwise import PointwiseCNN
 
 
-@dataclass(frozen=True)
-class Architecture:
+class Architecture(NamedTuple):
     """One entry of the model registry: how to build it, and its paper."""
 
     build: Callable[..., nn.Module]  # from `in_channels`, `num_classes`, `image_size` and its own arguments
@@ -34,7 +33,7 @@ class Architecture:
     year: int
     link: str
     smallest: int  # shorter side of the smallest images that it takes, in pixels; the minimum over its stems
-    stems: Mapping[str, int] = field(default_factory=dict)  # the same for each stem, if there is a choice
+    stems: Mapping[str, int] = {}  # the same for each stem, if there is a choice
 
 
 Paper = tuple[str, int, str]

@@ -26,9 +26,6 @@ def report_of_many(title: str, runs: list[Run], baseline: str | None = None) -> 
     """Returns the report of some runs, with a section for each dataset.
 
     All variants are compared with the baseline; without one, all pairs that differ in one axis.
-
-    Raises:
-        ConfigError: If there is no such variant.
     """
     groups = group_runs(runs)
     labels = [group.label for group in groups]
@@ -188,14 +185,13 @@ def _costs(groups: list[Group], tag: str) -> list[Block]:
     for kind, cost_of in COSTS.items():
         of = {label: cost for label, group in tested.items() if (cost := cost_of(group)) is not None}
         if len(of) > 1:
-            names = list(of)
             costs[kind] = of
-            fronts[kind] = [names[i] for i in pareto_front([*of.values()], [values[name] for name in names])]
+            fronts[kind] = pareto_front({label: (cost, values[label]) for label, cost in of.items()})
     if not costs:
         return []
     chart = cost_chart(costs, values, spreads, fronts, "test accuracy, %", "test accuracy against cost")
     head = ["variant", "test accuracy, %", *costs]
-    rows = [[name, f"{value:.2f}"] for name, value in values.items()]
+    rows = [[label, f"{value:.2f}"] for label, value in values.items()]
     for row in rows:
         for kind, of in costs.items():
             star = "*" * (row[0] in fronts[kind])

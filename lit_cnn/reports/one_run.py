@@ -53,13 +53,12 @@ def _result(v: dict[str, Any]) -> list[Block]:
     if not rows:
         return []
     best = f", the best by {v['monitor']}" if "monitor" in v else ""
+    chosen = " The validation images chose the epoch, so that their figure is a little too good." if best else ""
     caption = (
         f"Epoch {v.get('epoch')} of {v.get('epochs')}{best}. Intervals (95 %, Wilson) say how far the number of "
         "images determines the figure, not what another seed would change. Training figures are those of the "
-        "augmented images, met before the epoch's end."
+        f"augmented images, met before the epoch's end.{chosen}"
     )
-    if best:
-        caption += " The validation images chose the epoch, so that their figure is a little too good."
     return [Table(caption, ["images of", "n", "accuracy", "95 % interval", "NLL, nats"], rows)]
 
 
@@ -83,13 +82,12 @@ def _classes(p: Predictions) -> list[Block]:
     rows = []
     for c, name in enumerate(names):
         n, right, taken = int(counts[c].sum()), int(counts[c, c]), int(counts[:, c].sum())
-        if not n:
-            continue
         wrong = counts[c].clone()
         wrong[c] = 0
         most = f"{names[int(wrong.argmax())]} ({int(wrong.max())})" if wrong.any() else "-"
         precision = f"{right / taken:.2%}" if taken else "-"
-        rows.append([name, f"{n:,}", f"{right / n:.2%}", percent_interval(right, n), precision, most])
+        if n:
+            rows.append([name, f"{n:,}", f"{right / n:.2%}", percent_interval(right, n), precision, most])
     head = ["class", "images", "right (recall)", "95 % interval", "precision", "most often taken for"]
     return [
         Table("The test images of each class.", head, rows),
@@ -101,18 +99,16 @@ def _classes(p: Predictions) -> list[Block]:
 def _mistakes(p: Predictions) -> list[Block]:
     about = f"{p.data.dataset_name}, test images"
     wrong = (~p.right).nonzero().flatten()
-    shown: Block = Paragraph("There are none.")
-    if len(wrong):
-        figure = p.most_confident(wrong, f"{about}: the most confident of {len(wrong):,} mistakes")
-        shown = Picture("mistakes", "The most confident mistakes.", figure)
     reliability = reliability_diagram(p.confidences, p.right, about)
-    return [shown, Picture("reliability", "Reliability diagram: accuracy by confidence.", reliability)]
+    last = Picture("reliability", "Reliability diagram: accuracy by confidence.", reliability)
+    if not len(wrong):
+        return [Paragraph("There are none."), last]
+    figure = p.most_confident(wrong, f"{about}: the most confident of {len(wrong):,} mistakes")
+    return [Picture("mistakes", "The most confident mistakes.", figure), last]
 
 
 def _cost(v: dict[str, Any], predictions: Predictions | None) -> Table:
-    rows = []
-    if "parameters" in v:
-        rows.append(["parameters", f"{v['parameters']:,}"])
+    rows = [["parameters", f"{v['parameters']:,}"]] if "parameters" in v else []
     if predictions is not None:
         macs = macs_of(predictions.module)
         rows.append(["MACs per image", "-" if macs is None else f"{macs:,}"])

@@ -58,10 +58,7 @@ class Predictions:
 
 @torch.inference_mode()
 def predict(run: Run, data_dir: Path | None = None) -> Predictions:
-    """Predicts the test images with the best checkpoint of a run; the data are in `data_dir`, or where its config says.
-
-    Raises a LitCNNError if checkpoint or data are missing.
-    """
+    """Predicts the test images with a run's best checkpoint; the data are in `data_dir`, or where its config says."""
     module = load(run.folder)
     data = _data_of(run, data_dir)
     data.preprocess = module.preprocess

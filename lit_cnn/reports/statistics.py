@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import inf
 from statistics import mean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxtyping import Bool
 from scipy import stats
@@ -107,8 +107,10 @@ def mcnemar(first: Bool[Tensor, "n"], second: Bool[Tensor, "n"]) -> McNemar:
     return McNemar(only_first, only_second, float(stats.binomtest(only_first, n).pvalue) if n else 1.0)
 
 
-def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:
-    """Pareto front: positions of the points that no other one matches in both cost and value and beats in one."""
-    points = list(zip(costs, values, strict=True))
-    beaten = [any(c <= cost and v >= value and (c, v) != (cost, value) for c, v in points) for cost, value in points]
-    return [i for i in range(len(points)) if not beaten[i]]
+def pareto_front(points: Mapping[Any, tuple[float, float]]) -> list[Any]:
+    """Pareto front: names of the points that no other one matches in both cost and value and beats in one."""
+
+    def is_beaten(cost: float, value: float) -> bool:
+        return any(c <= cost and v >= value and (c, v) != (cost, value) for c, v in points.values())
+
+    return [name for name, point in points.items() if not is_beaten(*point)]

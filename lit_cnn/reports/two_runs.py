@@ -28,12 +28,7 @@ FIGURES = (
 
 
 def comparison(runs: list[Run], data_dir: Path | None = None) -> Document:
-    """Returns the comparison of two runs.
-
-    Raises:
-        ConfigError: If they were trained on different data, or one is unfinished.
-        LitCNNError: If a checkpoint or data are missing.
-    """
+    """Returns the comparison of two finished runs on the same data."""
     for run in runs:
         if run.fault:
             raise ConfigError(f"{run.folder} cannot be compared: {run.fault}.")

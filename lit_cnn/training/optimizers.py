@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from numbers import Real
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -40,9 +41,9 @@ def parameters_to_train(
             settings[ENDS] = one.settings["epochs"] * per_epoch
         if decay_norms_and_biases or "weight_decay" in settings:
             found.append({"params": one.parameters, **settings})
-            continue
-        weights, others = ([p for p in one.parameters if (p.dim() > 1) == decayed] for decayed in (True, False))
-        found += [{"params": weights, **settings}, {"params": others, **settings, "weight_decay": 0.0}]
+        else:
+            weights, others = ([p for p in one.parameters if (p.dim() > 1) == decayed] for decayed in (True, False))
+            found += [{"params": weights, **settings}, {"params": others, **settings, "weight_decay": 0.0}]
     found = [group for group in found if group["params"]]
     return found[0]["params"] if [group.keys() for group in found] == [{"params"}] else found
 
@@ -180,9 +181,8 @@ def try_out(h: Any) -> None:
             return value
 
         try:
-            optimizer.step(loss)
-        except AssertionError:  # `capturable` is for GPUs only
-            pass
+            with suppress(AssertionError):  # `capturable` is for GPUs only
+                optimizer.step(loss)
         except REFUSALS as error:
             given = {key: value for key, value in optimizer.defaults.items() if key not in ("lr", "fused") and value}
             raise _refused(optimizer, "optimizer_args", given, error) from None

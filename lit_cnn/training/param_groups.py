@@ -62,7 +62,7 @@ def check(groups: Sequence[Any], optimizer: type) -> None:
 def members(named: Iterable[tuple[str, nn.Parameter]], groups: Sequence[dict[str, Any]]) -> list[Members]:
     """Returns the trained parameters of each group that `check` accepts; first those that no pattern matches.
 
-    The first pattern that is found in a parameter's name has it. Raises a ValueError if one has no parameters.
+    The first pattern that is found in a parameter's name has it. Raises a ConfigError if one has no parameters.
     """
     found = [Members({}), *(Members(dict(group)) for group in groups)]
     parameters = [(name.removeprefix("net."), p) for name, p in named]
@@ -86,17 +86,11 @@ def members(named: Iterable[tuple[str, nn.Parameter]], groups: Sequence[dict[str
         else:
             names = [name for name, _ in parameters]
             why = f"no parameter. They are called {', '.join(names[:8])}{', ...' if names[8:] else '.'}"
-        raise ValueError(f"`param_groups` has the pattern {pattern!r}, which matches {why}")
+        raise ConfigError(f"`param_groups` has the pattern {pattern!r}, which matches {why}")
     return found if found[0].parameters else found[1:]
 
 
 def text(module: Any) -> str:
-    """Returns a line for each of a LitClassifier's parameter groups, each after a line break; nothing without patterns.
-
-    Raises a ConfigError if a pattern has no parameters.
-    """
+    """Returns a line for each parameter group of a LitClassifier, each after a line break; nothing without patterns."""
     groups = module.hparams["param_groups"] or ()
-    try:
-        return "".join(f"\n{one.text()}" for one in members(module.named_parameters(), groups)) if groups else ""
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    return "".join(f"\n{one.text()}" for one in members(module.named_parameters(), groups)) if groups else ""

@@ -99,7 +99,7 @@ def test_missing_package_is_a_sentence(lit_cnn, colour_run, monkeypatch):
     [
         (["--format", "onxx"], "'onxx'"),
         ([], "--format. See python -m lit_cnn export --help."),
-        (["--format", "safetensors", "--preprocessing", "true"], "safetensors holds weights alone"),
+        (["--format", "safetensors", "--preprocessing", "true"], "safetensors holds only weights"),
         (["--format", "pt2", "--output", "x.onnx"], "--output x.onnx: the file of --format pt2 ends in .pt2"),
     ],
 )

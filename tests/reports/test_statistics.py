@@ -114,7 +114,7 @@ def test_no_point_of_the_pareto_front_is_beaten_and_every_other_is():
     generator = random.Random(1)
     for _ in range(100):
         points = [(generator.randint(1, 5), generator.randint(1, 5)) for _ in range(8)]
-        front = set(pareto_front(*zip(*points, strict=True)))
+        front = set(pareto_front(dict(enumerate(points))))
         for i, (cost, value) in enumerate(points):
             beaten = any((c < cost and v >= value) or (c <= cost and v > value) for c, v in points)
             assert (i in front) != beaten
