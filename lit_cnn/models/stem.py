@@ -6,7 +6,6 @@ from typing import Literal
 from lit_cnn.sizes import ImageSize, height_and_width
 
 Stem = Literal["imagenet", "small", "auto"]
-ChosenStem = Literal["imagenet", "small"]
 
 LARGEST_SMALL = 64  # up to this many pixels on the shorter side, `auto` takes the small stem
 ANOTHER = "Take larger images, or another architecture."
@@ -14,7 +13,7 @@ ANOTHER = "Take larger images, or another architecture."
 
 def choose_stem(
     stem: Stem, image_size: ImageSize | None, name: str = "", smallest: Mapping[str, int] | None = None
-) -> ChosenStem:
+) -> Literal["imagenet", "small"]:
     """Returns the stem; for `auto` the one that suits the image size, small if the size is not known.
 
     By the name of an architecture and its smallest images for each stem, it refuses images that are too small.

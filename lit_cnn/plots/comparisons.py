@@ -83,7 +83,8 @@ def trends(
     colour = colours(list(lines))
     for name, line in lines.items():
         values = {place: line[step] for place, step in enumerate(steps) if line.get(step)}
-        means, spreads = [mean(v) for v in values.values()], [stdev(v) if len(v) > 1 else 0 for v in values.values()]
+        means = [mean(v) for v in values.values()]
+        spreads = [stdev(v) if len(v) > 1 else 0 for v in values.values()]
         axis.errorbar(list(values), means, spreads, marker="o", capsize=3, color=colour[name], label=name)
     axis.set_xticks(range(len(steps)), [shortened(step) for step in steps])
     axis.set(xlabel=xlabel, ylabel=ylabel)

@@ -9,6 +9,7 @@ from lit_cnn.reports.groups import Group
 
 ALONG = {"epoch": "epoch", "step": "optimizer steps", "seconds": "seconds of training"}
 PANELS = {"accuracy, %": "acc", "NLL, nats per image": "nll"}
+BANDS = "bands are one standard deviation over the seeds."
 STEPS = 3  # minimum number of values of an axis
 
 
@@ -23,7 +24,7 @@ def training_curves(groups: list[Group], tag: str = "") -> list[Block]:
             return []
         title = "loss of the batches in the course of the training"
         figure = curves({"loss of a batch": losses}, "optimizer steps", title)
-        return [Picture(f"loss_by_step{tag}", f"The {title}; bands are one standard deviation over the seeds.", figure)]
+        return [Picture(f"loss_by_step{tag}", f"The {title}; {BANDS}", figure)]
     blocks: list[Block] = []
     for along, xlabel in ALONG.items():
         panels: dict[str, dict[str, list[Curve]]] = {}
@@ -32,11 +33,8 @@ def training_curves(groups: list[Group], tag: str = "") -> list[Block]:
                 if found := _curve(group, along, f"val/{metric}") + _curve(group, along, f"train/{metric}"):
                     panels.setdefault(ylabel, {})[group.label] = found
         if panels:
-            caption = (
-                f"Accuracy and NLL by {xlabel}: validation as lines, training dashed; bands are one standard "
-                "deviation over the seeds."
-            )
             figure = curves(panels, xlabel, f"accuracy and NLL by {xlabel}")
+            caption = f"Accuracy and NLL by {xlabel}: validation as lines, training dashed; {BANDS}"
             blocks.append(Picture(f"curves_by_{along}{tag}", caption, figure))
     return blocks
 

@@ -33,19 +33,13 @@ def mean_interval(values: Sequence[float], within: Interval = (-inf, inf)) -> In
 
 
 def percent_interval(right: int, n: int) -> str:
-    """Returns `share_interval` in percent, as text."""
-    low, high = share_interval(right, n)
-    return f"{low:.2%} to {high:.2%}"
-
-
-def share_interval(right: int, n: int) -> Interval:
-    """Wilson interval of an accuracy measured on n images.
+    """Wilson interval of an accuracy measured on n images, in percent.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference",
     https://doi.org/10.1080/01621459.1927.10502953. It covers the random choice of test images, but not that of seeds.
     """
     found = stats.binomtest(right, n).proportion_ci(CONFIDENCE, method="wilson")
-    return float(found.low), float(found.high)
+    return f"{found.low:.2%} to {found.high:.2%}"
 
 
 class PairedTest(NamedTuple):

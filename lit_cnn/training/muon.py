@@ -27,9 +27,6 @@ class Muon(Optimizer):
         ns_steps: Newton-Schulz iterations: more come closer to an orthogonal matrix.
         normalise: Before each step scale the filters of a layer, so that they have norm 1 on average.
         matrices: Take the weights of linear layers as matrices too.
-
-    Raises:
-        ValueError: If a setting is out of range.
     """
 
     def __init__(
