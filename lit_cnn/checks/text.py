@@ -24,13 +24,13 @@ def layer_table(layers: Sequence[Layer], net: nn.Module, image_size: tuple[int, 
             field, stride = by([span.size for span in layer.field]), by(strides)
             covers = f"{math.prod(shares):.0%}"
         name = layer.name if len(layer.name) <= NAME_WIDTH else "..." + layer.name[3 - NAME_WIDTH :]
-        costs = (f"{layer.parameters:,}", f"{layer.multiply_adds:,}")
+        costs = (f"{layer.parameters:,}", f"{layer.macs:,}")
         rows.append((name, layer.kind, by(layer.output), *costs, field, stride, covers))
     total = sum(p.numel() for p in net.parameters())
     others = total - sum({layer.name: layer.parameters for layer in layers}.values())  # once for a layer used twice
     if others:
         rows.append(("others (norms, auxiliary heads)", "", "", f"{others:,}", "", "", "", ""))
-    rows.append(("total", "", "", f"{total:,}", f"{sum(layer.multiply_adds for layer in layers):,}", "", "", ""))
+    rows.append(("total", "", "", f"{total:,}", f"{sum(layer.macs for layer in layers):,}", "", "", ""))
     return text_table(rows, right=range(2, 8))
 
 

@@ -33,7 +33,7 @@ class Row:
     paper: str  # its authors
     year: int
     parameters: int | None  # with auxiliary heads; None if the images are too small
-    multiply_adds: int | None  # MACs of convolutions and linear layers for the logits of one image; None likewise
+    macs: int | None  # MACs of convolutions and linear layers for the logits of one image; None likewise
     smallest: int  # shorter side of the smallest images that it takes, in pixels
     stems: dict[str, int]  # the same for each stem, if there is a choice
     link: str
@@ -97,7 +97,7 @@ def row_of(name: str, shape: tuple[int, int, int], num_classes: int = 10, stem: 
         with torch.device("meta"):
             net = models.create(name, in_channels=shape[0], image_size=shape[1:], num_classes=num_classes, **settings)
         parameters = sum(p.numel() for p in net.parameters())
-        macs = layer_table.multiply_adds(net, shape)
+        macs = layer_table.macs_of(net, shape)
     family, named = family_of(name) or ("LitClassifier", {})
     train = " ".join([f"{TRAIN} {family}", *(f"--model.{key} {value}" for key, value in named.items())])
     return Row(name, entry.paper, entry.year, parameters, macs, entry.smallest, dict(entry.stems), entry.link, train)
@@ -106,7 +106,7 @@ def row_of(name: str, shape: tuple[int, int, int], num_classes: int = 10, stem: 
 def _print_text(rows: list[Row]) -> None:
     table: list[tuple[str, ...]] = [("name", "paper", "parameters", "MACs", "smallest image", "stems")]
     for row in rows:
-        counts = ["too small" if n is None else f"{n:,}" for n in (row.parameters, row.multiply_adds)]
+        counts = ["too small" if n is None else f"{n:,}" for n in (row.parameters, row.macs)]
         stems = ", ".join(f"{stem} from {pixels}" for stem, pixels in row.stems.items())
         table.append((row.name, f"{row.paper} {row.year}", *counts, f"{row.smallest} x {row.smallest}", stems))
     print(text_table(table, right=(2, 3, 4)))

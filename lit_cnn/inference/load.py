@@ -23,10 +23,8 @@ NO_OTHER = "There is no valid one beside it. Take a checkpoint of another run, o
 def find(path: str | Path, first: str = BEST) -> Path:
     """Returns the checkpoint for a path: the file itself, or a run's `first` one if it exists, else its other."""
     path = find_run(path)
-    if path.is_file():
-        return path
     second = LAST if first == BEST else BEST
-    for file in (path / "checkpoints" / first, path / "checkpoints" / second):
+    for file in (path, path / "checkpoints" / first, path / "checkpoints" / second):
         if file.is_file():
             return file
     raise CheckpointError(f"There is no checkpoint in {path}: neither checkpoints/{first} nor {second} beside it.")
@@ -83,9 +81,9 @@ def load(path: str | Path) -> LitClassifier:
             f"{path} holds a network of your own, which the checkpoint cannot build.\n"
             "Use LitClassifier.load_from_checkpoint(path, net=...) in its place."
         )
-    module_name, _, class_name = checkpoint["class_path"].rpartition(".")
     cls = find_class(checkpoint["class_path"], LitClassifier)
     if cls is None:
+        module_name, _, class_name = checkpoint["class_path"].rpartition(".")
         raise CheckpointError(
             f"{path} holds the class {class_name}. Import {module_name} first, so that it is known.\n"
             f"From a shell, if you trust it: {ALLOW}={module_name} python -m lit_cnn ..."
@@ -102,9 +100,8 @@ def load(path: str | Path) -> LitClassifier:
 def build(cls: Any, settings: dict[str, Any]) -> Any:
     """Builds a module from its hyperparameters, without those that its class sets for its base by itself."""
     parameters = inspect.signature(cls).parameters
-    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        settings = {name: value for name, value in settings.items() if name in parameters}
-    return cls(**settings)
+    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return cls(**{name: value for name, value in settings.items() if takes_all or name in parameters})
 
 
 def check_fits(path: str | Path, checkpoint: dict[str, Any], module: LitClassifier) -> None:
