@@ -21,7 +21,7 @@ def as_ours(error: BaseException, settings: list[Setting]) -> LitCNNError:
 
     If it is about a setting of the Trainer and lacks the given value, that setting is put in front.
     """
-    if missing := missing_package(error):
+    if not isinstance(error, LitCNNError) and (missing := missing_package(error)):
         return missing
     while error.__cause__ is not None and not isinstance(error, LitCNNError):
         error = error.__cause__
