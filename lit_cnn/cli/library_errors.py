@@ -21,6 +21,8 @@ def as_ours(error: BaseException, settings: list[Setting]) -> LitCNNError:
 
     For a missing package it says how to install it; about a setting of the Trainer it names the given value.
     """
+    if isinstance(error, LitCNNError):
+        return error
     chain = [error]
     while chain[-1].__cause__ is not None:
         chain.append(chain[-1].__cause__)

@@ -1,12 +1,20 @@
 """Error messages for wrong settings: key, value, origin and remedy."""
 
 import re
+from importlib import import_module
 from typing import Any
 
 from lit_cnn.cli.command_line import COMMAND_LINE, Setting
 from lit_cnn.cli.known_settings import PARTS, classes_of, family_of, settings_of
 from lit_cnn.errors import closest, nearest
 from lit_cnn.runs.settings import LINKED
+
+# Settings of the Trainer that take a class of Lightning, each with the module that lists them.
+OF_LIGHTNING = {
+    "trainer.callbacks": "lightning.pytorch.callbacks",
+    "trainer.logger": "lightning.pytorch.loggers",
+    "trainer.profiler": "lightning.pytorch.profilers",
+}
 
 # Names of settings in other programs.
 SYNONYMS = {
@@ -43,6 +51,11 @@ def explain(message: str, settings: list[Setting]) -> str:
         words = match[1].split()
         return unknown_key(next((w for w in words if w.startswith("-")), words[0]).partition("=")[0], settings)
     if match := re.search(r"the following arguments are required: (.*)", message):
+        if match[1] == "save_dir":
+            return (
+                "Missing: trainer.logger.save_dir, the folder of this second logger.\n"
+                "Every run writes metrics.csv and TensorBoard's files without it."
+            )
         missing = sorted((key.partition(".")[2] or key for key in match[1].split(", ")), reverse=True)
         return missing_sections(missing) if set(missing) <= {"model", "data"} else f"Missing: {', '.join(missing)}."
     if match := re.search(
@@ -101,6 +114,8 @@ def unknown_class(name: str, settings: list[Setting]) -> str:
     given = _naming_class(name, settings) or Setting("class_path", name, COMMAND_LINE)
     branch = given.key.removesuffix(".class_path")
     classes = list(classes_of(branch))
+    if branch in OF_LIGHTNING:
+        classes = [each for each in import_module(OF_LIGHTNING[branch]).__all__ if each != "Logger"]
     if name in classes:
         return f"{branch}: {name} ({given.origin}) has to stand in a list: [{name}]."
     start = f"{branch}: there is no class {name} ({given.origin})."

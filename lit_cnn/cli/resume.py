@@ -134,8 +134,10 @@ class ContinuedCSVLogger(CSVLogger):
         return writer
 
 
-def loggers(folder: Path, before: tuple[int, int] | None, axis: str = "step") -> list[Logger]:
+def loggers(folder: Path, before: tuple[int, int] | None, axis: str = "step", board: bool = True) -> list[Logger]:
     """Returns the loggers of a run's folder; they continue the logs `before` a step and a number of finished epochs."""
-    kind = EpochBoard if axis == "epoch" else TensorBoardLogger
-    board = kind(folder, name="", version="", default_hp_metric=False, purge_step=before[0] if before else None)
-    return [board, ContinuedCSVLogger(folder, *before) if before else CSVLogger(folder, name="", version="")]
+    table = ContinuedCSVLogger(folder, *before) if before else CSVLogger(folder, name="", version="")
+    if not board:
+        return [table]
+    kind, purge_step = EpochBoard if axis == "epoch" else TensorBoardLogger, before[0] if before else None
+    return [kind(folder, name="", version="", default_hp_metric=False, purge_step=purge_step), table]
