@@ -29,7 +29,7 @@ class PredictionWriter(Callback):
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         names = trainer.datamodule.class_names  # type: ignore[attr-defined]
-        with (self.folder / self.FILE).open("w", newline="") as file:
+        with (self.folder / self.FILE).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["index", "predicted", "probability", "label", "right"])
             for index, (pred, label, confidence) in enumerate(torch.cat(self._rows).tolist()):

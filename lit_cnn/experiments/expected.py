@@ -40,7 +40,7 @@ class Expected:
 def recorded() -> dict[str, dict[str, Any]]:
     """Returns configs/expected.json, by config."""
     path = shipped_configs()["quickstart"].with_name("expected.json")
-    found: dict[str, dict[str, Any]] = json.loads(path.read_text())
+    found: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8"))
     return found
 
 

@@ -3,7 +3,6 @@
 import ctypes
 import os
 import re
-import sys
 from typing import Literal
 
 import torch
@@ -17,9 +16,10 @@ def keep_memory() -> bool:
 
     Otherwise the memory of each batch's activations goes back to the system and is cleared again, page by page.
     """
-    if not sys.platform.startswith("linux"):
+    try:
+        libc = ctypes.CDLL(None)
+    except TypeError:  # on Windows
         return False
-    libc = ctypes.CDLL(None)
     if not hasattr(libc, "gnu_get_libc_version"):
         return False
     return bool(libc.mallopt(M_MMAP_MAX, 0) and libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
