@@ -99,11 +99,10 @@ def alone(path: Path, timeout: float = -1) -> Iterator[None]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Fsyncs a folder; Windows neither can nor needs to."""
-    if WINDOWS:
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Fsyncs a folder; Windows does not open folders, and needs no fsync of one."""
+    with suppress(PermissionError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
+from lit_cnn.devices import has_float64
+
 
 class NLL(Metric):
     """Negative log-likelihood of the labels, in nats per image: a sum and a count, divided at the end.
@@ -45,7 +47,7 @@ class NLL(Metric):
         self.images += len(labels)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> nn.Module:
-        if fn(torch.zeros(())).device.type == "mps":  # Apple's GPUs have no float64
+        if not has_float64(fn(torch.zeros(())).device):
             self.total, self._defaults["total"] = self.total.float(), torch.zeros(())
         # Moved but not cast: `bf16-true` casts a whole module to bfloat16, in which a sum loses images.
         return super()._apply(lambda state: fn(state).to(state.dtype), *args, **kwargs)
@@ -103,4 +105,4 @@ def go_on_counting(metrics: Any, counts: dict[str, dict[str, Tensor]], first: bo
     for name, states in counts.items():
         metrics[name]._update_count = 1  # it counts as updated, and may compute
         for state, value in states.items() if first else ():
-            setattr(metrics[name], state, value.to(metrics[name].device))
+            setattr(metrics[name], state, value.to(getattr(metrics[name], state).dtype).to(metrics[name].device))

@@ -12,7 +12,7 @@ from lit_cnn import files
 from lit_cnn.cli.main import main, prepare
 
 SMALL = {
-    "data": "SyntheticDataModule", "data.image_size": 12, "data.num_classes": 3, "data.train_images": 160,
+    "data": "SyntheticDataModule", "data.image_size": 16, "data.num_classes": 3, "data.train_images": 160,
     "data.test_images": 40, "trainer.accelerator": "cpu", "trainer.max_epochs": 1,
 }  # fmt: skip
 RUN = Path("logs/small/version_0")

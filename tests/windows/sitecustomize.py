@@ -1,7 +1,8 @@
 """Takes from Python what Windows lacks; with this folder in PYTHONPATH, Python runs it before anything is imported.
 
-Not imitated: `sys.platform` and `os.name`, by which the libraries choose their own code; `msvcrt`, so filelock is
-imported before `fcntl` goes; the console; paths with drives and backslashes; files that another process has open.
+Not imitated: `sys.platform` and `os.name`, by which libraries choose their code, so that numpy needs `os.uname`;
+`msvcrt` and `nt`, so filelock and shutil keep `fcntl` and an `os` of their own; the console; paths with drives and
+backslashes; files that another process has open.
 """
 
 import ctypes
@@ -11,19 +12,20 @@ import shutil
 import signal
 import stat
 import sys
+from types import SimpleNamespace
 
 import filelock  # noqa: F401
 
 MODULES = ("fcntl", "grp", "posix_ipc", "pty", "pwd", "resource", "syslog", "termios", "tty")
-OF_OS = """chown fchmod fchown fork forkpty getegid geteuid getgid getgroups getloadavg getpgid getpgrp getpriority getsid
-getuid initgroups killpg lchown lockf mkfifo mknod nice openpty pipe2 posix_fadvise posix_fallocate posix_spawn
+OF_OS = """chown fchmod fchown fork forkpty getegid geteuid getgid getgroups getloadavg getpgid getpgrp getpriority
+getsid getuid initgroups killpg lchown lockf mkfifo mknod nice openpty pipe2 posix_fadvise posix_fallocate posix_spawn
 posix_spawnp pread preadv pwrite pwritev readv sched_getaffinity sched_setaffinity sched_yield sendfile setegid seteuid
 setgid setgroups setpgid setpgrp setpriority setregid setreuid setsid setuid statvfs fstatvfs sync sysconf tcgetpgrp
-tcsetpgrp ttyname uname wait wait3 wait4 waitid writev memfd_create O_CLOEXEC O_DIRECTORY O_NOFOLLOW O_NONBLOCK O_SYNC
-EX_TEMPFAIL EX_OK confstr ctermid""".split()
+tcsetpgrp ttyname wait wait3 wait4 waitid writev memfd_create O_CLOEXEC O_DIRECTORY O_NOFOLLOW O_NONBLOCK O_SYNC
+EX_TEMPFAIL EX_OK confstr ctermid"""
 OF_SIGNAL = """SIGALRM SIGCHLD SIGCONT SIGHUP SIGKILL SIGPIPE SIGQUIT SIGSTOP SIGTSTP SIGUSR1 SIGUSR2 SIGWINCH alarm
-pause pthread_kill setitimer getitimer siginterrupt sigpending sigwait sigwaitinfo sigtimedwait""".split()
-OF_SELECT = ("poll", "epoll")
+pause pthread_kill setitimer getitimer siginterrupt sigpending sigwait sigwaitinfo sigtimedwait"""
+OF_SELECT = "poll epoll"
 FORBIDDEN_IN_NAMES = set('<>:"|?*\\')
 
 
@@ -70,10 +72,13 @@ def refuse(event, args):
                 raise PermissionError(13, "Permission denied", path)
 
 
+for name, module in sys.modules.items():
+    if name.startswith(("filelock", "shutil")) and getattr(module, "os", None) is os:
+        module.os = SimpleNamespace(**vars(os))
 for module in MODULES:
     sys.modules[module] = None
 for where, names in ((os, OF_OS), (signal, OF_SIGNAL), (select, OF_SELECT)):
-    for name in names:
+    for name in names.split():
         vars(where).pop(name, None)
 ctypes.CDLL = Library
 shutil._use_fd_functions = False  # it opens folders
