@@ -81,7 +81,8 @@ def snapshot(run: Path) -> dict[Path, bytes | None]:
 def restore(run: Path, before: dict[Path, bytes | None]) -> None:
     """Restores a run's folder to a `snapshot`, after a resume that failed at once."""
     for path in [path for path in run.iterdir() if path.is_file() and path not in before]:
-        path.unlink()
+        with suppress(PermissionError):  # Windows does not delete open files
+            path.unlink()
     for path, content in before.items():
         if content is not None and not (path.is_file() and path.read_bytes() == content):
             path.write_bytes(content)

@@ -39,8 +39,6 @@ def session():
     verb("fit", "--model", "LitLeNet", "--name", "small", *settings)
     verb("fit", "--resume", RUN, "--trainer.max_epochs", "2")
     assert json.loads((RUN / "results.json").read_text("utf-8"))["epochs"] == 2
-    verb("fit", "--resume", RUN, "--trainer.max_epochs", "3", "--trainer.limit_train_batches", "0.0", code=2)
-    assert "limit_train_batches: 1.0" in (RUN / "config.yaml").read_text("utf-8").replace("null", "1.0")
     verb("fit", "--model", "LitLeNet", "--name", "aux.b", *settings, code=2)
     verb("check", "--model", "LitLeNet", *settings)
     verb("report", RUN)

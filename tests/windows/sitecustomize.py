@@ -7,6 +7,7 @@ backslashes; files that another process has open.
 
 import ctypes
 import os
+import platform
 import select
 import shutil
 import signal
@@ -51,9 +52,14 @@ def in_use(path):
         return path in opened or any(line.rstrip().endswith(f" {path}") for line in maps)
 
 
+def of_filelock(frame):
+    """Whether filelock has called, by itself or by pathlib; it does otherwise on Windows."""
+    return any(f and f.f_globals["__name__"].startswith("filelock") for f in (frame, frame.f_back))
+
+
 def refuse(event, args):
     """An audit hook: raises the error that Windows would."""
-    if event in ("os.remove", "os.rename"):
+    if event in ("os.remove", "os.rename") and not of_filelock(sys._getframe(1)):
         for path in args[: 1 if event == "os.remove" else 2]:
             if in_use(path):
                 raise PermissionError(13, "The process cannot access the file because it is being used", path)
@@ -81,5 +87,8 @@ for where, names in ((os, OF_OS), (signal, OF_SIGNAL), (select, OF_SELECT)):
     for name in names.split():
         vars(where).pop(name, None)
 ctypes.CDLL = Library
+HAS = {signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGINT, signal.SIGSEGV, signal.SIGTERM}
+signal.valid_signals = lambda: HAS
+platform.system = lambda: "Windows"  # Lightning asks for it
 shutil._use_fd_functions = False  # it opens folders
 sys.addaudithook(refuse)
