@@ -5,7 +5,7 @@ from math import nan
 from typing import Any
 
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import Metric, MetricCollection
@@ -52,9 +52,10 @@ class NLL(Metric):
         # Moved but not cast: `bf16-true` casts a whole module to bfloat16, in which a sum loses images.
         return super()._apply(lambda state: fn(state).to(state.dtype), *args, **kwargs)
 
-    def compute(self) -> Float64[Tensor, ""]:
+    def compute(self) -> Float[Tensor, ""]:
         """Returns nats per image."""
-        return self.total.cpu().double() / self.images.cpu()
+        exact = self.total.cpu().double() / self.images.cpu()
+        return exact if has_float64(self.device) else exact.float()
 
 
 class Accuracy(MulticlassAccuracy):
@@ -78,11 +79,12 @@ class Accuracy(MulticlassAccuracy):
     def __init__(self, num_classes: int):
         super().__init__(num_classes, average="micro", validate_args=False)
 
-    def compute(self) -> Float64[Tensor, ""]:
+    def compute(self) -> Float[Tensor, ""]:
         """Returns the accuracy, and keeps the counts."""
         self.correct = int(self.tp)
         self.counted = self.correct + int(self.fn)
-        return torch.tensor(self.correct / self.counted if self.counted else nan, dtype=torch.float64)
+        kind = torch.float64 if has_float64(self.device) else torch.float32  # Lightning moves it to the device
+        return torch.tensor(self.correct / self.counted if self.counted else nan, dtype=kind)
 
 
 def accuracy_and_nll(num_classes: int, prefix: str = "", postfix: str | None = None) -> MetricCollection:

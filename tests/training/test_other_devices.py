@@ -22,6 +22,7 @@ from lit_cnn.training.metrics import NLL, go_on_counting
 
 # Where float64 is right: these tensors never lie on the device.
 HOST = {
+    ("evaluation.py", "_of_all_devices"): "predictions, moved to the CPU unless there are several GPUs",
     ("graph.py", "on_fit_start"): "a copy of the network on the CPU, which torch.jit.trace compares with itself",
     ("arrays.py", "statistics_of"): "counts of the dataset's grey levels, which lie in memory",
     ("pixels.py", "moments"): "the dataset's images; `resident` ones are on CUDA GPUs only",
@@ -112,7 +113,7 @@ def test_every_verb_runs_without_float64(without_float64, lit_cnn, tmp_path):
         ("check", *SETTINGS), ("report", run),
     ):  # fmt: skip
         outcome = lit_cnn(*argv)
-        assert outcome.code == 0, print(argv, outcome.err)
+        assert outcome.code == 0, f"{argv} {outcome.err}"
 
 
 def test_results_without_float64_equal_those_with_it(monkeypatch):
