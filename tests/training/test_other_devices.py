@@ -22,6 +22,8 @@ from lit_cnn.training.metrics import NLL, go_on_counting
 
 # Where float64 is right: these tensors never lie on the device.
 HOST = {
+    ("logger_connector.py", "teardown"): "Lightning moves the metrics to the CPU",
+    ("result.py", "cpu"): "the same",
     ("evaluation.py", "_of_all_devices"): "predictions, moved to the CPU unless there are several GPUs",
     ("graph.py", "on_fit_start"): "a copy of the network on the CPU, which torch.jit.trace compares with itself",
     ("arrays.py", "statistics_of"): "counts of the dataset's grey levels, which lie in memory",

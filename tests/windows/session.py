@@ -67,7 +67,7 @@ def encodings():
     assert "größer" in Path("encoded.yaml").read_text("utf-8")
     for begun in (None, (1, 1)):
         logger = loggers(Path("encoded"), begun)[1]
-        logger.log_metrics({"test/acc/猫": 0.5}, step=0)
+        logger.log_metrics({"test/acc/猫": 0.5, "epoch": 0}, step=0)
         logger.save()
     assert run_at(Path("encoded")).rows[0]["test/acc/猫"] == 0.5
     print("größer")
@@ -79,7 +79,7 @@ def mapped():
     from lit_cnn.errors import DiskError
 
     def opened():
-        data = ImageFolderDataModule("folder", image_size=12, val_size=2, cache_dir="caches")
+        data = ImageFolderDataModule("folder", image_size=12, batch_size=2, val_size=2, cache_dir="caches")
         data.setup("fit")
         return data
 
