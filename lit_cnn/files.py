@@ -1,6 +1,7 @@
 """Atomic writes and file locks."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
 PARTIAL = ".partial"
+WINDOWS = os.name == "nt"
 
 __all__ = ["PARTIAL", "Timeout", "alone", "lock", "replacing", "write_text"]
 
@@ -30,7 +32,7 @@ def replacing(path: Path, alone: bool = False) -> Iterator[Path]:
         >>> path = Path("notes.txt")
         >>> with replacing(path) as new:
         ...     _ = new.write_text("all of it")
-        >>> path.read_text()
+        >>> path.read_text("utf-8")
         'all of it'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,11 +41,20 @@ def replacing(path: Path, alone: bool = False) -> Iterator[Path]:
         yield partial
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        _move(partial, path)
         _sync_folder(path.parent)
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _move(partial: Path, path: Path) -> None:
+    """Renames a file; Windows refuses while another process has the old one open, as a reader has for a moment."""
+    for pause in (0.01, 0.1, 1.0) if WINDOWS else ():
+        with suppress(PermissionError):
+            return os.replace(partial, path)
+        time.sleep(pause)
+    return os.replace(partial, path)
 
 
 def write_text(path: Path, text: str, **options: Any) -> None:
@@ -88,11 +99,10 @@ def alone(path: Path, timeout: float = -1) -> Iterator[None]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Fsyncs a folder; Windows neither can nor needs to."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Fsyncs a folder; Windows does not open folders, and needs no fsync of one."""
+    with suppress(PermissionError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

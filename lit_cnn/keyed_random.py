@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
+from lit_cnn.devices import in_float64
+
 
 def _signed(x: int) -> int:
     return x - 2**64 if x >= 2**63 else x
@@ -71,6 +73,8 @@ def seed_generators(device: torch.device, *parts: int | str) -> None:
     torch.default_generator.manual_seed(key)
     if device.type == "cuda":
         torch.cuda.default_generators[device.index or 0].manual_seed(key)
+    elif device.type in ("mps", "xpu"):
+        getattr(torch, device.type).manual_seed(key)
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,7 @@ class Draws:
         """
         # In float64 and half a step above 0: for small alpha most draws lie close to 0 or 1.
         drawn = self.uniforms(*(f"{what}, {part}" for part in range(4)))
-        u, v, first, second = (torch.stack(drawn).double() + 2.0**-25).unbind()
+        u, v, first, second = (in_float64(torch.stack(drawn)) + 2.0**-25).unbind()
         centred = torch.sqrt(1 - u ** (2 / (2 * alpha + 1))) * torch.cos(2 * math.pi * v)
-        return torch.sigmoid(2 * torch.atanh(centred) + (first.log() - second.log()) / alpha).float()
+        drawn_share = torch.sigmoid(2 * torch.atanh(centred) + (first.log() - second.log()) / alpha)
+        return drawn_share.float().to(self.indices.device)

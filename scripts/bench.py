@@ -74,7 +74,7 @@ def main() -> None:
         items = figures.items() if isinstance(figures, dict) else [("", figures)]
         print(f"{name:44}", "  ".join(f"{key} {value}".strip() for key, value in items), flush=True)
     if args.json:
-        args.json.write_text(json.dumps(found, indent=2) + "\n")
+        args.json.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ PUBLIC = "(public names)"  # lit_cnn/__init__.py, which imports from all rooms a
 
 def floors() -> dict[str, int]:
     """Returns the number of each room's layer, the top one being 0."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     return {room.strip(): number for number, layer in enumerate(layers) for room in layer.split("|")}
 
@@ -48,8 +48,8 @@ def main() -> int:
     for room in level:
         path = ROOT / PACKAGE / room
         files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-        lines = sum(len(file.read_text().splitlines()) for file in files)
-        text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+        lines = sum(len(file.read_text("utf-8").splitlines()) for file in files)
+        text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text("utf-8")
         docstring = ast.get_docstring(ast.parse(text)) or ""
         print(f"{room:14} {len(files):3} files {lines:6,} lines  {docstring.partition(chr(10))[0]}")
     found = arrows()

@@ -41,7 +41,7 @@ TESTS = [
 
 def floors(extra: str) -> list[str]:
     """Returns `name==version` for the lowest version of each package that lit_cnn and an extra of it ask for."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     lines, waiting, seen = list(project["dependencies"]), [extra], set()
     while waiting:
         name = waiting.pop()
@@ -60,10 +60,10 @@ def main(folder: Path, tests: list[str]) -> int:
     if not python.exists():
         venv.create(folder, with_pip=True)
     constraints = folder / "lowest.txt"
-    constraints.write_text("\n".join(floors("test")) + "\n")
+    constraints.write_text("\n".join(floors("test")) + "\n", "utf-8")
     subprocess.run([python, "-m", "pip", "install", "--quiet", "-e", f"{ROOT}[test]", "-c", constraints], check=True)
     version = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
-    print(f"Python {version}, " + ", ".join(constraints.read_text().split()), flush=True)
+    print(f"Python {version}, " + ", ".join(constraints.read_text("utf-8").split()), flush=True)
     tests = tests or [f"tests/{name}.py" for name in TESTS]
     # Libraries of then know nothing of what those of today, which they call, have deprecated since.
     tests += ["-W", "default::DeprecationWarning", "-W", "default::FutureWarning"]

@@ -31,7 +31,7 @@ def key() -> str:
     import torch
 
     about = Path("/proc/cpuinfo")
-    found = re.search(r"vendor_id\s*:\s*(\S+)", about.read_text()) if about.exists() else None
+    found = re.search(r"vendor_id\s*:\s*(\S+)", about.read_text("utf-8")) if about.exists() else None
     maker = found[1] if found else platform.machine()  # MKL takes other ways on other makers' CPUs
     return f"torch {torch.__version__.partition('+')[0]}, {maker} {torch.backends.cpu.get_cpu_capability()}"
 
@@ -61,7 +61,7 @@ def trace(name: str, folder: Path) -> list[float]:
     finally:
         torch.set_num_threads(threads)
     assert code == 0, f"the run of {name} ended with {code}"
-    with (folder / name / "version_0" / "metrics.csv").open() as file:
+    with (folder / name / "version_0" / "metrics.csv").open(encoding="utf-8") as file:
         losses = [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
     assert len(losses) == STEPS
     return losses
@@ -72,10 +72,10 @@ def write() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name in RUNS:
         path = FOLDER / f"{name}.json"
-        traces = json.loads(path.read_text()) if path.exists() else {}
+        traces = json.loads(path.read_text("utf-8")) if path.exists() else {}
         with tempfile.TemporaryDirectory() as folder:
             traces[key()] = trace(name, Path(folder))
-        path.write_text(json.dumps(traces, indent=0) + "\n")
+        path.write_text(json.dumps(traces, indent=0) + "\n", "utf-8")
         print(f"{path.relative_to(ROOT)}: {key()}, loss {traces[key()][0]:.4f} to {traces[key()][-1]:.4f}")
 
 

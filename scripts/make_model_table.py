@@ -22,4 +22,4 @@ def rows() -> list[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    KEPT.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows()) + "\n]\n")
+    KEPT.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows()) + "\n]\n", "utf-8")

@@ -96,7 +96,7 @@ def of_experiments() -> str:
     """Returns the table of the experiments: the question in the head of each."""
     rows = []
     for name, path in shipped_experiments().items():
-        comment = " ".join(line[2:] for line in path.read_text().splitlines() if line.startswith("# "))
+        comment = " ".join(line[2:] for line in path.read_text("utf-8").splitlines() if line.startswith("# "))
         rows.append([f"`{name}`", re.split(r"(?<=[?:.]) ", comment)[0].rstrip(":")])
     return _table(["experiment, for `python -m lit_cnn ablate NAME`", "what it asks"], rows)
 
@@ -154,17 +154,17 @@ def documents() -> dict[Path, str]:
         made, n = re.subn(
             r"^# Result:.*?(?=^# python -m lit_cnn fit )",
             lambda _, name=name: head(source[name]),  # type: ignore[misc]
-            path.read_text(),
+            path.read_text("utf-8"),
             flags=re.DOTALL | re.MULTILINE,
         )
         assert n == 1, path
         found[path] = made
     path = ROOT / "configs" / "README.md"
-    text = between(path.read_text(), "first", of_configs(list(FIRST), source))
+    text = between(path.read_text("utf-8"), "first", of_configs(list(FIRST), source))
     text = between(text, "classic", of_configs([name for name in source if name not in FIRST], source))
     found[path] = between(text, "experiments", of_experiments())
     path = ROOT / "README.md"
-    text = between(path.read_text(), "exercise", of_the_exercise(source))
+    text = between(path.read_text("utf-8"), "exercise", of_the_exercise(source))
     found[path] = between(text, "differences", of_differences(source))
     return found
 
@@ -193,7 +193,7 @@ def figures(folders: list[Path]) -> dict[str, Any]:
 def write_source(source: dict[str, Any]) -> None:
     """Writes configs/expected.json, each list on a line."""
     text = json.dumps(source, indent=2, ensure_ascii=False)
-    SOURCE.write_text(re.sub(r"\[[^\[\]]*\]", lambda m: json.dumps(json.loads(m[0])), text) + "\n")
+    SOURCE.write_text(re.sub(r"\[[^\[\]]*\]", lambda m: json.dumps(json.loads(m[0])), text) + "\n", "utf-8")
 
 
 def main() -> None:
@@ -213,8 +213,8 @@ def main() -> None:
         source[given.config][DRAWN if given.drawn else ONE] = figures(given.folders) | about
         write_source(source)
     for path, text in documents().items():
-        if path.read_text() != text:
-            path.write_text(text)
+        if path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
             print(path.relative_to(ROOT))
 
 

@@ -64,5 +64,5 @@ def _written(annotation: Any) -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(stub())
+    TARGET.write_text(stub(), "utf-8")
     print(f"wrote {TARGET}")

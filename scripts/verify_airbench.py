@@ -76,7 +76,7 @@ class InPrecision(ast.NodeTransformer):
 def definitions(script: Path, change: ast.NodeTransformer | None = None) -> dict[str, Any]:
     """Returns the imports, constants, functions and classes of a script, without what it runs."""
     kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign)
-    tree = ast.parse(script.read_text())
+    tree = ast.parse(script.read_text("utf-8"))
     tree.body = [node for node in tree.body if isinstance(node, kept) and "backends" not in ast.unparse(node)]
     if change:
         tree = ast.fix_missing_locations(change.visit(tree))
@@ -135,7 +135,7 @@ def compare(given: argparse.Namespace, data: Any) -> float:
     dtype = torch.float64 if given.double else torch.float32
     change = InPrecision("double" if given.double else "float", also=device.type == "cpu")
     names = definitions(given.checkout / SCRIPT, change)
-    config = yaml.safe_load(CONFIG.read_text())
+    config = yaml.safe_load(CONFIG.read_text("utf-8"))
     settings = config["model"]["init_args"]
     for group in settings["param_groups"]:
         if "weight_decay" in group:  # theirs is set by the batch

@@ -56,7 +56,7 @@ def test_a_home_that_cannot_be_written_has_its_caches_elsewhere(homeless, monkey
 def test_closed_streams_are_opened(monkeypatch):
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, None)
-    cli._open_closed_streams()
+    cli._open_streams()
     print("said to nobody")
     print("said to nobody", file=sys.stderr)
     assert sys.stdin.read() == ""

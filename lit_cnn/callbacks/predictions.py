@@ -25,11 +25,11 @@ class PredictionWriter(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any
     ) -> None:
         confidence, preds = outputs.max(dim=1)
-        self._rows.append(torch.stack([preds.double(), batch[1].double(), confidence.double()], dim=1).cpu())
+        self._rows.append(torch.stack([part.cpu().double() for part in (preds, batch[1], confidence)], dim=1))
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         names = trainer.datamodule.class_names  # type: ignore[attr-defined]
-        with (self.folder / self.FILE).open("w", newline="") as file:
+        with (self.folder / self.FILE).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["index", "predicted", "probability", "label", "right"])
             for index, (pred, label, confidence) in enumerate(torch.cat(self._rows).tolist()):

@@ -212,6 +212,8 @@ def _metrics(trainer: Trainer, split: str) -> dict[str, float]:
     counting: Any = getattr(trainer.lightning_module, "metrics", {})
     if f"{split}/acc" in figures and f"{split}_metrics" in counting:
         accuracy = counting[f"{split}_metrics"]["acc"]
+        if accuracy.counted:  # exact, where the device has no float64 too
+            figures[f"{split}/acc"] = accuracy.correct / accuracy.counted
         figures |= {f"{split}/correct": accuracy.correct, f"{split}_images": accuracy.counted}
     if f"{split}/acc_views" in figures:
         figures[f"{split}/correct_views"] = counting[f"{split}_views_metrics"]["acc"].correct

@@ -32,7 +32,7 @@ class StopOnSignal(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Installs the signal handlers; Lightning removes them at its end."""
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGBREAK", signal.SIGTERM)}:
                 signal.signal(number, self._note)
 
     on_sanity_check_start = on_validation_start = on_test_start = on_predict_start = on_train_start

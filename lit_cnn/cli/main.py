@@ -10,6 +10,7 @@ import threading
 import traceback
 import warnings
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 from lit_cnn.errors import ConfigError, DiskError, LitCNNError, forbidden, nearest
@@ -155,21 +156,34 @@ def _thread_failed(args: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(args)
 
 
-def _open_closed_streams() -> None:
-    """Reopens closed standard streams (`2>&-`), so that libraries can write and no file gets their number."""
+def _open_streams() -> None:
+    """Reopens closed standard streams (`2>&-`), so that libraries can write and no file gets their number.
+
+    What goes to a file or a pipe is UTF-8 on every system, unless PYTHONIOENCODING says otherwise.
+    """
+    named = "PYTHONIOENCODING" in os.environ
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # the system takes the lowest free number, the stream's own
+        stream = getattr(sys, name)
+        if stream is None:  # the system takes the lowest free number, the stream's own
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+        elif name != "stdin" and isinstance(stream, TextIOWrapper) and not stream.isatty() and not named:
+            stream.reconfigure(encoding="utf-8", errors=stream.errors)
 
 
-def run() -> None:
-    """Runs the process's command and exits with its code."""
-    _open_closed_streams()
+def prepare() -> None:
+    """Prepares this process for a command: its streams, threads, warnings and signals."""
+    _open_streams()
     passive = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
     if passive.keys().isdisjoint(os.environ):  # threads that spin while they wait starve other work (docs/speed.md)
         os.environ |= passive
     for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
         warnings.simplefilter("ignore", category)  # warnings between libraries, with `python -W error` too
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in {signal.SIGTERM, getattr(signal, "SIGBREAK", signal.SIGTERM)}:  # Ctrl-Break of Windows
+        signal.signal(number, _terminated)
     threading.excepthook = _thread_failed
+
+
+def run() -> None:
+    """Runs the process's command and exits with its code."""
+    prepare()
     sys.exit(main())

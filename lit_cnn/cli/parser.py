@@ -2,6 +2,7 @@
 
 import warnings
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
+from lit_cnn import files
 from lit_cnn.errors import ConfigError
 
 UNWRITTEN = "Unable to serialize instance "  # jsonargparse's placeholder for an object
@@ -39,6 +41,10 @@ class Parser(LightningArgumentParser):
         if UNWRITTEN not in text:
             return text
         return yaml.safe_dump(_restored(yaml.safe_load(text), namespace, ""), sort_keys=False)
+
+    def save(self, namespace: Namespace, path: Any, **_: Any) -> None:
+        """Writes a config in UTF-8, where jsonargparse takes the system's encoding."""
+        files.write_text(Path(path), self.dump(namespace, skip_none=False))
 
 
 def _plain(value: Any) -> Any:

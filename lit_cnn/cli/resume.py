@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Timer
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from lit_cnn.callbacks.tensorboard.epoch_axis import EpochBoard
 from lit_cnn.cli.command_line import RESUME
@@ -17,6 +17,7 @@ from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.class_paths import at_home, with_defaults
 from lit_cnn.runs.folder import read_mapping, read_results
 from lit_cnn.runs.settings import LENGTH
+from lit_cnn.training.lightning_internals import UTF8CSVLogger
 
 LIMITS_OF_LENGTH = {"max_epochs": "N", "max_steps": "N", "max_time": "LONGER"}  # with a placeholder for the value
 _KEPT = "OneCycleLR keeps the length that it began with, and cannot go on past it."
@@ -103,7 +104,7 @@ class RunSettings(Callback):
         checkpoint[self.KEY] = self.settings
 
 
-class ContinuedCSVLogger(CSVLogger):
+class ContinuedCSVLogger(UTF8CSVLogger):
     """CSV logger that continues the metrics.csv of a resumed run, which Lightning's would delete.
 
     Rows from `step` on are dropped, and those from the end of epochs after the first `epochs`. The epochs with training
@@ -113,7 +114,7 @@ class ContinuedCSVLogger(CSVLogger):
     def __init__(self, folder: Path, step: int, epochs: int):
         super().__init__(folder, name="", version="")
         path = folder / "metrics.csv"
-        rows = csv.DictReader(path.read_text().splitlines()) if path.is_file() else ()
+        rows = csv.DictReader(path.read_text("utf-8").splitlines()) if path.is_file() else ()
         self._before = [
             {key: value for key, value in row.items() if key and value}
             for row in rows
@@ -136,7 +137,7 @@ class ContinuedCSVLogger(CSVLogger):
 
 def loggers(folder: Path, before: tuple[int, int] | None, axis: str = "step", board: bool = True) -> list[Logger]:
     """Returns the loggers of a run's folder; they continue the logs `before` a step and a number of finished epochs."""
-    table = ContinuedCSVLogger(folder, *before) if before else CSVLogger(folder, name="", version="")
+    table = ContinuedCSVLogger(folder, *before) if before else UTF8CSVLogger(folder, name="", version="")
     if not board:
         return [table]
     kind, purge_step = EpochBoard if axis == "epoch" else TensorBoardLogger, before[0] if before else None

@@ -91,8 +91,9 @@ class LitCLI(LightningCLI):
         hardware.set_matmul_precision(config.matmul_precision)
         if config.name is None:
             config.name = self._configs[0].stem if self._configs else config.model.class_path.rpartition(".")[2]
-        elif not is_name(config.name):
-            raise ConfigError(f"name: {printable(config.name)[:80]!r} is no name of a folder. Use letters and digits.")
+        if not is_name(config.name):
+            shown = f"name: {printable(config.name)[:80]!r} is no name of a folder on every system."
+            raise ConfigError(f"{shown} Use letters and digits.")
         if config.resume:
             self._resumed = Path(config.resume)
             resume.refuse_finished(self._resumed, config)

@@ -22,7 +22,7 @@ from lit_cnn.errors import DataError, LitCNNError
 from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure, write_plan
 from lit_cnn.experiments.cluster import submit
 from lit_cnn.experiments.grid import Experiment, read_experiment, seeds_of
-from lit_cnn.experiments.processes import BUSY, in_a_fork, last_line, start
+from lit_cnn.experiments.processes import BUSY, in_a_fork, last_line, pass_on, start
 from lit_cnn.runs.settings import decisive
 
 EXPERIMENT = "an experiment's file, or the name of one of configs/experiments"
@@ -67,7 +67,7 @@ def planned(experiment: Experiment, overrides: list[str]) -> list[Cell]:
     """Returns all cells of an experiment, after a check of their configs."""
     from lit_cnn.experiments.plan import plan  # imports torch, once for all cells
 
-    cells: list[Cell] = in_a_fork(lambda: plan(experiment, overrides))
+    cells: list[Cell] = in_a_fork(partial(plan, experiment, overrides))
     return cells
 
 
@@ -169,8 +169,7 @@ def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoRetu
     print("\nstopping after this batch; once more stops at once", flush=True)
     while any(process.is_alive() for process in processes):
         for process in processes:
-            if process.is_alive() and process.pid:
-                os.kill(process.pid, number)
+            pass_on(number, process)
         try:
             for process in processes:
                 process.join()

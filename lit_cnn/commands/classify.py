@@ -49,12 +49,12 @@ def main(argv: list[str]) -> None:
 
 def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int) -> Iterator[Row]:
     """Yields a row for each image, batch by batch, and says at the end what was converted and what is right."""
-    import torch
     from tqdm import tqdm
 
     from lit_cnn.data.stream import stream
+    from lit_cnn.training.hardware import default_device
 
-    module.to("cuda" if torch.cuda.is_available() else "cpu")
+    module.to(default_device())
     names, (channels, height, width) = module.class_names, module.input_shape
     converted = f"converted to {'greyscale' if channels == 1 else 'colour'}"
     resized = f"resized to {height} x {width} pixels"

@@ -51,7 +51,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--format", choices=["text", "csv", "json"], default="text", help="how to print it")
     parser.set_defaults(**DEFAULTS)
     given = parser.parse_args(argv)
-    kept = {row["name"]: Row(**row) for row in json.loads(KEPT.read_text())}
+    kept = {row["name"]: Row(**row) for row in json.loads(KEPT.read_text("utf-8"))}
     names = names_like(given.pattern, list(kept))
     if all(getattr(given, key) == value for key, value in DEFAULTS.items()):
         rows = [kept[name] for name in names]

@@ -39,7 +39,7 @@ class Expected:
 
 def recorded() -> dict[str, dict[str, Any]]:
     """Returns configs/expected.json, by config."""
-    text = shipped_configs()["quickstart"].with_name("expected.json").read_text()
+    text = shipped_configs()["quickstart"].with_name("expected.json").read_text("utf-8")
     return dict(json.loads(text))
 
 

@@ -152,7 +152,8 @@ def _read_safetensors(path: Path, module: LitClassifier) -> Run:
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dict)
+        # Copied, since Windows does not rename a file that is mapped; and it is no dict.
+        weights = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         fresh = build(type(module), json.loads(file.metadata()["hyper_parameters"]))
     fresh.net.load_state_dict(weights)
     return fresh.eval().evaluate

@@ -39,5 +39,5 @@ class WhiteningConv2d(nn.Conv2d):
         vectors = vectors.T
         vectors *= vectors.gather(1, vectors.abs().argmax(dim=1, keepdim=True)).sign()  # their own sign is arbitrary
         filters = vectors / torch.sqrt(variances + EPS)[:, None]
-        self.weight.copy_(torch.cat((filters, -filters)).view(self.weight.shape))
+        self.weight.copy_(torch.cat((filters, -filters)).to(self.weight.dtype).view(self.weight.shape))
         self.learned.fill_(True)

@@ -129,5 +129,5 @@ def _to_repeat(run: Run) -> list[Block]:
     if versions:
         blocks.append(Table("Made with.", ["", "version"], versions))
     if config.is_file():
-        blocks.append(Code(config.read_text(), "config.yaml"))
+        blocks.append(Code(config.read_text("utf-8"), "config.yaml"))
     return blocks

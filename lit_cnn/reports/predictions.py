@@ -21,6 +21,7 @@ from lit_cnn.plots import worst_mistakes
 from lit_cnn.runs.class_paths import find_class
 from lit_cnn.runs.record import Run
 from lit_cnn.training.classifier import LitClassifier
+from lit_cnn.training.hardware import default_device
 from lit_cnn.transforms.pixels import as_bytes
 from lit_cnn.transforms.views import view_of
 
@@ -63,7 +64,7 @@ def predict(run: Run, data_dir: Path | None = None) -> Predictions:
     data = _data_of(run, data_dir)
     data.preprocess = module.preprocess
     data.setup("test")
-    module.to("cuda" if torch.cuda.is_available() else "cpu")
+    module.to(default_device())
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     loader = data.test_dataloader()
     loader.contiguous = False  # the run's memory format

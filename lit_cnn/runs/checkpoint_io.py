@@ -4,8 +4,10 @@ A checkpoint is the zip archive that torch.save writes, with the archive's SHA-2
 which can be copied and renamed, and which torch.load can read.
 """
 
+import errno
 import hashlib
 import os
+import shutil
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -140,6 +142,8 @@ def probe(folder: Path, size: int) -> None:
         with file.open("wb") as opened:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(opened.fileno(), 0, max(size, 1))  # reserves the room without writing
+            elif shutil.disk_usage(folder).free < size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             opened.write(b"\0")
             opened.flush()
             os.fsync(opened.fileno())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,8 @@ from lit_cnn.errors import CheckpointError, ConfigError, DiskError, nearest
 _CLAIMED = "LIT_CNN_RUN_FOLDER"  # tells the processes of a distributed strategy which folder the first one claimed
 _MADE: dict[Path, list[Path]] = {}  # for each claimed folder, the folders above it that were created
 RESULTS = "results.json"
+# What Windows has for no folder: its devices' names, some characters, and a dot or space at the end.
+UNUSABLE = re.compile(r'^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\.|$)|[<>:"|?*\\]|[. ]$', re.IGNORECASE)
 FLOAT32 = 2**-24  # a little above the rounding error of a number from 0 to 1
 
 
@@ -78,7 +81,8 @@ def snapshot(run: Path) -> dict[Path, bytes | None]:
 def restore(run: Path, before: dict[Path, bytes | None]) -> None:
     """Restores a run's folder to a `snapshot`, after a resume that failed at once."""
     for path in [path for path in run.iterdir() if path.is_file() and path not in before]:
-        path.unlink()
+        with suppress(PermissionError):  # Windows does not delete open files
+            path.unlink()
     for path, content in before.items():
         if content is not None and not (path.is_file() and path.read_bytes() == content):
             path.write_bytes(content)
@@ -131,14 +135,14 @@ def read_results(folder: Path) -> dict[str, Any]:
 def read_mapping(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     """Returns the mapping that a file holds by json.loads or yaml.safe_load, or an empty one if there is none."""
     try:
-        content = parse(path.read_text())
+        content = parse(path.read_text("utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     return content if isinstance(content, dict) else {}
 
 
 def is_name(name: str) -> bool:
-    """Whether a name is valid for a run: its folder is below that of all runs."""
+    """Whether a name is valid for a run: its folder is below that of all runs, and can be copied to any system."""
     parts = Path(name).parts
     plain = name.isprintable() and bool(name.strip()) and not Path(name).is_absolute() and ".." not in parts
-    return plain and all(len(part.encode()) <= 255 for part in parts)
+    return plain and all(len(part.encode()) <= 255 and not UNUSABLE.search(part) for part in parts)

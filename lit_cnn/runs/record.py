@@ -46,7 +46,7 @@ class Run:
     def rows(self) -> list[Row]:
         """The non-empty cells of each row of metrics.csv."""
         try:
-            with (self.folder / "metrics.csv").open(newline="") as file:
+            with (self.folder / "metrics.csv").open(newline="", encoding="utf-8") as file:
                 return [{k: float(v) for k, v in row.items() if k and v} for row in csv.DictReader(file)]
         except (OSError, ValueError, TypeError):
             return []

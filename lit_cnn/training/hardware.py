@@ -3,10 +3,10 @@
 import ctypes
 import os
 import re
-import sys
 from typing import Literal
 
 import torch
+from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator, MPSAccelerator
 
 Matmul = Literal["highest", "high", "medium"]
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
@@ -17,12 +17,19 @@ def keep_memory() -> bool:
 
     Otherwise the memory of each batch's activations goes back to the system and is cleared again, page by page.
     """
-    if not sys.platform.startswith("linux"):
+    try:
+        libc = ctypes.CDLL(None)
+    except TypeError:  # on Windows
         return False
-    libc = ctypes.CDLL(None)
     if not hasattr(libc, "gnu_get_libc_version"):
         return False
     return bool(libc.mallopt(M_MMAP_MAX, 0) and libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+def default_device() -> torch.device:
+    """Returns the device that Lightning takes by default."""
+    kinds: dict[str, type[Accelerator]] = {"mps": MPSAccelerator, "cuda": CUDAAccelerator}
+    return torch.device(next((name for name, kind in kinds.items() if kind.is_available()), "cpu"))
 
 
 def forget_nvml() -> None:

@@ -7,7 +7,9 @@ import math
 from functools import cache
 from typing import Any
 
+from fsspec.implementations.local import LocalFileSystem
 from lightning.pytorch import __version__
+from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_warn
 from packaging.specifiers import SpecifierSet
 
@@ -154,3 +156,19 @@ def decay_of_average(callback: Any) -> float:
 def drop_average(callback: Any) -> None:
     """Has a WeightAveraging forget its average, which it would bring into checkpoints that are loaded later."""
     callback._average_model = None
+
+
+class _UTF8Files(LocalFileSystem):
+    def open(self, path: Any, mode: str = "rb", **options: Any) -> Any:
+        return super().open(path, mode, **(options if "b" in mode else options | {"encoding": "utf-8"}))
+
+
+class UTF8CSVLogger(CSVLogger):
+    """CSV logger that writes UTF-8, where Lightning's takes the system's encoding."""
+
+    @property
+    def experiment(self) -> Any:
+        """The writer."""
+        writer = super().experiment
+        writer._fs = _UTF8Files()
+        return writer

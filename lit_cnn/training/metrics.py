@@ -5,11 +5,13 @@ from math import nan
 from typing import Any
 
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
+
+from lit_cnn.devices import has_float64
 
 
 class NLL(Metric):
@@ -45,14 +47,15 @@ class NLL(Metric):
         self.images += len(labels)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> nn.Module:
-        if fn(torch.zeros(())).device.type == "mps":  # Apple's GPUs have no float64
+        if not has_float64(fn(torch.zeros(())).device):
             self.total, self._defaults["total"] = self.total.float(), torch.zeros(())
         # Moved but not cast: `bf16-true` casts a whole module to bfloat16, in which a sum loses images.
         return super()._apply(lambda state: fn(state).to(state.dtype), *args, **kwargs)
 
-    def compute(self) -> Float64[Tensor, ""]:
+    def compute(self) -> Float[Tensor, ""]:
         """Returns nats per image."""
-        return self.total.cpu().double() / self.images.cpu()
+        exact = self.total.cpu().double() / self.images.cpu()
+        return exact if has_float64(self.device) else exact.float()
 
 
 class Accuracy(MulticlassAccuracy):
@@ -76,11 +79,12 @@ class Accuracy(MulticlassAccuracy):
     def __init__(self, num_classes: int):
         super().__init__(num_classes, average="micro", validate_args=False)
 
-    def compute(self) -> Float64[Tensor, ""]:
+    def compute(self) -> Float[Tensor, ""]:
         """Returns the accuracy, and keeps the counts."""
         self.correct = int(self.tp)
         self.counted = self.correct + int(self.fn)
-        return torch.tensor(self.correct / self.counted if self.counted else nan, dtype=torch.float64)
+        kind = torch.float64 if has_float64(self.device) else torch.float32  # Lightning moves it to the device
+        return torch.tensor(self.correct / self.counted if self.counted else nan, dtype=kind)
 
 
 def accuracy_and_nll(num_classes: int, prefix: str = "", postfix: str | None = None) -> MetricCollection:
@@ -103,4 +107,4 @@ def go_on_counting(metrics: Any, counts: dict[str, dict[str, Tensor]], first: bo
     for name, states in counts.items():
         metrics[name]._update_count = 1  # it counts as updated, and may compute
         for state, value in states.items() if first else ():
-            setattr(metrics[name], state, value.to(metrics[name].device))
+            setattr(metrics[name], state, value.to(getattr(metrics[name], state).dtype).to(metrics[name].device))

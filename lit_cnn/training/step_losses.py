@@ -64,7 +64,8 @@ class StepLosses:
         """
         if not self._unchecked:
             return
-        losses = torch.stack([loss for loss, *_ in self._unchecked]).double()
+        losses = torch.stack([loss for loss, *_ in self._unchecked])
+        losses = losses.to(torch.promote_types(losses.dtype, torch.float32))  # a sum over devices may exceed float16
         losses = trainer.strategy.reduce(losses, reduce_op="sum")  # all devices see a bad loss of one
         broken = losses.isfinite().logical_not().nonzero()
         if len(broken):

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from lit_cnn.devices import in_float64
 from lit_cnn.transforms.arguments import ABOVE_0, check_number
 from lit_cnn.transforms.pixels import as_bytes
 from lit_cnn.transforms.views import Images, View, numbered_bits
@@ -37,9 +38,9 @@ class Frequencies(View):
 
     def __call__(self, images: Images, indices: Int64[Tensor, "b"], split: str) -> Images:
         # In float64, since the last bits of a transform depend on the processor and the number of images.
-        kind = torch.float32 if images.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
-        levels = self.levels(images.to(kind), indices, split)
-        return as_bytes(levels) if self.clip else levels.half()
+        exact = in_float64(images)
+        levels = self.levels(exact, indices.to(exact.device), split)
+        return (as_bytes(levels) if self.clip else levels.half()).to(images.device)
 
     @abstractmethod
     def levels(self, images: Levels, indices: Int64[Tensor, "b"], split: str) -> Levels:

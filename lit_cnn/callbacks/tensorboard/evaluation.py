@@ -121,7 +121,7 @@ def _of_all_devices(devices: int, indices: Tensor, preds: Tensor, confidences: T
     if len(indices) != len(labels):
         indices = torch.full_like(labels, -1)
     # Integers and float32 are exact in float64, so one message is enough.
-    rows = torch.stack([part.to(place, torch.float64) for part in (preds, confidences, labels, indices)], dim=1)
+    rows = torch.stack([part.to(place).double() for part in (preds, confidences, labels, indices)], dim=1)
     if devices > 1:
         rows = torch.cat(gather_all_tensors(rows)).cpu()  # numbers of rows may differ
     preds, confidences, labels, indices = rows[rows[:, 3].argsort(stable=True)].unbind(1)
