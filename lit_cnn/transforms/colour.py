@@ -73,9 +73,6 @@ class ColorJitter(Augmentation):
         contrast: The same for the contrast; 0 is the image's mean grey.
         saturation: The same for the saturation; 0 is greyscale.
         hue: Range of the rotation in turns, or its largest value in both directions, at most 0.5.
-
-    Example:
-        >>> augment = [ColorJitter(brightness=0.4)]  # for any data module
     """
 
     stage = Stage.COLOUR
@@ -110,9 +107,6 @@ class RandomGrayscale(Augmentation):
 
     Args:
         p: Probability, from 0 to 1.
-
-    Example:
-        >>> augment = [RandomGrayscale()]  # for any data module
     """
 
     stage = Stage.COLOUR
@@ -143,9 +137,6 @@ class PCANoise(Augmentation):
 
     Args:
         std: Standard deviation of the normal draws, for pixels on a scale from 0 to 1.
-
-    Example:
-        >>> augment = [PCANoise()]  # for any data module
     """
 
     stage = Stage.COLOUR

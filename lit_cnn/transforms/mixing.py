@@ -12,10 +12,13 @@ from lit_cnn.transforms.augment import Augmentation, Stage
 from lit_cnn.transforms.pixels import box, from_rows, to_rows
 
 Inputs = Float[Tensor, "b c h w"]
+Mixed = tuple[Inputs, Float[Tensor, "b"]]
 
 
 class Mixing(Augmentation):
     """Base of Mixup and CutMix: mixes each image with a partner, and returns its share, the weight of its label.
+
+    It is an augmentation to a config; BatchMaker calls it otherwise.
 
     Args:
         alpha: Both parameters of the share's beta distribution: 1 is uniform; below 1, one of the images dominates.
@@ -28,9 +31,7 @@ class Mixing(Augmentation):
         self.alpha = check_number(self, "alpha", alpha, "a number above 0", ABOVE_0)
 
     @abstractmethod
-    def __call__(  # type: ignore[override]  # it is an augmentation to a config, and the loader knows the difference
-        self, images: Inputs, partners: Inputs, draws: Draws
-    ) -> tuple[Inputs, Float[Tensor, "b"]]:
+    def __call__(self, images: Inputs, partners: Inputs, draws: Draws) -> Mixed:  # type: ignore[override]
         """Returns the mixed images, and the share of each original image, from 0 to 1."""
 
 
@@ -42,14 +43,9 @@ class Mixup(Mixing):
     Args:
         alpha: Both parameters of the beta distribution: 1 is uniform; below 1, one of the images dominates. The paper
             has 1 for CIFAR-10 and 0.2 for ImageNet.
-
-    Example:
-        >>> augment = [Mixup(alpha=0.2)]  # for any data module
     """
 
-    def __call__(  # type: ignore[override]
-        self, images: Inputs, partners: Inputs, draws: Draws
-    ) -> tuple[Inputs, Float[Tensor, "b"]]:
+    def __call__(self, images: Inputs, partners: Inputs, draws: Draws) -> Mixed:  # type: ignore[override]
         share = draws.beta("share", self.alpha)
         weight = share.to(images.dtype)[:, None, None]
         return from_rows(torch.lerp(to_rows(partners), to_rows(images), weight), images.shape[1]), share
@@ -63,14 +59,9 @@ class CutMix(Mixing):
     Args:
         alpha: Both parameters of the beta distribution of the share outside of the box, before the border cuts the
             box. The paper has 1, a uniform distribution.
-
-    Example:
-        >>> augment = [CutMix()]  # for any data module
     """
 
-    def __call__(  # type: ignore[override]
-        self, images: Inputs, partners: Inputs, draws: Draws
-    ) -> tuple[Inputs, Float[Tensor, "b"]]:
+    def __call__(self, images: Inputs, partners: Inputs, draws: Draws) -> Mixed:  # type: ignore[override]
         c, h, w = images.shape[1:]
         side = torch.sqrt(1 - draws.beta("share", self.alpha))
         height, width = (side * h).long(), (side * w).long()

@@ -13,7 +13,7 @@ from torch import Tensor
 from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.arguments import check_number, check_probability
 from lit_cnn.transforms.augment import Augmentation
-from lit_cnn.transforms.reflection import PaddingMode, is_reflected, reflect_borders, reflected
+from lit_cnn.transforms.reflection import PaddingMode, reflect_borders, reflected
 
 
 @dataclass(frozen=True)
@@ -170,14 +170,11 @@ class RandomCrop(Placement):
     Args:
         padding: Pixels added on each side, the largest shift along each axis.
         padding_mode: What is added: zeros, black pixels; or reflect, the image's own border reflected.
-
-    Example:
-        >>> augment = [RandomCrop(4)]  # for any data module
     """
 
     def __init__(self, padding: int = 4, padding_mode: PaddingMode = "zeros"):
         self.padding = check_number(self, "padding", padding, SHIFT, 0)
-        self.reflect = is_reflected(self, padding_mode)
+        self.reflect = padding_mode == "reflect"
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         _check_in_sight(self, "padding", self.padding, min(image_size), image_size, self.reflect)
@@ -194,15 +191,12 @@ class RandomShift(Placement):
         down: Largest shift down or up, in pixels.
         right: Largest shift right or left, in pixels.
         padding_mode: New pixels at the border: zeros, black; or reflect, the image's own border reflected.
-
-    Example:
-        >>> augment = [RandomShift()]  # for any data module
     """
 
     def __init__(self, down: int = 2, right: int = 2, padding_mode: PaddingMode = "zeros"):
         self.down = check_number(self, "down", down, SHIFT, 0)
         self.right = check_number(self, "right", right, SHIFT, 0)
-        self.reflect = is_reflected(self, padding_mode)
+        self.reflect = padding_mode == "reflect"
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         _check_in_sight(self, "down", self.down, image_size[0], image_size, self.reflect)
@@ -218,9 +212,6 @@ class RandomFlip(Placement):
 
     Args:
         p: Probability of a flip, from 0 to 1.
-
-    Example:
-        >>> augment = [RandomFlip()]  # for any data module
     """
 
     def __init__(self, p: float = 0.5):
@@ -235,9 +226,6 @@ class AlternatingFlip(Placement):
 
     Two epochs show each image both ways; independent flips would show half of them twice the same way.
     Jordan 2024, https://arxiv.org/abs/2404.00498, section 3.6.
-
-    Example:
-        >>> augment = [AlternatingFlip()]  # for any data module
     """
 
     def draw(self, draws: Draws) -> Place:

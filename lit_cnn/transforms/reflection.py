@@ -1,23 +1,12 @@
 """Reflected borders: behind the edge of a shifted image comes its mirror image, without the edge itself."""
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Int64
 from torch import Tensor
 
 PaddingMode = Literal["zeros", "reflect"]
-
-
-def is_reflected(owner: object, mode: str) -> bool:
-    """Returns whether a mode of padding reflects the border.
-
-    Raises:
-        ValueError: If there is no such mode.
-    """
-    if mode not in get_args(PaddingMode):
-        raise ValueError(f"{type(owner).__name__}'s `padding_mode` is zeros or reflect, but got {mode!r}.")
-    return mode == "reflect"
 
 
 def reflected(positions: Int64[Tensor, "*n"], size: int) -> Int64[Tensor, "*n"]:
