@@ -49,6 +49,9 @@ class MNISTDataModule(FromFiles, ImageDataModule):
     """MNIST: 60,000 training and 10,000 test images of digits, 28 x 28, greyscale; MNIST/raw/ in `data_dir`.
 
     LeCun et al. 1998, https://doi.org/10.1109/5.726791.
+
+    Example:
+        >>> data = MNISTDataModule(data_dir="data", batch_size=128)  # read by `setup`
     """
 
     source = mnist.MNIST
@@ -63,6 +66,9 @@ class FashionMNISTDataModule(FromFiles, ImageDataModule):
     """Fashion-MNIST: 60,000 training and 10,000 test images of clothes, 28 x 28, grey; FashionMNIST/raw/ in `data_dir`.
 
     Xiao, Rasul & Vollgraf 2017, https://arxiv.org/abs/1708.07747.
+
+    Example:
+        >>> data = FashionMNISTDataModule(data_dir="data", batch_size=128)  # read by `setup`
     """
 
     source = mnist.FASHION_MNIST
@@ -75,6 +81,9 @@ class KMNISTDataModule(FromFiles, ImageDataModule):
     """Kuzushiji-MNIST: 60,000 training and 10,000 test images of Japanese letters, 28 x 28; KMNIST/raw/ in `data_dir`.
 
     Clanuwat et al. 2018, https://arxiv.org/abs/1812.01718.
+
+    Example:
+        >>> data = KMNISTDataModule(data_dir="data", batch_size=128)  # read by `setup`
     """
 
     source = mnist.KMNIST
@@ -87,6 +96,9 @@ class CIFAR10DataModule(FromFiles, ImageDataModule):
     """CIFAR-10: 50,000 training and 10,000 test images, 10 classes, 32 x 32; cifar-10-batches-py/ in `data_dir`.
 
     Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf.
+
+    Example:
+        >>> data = CIFAR10DataModule(data_dir="data", batch_size=128)  # read by `setup`
     """
 
     source = cifar.CIFAR10
@@ -101,6 +113,9 @@ class CIFAR100DataModule(FromFiles, ImageDataModule):
     """CIFAR-100: 50,000 training and 10,000 test images, 100 classes, 32 x 32; cifar-100-python/ in `data_dir`.
 
     Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf.
+
+    Example:
+        >>> data = CIFAR100DataModule(data_dir="data", batch_size=128)  # read by `setup`
     """
 
     source = cifar.CIFAR100
@@ -113,6 +128,9 @@ class SVHNDataModule(FromFiles, ImageDataModule):
     """SVHN: 73,257 training and 26,032 test digits of house numbers, 32 x 32, colour; *.mat in `data_dir`; needs SciPy.
 
     Netzer et al. 2011, http://ufldl.stanford.edu/housenumbers/nips2011_housenumbers.pdf.
+
+    Example:
+        >>> data = SVHNDataModule(data_dir="data", batch_size=128)  # read by `setup`
     """
 
     source = svhn

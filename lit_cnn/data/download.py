@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from hashlib import file_digest
 from hashlib import md5 as new_md5
@@ -22,6 +22,8 @@ WAITS = (1.0, 4.0)  # seconds before the second and the third attempt
 MOST_BYTES = 2**30  # the largest archive is a fifth of that
 MEGABYTE = 2**20
 
+Archive = tuple[Sequence[str], Path, str]  # its URLs, where it goes, and its MD5
+
 
 class Corrupt(OSError):
     """A complete download with the wrong checksum."""
@@ -29,11 +31,8 @@ class Corrupt(OSError):
 
 class _Redirects(HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
-        try:
-            _refuse_unsafe(newurl)
-        except Corrupt:
-            fp.close()
-            raise
+        fp.close()
+        _refuse_unsafe(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -41,9 +40,9 @@ FORBIDDEN = "LIT_CNN_NO_DOWNLOADS"  # set to forbid downloads
 
 
 def download(
-    name: str, fetch: Callable[[], object], sources: Sequence[str], data_dir: Path, files: str, offline: str
+    name: str, archives: Iterable[Archive], sources: Sequence[str], data_dir: Path, files: str, offline: str
 ) -> None:
-    """Downloads a dataset by `fetch`.
+    """Downloads the archives of a dataset.
 
     Raises DataError if that fails, which names the sources, the files that are needed, and the arguments of `fit` that
     work offline; DiskError if the files cannot be written.
@@ -52,7 +51,8 @@ def download(
         raise DataError(f"{name} is not in {data_dir.resolve()}.")
     print(f"{name} is not in {data_dir.resolve()}: downloading it.", flush=True)
     try:
-        fetch()
+        for urls, path, md5 in archives:
+            get(urls, path, md5)
     except (OSError, HTTPException) as error:  # URLError is an OSError
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(

@@ -142,10 +142,7 @@ def unreadable(folder: str | Path, error: OSError) -> DataError:
 
 
 def find_images(given: Sequence[str]) -> Files:
-    """Returns the image files for a list of files, folders and shell patterns, each once, in the given order.
-
-    Raises DataError if one of them does not exist, or a folder or pattern has no image.
-    """
+    """Returns the images of files, folders and shell patterns, each once; DataError if one of these has none."""
     found = Files()
     for item in given:
         exact, files = os.path.exists(item), Files()

@@ -58,10 +58,7 @@ def open_image(path: str | Path) -> Image.Image:
 
 
 def eight_bits(image: Image.Image, name: str) -> Image.Image:
-    """Converts an image to 8 bits: divides 16 bits by 257, multiplies floats from 0 to 1 by 255.
-
-    Raises DataError if its pixels have another range.
-    """
+    """Divides 16 bits by 257, multiplies floats from 0 to 1 by 255; DataError if pixels have another range."""
     if image.mode in EIGHT_BIT_MODES:
         return image
     upright = ImageOps.exif_transpose(image)

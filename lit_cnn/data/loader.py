@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -72,12 +71,3 @@ class ArrayLoader:
 
 def _versions(groups: list[Group]) -> list[int]:
     return [part._version for inputs, targets, _ in groups for part in (inputs, targets)]
-
-
-def takes_channels_last(trainer: Any) -> bool:
-    """Whether the running module takes batches in channels_last memory, as ours do.
-
-    Other networks may use `view` on images, which needs contiguous memory.
-    """
-    running = trainer is not None and trainer.state.status == "running"
-    return running and getattr(trainer.lightning_module, "channels_last", False)

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningDataModule
 
 from lit_cnn.data.arrays import Arrays, number_held_out, stratified_split
 from lit_cnn.data.batches import BatchMaker
-from lit_cnn.data.loader import ArrayLoader, takes_channels_last
+from lit_cnn.data.loader import ArrayLoader
 from lit_cnn.data.order import BatchOrder
 from lit_cnn.data.unneeded import refuse
 from lit_cnn.errors import ConfigError, DataError
@@ -201,21 +201,23 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         return self.test_dataloader()
 
     def _loader(self, split: str, batch_size: int) -> ArrayLoader:
-        rank, devices = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        arrays = self.arrays(split)
-        frozen = bool(self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
+        trainer, arrays = self.trainer, self.arrays(split)
+        rank, devices = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        frozen = bool(trainer and trainer.overfit_batches)  # type: ignore[attr-defined]
         order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen)
-        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        device = trainer.strategy.root_device if trainer else torch.device("cpu")
         self._bring_to(device, split)
         loader = ArrayLoader(self.batch_maker(split, device), order, keep=split == "val")  # the test images come once
-        loader.contiguous = not takes_channels_last(self.trainer)
+        # Other networks than ours may use `view` on images, which needs contiguous memory.
+        running = trainer.lightning_module if trainer and trainer.state.status == "running" else None
+        loader.contiguous = not getattr(running, "channels_last", False)
         return loader
 
     def batch_maker(self, split: str, device: torch.device | None = None) -> BatchMaker:
         """Returns the BatchMaker of a split; it makes batches on a device, by default that of the images."""
-        arrays = self.arrays(split)
-        assert self.preprocess is not None
-        return BatchMaker(arrays, self.preprocess, self.augment, self.num_classes, self.run_seed, device)
+        arrays, preprocess = self.arrays(split), self.preprocess
+        assert preprocess is not None
+        return BatchMaker(arrays, preprocess, self.augment, self.num_classes, self.run_seed, device or arrays.device)
 
     def _bring_to(self, device: torch.device, split: str) -> None:
         arrays = self._arrays[split]

@@ -52,10 +52,7 @@ class Augmentation(TypedArguments, ABC):
 
 
 def check_levels(views: "Sequence[View]", augmentations: Sequence[Augmentation]) -> None:
-    """Checks that the augmentations work with the type of grey levels that the views return.
-
-    Raises ValueError if one needs bytes and gets floats.
-    """
+    """Raises ValueError if an augmentation needs whole grey levels, and a view returns floats."""
     floats = [type(view).__name__ for view in views if view.floats and "train" in view.splits]
     bytes_only = [type(augmentation).__name__ for augmentation in augmentations if not augmentation.takes_floats]
     if floats and bytes_only:

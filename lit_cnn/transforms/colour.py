@@ -73,6 +73,9 @@ class ColorJitter(Augmentation):
         contrast: The same for the contrast; 0 is the image's mean grey.
         saturation: The same for the saturation; 0 is greyscale.
         hue: Range of the rotation in turns, or its largest value in both directions, at most 0.5.
+
+    Example:
+        >>> augment = [ColorJitter(brightness=0.4)]  # for any data module
     """
 
     stage = Stage.COLOUR
@@ -107,6 +110,9 @@ class RandomGrayscale(Augmentation):
 
     Args:
         p: Probability, from 0 to 1.
+
+    Example:
+        >>> augment = [RandomGrayscale()]  # for any data module
     """
 
     stage = Stage.COLOUR
@@ -137,6 +143,9 @@ class PCANoise(Augmentation):
 
     Args:
         std: Standard deviation of the normal draws, for pixels on a scale from 0 to 1.
+
+    Example:
+        >>> augment = [PCANoise()]  # for any data module
     """
 
     stage = Stage.COLOUR

@@ -56,6 +56,9 @@ class Cutout(_Erasing):
         size: Side of the square, in pixels.
         fill: Content of the square: mean, the mean colour of the training images; black; or noise, drawn for each
             pixel and channel.
+
+    Example:
+        >>> augment = [Cutout(size=8)]  # for any data module
     """
 
     def __init__(self, size: int = 8, fill: Fill = "mean"):
@@ -90,6 +93,9 @@ class RandomErasing(_Erasing):
         aspect: Range of the ratio height / width, drawn uniformly on a logarithmic scale.
         fill: Content of the box: noise, drawn for each pixel and channel; mean, the mean colour of the training
             images; or black.
+
+    Example:
+        >>> augment = [RandomErasing()]  # for any data module
     """
 
     def __init__(self, p: float = 0.5, area: Range = (0.02, 0.33), aspect: Range = (0.3, 3.3), fill: Fill = "noise"):

@@ -56,6 +56,9 @@ class LowPass(Frequencies):
         cutoff: The radius, in cycles per image, in the Fourier transform of each channel.
         clip: Round to whole grey levels and clip to 0 to 255, as in an image file; this brings back some of the other
             frequencies. By default grey levels are unclipped floats, which take twice the memory.
+
+    Example:
+        >>> views = [LowPass(cutoff=3)]  # for any data module
     """
 
     def __init__(self, cutoff: float, clip: bool = False):
@@ -83,6 +86,9 @@ class HighPass(LowPass):
     Args:
         cutoff: The radius, in cycles per image, in the Fourier transform of each channel.
         clip: Round to whole grey levels and clip to 0 to 255, as in LowPass.
+
+    Example:
+        >>> views = [HighPass(cutoff=3)]  # for any data module
     """
 
     def levels(self, images: Levels, indices: Int64[Tensor, "b"], split: str) -> Levels:
@@ -100,6 +106,9 @@ class PhaseScramble(Frequencies):
         seed: Seed of the phases, independent of the run's seed.
         clip: Round to whole grey levels and clip to 0 to 255, as in LowPass; this changes the amplitudes, for MNIST
             by a half.
+
+    Example:
+        >>> views = [PhaseScramble()]  # for any data module
     """
 
     numbered = True

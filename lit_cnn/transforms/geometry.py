@@ -46,6 +46,9 @@ class RandomRotation(Augmentation):
 
     Args:
         degrees: Range of angles, or largest angle in both directions, in degrees counter-clockwise.
+
+    Example:
+        >>> augment = [RandomRotation()]  # for any data module
     """
 
     def __init__(self, degrees: float | Range = 15.0):
@@ -66,6 +69,9 @@ class RandomAffine(Augmentation):
         translate: Largest translation along each axis, in both directions, as a share of the image's width and height.
         scale: Range of scale factors; above 1 enlarges.
         shear: Range of shear angles along the x-axis, or largest angle in both directions, in degrees.
+
+    Example:
+        >>> augment = [RandomAffine()]  # for any data module
     """
 
     def __init__(

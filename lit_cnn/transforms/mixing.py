@@ -43,6 +43,9 @@ class Mixup(Mixing):
     Args:
         alpha: Both parameters of the beta distribution: 1 is uniform; below 1, one of the images dominates. The paper
             has 1 for CIFAR-10 and 0.2 for ImageNet.
+
+    Example:
+        >>> augment = [Mixup(alpha=0.2)]  # for any data module
     """
 
     def __call__(self, images: Inputs, partners: Inputs, draws: Draws) -> Mixed:  # type: ignore[override]
@@ -59,6 +62,9 @@ class CutMix(Mixing):
     Args:
         alpha: Both parameters of the beta distribution of the share outside of the box, before the border cuts the
             box. The paper has 1, a uniform distribution.
+
+    Example:
+        >>> augment = [CutMix()]  # for any data module
     """
 
     def __call__(self, images: Inputs, partners: Inputs, draws: Draws) -> Mixed:  # type: ignore[override]

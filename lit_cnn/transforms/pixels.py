@@ -68,10 +68,7 @@ def scaled(draws: Draws, **ranges: Range) -> dict[str, Float[Tensor, "b"]]:
 def moments(
     images: UInt8[Tensor, "n c h w"], at_once: int = 1024
 ) -> tuple[Float64[Tensor, "c"], Float64[Tensor, "c c"]]:
-    """Returns mean and covariance of the channels over all pixels, in grey levels.
-
-    The sums are whole numbers below 2 ** 53, so they are exact in any order.
-    """
+    """Returns mean and covariance of the channels, in grey levels; sums of whole numbers, exact in any order."""
     channels = images.shape[1]
     total = torch.zeros(channels, dtype=torch.float64, device=images.device)
     products = torch.zeros(channels, channels, dtype=torch.float64, device=images.device)

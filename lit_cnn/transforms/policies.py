@@ -58,6 +58,9 @@ class RandAugment(_Policy):
     Args:
         num_ops: Number of operations for each image.
         magnitude: Strength of the operations, from 0 to 30.
+
+    Example:
+        >>> augment = [RandAugment()]  # for any data module
     """
 
     def __init__(self, num_ops: int = 2, magnitude: int = 9):
@@ -81,6 +84,9 @@ class TrivialAugment(_Policy):
 
     Müller & Hutter 2021, https://arxiv.org/abs/2103.10158: with torchvision's operations and ranges, which are wider
     than RandAugment's. On greyscale the colour operation changes nothing.
+
+    Example:
+        >>> augment = [TrivialAugment()]  # for any data module
     """
 
     @staticmethod

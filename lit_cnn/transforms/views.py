@@ -117,6 +117,9 @@ class Translate(View):
     Args:
         pixels: Largest shift in each direction, in pixels.
         seed: Seed of the shifts, independent of the run's seed.
+
+    Example:
+        >>> views = [Translate(pixels=3)]  # for any data module
     """
 
     splits = ("test",)

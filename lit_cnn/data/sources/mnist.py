@@ -1,8 +1,6 @@
 """MNIST, Fashion-MNIST and KMNIST: 60,000 + 10,000 greyscale images of 28 x 28 pixels each, in one format.
 
-LeCun, Bottou, Bengio & Haffner 1998, https://doi.org/10.1109/5.726791; Xiao, Rasul & Vollgraf 2017,
-https://arxiv.org/abs/1708.07747; Clanuwat et al. 2018, https://arxiv.org/abs/1812.01718. Files in torchvision's
-layout, `NAME/raw/*-ubyte`, unpacked or as `.gz`.
+Files in torchvision's layout, `NAME/raw/*-ubyte`, unpacked or as `.gz`.
 """
 
 import gzip
@@ -15,7 +13,7 @@ from pathlib import Path
 import torch
 
 from lit_cnn.data.arrays import Arrays
-from lit_cnn.data.download import download, get
+from lit_cnn.data.download import download
 from lit_cnn.errors import DataError
 
 PREFIXES = {"train": "train", "test": "t10k"}
@@ -27,7 +25,6 @@ class IdxDataset:
 
     A file is recognised by the digest of its unpacked bytes only: plain or as .gz, in upper or lower case, with
     `idx3-ubyte` after a dash or a dot. If both forms are there, the unpacked one is read.
-
     """
 
     name: str  # that of torchvision's class and of the folder
@@ -45,12 +42,10 @@ class IdxDataset:
         if len(missing) == len(self.digests):
             dataset = getattr(datasets, self.name)
             files = f"the four files {raw}/*-ubyte (or *-ubyte.gz)"
-
-            def fetch() -> None:
-                for archive, checksum in dataset.resources:
-                    get([f"{mirror}{archive}" for mirror in self.mirrors], raw / archive, checksum)
-
-            download(self.name, fetch, self.mirrors, data_dir, files, self.offline)
+            archives = [
+                ([mirror + name for mirror in self.mirrors], raw / name, md5) for name, md5 in dataset.resources
+            ]
+            download(self.name, archives, self.mirrors, data_dir, files, self.offline)
         elif missing:
             raise DataError(
                 f"{raw} is incomplete, it lacks {', '.join(missing)}.\n"
