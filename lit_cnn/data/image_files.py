@@ -70,7 +70,7 @@ def images_below(folder: str | Path) -> Files:
     Links to folders are followed, but not in circles. Raises DataError if a folder cannot be read.
     """
     found = Files()
-    for path, hidden in _walk(os.fspath(folder), frozenset(map(str, Path(folder).resolve().parents))):
+    for path, hidden in _walk(os.fspath(folder), frozenset(map(str, Path(os.path.realpath(folder)).parents))):
         if suffix_of(path) in suffixes():
             (found.hidden if hidden else found.images).append(path)
         elif not hidden:
@@ -133,12 +133,9 @@ def is_folder(path: str | Path) -> bool:
 
 def unreadable(folder: str | Path, error: OSError) -> DataError:
     """Returns the error for a folder that is not readable or a link to itself."""
-    where = printable(error.filename or folder)
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return DataError(
-            f"{where} cannot be read: {error.strerror}.\nGive yourself the right to it and the folders above."
-        )
-    return DataError(f"{where} cannot be read: {error.strerror}. Replace or remove it.")
+    forbidden = error.errno in (errno.EACCES, errno.EPERM)
+    remedy = "\nGive yourself the right to it and the folders above." if forbidden else " Replace or remove it."
+    return DataError(f"{printable(error.filename or folder)} cannot be read: {error.strerror}.{remedy}")
 
 
 def find_images(given: Sequence[str]) -> Files:

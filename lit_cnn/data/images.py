@@ -89,15 +89,11 @@ def to_pixels(image: Image.Image, in_channels: int, image_size: tuple[int, int])
 
 
 def as_batch(
-    images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"],
-    in_channels: int,
-    image_size: tuple[int, int],
+    images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"], in_channels: int, image_size: tuple[int, int]
 ) -> UInt8[Tensor, "b c h w"]:
     """Returns images as one batch: paths, PIL images, uint8 arrays `[h, w]` or `[h, w, c]`, one or many; or a batch.
 
-    Raises:
-        DataError: If a file cannot be read.
-        ValueError: If a tensor or array is not uint8, or has another shape.
+    Raises DataError if a file cannot be read, ValueError if a tensor or array is not uint8, or has another shape.
     """
     if isinstance(images, Tensor):
         expected = (in_channels, *image_size)

@@ -63,7 +63,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
     in_channels: int
     image_size: tuple[int, int]
     class_names: list[str]
-    mean: list[float]
+    mean: list[float]  # of each channel, on a scale from 0 to 1; `read` may find both
     std: list[float]
     has_test: bool = True  # whether there are test images
     __str__ = object.__repr__  # Lightning's reads attributes that only torch's loaders have
@@ -129,9 +129,11 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         if stage in ("test", "predict") and "test" not in self._arrays:
             self._arrays["test"] = self._checked("test")
         if self.preprocess is None:
-            mean, std = self.statistics()
+            if not hasattr(self, "mean"):
+                self.read("train")  # finds mean and standard deviation
             try:
-                self.preprocess = Preprocess(mean, std, self.image_size, *self.permutation, self.view_settings)
+                settings = (self.image_size, *self.permutation, self.view_settings)
+                self.preprocess = Preprocess(self.mean, self.std, *settings)
             except ValueError as error:
                 raise ConfigError(str(error)) from error
 
@@ -145,12 +147,6 @@ class ImageDataModule(TypedArguments, LightningDataModule):
     def view_settings(self) -> list[dict[str, Any]]:
         """The settings of the views, for checkpoints."""
         return [settings_of(view) for view in self.views]
-
-    def statistics(self) -> tuple[list[float], list[float]]:
-        """Returns mean and standard deviation of each channel, on a scale from 0 to 1; `read` may find them."""
-        if not hasattr(self, "mean"):
-            self.read("train")
-        return self.mean, self.std
 
     def _read_train(self) -> None:
         if "train" in self._arrays:

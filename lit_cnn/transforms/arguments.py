@@ -21,13 +21,7 @@ def check_probability(owner: object, p: float) -> float:
 
 
 def check_range(
-    owner: object,
-    name: str,
-    value: float | Range,
-    what: str,
-    low: float = -math.inf,
-    high: float = math.inf,
-    centre: float = 0.0,
+    owner: object, name: str, value: float | Range, what: str, low: float, high: float = math.inf, centre: float = 0.0
 ) -> Range:
     """Returns a range as its two ends, given as both, or as their distance from the centre, cut off at `low`.
 

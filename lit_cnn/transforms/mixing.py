@@ -19,9 +19,6 @@ class Mixing(Augmentation):
     """Base of Mixup and CutMix: mixes each image with a partner, and returns its share, the weight of its label.
 
     It is an augmentation to a config; BatchMaker calls it otherwise.
-
-    Args:
-        alpha: Both parameters of the share's beta distribution: 1 is uniform; below 1, one of the images dominates.
     """
 
     stage = Stage.MIXING

@@ -11,14 +11,13 @@ of its operations; an image has 0 in the columns of the others.
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64
 from torch import Tensor
 
+from lit_cnn.transforms.augment import Images
 from lit_cnn.transforms.colour import recolour
 from lit_cnn.transforms.geometry import rows_of, warp
 from lit_cnn.transforms.pixels import from_rows, to_images, to_planes, to_rows
-
-Images = UInt8[Tensor, "b c h w"]
 
 
 def identity(images: Images, strengths: Float[Tensor, "b 1"]) -> Images:

@@ -44,14 +44,10 @@ def from_rows(rows: Shaped[Tensor, "b h wc"], channels: int) -> Shaped[Tensor, "
 
 
 def box(
-    rows: Shaped[Tensor, "b h wc"],
-    channels: int,
-    top: Int64[Tensor, "b"],
-    left: Int64[Tensor, "b"],
-    height: Int64[Tensor, "b"],
-    width: Int64[Tensor, "b"],
+    rows: Shaped[Tensor, "b h wc"], channels: int, *sides: Int64[Tensor, "b"]
 ) -> tuple[Bool[Tensor, "b h 1"], Bool[Tensor, "b 1 wc"]]:
-    """Returns masks of the rows and the columns in each image's box."""
+    """Returns masks of the rows and the columns in each image's box; its sides are top, left, height and width."""
+    top, left, height, width = sides
     ys = torch.arange(rows.shape[1], device=rows.device)
     xs = torch.arange(rows.shape[2], device=rows.device) // channels
     down = (ys >= top[:, None]) & (ys < (top + height)[:, None])

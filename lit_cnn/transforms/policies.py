@@ -3,12 +3,12 @@
 from abc import abstractmethod
 
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.arguments import check_channels, check_number
-from lit_cnn.transforms.augment import Augmentation, Stage
+from lit_cnn.transforms.augment import Augmentation, Images, Stage
 from lit_cnn.transforms.operations import NAMES, apply
 
 STRONGEST = 30  # the largest magnitude in both papers
@@ -34,12 +34,8 @@ class _Policy(Augmentation):
             )
 
     def apply(
-        self,
-        images: UInt8[Tensor, "b c h w"],
-        choice: Int64[Tensor, "b"],
-        magnitude: Float[Tensor, "b"] | float,
-        backwards: Bool[Tensor, "b"],
-    ) -> UInt8[Tensor, "b c h w"]:
+        self, images: Images, choice: Int64[Tensor, "b"], magnitude: float | Tensor, backwards: Bool[Tensor, "b"]
+    ) -> Images:
         """Applies the chosen operation to each image, to some in the opposite direction."""
         device = images.device
         both_ways = torch.tensor([name in SIGNED for name in NAMES], device=device)
@@ -72,7 +68,7 @@ class RandAugment(_Policy):
     def strongest(h: int, w: int) -> list[float]:
         return [0, 0.3, 0.3, 150 / 331 * w, 150 / 331 * h, 30, 0.9, 0.9, 0.9, 0.9, 4, 255, 0, 0]
 
-    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+    def __call__(self, images: Images, draws: Draws) -> Images:
         for turn in range(self.num_ops):
             operation, coin = draws.uniforms(f"operation {turn}", f"coin {turn}")
             images = self.apply(images, (operation * len(NAMES)).long(), self.magnitude, coin < 0.5)
@@ -93,7 +89,7 @@ class TrivialAugment(_Policy):
     def strongest(h: int, w: int) -> list[float]:
         return [0, 0.99, 0.99, 32, 32, 135, 0.99, 0.99, 0.99, 0.99, 6, 255, 0, 0]
 
-    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+    def __call__(self, images: Images, draws: Draws) -> Images:
         operation, magnitude, coin = draws.uniforms("operation", "magnitude", "coin")
         magnitude = (magnitude * (STRONGEST + 1)).floor()
         return self.apply(images, (operation * len(NAMES)).long(), magnitude, coin < 0.5)

@@ -48,7 +48,7 @@ class CifarDataset:
         dataset = self._dataset
         folder, archive = data_dir / dataset.base_folder, data_dir / dataset.filename
         if not folder.exists() and not (archive.is_file() and self._unpack(archive, folder)):
-            name, archives = self.name.replace("-", ""), [([dataset.url], archive, dataset.tgz_md5)]
+            name, archives = self.name.replace("-", ""), [(dataset.url, archive, dataset.tgz_md5)]
             download(name, archives, [dataset.url], data_dir, f"the folder {folder}", self.offline)
             self._unpack(archive, folder, verified=False)  # a wrong file is reported below
         verify(self._files(folder), self.name, f"{folder} to have it")

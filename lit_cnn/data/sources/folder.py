@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from lit_cnn.data import cache
 from lit_cnn.data.arrays import Arrays, channel_statistics
-from lit_cnn.data.image_files import EXAMPLES, Files, counted, entries, first_of, images_below, is_folder
+from lit_cnn.data.image_files import EXAMPLES, Files, counted, entries, first_of, images_below, is_folder, unreadable
 from lit_cnn.data.images import GREYSCALE_MODES, open_image, to_pixels
 from lit_cnn.data.stream import ahead
 from lit_cnn.errors import DataError, printable
@@ -53,8 +53,8 @@ def list_images(folder: Path, names: Sequence[str]) -> tuple[list[str], list[int
         )
     foreign = sorted(set(_visible_folders(folder)) - set(names))
     if foreign:
-        lacks = ", ".join(printable(name) for name in foreign[:5])
-        raise DataError(f"{printable(folder)} has classes that {printable(folder.parent / 'train')} lacks: {lacks}.")
+        train = printable(folder.parent / "train")
+        raise DataError(f"{printable(folder)} has classes that {train} lacks: {first_of(foreign)}.")
     paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(names):
@@ -77,9 +77,8 @@ def what_is_left_out(data_dir: Path, names: Sequence[str]) -> list[str]:
             said += [f"{printable(folder)}: {sentence}." for sentence in _remarks(folder, names)]
     others = sorted(set(_visible_folders(data_dir)) - {"train", "test"})
     if others:
-        listed = ", ".join(printable(name) for name in others[:5]) + (", ..." if len(others) > 5 else "")
         said.append(
-            f"{printable(data_dir)}: the folders train and test are read, and not {listed}. "
+            f"{printable(data_dir)}: the folders train and test are read, and not {first_of(others)}. "
             "Images to validate with are held out from train."
         )
     return said
@@ -116,12 +115,7 @@ def shape_of(
 
 
 def read(data_dir: Path, split: str, names: Sequence[str], shape: ImageShape, cache_dir: Path | None) -> cache.Cached:
-    """Reads all images of the "train" or "test" folder, through the cache in `cache_dir` or into memory.
-
-    Raises:
-        DataError: If a file is broken, or differs in kind or size from the first.
-        DiskError: If the cache cannot be written.
-    """
+    """Reads the "train" or "test" images, through the cache in `cache_dir` or into memory; DataError, DiskError."""
     paths, labels = list_images(data_dir / split, names)
     image_shape = (*shape.image_size, shape.in_channels)
 
@@ -160,8 +154,7 @@ def _key(folder: Path, paths: Sequence[str], names: Sequence[str]) -> str:
     try:
         return _digest([PIL.__version__, *names, *files])
     except OSError as error:  # a broken link or a link to itself
-        where = printable(error.filename)
-        raise DataError(f"{where} cannot be read: {error.strerror}. Replace or remove it.") from error
+        raise unreadable(folder, error) from error
 
 
 def _digest(parts: Sequence[str]) -> str:
