@@ -55,7 +55,7 @@ class BatchMaker:
         return inputs, targets
 
     def groups(self, batches: Iterable[Int64[Tensor, "b"]], epoch: int | None = None) -> Iterator[Group]:
-        """Yields batches, several at once: one alone takes longer than a small network's step. No epoch: no augmentation."""
+        """Yields batches, several at once: one takes longer than a small network's step. No epoch: no augmentation."""
         in_one_move = self.placements and epoch is not None and self.arrays.device.type == self.device.type == "cpu"
         for placed_at_once in _together(batches, self.placed_images if in_one_move else self.group_images):
             parts = list(_together(placed_at_once, self.group_images))
