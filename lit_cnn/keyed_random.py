@@ -51,13 +51,6 @@ def random_bits(key: int | Int64[Tensor, "k 1"], counters: Int64[Tensor, "*n"]) 
     return torch.from_numpy(bits.view(np.int64))
 
 
-def _upper(x: Tensor, bits: int) -> Tensor:
-    """Returns the upper bits of each number, as a number from 0 up."""
-    if x.device.type == "cpu":
-        return torch.from_numpy((x.numpy().view(np.uint64) >> np.uint64(64 - bits)).view(np.int64))
-    return _shift_right(x, 64 - bits)
-
-
 def permutation(n: int, *parts: int | str) -> Int64[Tensor, "n"]:
     """Returns a random permutation of 0 to n - 1, a function of the key's parts only."""
     key = key_of(*parts)
@@ -99,7 +92,7 @@ class Draws:
         return key_of(self.seed, self.purpose, what, self.epoch)
 
     def _uniform(self, key: int | Int64[Tensor, "k 1"]) -> Float[Tensor, "*k b"]:
-        return _upper(random_bits(key, self.indices), 24).float().mul_(2.0**-24)
+        return _shift_right(random_bits(key, self.indices), 40).float().mul_(2.0**-24)
 
     def integers(self, what: str, low: int, high: int) -> Int64[Tensor, "b"]:
         """Draws an integer from `low` to `high`, both included, for each image."""

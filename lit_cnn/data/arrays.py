@@ -74,10 +74,7 @@ class Arrays:
 
 
 def number_held_out(val_size: int | float, images: int) -> int:
-    """Returns the number of training images to hold out for validation.
-
-    Raises ConfigError if that would be all of them, or none although some are asked for.
-    """
+    """Returns how many images to hold out; ConfigError if that is all of them, or none although some are asked for."""
     held_out = int(val_size if val_size >= 1 else round(val_size * images))
     if held_out >= images:
         raise ConfigError(f"`val_size` is {held_out}, but there are only {images} training images.")

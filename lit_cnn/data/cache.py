@@ -71,16 +71,9 @@ def default_folder() -> Path:
 def open_or_build(
     path: Path, key: str, labels: Int64[np.ndarray, "n"], image_shape: tuple[int, int, int], decode: Decoder
 ) -> Cached:
-    """Opens the cache; builds it first if it is missing, outdated or damaged.
+    """Opens the cache; builds it first if it is missing, damaged, or its key, a fingerprint of the images, is another.
 
     Of several processes that start together one builds it, and the others wait.
-
-    Args:
-        path: The cache's file.
-        key: Fingerprint of the images; a cache with another key is outdated.
-        labels: The class of each image.
-        image_shape: Height, width and channels.
-        decode: Decodes the images.
     """
     try:
         with suppress(Unusable):

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from hashlib import file_digest
 from hashlib import md5 as new_md5
@@ -22,6 +22,8 @@ WAITS = (1.0, 4.0)  # seconds before the second and the third attempt
 MOST_BYTES = 2**30  # the largest archive is a fifth of that
 MEGABYTE = 2**20
 
+Archive = tuple[str, Path, str]  # its URL, where it goes, and its MD5
+
 
 class Corrupt(OSError):
     """A complete download with the wrong checksum."""
@@ -29,11 +31,8 @@ class Corrupt(OSError):
 
 class _Redirects(HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
-        try:
-            _refuse_unsafe(newurl)
-        except Corrupt:
-            fp.close()
-            raise
+        fp.close()
+        _refuse_unsafe(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -41,9 +40,9 @@ FORBIDDEN = "LIT_CNN_NO_DOWNLOADS"  # set to forbid downloads
 
 
 def download(
-    name: str, fetch: Callable[[], object], sources: Sequence[str], data_dir: Path, files: str, offline: str
+    name: str, archives: Iterable[Archive], sources: Sequence[str], data_dir: Path, files: str, offline: str
 ) -> None:
-    """Downloads a dataset by `fetch`.
+    """Downloads the archives of a dataset.
 
     Raises DataError if that fails, which names the sources, the files that are needed, and the arguments of `fit` that
     work offline; DiskError if the files cannot be written.
@@ -52,7 +51,8 @@ def download(
         raise DataError(f"{name} is not in {data_dir.resolve()}.")
     print(f"{name} is not in {data_dir.resolve()}: downloading it.", flush=True)
     try:
-        fetch()
+        for url, path, md5 in archives:
+            get(url, path, md5)
     except (OSError, HTTPException) as error:  # URLError is an OSError
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
@@ -62,20 +62,18 @@ def download(
         ) from error
 
 
-def get(urls: Sequence[str], path: Path, md5: str) -> None:
-    """Downloads a file from the first source that works, with three attempts at each.
+def get(url: str, path: Path, md5: str) -> None:
+    """Downloads a file, with three attempts; of several processes that start together one does, and the others wait.
 
-    The write is atomic: the path holds the whole verified file or nothing. Of several processes that start together
-    one downloads, and the others wait.
-
-    Raises OSError if all sources fail or the checksum is wrong, DiskError if the file cannot be written.
+    The path then holds the whole verified file. Raises OSError if the download fails or the checksum is wrong,
+    DiskError if the file cannot be written.
     """
     with ExitStack() as held:
         with writing(path):
             held.enter_context(files.alone(path.with_name(f".{path.name}.lock")))
         if not _has(path, md5):  # else another process was faster
             with files.replacing(path, alone=True) as partial, partial.open("wb") as file:
-                _fill(file, urls, path, md5)
+                _fill(file, url, path, md5)
 
 
 def verify(known: dict[Path, str], dataset: str, anew: str) -> None:
@@ -93,21 +91,17 @@ def _has(path: Path, md5: str) -> bool:
         return file_digest(file, lambda: new_md5(usedforsecurity=False)).hexdigest() == md5
 
 
-def _fill(file: BinaryIO, urls: Sequence[str], path: Path, md5: str) -> None:
-    last: Exception = URLError("there is no source")
-    for url in urls:
-        for wait in (*WAITS, None):
-            try:
-                return _fetch(file, url, path, md5)
-            except (OSError, HTTPException) as error:
-                last = error
-                if isinstance(error, HTTPError):
-                    error.close()
-                final = isinstance(error, Corrupt) or (isinstance(error, HTTPError) and error.code < 500)
-                if wait is None or final:
-                    break
-                time.sleep(wait)
-    raise last
+def _fill(file: BinaryIO, url: str, path: Path, md5: str) -> None:
+    for wait in (*WAITS, None):
+        try:
+            _fetch(file, url, path, md5)
+            return
+        except (OSError, HTTPException) as error:
+            if isinstance(error, HTTPError):
+                error.close()
+            if wait is None or isinstance(error, Corrupt) or (isinstance(error, HTTPError) and error.code < 500):
+                raise
+            time.sleep(wait)
 
 
 def _fetch(file: BinaryIO, url: str, path: Path, md5: str) -> None:

@@ -4,8 +4,7 @@ import errno
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -35,9 +34,9 @@ class Files:
     hidden: list[str] = field(default_factory=list)  # images whose name or that of a folder starts with a dot
 
     def add(self, more: "Files") -> None:
-        """Adds the paths of another, without duplicates."""
+        """Adds the paths of another."""
         for name, paths in vars(more).items():
-            setattr(self, name, list(dict.fromkeys([*getattr(self, name), *paths])))
+            getattr(self, name).extend(paths)
 
     def unread(self, folder: str | Path = "") -> str:
         """Describes the files that are not read: number, reason and first few names; empty if there are none."""
@@ -47,7 +46,7 @@ class Files:
             (self.hidden, "hidden image is", "hidden images are", "skipped"),
         ):
             if paths:
-                named = [os.path.relpath(path, folder) if folder else path for path in paths]
+                named = [os.path.relpath(path, folder) if folder else path for path in dict.fromkeys(paths)]
                 said.append(f"{counted(named, one, several)} {fate}: {first_of(named)}")
         return "; ".join(said)
 
@@ -71,11 +70,7 @@ def images_below(folder: str | Path) -> Files:
     Links to folders are followed, but not in circles. Raises DataError if a folder cannot be read.
     """
     found = Files()
-    above = set()
-    for parent in Path(folder).resolve().parents:
-        with suppress(PermissionError):  # an inaccessible folder, reached from one below it
-            above.add(_identity(parent))
-    for path, hidden in _walk(os.fspath(folder), frozenset(above)):
+    for path, hidden in _walk(os.fspath(folder), frozenset(map(str, Path(os.path.realpath(folder)).parents))):
         if suffix_of(path) in suffixes():
             (found.hidden if hidden else found.images).append(path)
         elif not hidden:
@@ -83,47 +78,45 @@ def images_below(folder: str | Path) -> Files:
     return found
 
 
-def hidden_images(path: str) -> list[str]:
-    """Returns a hidden image, or all images below a hidden folder."""
-    if os.path.isdir(path):
-        return [below for below, _ in _walk(path, frozenset(), hidden=True) if suffix_of(below) in suffixes()]
-    return [path] if suffix_of(path) in suffixes() else []
-
-
-def _identity(path: str | Path) -> tuple[int, int]:
-    status = os.stat(path)
-    return status.st_dev, status.st_ino
-
-
-def _walk(folder: str, above: frozenset[tuple[int, int]], hidden: bool = False) -> Iterator[tuple[str, bool]]:
+def _walk(folder: str, above: frozenset[str], hidden: bool = False) -> Iterator[tuple[str, bool]]:
     """Yields all files below a folder, and whether each is hidden, itself or by a folder above."""
+    here = os.path.realpath(folder)
+    if here in above:
+        return
     try:
-        here = _identity(folder)
-        if here in above:
-            return
-        with os.scandir(folder) as entries:  # four times as fast as Path.iterdir
-            ours = sorted(((entry.name, _is_folder(entry)) for entry in entries), key=lambda entry: entry[0])
-    except OSError as error:
+        folders, others = entries(folder)
+    except DataError:
         if hidden:  # hidden folders need not be readable
             return
+        raise
+    for name in others:
+        yield os.path.join(folder, name), hidden or name.startswith(".")
+    for name in folders:
+        yield from _walk(os.path.join(folder, name), above | {here}, hidden or name.startswith("."))
+
+
+def entries(folder: str | Path) -> tuple[list[str], list[str]]:
+    """Returns the names of the folders in a folder, and of its other files, both sorted, without junk.
+
+    Hidden folders are among them, since they may hold images. Raises DataError if the folder cannot be read.
+    """
+    try:
+        with os.scandir(folder) as scanned:  # four times as fast as Path.iterdir
+            found = {entry.name: _is_folder(entry) for entry in scanned}
+    except OSError as error:
         raise unreadable(folder, error) from error
-    names = {name for name, _ in ours}
-    for name, is_folder in ours:
-        if not is_folder and not is_junk(name, names):
-            yield os.path.join(folder, name), hidden or name.startswith(".")
-    for name, is_folder in ours:
-        if is_folder and (name.startswith(".") or not is_junk(name, names)):
-            yield from _walk(os.path.join(folder, name), above | {here}, hidden or name.startswith("."))
+    ours = [name for name in sorted(found) if not is_junk(name, found) or (found[name] and name.startswith("."))]
+    return [name for name in ours if found[name]], [name for name in ours if not found[name]]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link to itself, reported when it is opened
-        return False
+        return suffix_of(entry.name) not in suffixes()
 
 
-def is_junk(name: str, beside: set[str] = frozenset()) -> bool:  # type: ignore[assignment]
+def is_junk(name: str, beside: Container[str] = ()) -> bool:
     """Whether a file or folder is junk of an operating system or program, such as `._x.png` beside `x.png`."""
     return name.lower() in JUNK or (name.startswith("._") and name[2:] in beside)
 
@@ -140,48 +133,32 @@ def is_folder(path: str | Path) -> bool:
 
 def unreadable(folder: str | Path, error: OSError) -> DataError:
     """Returns the error for a folder that is not readable or a link to itself."""
-    where = printable(error.filename or folder)
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return DataError(
-            f"{where} cannot be read: {error.strerror}.\nGive yourself the right to it and the folders above."
-        )
-    return DataError(f"{where} cannot be read: {error.strerror}. Replace or remove it.")
+    forbidden = error.errno in (errno.EACCES, errno.EPERM)
+    remedy = "\nGive yourself the right to it and the folders above." if forbidden else " Replace or remove it."
+    return DataError(f"{printable(error.filename or folder)} cannot be read: {error.strerror}.{remedy}")
 
 
 def find_images(given: Sequence[str]) -> Files:
-    """Returns the image files for a list of files, folders and shell patterns, each once, in the given order.
-
-    Raises DataError if one of them does not exist, or a folder or pattern has no image.
-    """
+    """Returns the images of files, folders and shell patterns, each once; DataError if one of these has none."""
     found = Files()
     for item in given:
-        if is_folder(item):
-            files = images_below(item)
-        elif os.path.exists(item):
-            files = Files([item])
-        elif glob.has_magic(item):
-            files = _matching(item)
-        else:
+        exact, files = is_folder(item) or os.path.exists(item), Files()
+        if not exact and not glob.has_magic(item):
             raise DataError(
                 f"There is no file or folder {printable(item)}. Give image files, folders, or patterns in quotes."
             )
+        for path in [item] if exact else sorted(glob.glob(item, recursive=True)):
+            if not exact and is_junk(os.path.basename(path.rstrip(os.sep))):
+                continue
+            if os.path.isdir(path):
+                files.add(images_below(path))
+            else:
+                (files.images if exact or suffix_of(path) in suffixes() else files.left_out).append(path)
         if not files.images:
             also = f" ({said})" if (said := files.unread()) else ""
             raise DataError(f"There are no images in {printable(item)}{also}. They have to be {EXAMPLES}.")
         found.add(files)
-    return found
-
-
-def _matching(pattern: str) -> Files:
-    found = Files()
-    for match in sorted(glob.glob(pattern, recursive=True)):
-        name = os.path.basename(match.rstrip(os.sep))
-        if is_junk(name):
-            continue
-        if os.path.isdir(match):
-            found.add(images_below(match))
-        else:
-            found.add(Files([match]) if suffix_of(match) in suffixes() else Files([], [match]))
+    found.images = list(dict.fromkeys(found.images))
     return found
 
 

@@ -58,10 +58,7 @@ def open_image(path: str | Path) -> Image.Image:
 
 
 def eight_bits(image: Image.Image, name: str) -> Image.Image:
-    """Converts an image to 8 bits: divides 16 bits by 257, multiplies floats from 0 to 1 by 255.
-
-    Raises DataError if its pixels have another range.
-    """
+    """Divides 16 bits by 257, multiplies floats from 0 to 1 by 255; DataError if pixels have another range."""
     if image.mode in EIGHT_BIT_MODES:
         return image
     upright = ImageOps.exif_transpose(image)
@@ -92,15 +89,11 @@ def to_pixels(image: Image.Image, in_channels: int, image_size: tuple[int, int])
 
 
 def as_batch(
-    images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"],
-    in_channels: int,
-    image_size: tuple[int, int],
+    images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"], in_channels: int, image_size: tuple[int, int]
 ) -> UInt8[Tensor, "b c h w"]:
     """Returns images as one batch: paths, PIL images, uint8 arrays `[h, w]` or `[h, w, c]`, one or many; or a batch.
 
-    Raises:
-        DataError: If a file cannot be read.
-        ValueError: If a tensor or array is not uint8, or has another shape.
+    Raises DataError if a file cannot be read, ValueError if a tensor or array is not uint8, or has another shape.
     """
     if isinstance(images, Tensor):
         expected = (in_channels, *image_size)

@@ -1,8 +1,9 @@
 """Data loader for images in memory, instead of torch's DataLoader."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -15,25 +16,21 @@ from lit_cnn.data.order import BatchOrder
 KEPT_BYTES = 2**27
 
 
+@dataclass(eq=False)
 class ArrayLoader:
-    """Yields the batches of an epoch, ready for the network.
+    """Yields the batches of an epoch, ready for the network."""
 
-    Args:
-        make: Makes batches from the indices of their images.
-        sampler: The indices of each batch. Lightning sets its epoch, and finds it by this attribute's name.
-        keep: Keep evaluation batches for the next evaluation, if they are small enough.
-    """
+    make: BatchMaker
+    sampler: BatchOrder  # Lightning sets its epoch, and finds it by this name
+    keep: bool = False  # keep evaluation batches for the next evaluation, if they are small enough
+    contiguous: bool = False  # else in channels_last memory, the fastest for convolutions
+    batch_sampler: ClassVar[None] = None  # Lightning reads it from anything with a sampler
 
-    batch_sampler = None  # Lightning reads it from anything with a sampler
-
-    def __init__(self, make: BatchMaker, sampler: BatchOrder, keep: bool = False):
-        self.make = make
-        self.sampler = sampler
-        self.contiguous = False  # else in channels_last memory, the fastest for convolutions
+    def __post_init__(self) -> None:
         self._yielded = {"epoch": 0, "batches": 0}
         self._resumed: dict[str, int] | None = None
-        bytes_in_all = 4 * make.arrays.stored_images[:1].numel() * len(make.arrays)
-        self._keep = keep and not sampler.training and bytes_in_all <= KEPT_BYTES
+        bytes_in_all = 4 * self.make.arrays.stored_images[:1].numel() * len(self.make.arrays)
+        self._keep = self.keep and not self.sampler.training and bytes_in_all <= KEPT_BYTES
         self._kept: list[Group] = []
         self._versions: list[int] = []
 
@@ -72,12 +69,3 @@ class ArrayLoader:
 
 def _versions(groups: list[Group]) -> list[int]:
     return [part._version for inputs, targets, _ in groups for part in (inputs, targets)]
-
-
-def takes_channels_last(trainer: Any) -> bool:
-    """Whether the running module takes batches in channels_last memory, as ours do.
-
-    Other networks may use `view` on images, which needs contiguous memory.
-    """
-    running = trainer is not None and trainer.state.status == "running"
-    return running and getattr(trainer.lightning_module, "channels_last", False)

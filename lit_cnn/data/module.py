@@ -9,7 +9,7 @@ from lightning.pytorch import LightningDataModule
 
 from lit_cnn.data.arrays import Arrays, number_held_out, stratified_split
 from lit_cnn.data.batches import BatchMaker
-from lit_cnn.data.loader import ArrayLoader, takes_channels_last
+from lit_cnn.data.loader import ArrayLoader
 from lit_cnn.data.order import BatchOrder
 from lit_cnn.data.unneeded import refuse
 from lit_cnn.errors import ConfigError, DataError
@@ -63,7 +63,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
     in_channels: int
     image_size: tuple[int, int]
     class_names: list[str]
-    mean: list[float]
+    mean: list[float]  # of each channel, on a scale from 0 to 1; `read` may find both
     std: list[float]
     has_test: bool = True  # whether there are test images
     __str__ = object.__repr__  # Lightning's reads attributes that only torch's loaders have
@@ -129,9 +129,11 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         if stage in ("test", "predict") and "test" not in self._arrays:
             self._arrays["test"] = self._checked("test")
         if self.preprocess is None:
-            mean, std = self.statistics()
+            if not hasattr(self, "mean"):
+                self.read("train")  # finds mean and standard deviation
             try:
-                self.preprocess = Preprocess(mean, std, self.image_size, *self.permutation, self.view_settings)
+                settings = (self.image_size, *self.permutation, self.view_settings)
+                self.preprocess = Preprocess(self.mean, self.std, *settings)
             except ValueError as error:
                 raise ConfigError(str(error)) from error
 
@@ -145,12 +147,6 @@ class ImageDataModule(TypedArguments, LightningDataModule):
     def view_settings(self) -> list[dict[str, Any]]:
         """The settings of the views, for checkpoints."""
         return [settings_of(view) for view in self.views]
-
-    def statistics(self) -> tuple[list[float], list[float]]:
-        """Returns mean and standard deviation of each channel, on a scale from 0 to 1; `read` may find them."""
-        if not hasattr(self, "mean"):
-            self.read("train")
-        return self.mean, self.std
 
     def _read_train(self) -> None:
         if "train" in self._arrays:
@@ -201,21 +197,23 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         return self.test_dataloader()
 
     def _loader(self, split: str, batch_size: int) -> ArrayLoader:
-        rank, devices = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        arrays = self.arrays(split)
-        frozen = bool(self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
+        trainer, arrays = self.trainer, self.arrays(split)
+        rank, devices = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        frozen = bool(trainer and trainer.overfit_batches)  # type: ignore[attr-defined]
         order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen)
-        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        device = trainer.strategy.root_device if trainer else torch.device("cpu")
         self._bring_to(device, split)
         loader = ArrayLoader(self.batch_maker(split, device), order, keep=split == "val")  # the test images come once
-        loader.contiguous = not takes_channels_last(self.trainer)
+        # Other networks than ours may use `view` on images, which needs contiguous memory.
+        running = trainer.lightning_module if trainer and trainer.state.status == "running" else None
+        loader.contiguous = not getattr(running, "channels_last", False)
         return loader
 
     def batch_maker(self, split: str, device: torch.device | None = None) -> BatchMaker:
         """Returns the BatchMaker of a split; it makes batches on a device, by default that of the images."""
-        arrays = self.arrays(split)
-        assert self.preprocess is not None
-        return BatchMaker(arrays, self.preprocess, self.augment, self.num_classes, self.run_seed, device)
+        arrays, preprocess = self.arrays(split), self.preprocess
+        assert preprocess is not None
+        return BatchMaker(arrays, preprocess, self.augment, self.num_classes, self.run_seed, device or arrays.device)
 
     def _bring_to(self, device: torch.device, split: str) -> None:
         arrays = self._arrays[split]

@@ -39,13 +39,6 @@ class BatchOrder:
 
     def __post_init__(self) -> None:
         self.epoch = 0
-        self._cuts = self._cut()
-
-    def set_epoch(self, epoch: int) -> None:
-        """Sets the next epoch; Lightning calls it."""
-        self.epoch = 0 if self.frozen else epoch
-
-    def _cut(self) -> list[tuple[int, int]]:
         step = self.batch_size * self.devices
         full, rest = divmod(self.n, step)
         cuts = [(i * step, (i + 1) * step) for i in range(full)]
@@ -56,7 +49,11 @@ class BatchOrder:
             cuts.append((full * step, self.n))
         elif rest:  # fewer than devices: they join the batch before
             cuts[-1] = (cuts[-1][0], self.n)
-        return cuts
+        self._cuts = cuts
+
+    def set_epoch(self, epoch: int) -> None:
+        """Sets the next epoch; Lightning calls it."""
+        self.epoch = 0 if self.frozen else epoch
 
     def __len__(self) -> int:
         return len(self._cuts)

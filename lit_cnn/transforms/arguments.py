@@ -9,28 +9,19 @@ ABOVE_0 = math.ulp(0.0)
 
 
 def check_number(owner: object, name: str, value: Number, what: str, low: float, high: float = math.inf) -> Number:
-    """Returns the value if it is finite and from `low` to `high`.
-
-    Raises ValueError if it is not; `what` says what it should be.
-    """
+    """Returns a finite value from `low` to `high`; ValueError, which says `what` it should be, for others."""
     if not (low <= value <= high and math.isfinite(value)):
         raise ValueError(f"{type(owner).__name__}'s `{name}` is {what}, but got {value}.")
     return value
 
 
 def check_probability(owner: object, p: float) -> float:
-    """Returns the argument `p` if it is a probability. Raises ValueError if it is not."""
+    """Returns the argument `p` if it is a probability; ValueError if it is not."""
     return check_number(owner, "p", p, "a probability from 0 to 1", 0, 1)
 
 
 def check_range(
-    owner: object,
-    name: str,
-    value: float | Range,
-    what: str,
-    low: float = -math.inf,
-    high: float = math.inf,
-    centre: float = 0.0,
+    owner: object, name: str, value: float | Range, what: str, low: float, high: float = math.inf, centre: float = 0.0
 ) -> Range:
     """Returns a range as its two ends, given as both, or as their distance from the centre, cut off at `low`.
 
@@ -44,7 +35,7 @@ def check_range(
 
 
 def check_channels(owner: object, in_channels: int, allowed: tuple[int, ...], remedy: str = "Take it away.") -> None:
-    """Checks the number of channels of the images. Raises ValueError if it is not one of those allowed."""
+    """Raises ValueError if images do not have one of the allowed numbers of channels."""
     if in_channels not in allowed:
         needed = " or ".join(map(str, allowed))
         raise ValueError(

@@ -14,6 +14,8 @@ from lit_cnn.typed_arguments import TypedArguments
 if TYPE_CHECKING:
     from lit_cnn.transforms.views import View
 
+Images = UInt8[Tensor, "b c h w"]
+
 
 class Stage(IntEnum):
     """The default order of augmentations, as in the papers.
@@ -30,15 +32,10 @@ class Stage(IntEnum):
 
 
 class Augmentation(TypedArguments, ABC):
-    """Base class of augmentations: a random change of training images, `uint8 [b, c, h, w]` in and out.
+    """Base class of augmentations: a random change of training images, `uint8 [b, c, h, w]` in and out."""
 
-    Attributes:
-        stage: Its place in the order.
-        takes_floats: Whether it also works on the float16 grey levels of some views.
-    """
-
-    stage: Stage = Stage.GEOMETRY
-    takes_floats: bool = False
+    stage: Stage = Stage.GEOMETRY  # its place in the order
+    takes_floats: bool = False  # whether it also works on the float16 grey levels of some views
 
     def learn(self, images: UInt8[Tensor, "n c h w"]) -> None:
         """Computes what the augmentation needs from all training images, before the first step."""
@@ -47,15 +44,12 @@ class Augmentation(TypedArguments, ABC):
         """Raises ValueError if images of this size and number of channels cannot be augmented."""
 
     @abstractmethod
-    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+    def __call__(self, images: Images, draws: Draws) -> Images:
         """Returns the augmented images, each by its own draws."""
 
 
 def check_levels(views: "Sequence[View]", augmentations: Sequence[Augmentation]) -> None:
-    """Checks that the augmentations work with the type of grey levels that the views return.
-
-    Raises ValueError if one needs bytes and gets floats.
-    """
+    """Raises ValueError if an augmentation needs whole grey levels, and a view returns floats."""
     floats = [type(view).__name__ for view in views if view.floats and "train" in view.splits]
     bytes_only = [type(augmentation).__name__ for augmentation in augmentations if not augmentation.takes_floats]
     if floats and bytes_only:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.arguments import Range, check_channels, check_number, check_probability, check_range
-from lit_cnn.transforms.augment import Augmentation, Stage
+from lit_cnn.transforms.augment import Augmentation, Images, Stage
 from lit_cnn.transforms.pixels import from_rows, moments, scaled, to_images, to_planes, to_rows
 
 # Red, green, blue to Y (ITU-R BT.601's luma) and to I and Q (NTSC, as standardised in SMPTE C).
@@ -22,20 +22,16 @@ YIQ = torch.tensor([LUMA, (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112)]
 
 
 def recolour(
-    images: UInt8[Tensor, "b c h w"],
+    images: Images,
     brightness: Float[Tensor, "b"] | None = None,
     contrast: Float[Tensor, "b"] | None = None,
     saturation: Float[Tensor, "b"] | None = None,
     hue: Float[Tensor, "b"] | None = None,
-) -> UInt8[Tensor, "b c h w"]:
-    """Changes the colours of each image of 1 or 3 channels.
+) -> Images:
+    """Changes the colours of each image of 1 or 3 channels, by factors, and turns for the hue.
 
-    Args:
-        images: The images.
-        brightness: Factor of all values; 0 is black.
-        contrast: Factor of the distance from the image's mean grey; 0 is that grey.
-        saturation: Factor of the distance from each pixel's own grey; 0 is greyscale.
-        hue: Rotation of the (I, Q) plane in turns, from red towards yellow.
+    Contrast is the distance from the image's mean grey, saturation that from each pixel's own grey, and hue the
+    rotation of the (I, Q) plane, from red towards yellow.
     """
     b, c, h, w = images.shape
     planes = to_planes(images).view(b, c, h * w)
@@ -101,7 +97,7 @@ class ColorJitter(Augmentation):
             check_channels(self, in_channels, (3,), remedy)
         check_channels(self, in_channels, (1, 3))
 
-    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+    def __call__(self, images: Images, draws: Draws) -> Images:
         return recolour(images, **scaled(draws, **self.ranges))
 
 
@@ -123,7 +119,7 @@ class RandomGrayscale(Augmentation):
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         check_channels(self, in_channels, (3,))
 
-    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+    def __call__(self, images: Images, draws: Draws) -> Images:
         chosen = (draws.uniform("coin") < self.p).nonzero().squeeze(1)
         rows = to_rows(images)
         pixels = rows.index_select(0, chosen).unflatten(-1, (-1, 3))
@@ -161,7 +157,7 @@ class PCANoise(Augmentation):
         """Computes the covariance of the colours of all training pixels, on a scale from 0 to 1."""
         self.covariance = (moments(images)[1] / 255**2).float()
 
-    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+    def __call__(self, images: Images, draws: Draws) -> Images:
         assert self.covariance is not None, "`learn` comes first"
         noise = self.std * 255 * draws.normals("red", "green", "blue") @ self.covariance.to(images.device)
         noise = noise.round().clamp(-255, 255)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.arguments import Range, check_number, check_probability, check_range
-from lit_cnn.transforms.augment import Augmentation, Stage
+from lit_cnn.transforms.augment import Augmentation, Images, Stage
 from lit_cnn.transforms.pixels import box, from_rows, moments, to_rows
 
 Fill = Literal["mean", "black", "noise"]
@@ -28,9 +28,7 @@ class _Erasing(Augmentation):
         if self.fill == "mean":
             self.mean = moments(images)[0].round().to(torch.uint8)
 
-    def erase(
-        self, images: UInt8[Tensor, "b c h w"], draws: Draws, *sides: Int64[Tensor, "b"]
-    ) -> UInt8[Tensor, "b c h w"]:
+    def erase(self, images: Images, draws: Draws, *sides: Int64[Tensor, "b"]) -> Images:
         """Fills one box of each image; its sides are top, left, height and width."""
         rows, channels = to_rows(images), images.shape[1]
         down, across = box(rows, channels, *sides)
@@ -72,7 +70,7 @@ class Cutout(_Erasing):
                 f"pixels. Use less than {min(image_size)}."
             )
 
-    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+    def __call__(self, images: Images, draws: Draws) -> Images:
         h, w = images.shape[-2:]
         y, x = draws.uniforms("y", "x")
         top, left = (y * h).long() - self.size // 2, (x * w).long() - self.size // 2
@@ -113,7 +111,7 @@ class RandomErasing(_Erasing):
                 f"`aspect` from {self.aspect[0]} to {self.aspect[1]}. Use a smaller area, or a wider range of aspects."
             )
 
-    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+    def __call__(self, images: Images, draws: Draws) -> Images:
         h, w = images.shape[-2:]
         area, aspect, y, x, coin = draws.uniforms("area", "aspect", "y", "x", "coin")
         area = (self.area[0] + area * (self.area[1] - self.area[0])) * (h * w)

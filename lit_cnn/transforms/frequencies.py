@@ -20,11 +20,7 @@ Levels = Float[Tensor, "b c h w"]
 
 
 class Frequencies(View):
-    """Base of the views that filter the Fourier transform of each channel.
-
-    Args:
-        clip: Round to whole grey levels and clip to 0 to 255, as in an image file.
-    """
+    """Base of the views that filter the Fourier transform of each channel."""
 
     earlier = {"clip": True}
 

@@ -1,19 +1,17 @@
 """Rotation and affine augmentation."""
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.arguments import Range, check_range
-from lit_cnn.transforms.augment import Augmentation
+from lit_cnn.transforms.augment import Augmentation, Images
 from lit_cnn.transforms.pixels import scaled, to_images, to_planes
 
 
-def warp(
-    images: UInt8[Tensor, "b c h w"], matrix: Float[Tensor, "b 2 3"], mode: str = "bilinear"
-) -> UInt8[Tensor, "b c h w"]:
+def warp(images: Images, matrix: Float[Tensor, "b 2 3"], mode: str = "bilinear") -> Images:
     """Warps each image by its own affine matrix; pixels from outside are 0; the mode is "bilinear" or "nearest".
 
     The matrix maps a position in the result, (x to the right, y down, 1), to its source position in the image, both in
@@ -34,13 +32,6 @@ def rows_of(x: tuple[Tensor, Tensor, Tensor], y: tuple[Tensor, Tensor, Tensor]) 
     return torch.stack([*x, *y], dim=1).view(-1, 2, 3)
 
 
-def rotation(degrees: Float[Tensor, "b"]) -> Float[Tensor, "b 2 3"]:
-    """Returns the matrices for `warp` that rotate counter-clockwise."""
-    angle = torch.deg2rad(degrees)
-    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    return rows_of((cos, -sin, zero), (sin, cos, zero))
-
-
 class RandomRotation(Augmentation):
     """Rotates each image about its centre, with bilinear interpolation; new corners are black.
 
@@ -55,8 +46,10 @@ class RandomRotation(Augmentation):
         what = "an angle from 0 to 180 degrees, or a range of them from -180 to 180"
         self.degrees = check_range(self, "degrees", degrees, what, -180, 180)
 
-    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
-        return warp(images, rotation(scaled(draws, angle=self.degrees)["angle"]))
+    def __call__(self, images: Images, draws: Draws) -> Images:
+        angle = torch.deg2rad(scaled(draws, angle=self.degrees)["angle"])
+        cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
+        return warp(images, rows_of((cos, -sin, zero), (sin, cos, zero)))
 
 
 class RandomAffine(Augmentation):
@@ -92,7 +85,7 @@ class RandomAffine(Augmentation):
         what = "an angle from 0 to below 90 degrees, or a range of them"
         self.shear = check_range(self, "shear", shear, what, -89.9, 89.9)
 
-    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+    def __call__(self, images: Images, draws: Draws) -> Images:
         h, w = images.shape[-2:]
         across, along = self.translate[0] * w, self.translate[1] * h
         moves = {"right": (-across, across), "down": (-along, along)}

@@ -12,13 +12,13 @@ from lit_cnn.transforms.augment import Augmentation, Stage
 from lit_cnn.transforms.pixels import box, from_rows, to_rows
 
 Inputs = Float[Tensor, "b c h w"]
+Mixed = tuple[Inputs, Float[Tensor, "b"]]
 
 
 class Mixing(Augmentation):
     """Base of Mixup and CutMix: mixes each image with a partner, and returns its share, the weight of its label.
 
-    Args:
-        alpha: Both parameters of the share's beta distribution: 1 is uniform; below 1, one of the images dominates.
+    It is an augmentation to a config; BatchMaker calls it otherwise.
     """
 
     stage = Stage.MIXING
@@ -28,9 +28,7 @@ class Mixing(Augmentation):
         self.alpha = check_number(self, "alpha", alpha, "a number above 0", ABOVE_0)
 
     @abstractmethod
-    def __call__(  # type: ignore[override]  # it is an augmentation to a config, and the loader knows the difference
-        self, images: Inputs, partners: Inputs, draws: Draws
-    ) -> tuple[Inputs, Float[Tensor, "b"]]:
+    def __call__(self, images: Inputs, partners: Inputs, draws: Draws) -> Mixed:  # type: ignore[override]
         """Returns the mixed images, and the share of each original image, from 0 to 1."""
 
 
@@ -47,9 +45,7 @@ class Mixup(Mixing):
         >>> augment = [Mixup(alpha=0.2)]  # for any data module
     """
 
-    def __call__(  # type: ignore[override]
-        self, images: Inputs, partners: Inputs, draws: Draws
-    ) -> tuple[Inputs, Float[Tensor, "b"]]:
+    def __call__(self, images: Inputs, partners: Inputs, draws: Draws) -> Mixed:  # type: ignore[override]
         share = draws.beta("share", self.alpha)
         weight = share.to(images.dtype)[:, None, None]
         return from_rows(torch.lerp(to_rows(partners), to_rows(images), weight), images.shape[1]), share
@@ -68,9 +64,7 @@ class CutMix(Mixing):
         >>> augment = [CutMix()]  # for any data module
     """
 
-    def __call__(  # type: ignore[override]
-        self, images: Inputs, partners: Inputs, draws: Draws
-    ) -> tuple[Inputs, Float[Tensor, "b"]]:
+    def __call__(self, images: Inputs, partners: Inputs, draws: Draws) -> Mixed:  # type: ignore[override]
         c, h, w = images.shape[1:]
         side = torch.sqrt(1 - draws.beta("share", self.alpha))
         height, width = (side * h).long(), (side * w).long()

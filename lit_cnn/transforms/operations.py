@@ -9,18 +9,15 @@ of its operations; an image has 0 in the columns of the others.
 """
 
 from collections.abc import Callable
-from itertools import groupby
-from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64
 from torch import Tensor
 
+from lit_cnn.transforms.augment import Images
 from lit_cnn.transforms.colour import recolour
 from lit_cnn.transforms.geometry import rows_of, warp
 from lit_cnn.transforms.pixels import from_rows, to_images, to_planes, to_rows
-
-Images = UInt8[Tensor, "b c h w"]
 
 
 def identity(images: Images, strengths: Float[Tensor, "b 1"]) -> Images:
@@ -95,46 +92,34 @@ def equalize(images: Images, strengths: Float[Tensor, "b 1"]) -> Images:
     return table.gather(1, places).view(b, c, h, w).contiguous(memory_format=torch.channels_last)
 
 
-class Operation(NamedTuple):
-    """One operation."""
-
-    name: str  # as in the papers
-    kind: Callable[[Images, Tensor], Images]  # the function that computes it
-    column: int = 0  # column of the function's strengths that is for this operation
-
-
-OPERATIONS = (
-    Operation("Identity", identity),
-    Operation("ShearX", shift_shear_rotate, 0),
-    Operation("ShearY", shift_shear_rotate, 1),
-    Operation("TranslateX", shift_shear_rotate, 2),
-    Operation("TranslateY", shift_shear_rotate, 3),
-    Operation("Rotate", shift_shear_rotate, 4),
-    Operation("Brightness", tint, 0),
-    Operation("Color", tint, 1),
-    Operation("Contrast", tint, 2),
-    Operation("Sharpness", sharpen),
-    Operation("Posterize", posterize),
-    Operation("Solarize", solarize),
-    Operation("AutoContrast", autocontrast),
-    Operation("Equalize", equalize),
-)
+# The functions and the names of their operations, as in the papers, one for each column of a function's strengths.
+OPERATIONS: dict[Callable[[Images, Tensor], Images], tuple[str, ...]] = {
+    identity: ("Identity",),
+    shift_shear_rotate: ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate"),
+    tint: ("Brightness", "Color", "Contrast"),
+    sharpen: ("Sharpness",),
+    posterize: ("Posterize",),
+    solarize: ("Solarize",),
+    autocontrast: ("AutoContrast",),
+    equalize: ("Equalize",),
+}
+NAMES = [name for names in OPERATIONS.values() for name in names]
 
 
 def apply(images: Images, choice: Int64[Tensor, "b"], strength: Float[Tensor, "b"]) -> Images:
-    """Applies to each image the operation at the position `choice`; one call for each kind."""
+    """Applies to each image the operation `NAMES[choice]`; one call for each kind."""
     b, c, h, w = images.shape
     order = choice.argsort(stable=True)  # groups the images by kind
-    counts = choice.bincount(minlength=len(OPERATIONS)).tolist()
-    columns = torch.zeros(b, len(OPERATIONS), device=images.device)
+    counts = choice.bincount(minlength=len(NAMES)).tolist()
+    columns = torch.zeros(b, len(NAMES), device=images.device)
     columns = columns.scatter_(1, choice[:, None], strength[:, None]).index_select(0, order)
     rows = to_rows(images).view(b, -1).index_select(0, order).view(b, h, w * c)
     done, image, column = [], 0, 0
-    for kind, group in groupby(OPERATIONS, lambda operation: operation.kind):
-        width = len(list(group))
-        last, right = image + sum(counts[column : column + width]), column + width
+    for function, names in OPERATIONS.items():
+        right = column + len(names)
+        last = image + sum(counts[column:right])
         if last > image:
-            done.append(to_rows(kind(from_rows(rows[image:last], c), columns[image:last, column:right])))
+            done.append(to_rows(function(from_rows(rows[image:last], c), columns[image:last, column:right])))
         image, column = last, right
     rows = torch.cat(done).view(b, -1).index_select(0, order.argsort())
     return from_rows(rows.view(b, h, w * c), c)

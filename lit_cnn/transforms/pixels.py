@@ -44,14 +44,10 @@ def from_rows(rows: Shaped[Tensor, "b h wc"], channels: int) -> Shaped[Tensor, "
 
 
 def box(
-    rows: Shaped[Tensor, "b h wc"],
-    channels: int,
-    top: Int64[Tensor, "b"],
-    left: Int64[Tensor, "b"],
-    height: Int64[Tensor, "b"],
-    width: Int64[Tensor, "b"],
+    rows: Shaped[Tensor, "b h wc"], channels: int, *sides: Int64[Tensor, "b"]
 ) -> tuple[Bool[Tensor, "b h 1"], Bool[Tensor, "b 1 wc"]]:
-    """Returns masks of the rows and the columns in each image's box."""
+    """Returns masks of the rows and the columns in each image's box; its sides are top, left, height and width."""
+    top, left, height, width = sides
     ys = torch.arange(rows.shape[1], device=rows.device)
     xs = torch.arange(rows.shape[2], device=rows.device) // channels
     down = (ys >= top[:, None]) & (ys < (top + height)[:, None])
@@ -68,10 +64,7 @@ def scaled(draws: Draws, **ranges: Range) -> dict[str, Float[Tensor, "b"]]:
 def moments(
     images: UInt8[Tensor, "n c h w"], at_once: int = 1024
 ) -> tuple[Float64[Tensor, "c"], Float64[Tensor, "c c"]]:
-    """Returns mean and covariance of the channels over all pixels, in grey levels.
-
-    The sums are whole numbers below 2 ** 53, so they are exact in any order.
-    """
+    """Returns mean and covariance of the channels, in grey levels; sums of whole numbers, exact in any order."""
     channels = images.shape[1]
     total = torch.zeros(channels, dtype=torch.float64, device=images.device)
     products = torch.zeros(channels, channels, dtype=torch.float64, device=images.device)

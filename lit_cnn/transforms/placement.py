@@ -4,6 +4,7 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from torch import Tensor
 from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.arguments import check_number, check_probability
 from lit_cnn.transforms.augment import Augmentation
-from lit_cnn.transforms.reflection import PaddingMode, is_reflected, reflect_borders, reflected
+
+PaddingMode = Literal["zeros", "reflect"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def _put_pixels(images: Tensor, place: Place) -> Tensor:
     if place.shift is not None:
         rows, columns = rows - place.shift[0][:, None], columns - place.shift[1][:, None]
         if place.reflect:
-            rows, columns = reflected(rows, h), reflected(columns, w)
+            rows, columns = _reflected(rows, h), _reflected(columns, w)
         else:
             inside = ((rows >= 0) & (rows < h))[:, :, None, None] & ((columns >= 0) & (columns < w))[:, None, :, None]
             rows, columns = rows.clamp(0, h - 1), columns.clamp(0, w - 1)
@@ -108,7 +110,7 @@ def put_from(
             put_there = put_from(framed, inner, Place(shift=(down[outside], right[outside])))
             moved[outside] = put_there.permute(0, 2, 3, 1).reshape(len(outside), -1).view(torch.uint8)
         if place.reflect:
-            reflect_borders(moved.numpy().view(f"V{pixel}").reshape(b, h, w), down.numpy(), right.numpy())
+            _reflect_borders(moved.numpy().view(f"V{pixel}").reshape(b, h, w), down.numpy(), right.numpy())
         else:
             words = _words(moved.view(b, h, w * pixel))
             words &= _columns_inside(w, pixel).index_select(0, right + w)[:, None]
@@ -123,6 +125,25 @@ def put_from(
         whole = f"V{h * w * pixel}"
         moved.numpy().view(whole).reshape(-1)[turned.numpy()] = mirror_images.reshape(-1).view(whole)
     return moved.view(memory.dtype).view(b, h, w, c).permute(0, 3, 1, 2)
+
+
+def _reflected(positions: Int64[Tensor, "*n"], size: int) -> Int64[Tensor, "*n"]:
+    """Returns positions beyond the first and the last one reflected at these."""
+    return size - 1 - (size - 1 - positions.abs()).abs()
+
+
+def _reflect_borders(images: np.ndarray[Any, Any], down: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> None:
+    """Overwrites the pixels that came from beyond an image, `[b, h, w]`, by the reflection of those beside them.
+
+    All images of one shift are done together. Their border of s pixels mirrors the s pixels behind the image's edge,
+    which are in sight, since `check` allows shifts of less than half an image.
+    """
+    for shifts, by_axis in ((right, images), (down, images.swapaxes(1, 2))):
+        for shift in np.unique(shifts[shifts != 0]):
+            view = by_axis if shift > 0 else by_axis[:, :, ::-1]
+            s = abs(int(shift))
+            of_it = np.flatnonzero(shifts == shift)
+            view[of_it, :, :s] = view[of_it, :, 2 * s : s : -1]
 
 
 def _beyond(size: int) -> Bool[Tensor, "s {size}"]:
@@ -177,7 +198,7 @@ class RandomCrop(Placement):
 
     def __init__(self, padding: int = 4, padding_mode: PaddingMode = "zeros"):
         self.padding = check_number(self, "padding", padding, SHIFT, 0)
-        self.reflect = is_reflected(self, padding_mode)
+        self.reflect = padding_mode == "reflect"
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         _check_in_sight(self, "padding", self.padding, min(image_size), image_size, self.reflect)
@@ -202,7 +223,7 @@ class RandomShift(Placement):
     def __init__(self, down: int = 2, right: int = 2, padding_mode: PaddingMode = "zeros"):
         self.down = check_number(self, "down", down, SHIFT, 0)
         self.right = check_number(self, "right", right, SHIFT, 0)
-        self.reflect = is_reflected(self, padding_mode)
+        self.reflect = padding_mode == "reflect"
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         _check_in_sight(self, "down", self.down, image_size[0], image_size, self.reflect)

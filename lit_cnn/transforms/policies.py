@@ -1,42 +1,29 @@
 """RandAugment and TrivialAugment: random operations for each image."""
 
-from typing import NamedTuple
+from abc import abstractmethod
 
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.arguments import check_channels, check_number
-from lit_cnn.transforms.augment import Augmentation, Stage
-from lit_cnn.transforms.operations import OPERATIONS, apply
+from lit_cnn.transforms.augment import Augmentation, Images, Stage
+from lit_cnn.transforms.operations import NAMES, apply
 
 STRONGEST = 30  # the largest magnitude in both papers
 SIGNED = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness", "Color", "Contrast", "Sharpness")
-
-
-class Ranges(NamedTuple):
-    """The strengths of the operations at magnitude 30."""
-
-    shear: float  # pixels per row or column
-    translate: float  # pixels, or a share of the image's width or height
-    share: bool  # whether `translate` is a share
-    rotate: float  # degrees
-    factor: float  # largest distance of the factors of brightness, colour, contrast and sharpness from 1
-    posterize: int  # bits set to 0
-
-    def strongest(self, h: int, w: int) -> list[float]:
-        """Returns the strength of each operation, in the order of `OPERATIONS`."""
-        right, down = (self.translate * (size if self.share else 1) for size in (w, h))
-        geometry = [0.0, self.shear, self.shear, right, down, self.rotate]
-        return [*geometry, *[self.factor] * 4, self.posterize, 255, 0, 0]
 
 
 class _Policy(Augmentation):
     """Base of both policies: applies one of several operations to each image."""
 
     stage = Stage.POLICY
-    ranges: Ranges
+
+    @staticmethod
+    @abstractmethod
+    def strongest(h: int, w: int) -> list[float]:
+        """Returns the strength of each operation at magnitude 30, in the order of `NAMES`."""
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         check_channels(self, in_channels, (1, 3))
@@ -47,16 +34,12 @@ class _Policy(Augmentation):
             )
 
     def apply(
-        self,
-        images: UInt8[Tensor, "b c h w"],
-        choice: Int64[Tensor, "b"],
-        magnitude: Float[Tensor, "b"] | float,
-        backwards: Bool[Tensor, "b"],
-    ) -> UInt8[Tensor, "b c h w"]:
+        self, images: Images, choice: Int64[Tensor, "b"], magnitude: float | Tensor, backwards: Bool[Tensor, "b"]
+    ) -> Images:
         """Applies the chosen operation to each image, to some in the opposite direction."""
         device = images.device
-        both_ways = torch.tensor([operation.name in SIGNED for operation in OPERATIONS], device=device)
-        strongest = torch.tensor(self.ranges.strongest(*images.shape[-2:]), device=device)
+        both_ways = torch.tensor([name in SIGNED for name in NAMES], device=device)
+        strongest = torch.tensor(self.strongest(*images.shape[-2:]), device=device)
         strength = strongest[choice] * (magnitude / STRONGEST)
         return apply(images, choice, torch.where(backwards & both_ways[choice], -strength, strength))
 
@@ -76,17 +59,19 @@ class RandAugment(_Policy):
         >>> augment = [RandAugment()]  # for any data module
     """
 
-    ranges = Ranges(shear=0.3, translate=150 / 331, share=True, rotate=30, factor=0.9, posterize=4)
-
     def __init__(self, num_ops: int = 2, magnitude: int = 9):
         self.num_ops = check_number(self, "num_ops", num_ops, "a number of operations from 1 up", 1)
         what = f"a number from 0 to {STRONGEST}"
         self.magnitude = check_number(self, "magnitude", magnitude, what, 0, STRONGEST)
 
-    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+    @staticmethod
+    def strongest(h: int, w: int) -> list[float]:
+        return [0, 0.3, 0.3, 150 / 331 * w, 150 / 331 * h, 30, 0.9, 0.9, 0.9, 0.9, 4, 255, 0, 0]
+
+    def __call__(self, images: Images, draws: Draws) -> Images:
         for turn in range(self.num_ops):
             operation, coin = draws.uniforms(f"operation {turn}", f"coin {turn}")
-            images = self.apply(images, (operation * len(OPERATIONS)).long(), self.magnitude, coin < 0.5)
+            images = self.apply(images, (operation * len(NAMES)).long(), self.magnitude, coin < 0.5)
         return images
 
 
@@ -100,9 +85,11 @@ class TrivialAugment(_Policy):
         >>> augment = [TrivialAugment()]  # for any data module
     """
 
-    ranges = Ranges(shear=0.99, translate=32, share=False, rotate=135, factor=0.99, posterize=6)
+    @staticmethod
+    def strongest(h: int, w: int) -> list[float]:
+        return [0, 0.99, 0.99, 32, 32, 135, 0.99, 0.99, 0.99, 0.99, 6, 255, 0, 0]
 
-    def __call__(self, images: UInt8[Tensor, "b c h w"], draws: Draws) -> UInt8[Tensor, "b c h w"]:
+    def __call__(self, images: Images, draws: Draws) -> Images:
         operation, magnitude, coin = draws.uniforms("operation", "magnitude", "coin")
         magnitude = (magnitude * (STRONGEST + 1)).floor()
-        return self.apply(images, (operation * len(OPERATIONS)).long(), magnitude, coin < 0.5)
+        return self.apply(images, (operation * len(NAMES)).long(), magnitude, coin < 0.5)

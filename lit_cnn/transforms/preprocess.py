@@ -75,10 +75,7 @@ class Preprocess(nn.Module):
         return self(seen(images, [view for view in self.views if "train" in view.splits], "train"))
 
     def check_others(self) -> None:
-        """Checks that images from outside of the dataset can be prepared.
-
-        Raises ConfigError if a view of the training images depends on an image's index in the dataset.
-        """
+        """Raises ConfigError if a view of the training images depends on an image's index in the dataset."""
         drawn = [type(view).__name__ for view in self.views if view.numbered and "train" in view.splits]
         if drawn:
             raise ConfigError(

@@ -22,17 +22,11 @@ Images = Shaped[Tensor, "b c h w"]
 
 
 class View(TypedArguments, ABC):
-    """Base class of views: a fixed change of images `[n, c, h, w]`, with grey levels 0 to 255 as bytes or floats.
+    """Base class of views: a fixed change of images `[n, c, h, w]`, with grey levels 0 to 255 as bytes or floats."""
 
-    Attributes:
-        splits: The splits that it changes.
-        numbered: Whether it draws for each image, by its index in the dataset.
-        earlier: Values of arguments that checkpoints and configs of earlier versions lack.
-    """
-
-    splits: tuple[str, ...] = ("train", "test")
-    numbered: bool = False
-    earlier: dict[str, Any] = {}
+    splits: tuple[str, ...] = ("train", "test")  # that it changes
+    numbered: bool = False  # whether it draws for each image, by its index in the dataset
+    earlier: dict[str, Any] = {}  # values of arguments that checkpoints and configs of earlier versions lack
 
     @property
     def floats(self) -> bool:

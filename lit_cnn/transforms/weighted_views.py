@@ -14,13 +14,10 @@ TestViews = Literal["flip", "flip_translate"]
 def weighted_views(
     images: Float[Tensor, "b c h w"], kind: TestViews
 ) -> Iterator[tuple[float, Float[Tensor, "b c h w"]]]:
-    """Yields views of the images with their weights, which sum to 1.
+    """Yields views of the images with their weights, which sum to 1: each image and its mirror image.
 
-    Args:
-        images: The images.
-        kind: "flip", each image and its mirror image; or "flip_translate", half of the weight for these, and half for
-            both shifted by one pixel up and left, or down and right, with reflected borders (Jordan 2024,
-            https://arxiv.org/abs/2404.00498, section 3.5).
+    With "flip_translate" half of the weight is for both shifted by one pixel up and left, or down and right, with
+    reflected borders (Jordan 2024, https://arxiv.org/abs/2404.00498, section 3.5).
     """
     if kind == "flip":
         yield 0.5, images

@@ -80,7 +80,7 @@ def _http_for_the_test(monkeypatch):
 )
 def test_a_download_that_fails_begins_again(tmp_path, faults):
     with serving(*faults, answer()) as (url, asked):
-        download.get([url], tmp_path / "data" / "file", MD5)
+        download.get(url, tmp_path / "data" / "file", MD5)
     assert (tmp_path / "data" / "file").read_bytes() == CONTENT
     assert len(asked) == len(faults) + 1
     assert [p.name for p in (tmp_path / "data").iterdir()] == ["file"]
@@ -101,7 +101,7 @@ def test_a_download_that_fails_begins_again(tmp_path, faults):
 )
 def test_a_download_that_fails_for_good_leaves_nothing(tmp_path, fault, error, message, attempts):
     with serving(fault) as (url, asked), pytest.raises(error, match=message):
-        download.get([url], tmp_path / "file", MD5)
+        download.get(url, tmp_path / "file", MD5)
     assert len(asked) == attempts
     assert list(tmp_path.iterdir()) == []
 
@@ -111,28 +111,22 @@ def test_nothing_is_asked_for_but_by_https(tmp_path, monkeypatch):
     with serving(answer()) as (url, asked):
         for unsafe in (url, "file:///etc/passwd", "ftp://127.0.0.1/file"):
             with pytest.raises(OSError, match="is not by https"):
-                download.get([unsafe], tmp_path / "file", MD5)
+                download.get(unsafe, tmp_path / "file", MD5)
     assert asked == []
-
-
-def test_the_second_source_is_asked_where_the_first_has_another_file(tmp_path):
-    with serving(answer(b"another")) as (first, _), serving(answer()) as (second, _):
-        download.get([first, second], tmp_path / "file", MD5)
-    assert (tmp_path / "file").read_bytes() == CONTENT
 
 
 def test_what_a_killed_process_left_is_begun_anew_and_a_wrong_file_replaced(tmp_path):
     (tmp_path / ".file.partial").write_bytes(CONTENT[7:1000])
     (tmp_path / "file").write_bytes(b"wrong")
     with serving(answer()) as (url, _):
-        download.get([url], tmp_path / "file", MD5)
+        download.get(url, tmp_path / "file", MD5)
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_of_several_that_start_together_one_downloads(tmp_path):
     with serving(answer()) as (url, asked), ThreadPool(6) as pool:
-        pool.map(lambda _: download.get([url], tmp_path / "file", MD5), range(6))
+        pool.map(lambda _: download.get(url, tmp_path / "file", MD5), range(6))
     assert len(asked) == 1
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
@@ -141,7 +135,7 @@ def test_of_several_that_start_together_one_downloads(tmp_path):
 def test_a_folder_that_cannot_be_written_is_no_fault_of_the_network(tmp_path):
     (tmp_path / "taken").touch()
     with serving(answer()) as (url, asked), pytest.raises(DiskError, match="taken/file cannot be written"):
-        download.get([url], tmp_path / "taken" / "file", MD5)
+        download.get(url, tmp_path / "taken" / "file", MD5)
     assert asked == []
 
 
@@ -218,7 +212,7 @@ def test_another_file_is_an_error_of_the_data_that_names_both_checksums(tmp_path
     with serving(answer(b"another")) as (url, _):
         from dataclasses import replace
 
-        monkeypatch.setattr(MNISTDataModule, "source", replace(MNISTDataModule.source, mirrors=[f"{url}/"]))
+        monkeypatch.setattr(MNISTDataModule, "source", replace(MNISTDataModule.source, url=f"{url}/"))
         outcome = lit_cnn("fit", "--config", "mlp_mnist", "--data.data_dir", tmp_path / "data")
     assert outcome.code == 3
     lines = [line for line in outcome.err.splitlines() if not line.startswith("Seed set to")]

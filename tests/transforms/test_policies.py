@@ -9,10 +9,8 @@ from torchvision.transforms import TrivialAugmentWide
 
 from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms import RandAugment, Stage, TrivialAugment
-from lit_cnn.transforms.operations import OPERATIONS, apply
+from lit_cnn.transforms.operations import NAMES, OPERATIONS, apply
 from lit_cnn.transforms.policies import SIGNED, STRONGEST
-
-NAMES = [operation.name for operation in OPERATIONS]
 
 # torchvision's functional on one image, by the name of our operation.
 THEIRS = {
@@ -62,19 +60,12 @@ def test_operation_is_torchvisions(colours, channels, name):
         assert_within_a_level(out, (on_floats * 255).round(), same=0.99)
 
 
-def test_operations_of_one_kind_have_columns_of_their_own():
-    kinds = [operation.kind for operation in OPERATIONS]
-    for operation, previous in zip(OPERATIONS[1:], OPERATIONS, strict=False):
-        assert operation.column == (previous.column + 1 if operation.kind is previous.kind else 0)
-    assert [k for i, k in enumerate(kinds) if k in kinds[:i] and k is not kinds[i - 1]] == []
-
-
 @pytest.mark.parametrize("magnitude", [0, 9, 14, 30])
 def test_operations_and_ranges_are_torchvisions(magnitude):
     spaces = TheirRandAugment()._augmentation_space(31, (48, 32)), TrivialAugmentWide()._augmentation_space(31)
     for policy, theirs in zip((RandAugment, TrivialAugment), spaces, strict=True):
         assert set(NAMES) == set(theirs)
-        for name, strongest in zip(NAMES, policy.ranges.strongest(48, 32), strict=True):
+        for name, strongest in zip(NAMES, policy.strongest(48, 32), strict=True):
             values, signed = theirs[name]
             assert (name in SIGNED) == signed
             strength = magnitude / STRONGEST * strongest
@@ -97,11 +88,12 @@ def test_policy_is_an_augmentation(colours, draws, policy, channels):
 
 def one_operation(policy, image, choice, magnitude, backwards):
     """A policy's operation on one image."""
-    operation = OPERATIONS[choice]
-    strength = torch.tensor(float(policy.ranges.strongest(14, 11)[choice])) * (magnitude / 30)
-    columns = torch.zeros(1, sum(other.kind is operation.kind for other in OPERATIONS))
-    columns[0, operation.column] = -strength if backwards and operation.name in SIGNED else strength
-    return operation.kind(image, columns)
+    name = NAMES[choice]
+    function, names = next((function, names) for function, names in OPERATIONS.items() if name in names)
+    strength = torch.tensor(float(policy.strongest(14, 11)[choice])) * (magnitude / 30)
+    columns = torch.zeros(1, len(names))
+    columns[0, names.index(name)] = -strength if backwards and name in SIGNED else strength
+    return function(image, columns)
 
 
 def test_rand_augment_equals_a_loop_over_images(colours, draws):

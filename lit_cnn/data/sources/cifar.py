@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from lit_cnn.data.arrays import Arrays
-from lit_cnn.data.download import download, get, verify, writing
+from lit_cnn.data.download import download, verify, writing
 from lit_cnn.errors import DataError
 
 ARRAY_PARTS = {
@@ -44,20 +44,13 @@ class CifarDataset:
         return getattr(datasets, self.name.replace("-", ""))
 
     def find_or_download(self, data_dir: Path) -> None:
-        """Verifies the files; downloads them if none is there.
-
-        Raises DataError if a file is missing or broken, or the download fails.
-        """
+        """Verifies the files, downloads them if none is there; DataError if one is missing or broken."""
         dataset = self._dataset
         folder, archive = data_dir / dataset.base_folder, data_dir / dataset.filename
         if not folder.exists() and not (archive.is_file() and self._unpack(archive, folder)):
-
-            def fetch() -> None:
-                get([dataset.url], archive, dataset.tgz_md5)
-                self._unpack(archive, folder, verified=False)  # a wrong file is reported below
-
-            name = self.name.replace("-", "")
-            download(name, fetch, [dataset.url], data_dir, f"the folder {folder}", self.offline)
+            name, archives = self.name.replace("-", ""), [(dataset.url, archive, dataset.tgz_md5)]
+            download(name, archives, [dataset.url], data_dir, f"the folder {folder}", self.offline)
+            self._unpack(archive, folder, verified=False)  # a wrong file is reported below
         verify(self._files(folder), self.name, f"{folder} to have it")
 
     def _files(self, folder: Path) -> dict[Path, str]:
@@ -89,10 +82,7 @@ class CifarDataset:
         return False
 
     def read(self, data_dir: Path, split: str) -> Arrays:
-        """Reads the "train" or "test" images; `find_or_download` has verified the files.
-
-        Raises DataError if a file is not a batch of images.
-        """
+        """Reads the images that `find_or_download` has verified; DataError if a file is not a batch of images."""
         dataset = self._dataset
         files = dataset.train_list if split == "train" else dataset.test_list
         pixels = np.empty(0)

@@ -13,19 +13,7 @@ from jaxtyping import UInt8
 
 from lit_cnn.data import cache
 from lit_cnn.data.arrays import Arrays, channel_statistics
-from lit_cnn.data.image_files import (
-    EXAMPLES,
-    Files,
-    counted,
-    first_of,
-    hidden_images,
-    images_below,
-    is_folder,
-    is_junk,
-    suffix_of,
-    suffixes,
-    unreadable,
-)
+from lit_cnn.data.image_files import EXAMPLES, Files, counted, entries, first_of, images_below, is_folder, unreadable
 from lit_cnn.data.images import GREYSCALE_MODES, open_image, to_pixels
 from lit_cnn.data.stream import ahead
 from lit_cnn.errors import DataError, printable
@@ -44,7 +32,7 @@ class ImageShape:
 def class_names(data_dir: Path) -> list[str]:
     """Returns the class names: the sorted names of the folders in `train/`. Raises DataError if there are none."""
     train = data_dir / "train"
-    names = _entries(train)[0] if is_folder(train) else []
+    names = _visible_folders(train) if is_folder(train) else []
     if not names:
         what = "There are no folders of classes in" if is_folder(train) else "There is no folder"
         raise DataError(
@@ -63,10 +51,10 @@ def list_images(folder: Path, names: Sequence[str]) -> tuple[list[str], list[int
         raise DataError(
             f"There is no folder {printable(folder.resolve())}.\nAn image folder is train/CLASS/* and test/CLASS/*."
         )
-    foreign = sorted(set(_entries(folder)[0]) - set(names))
+    foreign = sorted(set(_visible_folders(folder)) - set(names))
     if foreign:
-        lacks = ", ".join(printable(name) for name in foreign[:5])
-        raise DataError(f"{printable(folder)} has classes that {printable(folder.parent / 'train')} lacks: {lacks}.")
+        train = printable(folder.parent / "train")
+        raise DataError(f"{printable(folder)} has classes that {train} lacks: {first_of(foreign)}.")
     paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(names):
@@ -87,52 +75,30 @@ def what_is_left_out(data_dir: Path, names: Sequence[str]) -> list[str]:
     for folder in (data_dir / "train", data_dir / "test"):
         if is_folder(folder):
             said += [f"{printable(folder)}: {sentence}." for sentence in _remarks(folder, names)]
-    others = sorted(set(_entries(data_dir)[0]) - {"train", "test"})
+    others = sorted(set(_visible_folders(data_dir)) - {"train", "test"})
     if others:
-        listed = ", ".join(printable(name) for name in others[:5]) + (", ..." if len(others) > 5 else "")
         said.append(
-            f"{printable(data_dir)}: the folders train and test are read, and not {listed}. "
+            f"{printable(data_dir)}: the folders train and test are read, and not {first_of(others)}. "
             "Images to validate with are held out from train."
         )
     return said
 
 
 def _remarks(folder: Path, names: Sequence[str]) -> Iterator[str]:
-    beside = _entries(folder)[1]
-    plain = [path for path in beside if not os.path.basename(path).startswith(".")]
-    astray = [os.path.relpath(path, folder) for path in plain if suffix_of(path) in suffixes()]
-    found = Files(left_out=[path for path in plain if suffix_of(path) not in suffixes()])
-    found.hidden = [image for path in beside if path not in plain for image in hidden_images(path)]
-    without = []
-    for name in names:
-        below = images_below(folder / name) if is_folder(folder / name) else Files()
-        found.left_out += below.left_out
-        found.hidden += below.hidden
-        without += [] if below.images else [name]
-    if astray:
+    found = images_below(folder)
+    below = [path[len(str(folder)) + 1 :] for path in found.images]
+    if astray := [path for path in below if os.sep not in path]:
         yield f"{counted(astray, 'image lies', 'images lie')} in no folder of a class: {first_of(astray)}"
     if unread := found.unread(folder):
         yield unread
-    if without:
+    classes = {path.split(os.sep)[0] for path in below}
+    if without := [name for name in names if name not in classes]:
         lacking = counted(without, "class has no images and is", "classes have no images and are")
         yield f"{lacking} not tested: {first_of(without)}"
 
 
-def _entries(folder: Path) -> tuple[list[str], list[str]]:
-    """Returns the names of the folders in a folder, and the paths of its other files, without junk."""
-    try:
-        with os.scandir(folder) as scanned:
-            entries = sorted((entry.name, entry.is_dir()) for entry in scanned)
-    except OSError as error:  # an unreadable folder, or a link to itself
-        raise unreadable(folder, error) from error
-    names = {name for name, _ in entries}
-    ours = [
-        (name, is_folder)
-        for name, is_folder in entries
-        if not is_junk(name, names) or (is_folder and name.startswith("."))  # which may hold images
-    ]
-    folders = [name for name, is_folder in ours if is_folder and not name.startswith(".")]
-    return folders, [os.path.join(folder, name) for name, _ in ours if name not in folders]
+def _visible_folders(folder: Path) -> list[str]:
+    return [name for name in entries(folder)[0] if not name.startswith(".")]
 
 
 def shape_of(
@@ -149,12 +115,7 @@ def shape_of(
 
 
 def read(data_dir: Path, split: str, names: Sequence[str], shape: ImageShape, cache_dir: Path | None) -> cache.Cached:
-    """Reads all images of the "train" or "test" folder, through the cache in `cache_dir` or into memory.
-
-    Raises:
-        DataError: If a file is broken, or differs in kind or size from the first.
-        DiskError: If the cache cannot be written.
-    """
+    """Reads the "train" or "test" images, through the cache in `cache_dir` or into memory; DataError, DiskError."""
     paths, labels = list_images(data_dir / split, names)
     image_shape = (*shape.image_size, shape.in_channels)
 
@@ -193,8 +154,7 @@ def _key(folder: Path, paths: Sequence[str], names: Sequence[str]) -> str:
     try:
         return _digest([PIL.__version__, *names, *files])
     except OSError as error:  # a broken link or a link to itself
-        where = printable(error.filename)
-        raise DataError(f"{where} cannot be read: {error.strerror}. Replace or remove it.") from error
+        raise unreadable(folder, error) from error
 
 
 def _digest(parts: Sequence[str]) -> str:

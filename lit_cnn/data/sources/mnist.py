@@ -1,21 +1,19 @@
 """MNIST, Fashion-MNIST and KMNIST: 60,000 + 10,000 greyscale images of 28 x 28 pixels each, in one format.
 
-LeCun, Bottou, Bengio & Haffner 1998, https://doi.org/10.1109/5.726791; Xiao, Rasul & Vollgraf 2017,
-https://arxiv.org/abs/1708.07747; Clanuwat et al. 2018, https://arxiv.org/abs/1812.01718. Files in torchvision's
-layout, `NAME/raw/*-ubyte`, unpacked or as `.gz`.
+Files in torchvision's layout, `NAME/raw/*-ubyte`, unpacked or as `.gz`.
 """
 
 import gzip
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from lit_cnn.data.arrays import Arrays
-from lit_cnn.data.download import download, get
+from lit_cnn.data.download import download
 from lit_cnn.errors import DataError
 
 PREFIXES = {"train": "train", "test": "t10k"}
@@ -27,12 +25,11 @@ class IdxDataset:
 
     A file is recognised by the digest of its unpacked bytes only: plain or as .gz, in upper or lower case, with
     `idx3-ubyte` after a dash or a dot. If both forms are there, the unpacked one is read.
-
     """
 
     name: str  # that of torchvision's class and of the folder
     offline: str  # arguments of `fit` that work without a network, for the message
-    mirrors: Sequence[str]  # URLs of the archives, since torchvision's have no https
+    url: str  # of the folder of the archives, since torchvision's have no https
     digests: Mapping[str, str]  # SHA-256 or MD5 of the unpacked files, in hexadecimal digits
     num_images: Mapping[str, int] = field(default_factory=lambda: {"train": 60_000, "test": 10_000})
 
@@ -45,12 +42,8 @@ class IdxDataset:
         if len(missing) == len(self.digests):
             dataset = getattr(datasets, self.name)
             files = f"the four files {raw}/*-ubyte (or *-ubyte.gz)"
-
-            def fetch() -> None:
-                for archive, checksum in dataset.resources:
-                    get([f"{mirror}{archive}" for mirror in self.mirrors], raw / archive, checksum)
-
-            download(self.name, fetch, self.mirrors, data_dir, files, self.offline)
+            archives = [(self.url + name, raw / name, md5) for name, md5 in dataset.resources]
+            download(self.name, archives, [self.url], data_dir, files, self.offline)
         elif missing:
             raise DataError(
                 f"{raw} is incomplete, it lacks {', '.join(missing)}.\n"
@@ -100,7 +93,7 @@ _SYNTHETIC = "--config cnn_mnist --data SyntheticDataModule --data.in_channels 1
 MNIST = IdxDataset(
     "MNIST",
     "--config quickstart",
-    ["https://ossci-datasets.s3.amazonaws.com/mnist/"],
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
     {
         "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
         "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -111,7 +104,7 @@ MNIST = IdxDataset(
 FASHION_MNIST = IdxDataset(
     "FashionMNIST",
     _SYNTHETIC,
-    ["https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"],
+    "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
     {
         "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
         "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
@@ -122,7 +115,7 @@ FASHION_MNIST = IdxDataset(
 KMNIST = IdxDataset(
     "KMNIST",
     _SYNTHETIC,
-    ["https://codh.rois.ac.jp/kmnist/dataset/kmnist/"],
+    "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
     {
         "train-images-idx3-ubyte": "92be26ec9822e900ac425d0a0aa84ced",
         "train-labels-idx1-ubyte": "949e75301f8813e0dc5800dcc320fc52",

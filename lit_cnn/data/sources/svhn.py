@@ -9,28 +9,21 @@ from pathlib import Path
 import torch
 
 from lit_cnn.data.arrays import Arrays
-from lit_cnn.data.download import download, get, verify
+from lit_cnn.data.download import download, verify
 from lit_cnn.data.sources.cifar import channels_to_the_back
 
 
 def find_or_download(data_dir: Path) -> None:
-    """Verifies both files; downloads them if none is there.
-
-    Raises DataError if a file is missing or broken, or the download fails.
-    """
+    """Verifies both files, downloads them if none is there; DataError if one is missing or broken."""
     from torchvision.datasets import SVHN
 
     files = [SVHN.split_list[split] for split in ("train", "test")]
     known = {data_dir / name: md5 for _, name, md5 in files}
     if not any(path.exists() for path in known):
         urls = [url.replace("http://", "https://") for url, *_ in files]
-
-        def fetch() -> None:
-            for url, (path, md5) in zip(urls, known.items(), strict=True):
-                get([url], path, md5)
-
+        archives = [(url, path, md5) for url, (path, md5) in zip(urls, known.items(), strict=True)]
         offline = "--config vgg_cifar --data SyntheticDataModule"
-        download("SVHN", fetch, urls, data_dir, " and ".join(map(str, known)), offline)
+        download("SVHN", archives, urls, data_dir, " and ".join(map(str, known)), offline)
     verify(known, "SVHN", f"{' and '.join(path.name for path in known)} to have them")
 
 
