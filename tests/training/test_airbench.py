@@ -117,7 +117,7 @@ def test_the_figure_with_views_is_of_the_mean_of_their_logits():
         expected = sum(weight * module(view) for weight, view in weighted_views(images, "flip_translate"))
         plain_figure = functional.cross_entropy(module(images), labels)
     for stage, nll in (("test", plain_figure), ("test_views", functional.cross_entropy(expected, labels))):
-        module.count_waiting(stage)
+        module.metrics.catch_up(stage)
         torch.testing.assert_close(module.metrics[f"{stage}_metrics"]["nll"].compute().float(), nll)
 
 
