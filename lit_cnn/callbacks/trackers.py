@@ -25,7 +25,7 @@ PACKAGES = {  # with the extra that brings it
 }
 ID_ARGUMENTS = {"WandbLogger": "version", "MLFlowLogger": "run_id", "CometLogger": "experiment_key"}
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-OFFLINE = {"WandbLogger": {"mode": "offline"}, "CometLogger": {"online": False}}
+OFFLINE: dict[str, dict[str, Any]] = {"WandbLogger": {"mode": "offline"}, "CometLogger": {"online": False}}
 
 
 class Trackers(Callback):
