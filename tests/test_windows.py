@@ -1,7 +1,8 @@
-"""Windows, imitated: `windows/sitecustomize.py` takes from Python what it lacks, `windows/session.py` runs the verbs."""
+"""Windows, imitated: `windows/sitecustomize.py` takes what it lacks from Python, `windows/session.py` runs verbs."""
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -75,7 +76,7 @@ def _names_its_encoding(call):
     else:
         return True
     text = ast.unparse(call)
-    if name not in ("open", "fdopen", "read_text", "write_text") or "utf-8" in text or "b'" in text:
+    if name not in ("open", "fdopen", "read_text", "write_text") or "utf-8" in text or re.search(r"'[rwax]b", text):
         return True
     return of in ("os", "files", "Image", "gzip", "tarfile", "opener") or "build_opener" in of
 
