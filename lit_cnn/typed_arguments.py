@@ -31,7 +31,7 @@ class TypedArguments:
         own = next(base for base in cls.__mro__ if "__init__" in vars(base))
         if own.__module__.startswith("lit_cnn."):
             names = list(inspect.signature(own.__init__).parameters)[1:]  # type: ignore[misc]
-            known = _arguments(cls)
+            known = arguments_of(cls)
             for name, value in {**dict(zip(names, args, strict=False)), **kwargs}.items():
                 kind, default = known.get(name, (Any, None))
                 if not fits(value, kind):
@@ -51,7 +51,7 @@ def subclasses_of(base: type) -> list[type]:
     return [c for c in found if not inspect.isabstract(c)]
 
 
-def _arguments(cls: type) -> dict[str, tuple[Any, Any]]:
+def arguments_of(cls: type) -> dict[str, tuple[Any, Any]]:
     """Returns annotation and default of each argument, including those passed on to a lit_cnn base class."""
     found: dict[str, tuple[Any, Any]] = {}
     for base in cls.__mro__:

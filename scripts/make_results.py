@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from lit_cnn.cli.shipped_configs import shipped_experiments, trained_configs
+from lit_cnn.cli.shipped_configs import shipped_configs, shipped_experiments
 from lit_cnn.experiments.expected import recorded
 from lit_cnn.reports.many_runs import in_points, p_value
 from lit_cnn.reports.statistics import holm, paired_test
@@ -149,7 +149,8 @@ def documents() -> dict[Path, str]:
     """Returns every file that holds figures, as it has to be."""
     source = recorded()
     found = {}
-    for name, path in trained_configs().items():
+    trained = {name: path for name, path in shipped_configs().items() if "/" not in name}
+    for name, path in trained.items():
         made, n = re.subn(
             r"^# Result:.*?(?=^# python -m lit_cnn fit )",
             lambda _, name=name: head(source[name]),  # type: ignore[misc]

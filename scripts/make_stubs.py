@@ -33,7 +33,7 @@ def stub() -> str:
     """Returns the content of the stub file."""
     found = [c for c in vars(architectures).values() if isinstance(c, type) and issubclass(c, LitNetwork)]
     classes = [_class(c) for c in found if not inspect.isabstract(c)]
-    return "\n".join([HEAD, *classes, "def family_of(name: str) -> tuple[str, dict[str, str]]: ...\n"])
+    return "\n".join([HEAD, *classes])
 
 
 def _class(cls: type) -> str:

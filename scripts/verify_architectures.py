@@ -2,7 +2,7 @@
 
     python scripts/verify_architectures.py ['resnet*' ...] [--table networks|steps]
 
-networks  parameters beside torchvision's figure or the paper's; multiply-adds beside torch.utils.flop_counter; the
+networks  parameters beside torchvision's figure or the paper's; MACs beside torch.utils.flop_counter; the
           largest receptive field beside the pixels that gradients reach; and for those that torchvision has, with the
           same seed: state dict, loss and gradients of a training batch, logits in evaluation
 steps     one optimizer step in float32 and one in bf16-mixed at each size of images: every parameter has a gradient,
@@ -30,7 +30,7 @@ from scripts.verification.cells import Cell
 
 NETWORKS = [
     *("name", "parameters", "the same as"),
-    *("multiply-adds at 32", "largest field, pixels", "multiply-adds at 224", "largest field, pixels"),
+    *("MACs at 32", "largest field, pixels", "MACs at 224", "largest field, pixels"),
     *("state dict", "logits", "loss", "gradients"),
 ]
 NONE = "-"
@@ -47,9 +47,7 @@ def network_row(name: str) -> list[Cell | str]:
         settings: dict[str, Any] = {"stem": stem} if stem else {}
         fits = stem is None or stem in stems
         row += (
-            [sizes.compare_multiply_adds(name, (3, side, side), **settings), _field(name, settings)]
-            if fits
-            else ([NONE, NONE])
+            [sizes.compare_macs(name, (3, side, side), **settings), _field(name, settings)] if fits else ([NONE, NONE])
         )
     if name not in sizes.SHARED:
         return row + 4 * [NONE]

@@ -10,14 +10,14 @@ from importlinter.cli import lint_imports
 
 import lit_cnn
 from lit_cnn.cli.known_settings import sections
-from lit_cnn.cli.shipped_configs import shipped_configs, trained_configs
+from lit_cnn.cli.shipped_configs import shipped_configs
 from lit_cnn.models.registry import ARCHITECTURES
 from lit_cnn.transforms import Augmentation
 from lit_cnn.typed_arguments import subclasses_of
 
 PACKAGE = Path(lit_cnn.__file__).parent
 ROOT = PACKAGE.parent
-CONFIGS = trained_configs()
+CONFIGS = {name: path for name, path in shipped_configs().items() if "/" not in name}
 RECIPES = {name: path for name, path in shipped_configs().items() if name.startswith("recipes/")}
 OVERLAYS = {name: path for name, path in shipped_configs().items() if name.startswith("overlays/")}
 

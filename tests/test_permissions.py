@@ -97,3 +97,10 @@ def test_what_may_not_be_read_or_written_is_named(as_nobody, open_to_all, path, 
 def test_the_same_run_goes_through_where_all_may_be_read(as_nobody, open_to_all):
     ended, lines = as_nobody(*FIT)
     assert ended == 0, lines[-3:]
+
+
+def test_classify_names_what_lies_below_a_folder_that_may_not_be_entered(as_nobody, open_to_all):
+    (open_to_all / "images").chmod(0o000)
+    ended, lines = as_nobody("classify", "logs/a/version_0", "images/train/red/00.png")
+    assert (ended, len(lines)) == (3, 2), lines
+    assert "images/train/red/00.png cannot be read: " + DENIED in lines[0]

@@ -12,7 +12,6 @@ from lit_cnn.errors import ConfigError
 
 # Base classes, which do nothing by themselves.
 BASES = (Callback, theirs.BaseFinetuning, theirs.BasePredictionWriter, theirs.Checkpoint, theirs.ProgressBar)
-LOGGING = (theirs.DeviceStatsMonitor, theirs.LearningRateMonitor, theirs.ThroughputMonitor)
 REFUSED: dict[type[Callback], str] = {
     theirs.OnExceptionCheckpoint: (
         "has Lightning go on from its file in the next run, without a word. Remove it;\n"
@@ -83,8 +82,6 @@ def _refuse(callback: Callback, module: LightningModule, settings: dict[str, Any
         )
     if isinstance(callback, theirs.BackboneFinetuning):
         refuse_unfit(callback, module)
-    if isinstance(callback, LOGGING) and settings["logger"] in (False, []):
-        raise ConfigError(f"trainer.callbacks: {name} writes to the loggers, but trainer.logger is false. Remove one.")
     accumulated = settings["accumulate_grad_batches"]
     if isinstance(callback, theirs.GradientAccumulationScheduler) and accumulated not in (None, 1):
         raise ConfigError(

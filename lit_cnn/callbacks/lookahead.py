@@ -35,19 +35,15 @@ class Lookahead(Callback):
         self._steps = 0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Forgets an earlier training."""
         self._slow, self._steps = {}, 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the slow weights and the number of steps, for a checkpoint."""
         return {"slow": self._slow, "steps": self._steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores them."""
         self._slow, self._steps = state["slow"], state["steps"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Follows the steps of the optimizer, so that no hook of each batch is needed."""
         if not self._slow:
             self._slow = {name: weight.clone() for name, weight in _floating(pl_module).items()}
         self._slow = {name: slow.to(pl_module.device) for name, slow in self._slow.items()}
@@ -60,10 +56,10 @@ class Lookahead(Callback):
             elif self._steps % self.every == 0:
                 self._update(pl_module, self.decay * (self._steps / steps) ** 3)
 
+        # Of the optimizer, since a hook of each batch would turn the fast loop off.
         self._handle = trainer.optimizers[0].register_step_post_hook(after_step)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stops following the steps."""
         self._handle.remove()
 
     @torch.no_grad()

@@ -10,6 +10,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, Timer
+from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_cnn import files
@@ -27,7 +28,7 @@ METRICS = ("val/acc", "val/nll", "test/acc", "test/nll")
 
 
 class Results(Callback):
-    """Collects a run's metrics, and writes them to results.json and TensorBoard.
+    """Collects a run's metrics, and writes them to results.json, TensorBoard and trackers.
 
     Accuracies are from 0 to 1, NLL is in nats per image. Each accuracy comes with its counts: `test/correct` of
     `test_images` images, likewise for `val` and `train`. Training and validation metrics are those of the tested
@@ -170,9 +171,10 @@ class Results(Callback):
     def _write(self, trainer: Trainer) -> None:
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        for logger in tensorboards(trainer):
-            final = {_hp(name): self.values[name] for name in METRICS if name in self.values}
-            logger.log_metrics(final, step=trainer.global_step)
+        final = {_hp(name): self.values[name] for name in METRICS if name in self.values}
+        for logger in trainer.loggers:
+            if not isinstance(logger, CSVLogger):
+                logger.log_metrics(final, step=trainer.global_step)
         files.write_text(self.folder / RESULTS, json.dumps(self.values, indent=2) + "\n")
 
     def summary(self) -> str:

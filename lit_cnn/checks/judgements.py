@@ -88,7 +88,7 @@ def judge_attempts(attempts: list[Attempt], one_answer: float) -> Finding:
         others = "" if last.own else f" ({own.optimizer}: {own.right} after {own.steps})"
         learned = f"{last.right} of {last.images} images learned after {last.steps} steps of {last.optimizer}"
         return Finding("one batch", learned + others)
-    best = min(attempts, key=lambda a: a.loss)
+    best = min(attempts, key=lambda attempt: attempt.loss)
     text = f"{best.images} images reach a loss of {best.loss:.3f} in {best.steps} steps of {best.optimizer}; "
     text += f"one answer for all has {one_answer:.3f}"
     if best.loss < LEARNS * one_answer:

@@ -9,6 +9,7 @@ from jaxtyping import Int64
 from torch import Tensor
 from torch.nn.modules.dropout import _DropoutNd
 from torch.optim import Adam
+from tqdm import tqdm
 
 from lit_cnn.checks.trial import Steps
 from lit_cnn.data.module import ImageDataModule
@@ -40,34 +41,30 @@ class Attempt(NamedTuple):
         return self.right >= ENOUGH * self.images
 
 
-def overfit(steps: Steps, batch: Batch, advance: Callable[[], object]) -> list[Attempt]:
-    """Overfits one batch, without dropout; tries several optimizers from the initial weights until one succeeds.
-
-    `advance` is called after each step.
-    """
+def overfit(steps: Steps, batch: Batch) -> list[Attempt]:
+    """Overfits one batch, without dropout; tries several optimizers from the initial weights until one succeeds."""
     attempts: list[Attempt] = []
     module, labels = steps.module, batch[1]
-    for substitute, at_most in ((None, STEPS), *SUBSTITUTES):
+    bar = tqdm(desc="overfitting one batch", unit=" steps", leave=False, disable=None)
+    for rate, at_most in ((None, STEPS), *SUBSTITUTES):
         steps.start_afresh()
         for layer in module.modules():
             if isinstance(layer, _DropoutNd):
                 layer.eval()
-        if substitute is None:
-            optimizer = steps.optimizer
-            for group in optimizer.param_groups:
-                group["lr"] = group.get("initial_lr", module.hparams["lr"])  # not the start of a warm-up
-        else:
-            optimizer = Adam(parameters_to_train(module), lr=substitute)
+        optimizer = Adam(parameters_to_train(module), lr=rate) if rate else steps.optimizer
+        for group in () if rate else optimizer.param_groups:
+            group["lr"] = group.get("initial_lr", module.hparams["lr"])  # not the start of a warm-up
         taken, right, loss, lowest = 0, 0, 0.0, math.inf
         while taken < at_most and right < ENOUGH * len(labels) and math.isfinite(loss):
             logits, _ = steps.take(batch, optimizer)
             right, loss = int((logits.argmax(dim=1) == labels).sum()), float(module.loss(logits, labels))
             lowest, taken = min(lowest, loss), taken + 1
-            advance()
-        name = f"{type(optimizer).__name__}, lr {substitute or module.hparams['lr']:g}"
-        attempts.append(Attempt(name, taken, right, len(labels), lowest, substitute is None))
+            bar.update()
+        name = f"{type(optimizer).__name__}, lr {rate or module.hparams['lr']:g}"
+        attempts.append(Attempt(name, taken, right, len(labels), lowest, rate is None))
         if attempts[-1].succeeded:
             break
+    bar.close()
     return attempts
 
 

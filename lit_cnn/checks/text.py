@@ -24,15 +24,14 @@ def layer_table(layers: Sequence[Layer], net: nn.Module, image_size: tuple[int, 
             field, stride = by([span.size for span in layer.field]), by(strides)
             covers = f"{math.prod(shares):.0%}"
         name = layer.name if len(layer.name) <= NAME_WIDTH else "..." + layer.name[3 - NAME_WIDTH :]
-        costs = (f"{layer.parameters:,}", f"{layer.multiply_adds:,}")
+        costs = (f"{layer.parameters:,}", f"{layer.macs:,}")
         rows.append((name, layer.kind, by(layer.output), *costs, field, stride, covers))
     total = sum(p.numel() for p in net.parameters())
-    listed = {layer.name: layer.parameters for layer in layers}  # a layer used twice has its parameters once
-    others = total - sum(listed.values())
+    others = total - sum({layer.name: layer.parameters for layer in layers}.values())  # once for a layer used twice
     if others:
         rows.append(("others (norms, auxiliary heads)", "", "", f"{others:,}", "", "", "", ""))
-    rows.append(("total", "", "", f"{total:,}", f"{sum(layer.multiply_adds for layer in layers):,}", "", "", ""))
-    return text_table(rows, right=(2, 3, 4, 5, 6, 7))
+    rows.append(("total", "", "", f"{total:,}", f"{sum(layer.macs for layer in layers):,}", "", "", ""))
+    return text_table(rows, right=range(2, 8))
 
 
 def by(sizes: Sequence[int]) -> str:
@@ -48,14 +47,15 @@ def item(mark: str, subject: str, text: str) -> str:
 
 def memory_table(sizes: dict[str, int]) -> str:
     """Returns the memory table: a line for each use, in megabytes, and the sum."""
-    sizes = sizes | {"memory in all": sum(sizes.values())}
-    return text_table([(what, f"{size / 1e6:,.1f} MB") for what, size in sizes.items()], right=(1,))
+    rows = [(what, f"{size / 1e6:,.1f} MB") for what, size in (sizes | {"memory in all": sum(sizes.values())}).items()]
+    return text_table(rows, right=(1,))
 
 
 def time_table(length: Length) -> str:
     """Returns the time of training, validation and the whole run as text."""
-    limited = math.isfinite(length.epochs)
-    each, scale = (f"{length.epochs:,.4g} epochs of", length.epochs) if limited else ("per epoch", 1.0)
+    each, scale = "per epoch", 1.0
+    if math.isfinite(length.epochs):
+        each, scale = f"{length.epochs:,.4g} epochs of", length.epochs
     training, validation = length.training * scale, length.validation * scale
     rows = [("training", f"{each} {length.steps:,} steps of {duration(length.step)}", duration(training))]
     if length.images:

@@ -1,15 +1,17 @@
 """Trial steps of a run: losses, gradients, activation memory and time of the first few steps of `fit`."""
 
 import time
-from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.optim import Optimizer
+from tqdm import tqdm
 
 from lit_cnn.errors import ConfigError
 from lit_cnn.training.classifier import Batch, LitClassifier
@@ -66,15 +68,42 @@ class FirstSteps:
     seconds: float = float("nan")  # per step, including the data
 
 
-def take_first_steps(steps: Steps, batches: Iterable[Batch], seconds: float = 3.0) -> FirstSteps:
+def take_first_steps(steps: Steps, seconds: float = 3.0, silent: bool = False) -> FirstSteps:
     """Takes the first steps of the run on its own batches, within a time limit: at least two if the run has them."""
+    loader: Any = steps.trainer.train_dataloader
+    batches = tqdm(chain(loader, loader), "first steps", leave=False, disable=silent or None)
+    module, losses, in_all = steps.module, [], steps.trainer.estimated_stepping_batches
+    schedulers = [c.scheduler for c in steps.trainer.lr_scheduler_configs if c.interval == "step"]
     try:
-        return _first_steps(steps, batches, seconds)
+        for step, batch in enumerate(batches):
+            if step == 0:
+                batch = (batch[0].clone(), batch[1])  # a view would keep the memory of its whole group
+                found = FirstSteps(len(batch[0]), bool(batch[0].isfinite().all()))
+                with (kept := ActivationBytes(module)):
+                    logits, loss = steps.take(batch)
+                found.activations, found.outputs = kept.total, logits.shape[1]
+                found.first = float(module.loss(logits, batch[1]))
+                found.expected = float(module.loss(torch.zeros_like(logits), batch[1]))
+                found.lacking = {name: "none" for name, p in module.named_parameters() if p.requires_grad}
+                start = time.perf_counter()  # after the first step, which is slower
+            else:
+                loss = steps.take(batch)[1]
+            losses.append(loss)
+            if step < GRADIENT_STEPS:
+                found.lacking = _still_lacking(module, found.lacking)
+            if step + 1 < in_all:  # some schedules cannot be stepped past the run's end
+                for scheduler in schedulers:
+                    scheduler.step()
+            if step and (step + 1 >= in_all or time.perf_counter() - start > seconds):
+                break
+        found.losses = torch.stack(losses).tolist()  # waits for a GPU
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         raise ConfigError(
             f"not sound. The first batch does not go through: {first_line(error)}\n"
             "Look at the network's `forward`, the loss and the batch size; LIT_CNN_DEBUG=1 shows where it was."
         ) from error
+    found.seconds = (time.perf_counter() - start) / step
+    return found
 
 
 def first_line(error: Exception) -> str:
@@ -82,46 +111,12 @@ def first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
 
 
-def _first_steps(steps: Steps, batches: Iterable[Batch], seconds: float) -> FirstSteps:
-    module, losses, in_all = steps.module, [], steps.trainer.estimated_stepping_batches
-    schedulers = [c.scheduler for c in steps.trainer.lr_scheduler_configs if c.interval == "step"]
-    for step, batch in enumerate(batches):
-        if step == 0:
-            batch = (batch[0].clone(), batch[1])  # a view would keep the memory of its whole group
-            found = FirstSteps(len(batch[0]), bool(batch[0].isfinite().all()))
-            with (kept := ActivationBytes(module)):
-                logits, loss = steps.take(batch)
-            found.activations, found.outputs = kept.total, logits.shape[1]
-            found.first = float(module.loss(logits, batch[1]))
-            found.expected = float(module.loss(torch.zeros_like(logits), batch[1]))
-            found.lacking = {name: "none" for name, p in module.named_parameters() if p.requires_grad}
-            start = time.perf_counter()  # after the first step, which is slower
-        else:
-            loss = steps.take(batch)[1]
-        losses.append(loss)
-        if step < GRADIENT_STEPS:
-            found.lacking = _still_lacking(module, found.lacking)
-        if step + 1 < in_all:  # some schedules cannot be stepped past the run's end
-            for scheduler in schedulers:
-                scheduler.step()
-        if step and (step + 1 >= in_all or time.perf_counter() - start > seconds):
-            break
-    found.losses = torch.stack(losses).tolist()  # waits for a GPU
-    found.seconds = (time.perf_counter() - start) / step
-    return found
-
-
 def _still_lacking(net: nn.Module, lacking: dict[str, str]) -> dict[str, str]:
     why = {}
     for name, parameter in net.named_parameters():
-        if name in lacking:
-            gradient = parameter.grad
-            if gradient is None:
-                why[name] = "none"
-            elif not gradient.isfinite().all():
-                why[name] = "not finite"
-            elif not gradient.any():
-                why[name] = "zero"
+        gradient = parameter.grad
+        if name in lacking and (gradient is None or not gradient.isfinite().all() or not gradient.any()):
+            why[name] = "none" if gradient is None else "not finite" if gradient.any() else "zero"
     return why
 
 

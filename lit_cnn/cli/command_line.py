@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lit_cnn.cli import safe_yaml
 from lit_cnn.cli.known_settings import BRANCHES, classes_of
-from lit_cnn.cli.shipped_configs import shipped_configs
+from lit_cnn.cli.shipped_configs import find_file, name_of, shipped_configs
 from lit_cnn.errors import CheckpointError, ConfigError, nearest
 from lit_cnn.runs.class_paths import up_to_date
 from lit_cnn.runs.folder import find_run
@@ -46,32 +44,36 @@ def expand(argv: list[str]) -> list[str]:
 
     `--config quickstart`, `--config configs/quickstart.yaml`, `quickstart` and `configs/quickstart.yaml` are the same.
     A run's folder or checkpoint is replaced by its config and weights. `--resume` gets the run's folder, and the run's
-    config is added if none is given.
-
-    Raises:
-        ConfigError: If an argument is not a flag, a config or a run.
-        CheckpointError: If a run or checkpoint does not exist.
+    config is added if none is given. What is no flag, config or run is a LitCNNError.
     """
     verb, *rest = up_to_date(argv)
     configs, flags = list[str](), list[str]()
+    resumed: str | None = None
     while rest:
         argument = rest.pop(0)
-        if argument in ("--config", "-c") and rest:
-            configs.append(_config(rest.pop(0)))
-        elif argument.startswith("--config="):
-            configs.append(_config(argument.removeprefix("--config=")))
-        elif argument.startswith("-"):
-            flags.append(argument)
-            if "=" not in argument and argument not in WITHOUT_VALUE and rest and not rest[0].startswith("--"):
-                flags.append(rest.pop(0))
-        else:
+        if not argument.startswith("-"):
             config, more = _bare(argument, verb)
             configs.append(config)
             flags += more
-    if verb in ("fit", "check"):
-        flags, run = _resumed(flags, configs)
-        if run and not configs:
-            configs = [str(run / "config.yaml")]
+            continue
+        name, equals, value = argument.partition("=")
+        flag = [argument]
+        if not equals and argument not in WITHOUT_VALUE and rest and not rest[0].startswith("--"):
+            flag.append(value := rest.pop(0))
+        if name in ("--config", "-c") and value:
+            configs.append(str(find_file(value, "config")))
+        elif verb in ("fit", "check") and name == RESUME:
+            resumed = value
+        elif verb in ("fit", "check") and (name, value) == ("--ckpt_path", "last"):
+            resumed = ""
+        else:
+            flags += flag
+    if resumed is not None:
+        run = Path(resumed) if resumed not in ("", "true") else _newest_run([*_flags_of(configs), *flags])
+        if not run.is_dir() or (not configs and not (run / "config.yaml").is_file()):
+            raise CheckpointError(f"There is no run {run} to go on with. Give the folder of a run that `fit` began.")
+        flags += [RESUME, str(run)]
+        configs = configs or [str(run / "config.yaml")]
     return [verb, *_flags_of(configs), *flags]
 
 
@@ -79,29 +81,11 @@ def _flags_of(configs: list[str]) -> list[str]:
     return [part for config in configs for part in ("--config", config)]
 
 
-def _config(given: str) -> str:
-    """Returns the path of a config from its path or name."""
-    if Path(given).is_file():
-        return given
-    shipped = shipped_configs()
-    name = _name_of_config(given)
-    if name not in shipped:
-        raise ConfigError(
-            f"--config {given}: there is no such file.{nearest(name, list(shipped))}\n"
-            f"Configs that come with lit_cnn: {', '.join(shipped)}."
-        )
-    return str(shipped[name])
-
-
-def _name_of_config(given: str) -> str:
-    return given.removeprefix("configs/").removesuffix(".yaml")
-
-
 def _bare(given: str, verb: str) -> tuple[str, list[str]]:
     """Returns the config for an argument without a flag, and the flags that come with it."""
     path = Path(given)
-    if (path.is_file() and path.suffix != ".ckpt") or _name_of_config(given) in shipped_configs():
-        return _config(given), []
+    if (path.is_file() and path.suffix != ".ckpt") or name_of(given) in shipped_configs():
+        return str(find_file(given, "config")), []
     if verb == "fit" and not path.exists():
         remedy = _remedy(given) or "\nGive a config by its path or name, or flags."
         raise ConfigError(f"{given} is neither a config nor a flag.{remedy}")
@@ -127,36 +111,17 @@ def _remedy(given: str) -> str:
             return f"\nSay --{branch} {given}."
     if "=" in given:
         return f"\nSettings are flags: --{given}"
-    return nearest(_name_of_config(given), list(shipped_configs()))
-
-
-def _resumed(flags: list[str], configs: list[str]) -> tuple[list[str], Path | None]:
-    """Returns the flags with the run's folder for `--resume` (or `--ckpt_path last`), and that folder."""
-    if "--ckpt_path" in flags and flags[(i := flags.index("--ckpt_path")) + 1 :][:1] == ["last"]:
-        flags = [*flags[:i], RESUME, *flags[i + 2 :]]
-    i = next((i for i, flag in enumerate(flags) if flag.partition("=")[0] == RESUME), -1)
-    if i < 0:
-        return flags, None
-    _, equals, given = flags[i].partition("=")
-    rest = flags[i + 1 :]
-    if not equals and rest and not rest[0].startswith("-"):
-        given, *rest = rest
-    run = Path(given) if given not in ("", "true") else _newest_run([*_flags_of(configs), *flags[:i], *rest])
-    if not run.is_dir() or (not configs and not (run / "config.yaml").is_file()):
-        raise CheckpointError(f"There is no run {run} to go on with. Give the folder of a run that `fit` began.")
-    return [*flags[:i], RESUME, str(run), *rest], run
+    return nearest(name_of(given), list(shipped_configs()))
 
 
 def _newest_run(argv: list[str]) -> Path:
-    """Returns the folder of the newest run of the given name that has a checkpoint."""
     root, name = root_and_name(argv)
     if name is None:
         raise CheckpointError(f"{RESUME} goes on with which run? Give its folder, or its --config or --name.")
     runs = {path.parents[1] for path in (root / name).glob("version_*/checkpoints/*.ckpt")}
     if not runs:
-        raise CheckpointError(
-            f"There is no run in {root / name} with a checkpoint to go on from. Begin without {RESUME}."
-        )
+        where = f"There is no run in {root / name} with a checkpoint to go on from."
+        raise CheckpointError(f"{where} Begin without {RESUME}.")
     return max(runs, key=lambda folder: int(re.sub(r"\D", "", folder.name) or 0))
 
 
@@ -167,15 +132,15 @@ def config_paths(argv: list[str]) -> list[Path]:
 
 def given_settings(argv: list[str]) -> list[Setting]:
     """Returns all settings of the configs and flags. Raises ConfigError if a config cannot be read."""
-    settings = []
-    for path in config_paths(argv):
-        settings += [Setting(key, value, str(path)) for key, value in _flatten(safe_yaml.read(path))]
-    for i, argument in enumerate(argv):
+    paths = config_paths(argv)
+    settings = [Setting(key, value, str(path)) for path in paths for key, value in _flatten(safe_yaml.read(path))]
+    for argument, following in zip(argv, [*argv[1:], "--"], strict=False):
         if argument.startswith("--"):
             flag, equals, value = argument[2:].partition("=")
-            follows = argv[i + 1] if i + 1 < len(argv) and not argv[i + 1].startswith("--") else None
             key = flag.replace("+", "").replace(".init_args", "")
-            content = _structure(value if equals else follows)
+            given = value if equals else None if following.startswith("--") else following
+            content = safe_yaml.value_of(given or "")
+            content = content if isinstance(content, (dict, list)) else given
             settings.append(Setting(key, content, COMMAND_LINE))
             settings += [Setting(inner, value, COMMAND_LINE) for inner, value in _flatten(content, key)]
     return settings
@@ -183,19 +148,9 @@ def given_settings(argv: list[str]) -> list[Setting]:
 
 def root_and_name(argv: list[str]) -> tuple[Path, str | None]:
     """Returns the folder of all runs and the name of this one, from configs and flags."""
-    given = {setting.key: setting.value for setting in given_settings(argv)}
-    paths = config_paths(argv)
+    given, paths = {setting.key: setting.value for setting in given_settings(argv)}, config_paths(argv)
     name = given.get("name") or (paths[0].stem if paths else None)
     return Path(given.get("trainer.default_root_dir") or "logs"), name
-
-
-def _structure(text: str | None) -> Any:
-    """Parses a flag's text as a list or dict; returns other texts unchanged."""
-    try:
-        content = safe_yaml.load(text or "")
-    except yaml.YAMLError:
-        return text
-    return content if isinstance(content, (dict, list)) else text
 
 
 def _flatten(content: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

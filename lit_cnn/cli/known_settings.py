@@ -6,7 +6,6 @@ A type that is not built of plain types is `UNCLEAR`, and left to the parser aft
 import ast
 import builtins
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -50,46 +49,36 @@ BRANCHES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Source:
-    """The parsed source of a module: classes, functions, other names and imports."""
-
-    classes: dict[str, ast.ClassDef] = field(default_factory=dict)
-    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
-    aliases: dict[str, ast.expr] = field(default_factory=dict)
-    imports: dict[str, tuple[str, str]] = field(default_factory=dict)
-
-
 class Known(NamedTuple):
-    """A known setting: its type as an annotation, and the source with it."""
+    """A known setting: its type as an annotation, and the module with it."""
 
     annotation: ast.expr | None
-    source: Source
+    module: str
 
     @property
     def type(self) -> Any:
         """The type, or UNCLEAR."""
-        return _type_of(self.annotation, self.source)
+        return _type_of(self.annotation, self.module)
 
 
 @cache
-def source_of(module: str) -> Source:
-    """Parses a module without importing it, a stub if there is one; returns an empty Source if it is not found."""
-    source = Source()
+def names_in(module: str) -> dict[str, Any]:
+    """Returns what the names in a module stand for, from its stub or source, without importing it.
+
+    They are syntax nodes of classes, functions and values, and (module, name) of imports; none if it is not found.
+    """
+    found: dict[str, Any] = {}
     path = _file_of(module)
     for node in ast.parse(path.read_bytes()).body if path else ():
-        if isinstance(node, ast.ClassDef):
-            source.classes[node.name] = node
-        elif isinstance(node, ast.FunctionDef):
-            source.functions[node.name] = node
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            source.aliases[node.targets[0].id] = node.value
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
-            source.aliases[node.target.id] = node.value
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            home = f"{module}.{node.module}" if node.level else node.module  # relative in our list of public names
-            source.imports.update({alias.asname or alias.name: (home, alias.name) for alias in node.names})
-    return source
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                found[name] = node
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                found[name] = node.value
+            case ast.ImportFrom(module=str(below)):
+                home = f"{module}.{below}" if node.level else below  # relative in our list of public names
+                found |= {alias.asname or alias.name: (home, alias.name) for alias in node.names}
+    return found
 
 
 def _file_of(module: str) -> Path | None:
@@ -103,57 +92,56 @@ def _file_of(module: str) -> Path | None:
 
 
 @cache
-def classes_of(branch: str) -> dict[str, Source]:
-    """Returns the public classes for this part of a config, each with its source."""
+def classes_of(branch: str) -> dict[str, str]:
+    """Returns the public classes for this part of a config, each with its module."""
     if branch not in BRANCHES:
         return {}
     home, base = BRANCHES[branch]
-    public = source_of("lit_cnn").imports.items()
-    found = {name: source_of(module) for name, (module, _) in public if module.startswith(home.rpartition(".")[0])}
-    return {name: source for name, source in found.items() if name != base and base in _ancestors(name, source)}
+    public = [(name, place[0]) for name, place in names_in("lit_cnn").items() if isinstance(place, tuple)]
+    found = {name: module for name, module in public if module.startswith(home.rpartition(".")[0])}
+    return {name: module for name, module in found.items() if name != base and base in _ancestors(name, module)}
 
 
-def _ancestors(name: str, source: Source) -> dict[str, tuple[ast.ClassDef, Source]]:
-    """Returns a class and its base classes by name, if their source is found."""
-    while name not in source.classes:
-        if name not in source.imports:
-            return {}
-        module, name = source.imports[name]
-        source = source_of(module)
-    node = source.classes[name]
-    found = {name: (node, source)}
+def _ancestors(name: str, module: str) -> dict[str, tuple[ast.ClassDef, str]]:
+    """Returns a class and its base classes by name, each with its module, if their source is found."""
+    node = names_in(module).get(name)
+    if isinstance(node, tuple):
+        return _ancestors(node[1], node[0])
+    if not isinstance(node, ast.ClassDef):
+        return {}
+    found = {name: (node, module)}
     for base in node.bases:
         if isinstance(base, ast.Name):
-            found |= {n: c for n, c in _ancestors(base.id, source).items() if n not in found}
+            found |= _ancestors(base.id, module) | found
     return found
 
 
 @cache
-def parameters(name: str, source: Source) -> dict[str, Known] | None:
-    """Returns the arguments of a class in a source by name, or None if it takes arguments that are not found."""
+def parameters(name: str, module: str) -> dict[str, Known] | None:
+    """Returns the arguments of a class in a module by name, or None if it takes arguments that are not found."""
     found: dict[str, Known] = {}
-    for node, home in _ancestors(name, source).values():
-        init = next((p for p in node.body if isinstance(p, ast.FunctionDef) and p.name == "__init__"), None)
-        if init is None:
-            continue
-        found = _arguments(init, home) | found
-        if init.args.kwarg is None:
-            return found
+    for node, home in _ancestors(name, module).values():
+        for part in node.body:
+            if isinstance(part, ast.FunctionDef) and part.name == "__init__":
+                found = _arguments(part, home) | found
+                if part.args.kwarg is None:
+                    return found
     return None if found else {}
 
 
-def _arguments(function: ast.FunctionDef, source: Source) -> dict[str, Known]:
+def _arguments(function: ast.FunctionDef, module: str) -> dict[str, Known]:
     arguments = [*function.args.args, *function.args.kwonlyargs]
-    return {a.arg: Known(a.annotation, source) for a in arguments if a.arg != "self"}
+    return {a.arg: Known(a.annotation, module) for a in arguments if a.arg != "self"}
 
 
-def _type_of(annotation: ast.expr | None, source: Source) -> Any:
-    if isinstance(annotation, ast.Attribute) and isinstance(annotation.value, ast.Name):  # module.Name
-        module = source.imports.get(annotation.value.id)
-        return _named(annotation.attr, source_of(".".join(module))) if module else UNCLEAR
+def _type_of(annotation: ast.expr | None, module: str) -> Any:
+    match annotation:
+        case ast.Attribute(value=ast.Name(id=name), attr=attribute):  # module.Name
+            home = names_in(module).get(name)
+            return _named(attribute, ".".join(home)) if isinstance(home, tuple) else UNCLEAR
     if annotation is None or any(isinstance(node, (ast.Attribute, ast.Call)) for node in ast.walk(annotation)):
         return UNCLEAR
-    names = {node.id: _named(node.id, source) for node in ast.walk(annotation) if isinstance(node, ast.Name)}
+    names = {node.id: _named(node.id, module) for node in ast.walk(annotation) if isinstance(node, ast.Name)}
     if any(value is UNCLEAR for value in names.values()):
         return UNCLEAR
     try:
@@ -162,24 +150,25 @@ def _type_of(annotation: ast.expr | None, source: Source) -> Any:
         return UNCLEAR
 
 
-def _named(name: str, source: Source) -> Any:
-    if name in source.aliases:
-        return _type_of(source.aliases[name], source)
-    if name in source.imports:
-        module, original = source.imports[name]
-        if module in LIGHT:
-            return getattr(import_module(module), original)
-        return _named(original, source_of(module)) if module.startswith(OWN) else UNCLEAR
-    return UNCLEAR if name in source.classes else getattr(builtins, name, UNCLEAR)
+def _named(name: str, module: str) -> Any:
+    match names_in(module).get(name):
+        case None:
+            return getattr(builtins, name, UNCLEAR)
+        case (home, original):
+            if home in LIGHT:
+                return getattr(import_module(home), original)
+            return _named(original, home) if home.startswith(OWN) else UNCLEAR
+        case meaning:
+            return _type_of(meaning, module) if isinstance(meaning, ast.expr) else UNCLEAR
 
 
 @cache
 def sections() -> dict[str, Known]:
     """Returns the top-level keys of a config of any verb."""
-    ours = source_of(ARGUMENTS)
     names = ("config", "print_config", "help", "model", "data", "trainer", *PARTS)
-    lightnings = {name: Known(ast.parse(kind, mode="eval").body, ours) for name, kind in OF_LIGHTNING.items()}
-    return dict.fromkeys(names, Known(None, ours)) | lightnings | _arguments(ours.functions["of_the_run"], ours)
+    kinds = {name: Known(ast.parse(kind, mode="eval").body, ARGUMENTS) for name, kind in OF_LIGHTNING.items()}
+    ours = _arguments(names_in(ARGUMENTS)["of_the_run"], ARGUMENTS)
+    return dict.fromkeys(names, Known(None, ARGUMENTS)) | kinds | ours
 
 
 def settings_of(branch: str, names: Sequence[str] = ()) -> list[dict[str, Known]] | None:
@@ -187,18 +176,18 @@ def settings_of(branch: str, names: Sequence[str] = ()) -> list[dict[str, Known]
 
     If it selects classes, they are those of each class in `names`, by default of all.
     """
+    if not branch:
+        return [sections()]
     if branch in BRANCHES:
         home, base = BRANCHES[branch]
-        classes = {base: source_of(home)} | classes_of(branch)
+        classes = {base: home} | classes_of(branch)
         short = [name.rpartition(".")[2] for name in names if "." not in name or name.startswith("lit_cnn.")]
         if len(short) < len(names) or not set(short) <= classes.keys():
             return None
         found = [parameters(name, classes[name]) for name in short or classes]
-    elif not branch:
-        found = [sections()]
     elif branch == "trainer" or branch in PARTS:
         module, name = PARTS.get(branch, TRAINER)
-        found = [parameters(name, source_of(module))]
+        found = [parameters(name, module)]
     else:
         return None
     return None if None in found else [known for known in found if known is not None]
@@ -211,8 +200,8 @@ def family_of(name: str) -> tuple[str, dict[str, str]] | None:
         >>> family_of("resnet18"), family_of("alexnet"), family_of("alexnut")
         (('LitResNet', {'name': 'resnet18'}), ('LitAlexNet', {}), None)
     """
-    for cls, source in classes_of("model").items():
-        named = (parameters(cls, source) or {}).get("name")
+    for cls, module in classes_of("model").items():
+        named = (parameters(cls, module) or {}).get("name")
         if named and name in get_args(named.type):
             return cls, {"name": name}
         if cls.lower() == f"lit{name.replace('_', '')}":

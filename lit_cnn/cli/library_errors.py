@@ -19,12 +19,25 @@ def raised_in(error: BaseException) -> str:
 def as_ours(error: BaseException, settings: list[Setting]) -> LitCNNError:
     """Returns a class's own error message, which the parser wraps once for each type that it tried.
 
-    If it is about a setting of the Trainer and lacks the given value, that setting is put in front.
+    For a missing package it says how to install it; about a setting of the Trainer it names the given value.
     """
-    if missing := missing_package(error):
-        return missing
-    while error.__cause__ is not None and not isinstance(error, LitCNNError):
-        error = error.__cause__
+    if isinstance(error, LitCNNError):
+        return error
+    chain = [error]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    for one in reversed(chain):
+        found = re.search(PACKAGE, str(one))
+        if package := found[1] if found else one.name if isinstance(one, ImportError) else None:
+            frames = [frame.f_locals for frame, _ in walk_tb(one.__traceback__)]
+            makers = [type(variables["self"]).__name__ for variables in frames if "self" in variables]
+            named = re.findall(r"class_path='[\w.]*?(\w+)'", str(one))
+            what = (named or makers or ["This setting"])[-1]
+            return ConfigError(
+                f"{what} needs the package {package}, which is not installed.\n"
+                f"Install it with pip install {package}, or leave {what} out."
+            )
+    error = next((one for one in chain if isinstance(one, LitCNNError)), chain[-1])
     if isinstance(error, LitCNNError):
         return error
     if isinstance(error, PermissionError):
@@ -35,23 +48,3 @@ def as_ours(error: BaseException, settings: list[Setting]) -> LitCNNError:
         if section == "trainer" and name and re.search(rf"\b{name}\b", text) and str(setting.value) not in text:
             return ConfigError(f"{setting.key}: {setting.value} ({setting.origin}) is refused: {text}")
     return ConfigError(text)
-
-
-def missing_package(error: BaseException) -> ConfigError | None:
-    """Returns which package is missing and how to install it, or None if the error is another."""
-    chain = [error]
-    while chain[-1].__cause__ is not None:
-        chain.append(chain[-1].__cause__)
-    for one in reversed(chain):
-        found = re.search(PACKAGE, str(one))
-        package = found[1] if found else one.name if isinstance(one, ImportError) else None
-        if package:
-            named = re.findall(r"class_path='[\w.]*?(\w+)'", str(one))
-            frames = [frame.f_locals for frame, _ in walk_tb(one.__traceback__)]
-            makers = [type(variables["self"]).__name__ for variables in frames if "self" in variables]
-            what = (named or makers or ["This setting"])[-1]
-            return ConfigError(
-                f"{what} needs the package {package}, which is not installed.\n"
-                f"Install it with pip install {package}, or leave {what} out."
-            )
-    return None

@@ -6,32 +6,24 @@ from datetime import timedelta
 from string import Formatter
 from typing import Any
 
-import yaml
-
 from lit_cnn.cli import safe_yaml
 
 HUGE = 2**31 - 1
 LARGEST = 2**63  # of tensors' integers
 
-SMALLEST = {
-    1: ("trainer.accumulate_grad_batches", "trainer.check_val_every_n_epoch", "trainer.num_nodes"),
-    0: (
-        *(f"trainer.limit_{split}_batches" for split in ("train", "val", "test", "predict")),
-        *(f"trainer.{name}" for name in ("overfit_batches", "min_epochs", "min_steps", "gradient_clip_val")),
-        *("trainer.log_every_n_steps", "trainer.reload_dataloaders_every_n_epochs"),
-        *("checkpoint.every_n_train_steps", "checkpoint.every_n_epochs"),
-    ),
-    -1: (
-        *(f"trainer.{name}" for name in ("max_epochs", "max_steps", "num_sanity_val_steps", "devices")),
-        "checkpoint.save_top_k",
-    ),
+AT_LEAST = {
+    1: "trainer.accumulate_grad_batches trainer.check_val_every_n_epoch trainer.num_nodes",
+    0: "trainer.limit_train_batches trainer.limit_val_batches trainer.limit_test_batches trainer.limit_predict_batches "
+    "trainer.overfit_batches trainer.min_epochs trainer.min_steps trainer.gradient_clip_val trainer.log_every_n_steps "
+    "trainer.reload_dataloaders_every_n_epochs checkpoint.every_n_train_steps checkpoint.every_n_epochs",
+    -1: "trainer.max_epochs trainer.max_steps trainer.num_sanity_val_steps trainer.devices checkpoint.save_top_k",
 }
 
 # Smallest and largest value of each; a value in brackets is excluded.
 LIMITS: dict[str, tuple[float | list[float], float]] = {
     "seed_everything": (0, 2**32 - 1),
     "trainer.val_check_interval": ([0], HUGE),
-    **{key: (smallest, HUGE) for smallest, keys in SMALLEST.items() for key in keys},
+    **{key: (least, HUGE) for least, keys in AT_LEAST.items() for key in keys.split()},
 }
 
 TIMES = ("trainer.val_check_interval", "trainer.max_time")
@@ -45,10 +37,7 @@ def out_of_range(key: str, value: Any) -> str | None:
         except ValueError:
             return "a name whose braces are closed, such as epoch{epoch:03}"
     if isinstance(value, str):
-        try:
-            value = safe_yaml.load(value)
-        except yaml.YAMLError:
-            return None
+        value = safe_yaml.value_of(value)
     if key in TIMES and isinstance(value, dict):
         with suppress(TypeError, OverflowError):  # which the parser refuses
             return "a time above 0" if timedelta(**value) <= timedelta(0) else None
@@ -56,9 +45,11 @@ def out_of_range(key: str, value: Any) -> str | None:
         return None
     if isinstance(value, int) and abs(value) >= LARGEST:
         return "a number that fits into 64 bits"
-    low, high = LIMITS.get(key, (-math.inf, math.inf))
+    if key not in LIMITS:
+        return None
+    low, high = LIMITS[key]
     above, least = isinstance(low, list), low[0] if isinstance(low, list) else low
-    if key not in LIMITS or ((value > least if above else value >= least) and value <= high):
+    if (value > least if above else value >= least) and value <= high:
         return None
     if value > high or not math.isfinite(value):
         return f"a number from {least} to {high}"

@@ -182,5 +182,8 @@ def prepare() -> None:
 
 def run() -> None:
     """Runs the process's command and exits with its code."""
+    passive = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+    if passive.keys().isdisjoint(os.environ):  # threads that spin while they wait starve other work (docs/speed.md)
+        os.environ |= passive
     prepare()
     sys.exit(main())

@@ -1,12 +1,20 @@
 """Error messages for wrong settings: key, value, origin and remedy."""
 
 import re
+from importlib import import_module
 from typing import Any
 
 from lit_cnn.cli.command_line import COMMAND_LINE, Setting
 from lit_cnn.cli.known_settings import PARTS, classes_of, family_of, settings_of
 from lit_cnn.errors import closest, nearest
 from lit_cnn.runs.settings import LINKED
+
+# Settings of the Trainer that take a class of Lightning, each with the module that lists them.
+OF_LIGHTNING = {
+    "trainer.callbacks": "lightning.pytorch.callbacks",
+    "trainer.logger": "lightning.pytorch.loggers",
+    "trainer.profiler": "lightning.pytorch.profilers",
+}
 
 # Names of settings in other programs.
 SYNONYMS = {
@@ -43,23 +51,28 @@ def explain(message: str, settings: list[Setting]) -> str:
         words = match[1].split()
         return unknown_key(next((w for w in words if w.startswith("-")), words[0]).partition("=")[0], settings)
     if match := re.search(r"the following arguments are required: (.*)", message):
+        if match[1] == "save_dir":
+            return (
+                "Missing: trainer.logger.save_dir, the folder of this second logger.\n"
+                "Every run writes metrics.csv and TensorBoard's files without it."
+            )
         missing = sorted((key.partition(".")[2] or key for key in match[1].split(", ")), reverse=True)
         return missing_sections(missing) if set(missing) <= {"model", "data"} else f"Missing: {', '.join(missing)}."
-    if match := re.search(r"Expected a dot import path string: (\S+)", message):
-        return unknown_class(match[1], settings)
+    if match := re.search(
+        r"Expected a dot import path string: (\S+)|Expected a path but (\S+) either not acc", message
+    ):
+        return unknown_class(match[1] or match[2], settings)
     keys = re.findall(r'Parser key "([^"]+)"', message)
     if not keys:
         return " ".join(message.split())
     if match := re.search(r"does not correspond to a subclass of (\w+)", message):
         given = _find(settings, keys[-1])
         return f"{given.key}: {_short(given.value)} ({given.origin}) is not a {match[1]}."
-    if match := re.search(r"Expected a path but (\S+) either not accessible", message):
-        return unknown_class(match[1], settings)
     return _wrong_value(_find(settings, keys[-1]), message[message.rindex(f'Parser key "{keys[-1]}"') :])
 
 
 def missing_sections(missing: list[str]) -> str:
-    """Message for a missing model or data, with the choices."""
+    """Returns the message for a missing model or data, with the choices."""
     choices = "; ".join(f"--{key} with one of {', '.join(classes_of(key))}" for key in missing)
     return f"Missing: {' and '.join(missing)}. Give --config, or {choices}."
 
@@ -101,6 +114,8 @@ def unknown_class(name: str, settings: list[Setting]) -> str:
     given = _naming_class(name, settings) or Setting("class_path", name, COMMAND_LINE)
     branch = given.key.removesuffix(".class_path")
     classes = list(classes_of(branch))
+    if branch in OF_LIGHTNING:
+        classes = [each for each in import_module(OF_LIGHTNING[branch]).__all__ if each != "Logger"]
     if name in classes:
         return f"{branch}: {name} ({given.origin}) has to stand in a list: [{name}]."
     start = f"{branch}: there is no class {name} ({given.origin})."
@@ -127,9 +142,9 @@ def _wrong_value(given: Setting, message: str) -> str:
 
 
 def _find(settings: list[Setting], key: str) -> Setting:
-    """Returns the setting with this key, or the last one with a key that ends in it."""
-    exact = [s for s in settings if s.key == key]
+    """Returns the setting with this key, or the last one with the same name at its end."""
     by_leaf = [s for s in settings if s.key.rpartition(".")[2] == key.rpartition(".")[2]]
+    exact = [s for s in by_leaf if s.key == key]
     return (exact or by_leaf or [Setting(key, None, COMMAND_LINE)])[-1]
 
 

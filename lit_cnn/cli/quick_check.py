@@ -5,9 +5,11 @@ Names and types are read from source code, and values are checked by the parser'
 
 import json
 import sys
+from argparse import ArgumentError
 from typing import Any
 
-from jsonargparse import ArgumentParser
+import yaml
+from jsonargparse import ArgumentParser, set_loader
 
 from lit_cnn.cli import safe_yaml
 from lit_cnn.cli.command_line import COMMAND_LINE, Setting, expand, given_settings
@@ -15,6 +17,7 @@ from lit_cnn.cli.known_settings import BRANCHES, UNCLEAR, Known, classes_of, set
 from lit_cnn.cli.limits import out_of_range
 from lit_cnn.cli.messages import explain, missing_sections, unknown_class, unknown_key
 from lit_cnn.errors import CheckpointError, ConfigError, closest
+from lit_cnn.runs.class_paths import homes, present
 from lit_cnn.runs.folder import find_run
 from lit_cnn.runs.settings import LINKED
 
@@ -28,7 +31,7 @@ def check(argv: list[str]) -> list[str]:
     Raises:
         LitCNNError: If a setting is unknown or wrong, or a config, run or checkpoint is missing.
     """
-    safe_yaml.use()
+    set_loader("yaml", safe_yaml.load, (yaml.YAMLError,))
     argv = expand(argv)
     settings = given_settings(argv)
     if any(flag == "-h" or flag.split(".")[-1].partition("=")[0] in ("help", "--help") for flag in argv):
@@ -44,20 +47,19 @@ def check(argv: list[str]) -> list[str]:
     missing = [part for part in ("model", "data") if not any(s.key.partition(".")[0] == part for s in settings)]
     if missing:
         raise ConfigError(missing_sections(missing))
-    checkpoint = next((s.value for s in reversed(settings) if s.key == "ckpt_path"), None)
-    if checkpoint not in (None, "null"):
-        if argv[0] == "check":
-            raise ConfigError("`check` looks at a run before its first step. Leave --ckpt_path out.")
+    verb, checkpoint = argv[0], last["ckpt_path"].value if "ckpt_path" in last else None
+    if checkpoint in (None, "null"):
+        if verb not in ("fit", "check"):
+            way = f"{verb} RUN, the folder of a run, or --ckpt_path CHECKPOINT"
+            raise CheckpointError(f"`{verb}` needs a trained network: {way}.")
+    elif verb == "check":
+        raise ConfigError("`check` looks at a run before its first step. Leave --ckpt_path out.")
+    else:
         find_run(checkpoint)
-    elif argv[0] not in ("fit", "check"):
-        raise CheckpointError(
-            f"`{argv[0]}` needs a trained network: {argv[0]} RUN, the folder of a run, or --ckpt_path CHECKPOINT."
-        )
     return argv
 
 
 def _check_key(setting: Setting, settings: list[Setting]) -> None:
-    """Refuses an unknown key, an unknown class, a setting that the data decides, and a section without settings."""
     key, given = setting.key, f"{setting.key}: {setting.value} ({setting.origin})"
     if key in [f"model.{name}" for name in LINKED]:
         raise ConfigError(
@@ -79,12 +81,11 @@ def _check_key(setting: Setting, settings: list[Setting]) -> None:
 
 
 def _check_value(setting: Setting, settings: list[Setting]) -> None:
-    """Refuses a value that is out of range, or that none of the possible classes accepts."""
     if limits := out_of_range(setting.key, setting.value):
         raise ConfigError(f"{setting.key}: {setting.value} ({setting.origin}) has to be {limits}.")
-    whole = setting.key == f"{setting.branch}.{setting.leaf}".lstrip(".")
-    kinds = (_kinds(setting, settings) or []) if whole else []
-    types = [known[setting.leaf].type for known in kinds if setting.leaf in known]
+    if setting.key != f"{setting.branch}.{setting.leaf}".lstrip("."):
+        return  # a part of a setting
+    types = [known[setting.leaf].type for known in _kinds(setting, settings) or [] if setting.leaf in known]
     refusals = [None if kind is UNCLEAR else _refusal(setting, kind) for kind in types]
     if refusals and refusals[0] and all(refusals):
         raise ConfigError(explain(refusals[0], settings))
@@ -109,7 +110,9 @@ def _is_no_class(name: str, branch: str, settings: list[Setting]) -> bool:
     home, base = BRANCHES[branch]
     known = {base, *classes_of(branch)}
     if "." in name:
-        return name.startswith("lit_cnn.") and closest(name.rpartition(".")[2], list(known)) is not None
+        leaf = name.rpartition(".")[2]
+        ours = name.startswith("lit_cnn.") and present(name) not in homes().values()
+        return ours and (leaf in known or closest(leaf, list(known)) is not None)
     if home in sys.modules:  # the user's program may have defined classes of its own
         from lit_cnn.typed_arguments import subclasses_of
 
@@ -120,14 +123,9 @@ def _is_no_class(name: str, branch: str, settings: list[Setting]) -> bool:
     return name not in known and not foreign  # with another package, a short name may be of a class in it
 
 
-class _OneSetting(ArgumentParser):
-    def error(self, message: str, ex: Exception | None = None) -> Any:
-        raise ValueError(message)
-
-
 def _refusal(setting: Setting, kind: Any) -> str | None:
     """Returns the parser's message if a value is not of this type."""
-    parser = _OneSetting(allow_abbrev=False)
+    parser = ArgumentParser(allow_abbrev=False, exit_on_error=False)
     parser.add_argument(f"--{setting.key}", type=kind)
     try:
         if setting.origin == COMMAND_LINE:
@@ -135,6 +133,6 @@ def _refusal(setting: Setting, kind: Any) -> str | None:
             parser.parse_args([f"--{setting.key}={text}"])
         else:
             parser.parse_object({setting.key: setting.value})
-    except ValueError as error:
+    except ArgumentError as error:
         return str(error)
     return None

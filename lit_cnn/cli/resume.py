@@ -14,7 +14,7 @@ from lit_cnn.callbacks.tensorboard.epoch_axis import EpochBoard
 from lit_cnn.cli.command_line import RESUME
 from lit_cnn.errors import CheckpointError, ConfigError
 from lit_cnn.runs import checkpoint_io
-from lit_cnn.runs.class_paths import at_home
+from lit_cnn.runs.class_paths import at_home, with_defaults
 from lit_cnn.runs.folder import read_mapping, read_results
 from lit_cnn.runs.settings import LENGTH
 from lit_cnn.training.lightning_internals import UTF8CSVLogger
@@ -79,7 +79,7 @@ def refuse_changes(path: str | Path, checkpoint: dict[str, Any], now: dict[str, 
     """Refuses to resume from a checkpoint if the settings in it differ from those of the command line."""
     before = checkpoint.get(RunSettings.KEY, now)
     missing = "nothing"
-    then, today = at_home(before), at_home(now)
+    then, today = with_defaults(at_home(before)), with_defaults(at_home(now))
     changed = [key for key in before | now if then.get(key, missing) != today.get(key, missing)]
     if changed:
         each = [f"{key} was {before.get(key, missing)}, now {now.get(key, missing)}" for key in changed]
@@ -135,8 +135,10 @@ class ContinuedCSVLogger(UTF8CSVLogger):
         return writer
 
 
-def loggers(folder: Path, before: tuple[int, int] | None, axis: str = "step") -> list[Logger]:
+def loggers(folder: Path, before: tuple[int, int] | None, axis: str = "step", board: bool = True) -> list[Logger]:
     """Returns the loggers of a run's folder; they continue the logs `before` a step and a number of finished epochs."""
-    kind = EpochBoard if axis == "epoch" else TensorBoardLogger
-    board = kind(folder, name="", version="", default_hp_metric=False, purge_step=before[0] if before else None)
-    return [board, ContinuedCSVLogger(folder, *before) if before else UTF8CSVLogger(folder, name="", version="")]
+    table = ContinuedCSVLogger(folder, *before) if before else UTF8CSVLogger(folder, name="", version="")
+    if not board:
+        return [table]
+    kind, purge_step = EpochBoard if axis == "epoch" else TensorBoardLogger, before[0] if before else None
+    return [kind(folder, name="", version="", default_hp_metric=False, purge_step=purge_step), table]

@@ -1,11 +1,11 @@
 """Safe YAML for configs: plain values only, keys as written, no duplicate keys, limited size and depth."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import set_loader
 from jsonargparse._loaders_dumpers import get_yaml_default_loader
 
 from lit_cnn.errors import ConfigError
@@ -53,7 +53,9 @@ def load(text: str) -> Any:
         root = loader.get_single_node()
         if root is None:
             return None
-        _measure(root, {})
+        for number, _ in enumerate(_checked(root, ()), 1):
+            if number > MOST_NODES:
+                raise Refused(f"its aliases stand for more than {MOST_NODES:,} values, more than settings need")
         content = up_to_date(loader.construct_document(root))
     except RecursionError as error:
         raise Refused(TOO_DEEP) from error
@@ -64,6 +66,14 @@ def load(text: str) -> Any:
     return text if _is_shorthand(content, text) else content
 
 
+def value_of(text: str) -> Any:
+    """Returns a typed text as the value that it stands for, or itself if it is not valid YAML."""
+    try:
+        return load(text)
+    except yaml.YAMLError:
+        return text
+
+
 def _is_shorthand(content: Any, text: str) -> bool:
     """Whether a text such as `{a,b}` or `a:` is meant literally, as in the parser."""
     if not isinstance(content, dict) or not content or any(value is not None for value in content.values()):
@@ -72,44 +82,37 @@ def _is_shorthand(content: Any, text: str) -> bool:
     return text == f"{next(iter(content))}:" or set(text.strip(" {}").replace(" ", "").split(",")) == set(content)
 
 
-def _measure(node: yaml.Node, sizes: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """Returns the number of nodes and levels below, with aliases expanded; refuses values that are not plain."""
-    if sizes.get(id(node)) == (0, 0):
-        raise Refused(f"{_line(node)}: an alias holds itself")
-    if id(node) in sizes:
-        return sizes[id(node)]
-    sizes[id(node)] = (0, 0)
+def _checked(node: yaml.Node, above: tuple[yaml.Node, ...]) -> Iterator[yaml.Node]:
+    """Yields a node and all below, with aliases expanded; refuses values that are not plain. Keys become texts."""
+    where = f"line {node.start_mark.line + 1}"
+    if any(node is one for one in above):
+        raise Refused(f"{where}: an alias holds itself")
+    if len(above) >= DEEPEST:
+        raise Refused(f"{where}: {TOO_DEEP}")
     if node.tag not in PLAIN:
         tag = node.tag.replace("tag:yaml.org,2002:", "!!")
-        raise Refused(f"{_line(node)}: the tag {tag[:80]} is not allowed, since a config holds plain values")
-    below = node.value if isinstance(node, yaml.SequenceNode) else []
+        raise Refused(f"{where}: the tag {tag[:80]} is not allowed, since a config holds plain values")
+    yield node
+    if isinstance(node, yaml.SequenceNode):
+        for part in node.value:
+            yield from _checked(part, (*above, node))
     if isinstance(node, yaml.MappingNode):
-        _take_keys_as_texts(node)
-        below = [part for pair in node.value for part in pair]
-    parts = [_measure(part, sizes) for part in below]
-    size, height = 1 + sum(s for s, _ in parts), 1 + max((h for _, h in parts), default=0)
-    if size > MOST_NODES:
-        raise Refused(f"{_line(node)}: its aliases stand for {size:,} values, more than settings need")
-    if height > DEEPEST:
-        raise Refused(f"{_line(node)}: {TOO_DEEP}")
-    sizes[id(node)] = size, height
-    return size, height
-
-
-def _take_keys_as_texts(node: yaml.MappingNode) -> None:
-    lines: dict[str, int] = {}
-    for key, _ in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            raise Refused(f"{_line(key)}: a key is a text, and no list or mapping")
-        if key.tag == MERGE:
-            continue
-        if not key.value:
-            raise Refused(f"{_line(key)}: a key is empty")
-        if key.value in lines:
-            raise Refused(f"{_line(key)}: the key {key.value[:80]} is there twice, first in line {lines[key.value]}")
-        lines[key.value] = key.start_mark.line + 1
-        if key.tag in PLAIN:
-            key.tag = TEXT
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise Refused(f"line {line}: a key is a text, and no list or mapping")
+            if key.tag != MERGE:
+                if not key.value:
+                    raise Refused(f"line {line}: a key is empty")
+                if key.value in lines:
+                    raise Refused(
+                        f"line {line}: the key {key.value[:80]} is there twice, first in line {lines[key.value]}"
+                    )
+                lines[key.value] = line
+                key.tag = TEXT if key.tag in PLAIN else key.tag
+            for part in (key, value):
+                yield from _checked(part, (*above, node))
 
 
 def read(path: Path, kind: str = "config") -> dict[str, Any]:
@@ -135,11 +138,6 @@ def read(path: Path, kind: str = "config") -> dict[str, Any]:
     return content
 
 
-def use() -> None:
-    """Makes the parser use `load` for all YAML."""
-    set_loader("yaml", load, (yaml.YAMLError,))
-
-
 def _reason(error: yaml.YAMLError, text: str) -> str:
     if not isinstance(error, yaml.MarkedYAMLError):
         return " ".join(str(error).split()).rstrip(".")
@@ -148,7 +146,3 @@ def _reason(error: yaml.YAMLError, text: str) -> str:
     lines = text.splitlines()
     tab = mark and mark.line < len(lines) and "\t" in lines[mark.line]
     return f"{where}{error.problem or error.context}" + (". There is a tab; indent by spaces" if tab else "")
-
-
-def _line(place: Any) -> str:
-    return f"line {place.start_mark.line + 1}"

@@ -1,11 +1,13 @@
 """The Trainer's verbs (fit, validate, test, predict): from arguments to a run's folder."""
 
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -19,6 +21,7 @@ from lit_cnn.callbacks.results import Results
 from lit_cnn.callbacks.selection import TestEachEpoch
 from lit_cnn.callbacks.stop_on_signal import StopOnSignal
 from lit_cnn.callbacks.tensorboard.epoch_axis import EpochAxis
+from lit_cnn.callbacks.trackers import Trackers
 from lit_cnn.cli import resume
 from lit_cnn.cli.allowed_imports import allow_imports
 from lit_cnn.cli.arguments import add_arguments
@@ -74,13 +77,11 @@ class LitCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: Any) -> None:
         """Adds the arguments of every verb in addition to model, data and trainer, and those of the verb."""
         add_arguments(parser)
+        # Loggers are made when the run has a folder.
+        parser.add_instantiator(lambda kind, *args, **arguments: partial(kind, *args, **arguments), Logger)
         self._of_verb = parser.add_method_arguments(Trainer, self.verb, skip=self.subcommands()[self.verb])
         if self.verb in ("validate", "test"):
             parser.set_defaults({"verbose": False})  # no second table of metrics
-
-    def parse_arguments(self, parser: Any, args: Any) -> None:
-        """Parses without Lightning's warning about `sys.argv`."""
-        self.config = parser.parse_args(args)
 
     def before_instantiate_classes(self) -> None:
         """Sets the run's name and the checkpoint before anything is built."""
@@ -141,7 +142,7 @@ class LitCLI(LightningCLI):
         if self.verb == "predict":  # one table, in the order of the images
             kwargs |= alone()
         if config.trainer.fast_dev_run:
-            return self.trainer_in(self.root, **kwargs)
+            return self.trainer_in(self.root, **kwargs, logger=config.trainer.logger is not False)
         if self._resumed:
             folder = self._resumed
             self._untouched = snapshot(folder)
@@ -149,9 +150,9 @@ class LitCLI(LightningCLI):
         else:
             folder = self._claimed = claim_folder(self.root, "version" if self.verb == "fit" else self.verb)
         kwargs["default_root_dir"] = folder
-        if config.trainer.logger in (None, True):
-            before = (self._first_step, self._epochs_before) if self._resumed else None
-            kwargs["logger"] = resume.loggers(folder, before, config.tensorboard_axis)
+        before = (self._first_step, self._epochs_before) if self._resumed else None
+        board = config.trainer.logger is not False
+        kwargs["logger"] = resume.loggers(folder, before, config.tensorboard_axis, board)
         try:
             return self.trainer_in(folder, **kwargs)
         except Exception:
@@ -177,7 +178,11 @@ class LitCLI(LightningCLI):
         if self.verb == "predict":
             callbacks.append(PredictionWriter(folder))
         refuse_doubles(arguments, callbacks)
-        arguments["callbacks"] = [*(arguments["callbacks"] or []), *callbacks]
+        given = self.config_init.trainer.logger
+        makers = [one for one in (given if isinstance(given, list | tuple) else [given]) if isinstance(one, partial)]
+        settings = {**self.results.settings, "seed": config.seed_everything}
+        self.trackers = Trackers(makers, folder, self.root.parent, settings, not config.allow_changes)
+        arguments["callbacks"] = [self.trackers, *(arguments["callbacks"] or []), *callbacks]
         if not config.trainer.fast_dev_run:
             save = SaveConfigCallback(self.parser, self.config, overwrite=self._resumed is not None)
             arguments["callbacks"].append(save)
@@ -203,7 +208,9 @@ class LitCLI(LightningCLI):
             arguments = {name: self.config_init[name] for name in self._of_verb}
             getattr(self.trainer, self.verb)(self.model, datamodule=self.datamodule, **arguments)
             self.after()
+            self.trackers.finish(failed=False)
         except BaseException as end:
+            self.trackers.finish(failed=True)
             fault = self._fault_of(end)
             if isinstance(fault, (LitCNNError, SystemExit, KeyboardInterrupt, ModuleNotFoundError)):
                 self._clear_up(fault)
@@ -223,10 +230,8 @@ class LitCLI(LightningCLI):
         """Prints which training begins."""
         if self.verb == "fit":
             parameters = sum(p.numel() for p in self.model.parameters())
-            network = f"{type(self.model).__name__} ({parameters:,} parameters)"
-            _say(
-                f"{network} on {self.datamodule.dataset_name}, run {self.results.folder}{param_groups.text(self.model)}"
-            )
+            where = f"{self.datamodule.dataset_name}, run {self.results.folder}{param_groups.text(self.model)}"
+            _say(f"{type(self.model).__name__} ({parameters:,} parameters) on {where}")
         if self._resumed:
             _say(f"goes on from {self._resumed_from}, step {self._first_step}")
 
@@ -249,13 +254,17 @@ class LitCLI(LightningCLI):
                 self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=kept, verbose=False)
         _say(self.results.summary())
         if self.verb == "fit":
-            _say(f"see    tensorboard --logdir {self.results.folder.parent.parent}")
+            board = self.config.trainer.logger is not False
+            own = f"tensorboard --logdir {self.root.parent}" if board else self.results.folder / "metrics.csv"
+            for place in (own, *self.trackers.where()):
+                _say(f"see    {place}")
 
     def _clear_up(self, end: BaseException) -> None:
         """After an error: gives back a folder with nothing to keep, else says how to resume."""
         stopped = self.verb == "fit" and not isinstance(end, (LitCNNError, ModuleNotFoundError))
         folder, step = self.results.folder, self.trainer.global_step
         if step in (0, self._first_step):
+            self.trackers.discard()
             self._give_folder_back()
             if stopped:
                 _say("stopped before a step was taken: nothing of it is kept")
@@ -273,15 +282,12 @@ class LitCLI(LightningCLI):
             restore(self._resumed, self._untouched)
 
 
-CLI = TypeVar("CLI", bound=LitCLI)
-
-
 @rank_zero_only
 def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def run_verb(argv: list[str], kind: type[CLI] = LitCLI) -> CLI:  # type: ignore[assignment]
+def run_verb(argv: list[str], kind: type[LitCLI] = LitCLI) -> Any:
     """Runs one of the Trainer's verbs with this class, and returns the class's instance."""
     allow_imports()
     argv = check(argv)

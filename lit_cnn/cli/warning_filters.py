@@ -10,6 +10,7 @@ def quiet() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)  # missing devices, tips
     for message in (
         ".*LeafSpec.*",  # Lightning 2.6 with torch 2.15
+        "LightningCLI's args parameter is intended",  # the verb's arguments are not the process's
         "Experiment logs directory",  # TensorBoard's files are beside metrics.csv
         "Checkpoint directory .* exists and is not empty",  # of a resumed run
         "Total length of `list` across ranks is zero",  # no images held out for validation

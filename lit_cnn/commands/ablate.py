@@ -1,7 +1,5 @@
 """Runs a grid of trainings over several seeds, and prints mean and spread of each variant."""
 
-import argparse
-import json
 import math
 import os
 import shlex
@@ -21,7 +19,7 @@ from lit_cnn.checks.text_table import text_table
 from lit_cnn.commands.arguments import Parser, positive
 from lit_cnn.data.download import FORBIDDEN
 from lit_cnn.errors import DataError, LitCNNError
-from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure
+from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure, write_plan
 from lit_cnn.experiments.cluster import submit
 from lit_cnn.experiments.grid import Experiment, read_experiment, seeds_of
 from lit_cnn.experiments.processes import BUSY, in_a_fork, last_line, pass_on, start
@@ -36,7 +34,7 @@ examples:
   python -m lit_cnn ablate exercise --data.data_dir data
   python -m lit_cnn ablate my_experiment.yaml --dry_run
 
-exit codes: 0 all cells finished; that of fit for the first cell that failed; 2 a setting is wrong; 130 interrupted.
+exit code: 0 if all cells finished, else that of fit for the first cell that failed.
 """
 
 
@@ -47,18 +45,22 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--dry_run", action="store_true", help="show the plan and what is finished, and run nothing")
     parser.add_argument("--jobs", type=positive, default=1, help="cells at a time, which share threads and GPUs (1)")
     parser.add_argument("--seeds", help="seeds 0 to SEEDS - 1, or a list such as [0,7], in place of the file's")
-    jobs = "jobs on a cluster that share the cells, by submitit, in place of this process; it does not wait for them"
-    parser.add_argument("--submit", type=positive, help=jobs)
-    slurm = "submitit's parameters, such as '{slurm_partition: gpu, timeout_min: 600}'"
-    parser.add_argument("--submit_args", help=slurm)
+    parser.add_argument("--submit", type=positive, help="jobs on a cluster to share the cells, by submitit")
+    parser.add_argument("--submit_args", help="of submitit, such as '{slurm_partition: gpu, timeout_min: 600}'")
     given, overrides = parser.parse_before_settings(argv)
     experiment = read_experiment(given.experiment)
     if given.seeds is not None:
         experiment = replace(experiment, seeds=seeds_of(given.seeds, Path("--seeds")))
-    if given.submit is not None:
-        _submit_grid(experiment, overrides, given)
-    else:
+    if given.submit is None:
         run_grid(experiment, overrides, given.jobs, ["ablate", *argv], given.dry_run)
+        return
+    cells = planned(experiment, overrides)
+    folder = write_plan(experiment, cells).parent
+    command = ["ablate", str(experiment.path), "--jobs", str(given.jobs), "--seeds", str(experiment.seeds), *overrides]
+    jobs = submit(command, given.submit, given.submit_args, folder / "jobs")
+    print(f"{folder}: {len(cells)} cells, {sum(cell.results() is not None for cell in cells)} finished")
+    print(f"submitted {', '.join(job.job_id for job in jobs)}; their output: {folder / 'jobs'}")
+    print(f"what is finished: python -m lit_cnn ablate {experiment.path} --dry_run")
 
 
 def planned(experiment: Experiment, overrides: list[str]) -> list[Cell]:
@@ -67,19 +69,6 @@ def planned(experiment: Experiment, overrides: list[str]) -> list[Cell]:
 
     cells: list[Cell] = in_a_fork(partial(plan, experiment, overrides))
     return cells
-
-
-def _submit_grid(experiment: Experiment, overrides: list[str], given: argparse.Namespace) -> None:
-    """Checks all configs, and submits the cells to a cluster."""
-    from lit_cnn.experiments.plan import write_plan
-
-    cells = planned(experiment, overrides)
-    folder = write_plan(experiment, cells).parent
-    command = ["ablate", str(experiment.path), "--jobs", str(given.jobs), "--seeds", str(experiment.seeds), *overrides]
-    jobs = submit(command, given.submit, given.submit_args, folder / "jobs")
-    print(f"{folder}: {len(cells)} cells, {sum(cell.results() is not None for cell in cells)} finished")
-    print(f"submitted {', '.join(job.job_id for job in jobs)}; their output: {folder / 'jobs'}")
-    print(f"what is finished: python -m lit_cnn ablate {experiment.path} --dry_run")
 
 
 def run_grid(
@@ -100,7 +89,7 @@ def run_grid(
     cells = planned(experiment, overrides)
     todo = [cell for cell in cells if cell.results() is None]
     try:
-        left = _time_left(cells, jobs, dry_run)
+        left = _time_left(cells, todo, jobs, dry_run)
     except DataError:
         if not dry_run:
             raise
@@ -110,8 +99,6 @@ def run_grid(
         for cell in cells:
             print(f"  {'to run' if cell in todo else 'finished':8}  {cell.name}")
         return cells
-    from lit_cnn.experiments.plan import write_plan
-
     write_plan(experiment, cells)
     failed = run_cells(todo, len(cells), jobs, command)
     print(f"\n{table(cells)}\n\nruns in {cells[0].root}")
@@ -192,25 +179,23 @@ def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoRetu
     raise stop
 
 
-def _time_left(cells: list[Cell], jobs: int, dry_run: bool) -> str:
+def _time_left(cells: list[Cell], todo: list[Cell], jobs: int, dry_run: bool) -> str:
     """Estimates the time for the unfinished cells, from finished cells of the same variant or a few timed steps."""
-    seconds: dict[str, list[float]] = {}
-    todo = [cell for cell in cells if cell.results() is None]
     if not todo:
         return "nothing to run"
+    seconds: dict[str, list[float]] = {}
     for cell in cells:
         if results := cell.results():
             seconds.setdefault(cell.variant, []).append(results["fit_seconds"])
     unknown = {cell.variant: cell for cell in todo if cell.variant not in seconds}
     timed: dict[str, float] = {}
-    with tqdm(unknown.items(), desc="timing a few steps of each network", leave=False, disable=None) as bar:
-        for variant, cell in bar:
+    with tqdm(unknown.values(), desc="timing a few steps of each network", leave=False, disable=None) as bar:
+        for cell in bar:
             without_effect = ("seed_everything", "data.permute", "data.views")  # on the time of a step
-            settings = {key: v for key, v in decisive(cell.config).items() if not key.startswith(without_effect)}
-            key = json.dumps(settings, sort_keys=True)
+            key = str({key: v for key, v in decisive(cell.config).items() if not key.startswith(without_effect)})
             if key not in timed:
                 timed[key] = in_a_fork(partial(_seconds_of, cell.argv, dry_run))
-            seconds[variant] = [timed[key]]
+            seconds[cell.variant] = [timed[key]]
     left = sum(statistics.mean(seconds[cell.variant]) for cell in todo) / jobs
     if math.isinf(left):
         return "time not known, since a cell has neither max_epochs, max_steps nor max_time"

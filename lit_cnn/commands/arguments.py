@@ -10,7 +10,7 @@ from lit_cnn.errors import ConfigError, printable
 if TYPE_CHECKING:
     from lit_cnn.training.classifier import LitClassifier
 
-RUN = "a run's folder, the folder above it if it holds only one run, or a checkpoint"
+RUN = "a run's folder, a checkpoint, or the name of weights that come with the package, such as cnn_mnist"
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,10 +47,7 @@ def run_and_images(given: argparse.Namespace) -> tuple["LitClassifier", list[str
         print(unread, file=sys.stderr)
     module = load(given.run)
     assert module.preprocess is not None
-    try:
-        module.preprocess.check_others()
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    module.preprocess.check_others()
     return module, files.images
 
 

@@ -2,17 +2,15 @@
 
 import copy
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LambdaCallback
 from lightning.pytorch.utilities.seed import isolate_rng
-from torch import nn
-from tqdm import tqdm
 
 from lit_cnn.checks import judgements, text
 from lit_cnn.checks.cost import length_of, memory_of
@@ -25,7 +23,7 @@ from lit_cnn.models.layer_table import layers_of
 from lit_cnn.runs.folder import claim_folder, give_back
 from lit_cnn.training import param_groups
 
-EPILOG = """It takes the arguments of fit, writes no files, and prints
+EPILOG = """It takes the arguments of fit (python -m lit_cnn fit --help), writes no files, and prints
 
   a layer table   output size, parameters, MACs, and the receptive field: its size in pixels, its stride (the distance
                   in pixels between neighbours), and the share of the image that it covers
@@ -39,8 +37,6 @@ examples:
   python -m lit_cnn check --config quickstart
   python -m lit_cnn check --config configs/resnet18_cifar.yaml --data.data_dir data
   python -m lit_cnn check --model my_package.LitMine --data CIFAR10DataModule
-
-All settings are those of fit: python -m lit_cnn fit --help
 """
 
 # Settings of the Trainer for a check, in place of the config's.
@@ -62,27 +58,25 @@ def state_kept() -> Iterator[None]:
     """Restores random generators, environment and matmul precision afterwards."""
     precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     environment = dict(os.environ)
-    try:
-        with isolate_rng():
+    with isolate_rng():
+        try:
             yield
-    finally:
-        os.environ.clear()
-        os.environ.update(environment)
-        torch.set_float32_matmul_precision(precision)
-        torch.backends.cudnn.allow_tf32 = tf32
+        finally:
+            os.environ.clear()
+            os.environ.update(environment)
+            torch.set_float32_matmul_precision(precision)
+            torch.backends.cudnn.allow_tf32 = tf32
 
 
 class CheckCLI(LitCLI):
     """Begins `fit`, takes trial steps and prints the findings, and ends it before its first step."""
-
-    findings: list[judgements.Finding]
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Builds the Trainer of the run, with one device and nothing that writes files.
 
         Before that it claims a folder and builds the Trainer as `fit` does, to get the same errors.
         """
-        self.findings = []
+        self.findings: list[judgements.Finding] = []
         give_back(claim_folder(self.root, "version"))
         self.trainer_in(self.root, devices=1, num_nodes=1)
         self.compiled, self.model.hparams["compile"] = self.model.hparams["compile"], None
@@ -90,34 +84,38 @@ class CheckCLI(LitCLI):
         return Trainer(**{**self.config_init.trainer, **ALONE, "callbacks": callbacks})
 
     def before(self) -> None:
-        """Prints the layer table."""
+        """Prints the layer table, from a copy of the network on the meta device; or why there is none."""
         shape = (self.datamodule.in_channels, *self.datamodule.image_size)
         title = f"{type(self.model).__name__} on {self.datamodule.dataset_name}: {text.by(shape)} pixels"
-        print(f"{title}, {self.datamodule.num_classes} classes\n\n{layers_text(self.model.net, shape)}", flush=True)
+        print(f"{title}, {self.datamodule.num_classes} classes\n")
+        try:
+            layers = layers_of(copy.deepcopy(self.model.net).to("meta"), shape)
+            print(text.layer_table(layers, self.model.net, shape[1:]))
+        except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:  # value-dependent code
+            print(f"no layer table: the network does not run on torch's device meta\n({first_line(error)})")
         if groups := param_groups.text(self.model):
             print(groups)
         if self.compiled:
             print("\n`compile` is left out, so the times are without it.")
+        sys.stdout.flush()
 
     def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs all checks, before the Trainer's loop begins."""
         trainer.should_stop = True
         module, data = self.model, self.datamodule
-        loader: Any = trainer.train_dataloader
         steps = Steps(trainer, module)
-        first = take_first_steps(steps, tqdm(chain(loader, loader), "first steps", leave=False, disable=None))
+        first = take_first_steps(steps)
         print(f"\nfirst batch: {first.images} images on {module.device}, precision {trainer.precision}")
         memory = memory_of(module, steps.optimizer, data, first)
         if broken := judgements.judge_batch(first, data.num_classes):  # training on it is useless
             self._note(broken)
             return
+        trained = [p.requires_grad for p in module.parameters()]
         self._note(judgements.judge_first_loss(first, module.hparams["loss"], data.num_classes))
         self._note(judgements.judge_losses(first))
-        trained = [p.requires_grad for p in module.parameters()]
         self._note(judgements.judge_gradients(first.lacking, sum(trained), len(trained) - sum(trained)))
         batch = images_to_learn(data, module.device)
-        with tqdm(desc="overfitting one batch", unit=" steps", leave=False, disable=None) as bar:
-            attempts = overfit(steps, batch, bar.update)
+        attempts = overfit(steps, batch)
         self._note(judgements.judge_attempts(attempts, loss_of_one_answer(module.loss, batch[1], data.num_classes)))
         steps.start_afresh()
         print(f"\n{text.memory_table(memory)}\n")
@@ -138,25 +136,15 @@ class CheckCLI(LitCLI):
         print("\nsound: train it with the same arguments, python -m lit_cnn fit ...")
 
 
-def layers_text(net: nn.Module, shape: tuple[int, int, int]) -> str:
-    """Returns the layer table, from a copy of the network on the meta device; or why there is none."""
-    try:
-        layers = layers_of(copy.deepcopy(net).to("meta"), shape)
-    except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:  # value-dependent code
-        return f"no layer table: the network does not run on torch's device meta\n({first_line(error)})"
-    return text.layer_table(layers, net, shape[1:])
-
-
 class TimingCLI(CheckCLI):
-    """Begins `fit`, times a few steps, and prints nothing."""
+    """Begins `fit`, times a few steps, and prints nothing; `seconds` are those of the training with its validations."""
 
-    seconds = 0.0  # of the training with its validations; infinite if it has no limit
+    seconds = 0.0  # infinite if it has no limit
 
     def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Times the steps."""
         trainer.should_stop = True
-        loader: Any = trainer.train_dataloader
-        first = take_first_steps(Steps(trainer, self.model), chain(loader, loader), seconds=0.7)
+        first = take_first_steps(Steps(trainer, self.model), seconds=0.7, silent=True)
         length = length_of(trainer, self.model, self.datamodule, first.seconds)
         self.seconds = length.epochs * (length.training + length.validation)
 
@@ -169,4 +157,4 @@ class TimingCLI(CheckCLI):
 def seconds_of(argv: list[str]) -> float:
     """Estimates how many seconds `fit` would train with these arguments."""
     with state_kept():
-        return run_verb(["fit", *argv], TimingCLI).seconds
+        return float(run_verb(["fit", *argv], TimingCLI).seconds)

@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from lit_cnn.commands.arguments import Parser, positive, run_and_images, true_class
@@ -56,40 +56,38 @@ def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int
 
     module.to(default_device())
     names, (channels, height, width) = module.class_names, module.input_shape
+    converted = f"converted to {'greyscale' if channels == 1 else 'colour'}"
+    resized = f"resized to {height} x {width} pixels"
+    changed: dict[str, list[str]] = {converted: [], resized: []}
     right: list[bool] = []
-    converted: list[str] = []
-    resized: list[str] = []
     broken = 0
     with tqdm(total=len(paths), desc="Classifying", unit=" images", leave=False, disable=None) as bar:
         for batch in stream(paths, channels, (height, width), batch_size):
             found = module.predict(batch.images).cpu().topk(top_k)
-            found_by_path = zip(batch.readable, found.indices.tolist(), found.values.tolist(), strict=True)
-            top = {path: (classes, probabilities) for path, classes, probabilities in found_by_path}
+            best = zip(found.indices.tolist(), found.values.tolist(), strict=True)
+            top = dict(zip(batch.readable, best, strict=True))
             for path in batch.paths:
                 ranking = [(names[i], p) for i, p in zip(*top[path], strict=True)] if path in top else []
                 if ranking and (truth := true_class(path, names)) is not None:
                     right.append(ranking[0][0] == truth)
                 yield Row(path, ranking, " ".join(batch.broken.get(path, "").split()))
             broken += len(batch.broken)
-            converted += batch.converted
-            resized += batch.resized
+            changed[converted] += batch.converted
+            changed[resized] += batch.resized
             bar.update(len(batch.paths))
-    changes = ((converted, f"converted to {'greyscale' if channels == 1 else 'colour'}"),)
-    for changed, what in (*changes, (resized, f"resized to {height} x {width} pixels")):
-        if changed:
-            count = f"{len(changed)} image{'s' * (len(changed) > 1)}"
-            print(f"{count} {what}, {printable(changed[0])} first", file=sys.stderr)
+    for what, images in changed.items():
+        if images:
+            count = f"{len(images)} image{'s' * (len(images) > 1)}"
+            print(f"{count} {what}, {printable(images[0])} first", file=sys.stderr)
     if right:
-        share = sum(right) / len(right)
-        print(f"{sum(right)} of {len(right)} right ({share:.2%}), by the names of their folders", file=sys.stderr)
+        share = f"{sum(right)} of {len(right)} right ({sum(right) / len(right):.2%})"
+        print(f"{share}, by the names of their folders", file=sys.stderr)
     if broken:
-        raise DataError(
-            f"{broken} of {len(paths)} images could not be read. Their rows say why; the others are classified."
-        )
+        count = f"{broken} of {len(paths)} images"
+        raise DataError(f"{count} could not be read. Their rows say why; the others are classified.")
 
 
 def _print_table(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int) -> None:
-    """Prints aligned columns."""
     width, class_width = (max(len(printable(name)) for name in names) for names in (paths, class_names))
     for path, ranking, fault in rows:
         cells = [f"{name:{class_width}} {probability:7.2%}" for name, probability in ranking]
@@ -97,7 +95,6 @@ def _print_table(rows: Iterable[Row], paths: list[str], class_names: list[str], 
 
 
 def _print_csv(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int) -> None:
-    """Prints `image, class, probability, class_2, probability_2, ..., fault`."""
     table = csv.writer(sys.stdout, lineterminator="\n")
     ranks = ["", *(f"_{k}" for k in range(2, top_k + 1))]
     table.writerow(["image", *(f"{what}{k}" for k in ranks for what in ("class", "probability")), "fault"])
@@ -108,7 +105,6 @@ def _print_csv(rows: Iterable[Row], paths: list[str], class_names: list[str], to
 
 
 def _print_json(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int) -> None:
-    """Prints a list of `{"image": ..., "classes": [{"class": ..., "probability": ...}], "fault": ...}`."""
     before = "[\n"
     try:
         for path, ranking, fault in rows:
@@ -119,8 +115,4 @@ def _print_json(rows: Iterable[Row], paths: list[str], class_names: list[str], t
         print("\n]")
 
 
-PRINTERS: dict[str, Callable[[Iterable[Row], list[str], list[str], int], None]] = {
-    "table": _print_table,
-    "csv": _print_csv,
-    "json": _print_json,
-}
+PRINTERS = {"table": _print_table, "csv": _print_csv, "json": _print_json}

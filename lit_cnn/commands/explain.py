@@ -29,8 +29,6 @@ examples:
   python -m lit_cnn explain logs/vgg_cifar 'pictures/test/cat/00*.jpg' --output cats
 """
 
-BATCH_SIZE = 16  # images in a batch
-
 
 def main(argv: list[str]) -> None:
     """Writes the pictures."""
@@ -51,7 +49,7 @@ def main(argv: list[str]) -> None:
     given.output.mkdir(parents=True, exist_ok=True)
     broken: dict[str, str] = {}
     with tqdm(total=len(paths), desc="Explaining", unit=" images", leave=False, disable=None) as bar:
-        for batch in stream(paths, channels, (height, width), BATCH_SIZE):
+        for batch in stream(paths, channels, (height, width), batch_size=16):
             broken |= batch.broken
             figures = explain(module, batch.images, batch.readable, side) if batch.readable else []
             for path, figure in zip(batch.readable, figures, strict=True):
@@ -87,9 +85,8 @@ def explain(module: "LitClassifier", images: "Tensor", paths: list[str], side: i
     cams = grad_cam(module, inputs, classes)
     falls = occlusion(module, inputs, classes, side, stride=max(side // 3, 1))
     slopes = saliency(module, inputs, classes)
-    permute = preprocess.permute
     kinds: list[tuple[str, Callable[[Tensor], Tensor]]] = [("as the network sees it", lambda pixels: pixels)]
-    if permute is not None:
+    if permute := preprocess.permute:
         back = lambda pixels: permute.inverse(pixels.reshape(1, -1, *pixels.shape[-2:])).reshape(pixels.shape)  # noqa: E731
         kinds.append(("the same, pixels put back", back))
     figures = []
@@ -97,8 +94,9 @@ def explain(module: "LitClassifier", images: "Tensor", paths: list[str], side: i
         name, truth = module.class_names[int(classes[i])], true_class(path, module.class_names)
         title = f"{printable(path)}\npredicted {name}, probability {probabilities[i]:.1%}"
         title += "" if truth is None else f", {'right' if truth == name else f'is {truth}'}"
+        cam = None if cams is None else cams[i]
         views = [
-            View(kind, placed(seen[i]), None if cams is None else placed(cams[i]), placed(falls[i]), placed(slopes[i]))
+            View(kind, placed(seen[i]), None if cam is None else placed(cam), placed(falls[i]), placed(slopes[i]))
             for kind, placed in kinds
         ]
         figures.append(explanation(title, images[i], views, side))

@@ -7,6 +7,7 @@ from pathlib import Path
 from lit_cnn.commands.arguments import RUN, Parser
 from lit_cnn.errors import ConfigError, LitCNNError
 
+FORMATS = ("onnx", "pt2", "safetensors", "torchscript")
 TOLERANCE = 1e-4  # between logits
 BATCH_SIZES = (1, 5)
 
@@ -20,8 +21,8 @@ The batch size is dynamic. A file's metadata hold the class names, the normalisa
 network's class and settings. With --preprocessing true its input is uint8 images [batch, channels, height, width], else
 the preprocessed images; its output is logits.
 
-The file is only written if its logits on batches of {BATCH_SIZES[0]} and {BATCH_SIZES[1]} images equal the network's to
-{TOLERANCE:g}; else the exit code is 1.
+It is only written if its logits on batches of 1 and 5 images equal the network's to {TOLERANCE:g}, else the exit code
+is 1.
 
 examples:
   python -m lit_cnn export logs/quickstart/version_0 --format onnx --preprocessing true
@@ -33,11 +34,10 @@ def main(argv: list[str]) -> None:
     """Writes the file and prints the largest difference."""
     parser = Parser("export", __doc__, EPILOG)
     parser.add_argument("run", help=RUN)
-    formats = ["onnx", "pt2", "safetensors", "torchscript"]
-    parser.add_argument("--format", choices=formats, required=True, help="the kind of file")
+    parser.add_argument("--format", choices=FORMATS, required=True, help="the kind of file")
     parser.add_argument("--output", type=Path, help="the file to write; by default CLASS.SUFFIX in this folder")
-    preprocessing = "take uint8 images (default false)"
-    parser.add_argument("--preprocessing", choices=["true", "false"], default="false", help=preprocessing)
+    bools = ("true", "false")
+    parser.add_argument("--preprocessing", choices=bools, default="false", help="take uint8 images (default false)")
     given = parser.parse_args(argv)
     if given.format == "safetensors" and given.preprocessing == "true":
         raise ConfigError(
@@ -45,9 +45,8 @@ def main(argv: list[str]) -> None:
             "Leave --preprocessing out, or take --format onnx or pt2."
         )
     path, difference = export(given.run, given.format, given.output, given.preprocessing == "true")
-    sizes = " and ".join(map(str, BATCH_SIZES))
     print(f"wrote {path}, {path.stat().st_size / 1e6:.2f} MB")
-    print(f"largest difference of a logit, in batches of {sizes} images: {difference:.1e}")
+    print(f"largest difference of a logit, in batches of 1 and 5 images: {difference:.1e}")
 
 
 def export(run: str, form: str, output: Path | None, preprocessing: bool) -> tuple[Path, float]:

@@ -10,11 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from lit_cnn.checks.text_table import text_table
+from lit_cnn.cli.known_settings import family_of
 from lit_cnn.commands.arguments import Parser, positive
 from lit_cnn.errors import ConfigError, nearest
 
 # The rows for the default settings, by scripts/make_model_table.py, since importing torch takes two seconds.
 KEPT = Path(__file__).with_name("models.json")
+TRAIN = "python -m lit_cnn fit --config recipes/cifar --model"
+EPILOG = f"""To train one on CIFAR-10, for example (csv and json have the line of each network):
+  {TRAIN} LitResNet --model.name resnet34
+
+Without batch norm take a tenth of the recipe's learning rate: --model.lr 0.02 --data.batch_size 128
+"""
 DEFAULTS: dict[str, Any] = {"image_size": 32, "in_channels": 3, "num_classes": 10, "stem": "auto"}
 
 
@@ -26,15 +33,16 @@ class Row:
     paper: str  # its authors
     year: int
     parameters: int | None  # with auxiliary heads; None if the images are too small
-    multiply_adds: int | None  # MACs of convolutions and linear layers for the logits of one image; None likewise
+    macs: int | None  # MACs of convolutions and linear layers for the logits of one image; None likewise
     smallest: int  # shorter side of the smallest images that it takes, in pixels
     stems: dict[str, int]  # the same for each stem, if there is a choice
     link: str
+    train: str  # the command that trains it on CIFAR-10
 
 
 def main(argv: list[str]) -> None:
     """Prints the table."""
-    parser = Parser("models", __doc__)
+    parser = Parser("models", __doc__, EPILOG)
     parser.add_argument("pattern", nargs="?", default="*", help="names to show, such as 'vgg*_bn' or resnet")
     parser.add_argument("--image_size", type=positive, help="height and width of the images, in pixels")
     parser.add_argument("--in_channels", type=positive, help="channels of the images")
@@ -52,8 +60,14 @@ def main(argv: list[str]) -> None:
         rows = [row_of(name, shape, given.num_classes, given.stem) for name in names]
     if given.format == "json":
         print(json.dumps([asdict(row) for row in rows], indent=2))
+    elif given.format == "csv":
+        writer = csv.DictWriter(sys.stdout, [f.name for f in fields(Row)], lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            stems = " ".join(f"{stem}:{pixels}" for stem, pixels in row.stems.items())
+            writer.writerow(asdict(row) | {"stems": stems})
     else:
-        (_print_csv if given.format == "csv" else _print_text)(rows)
+        _print_text(rows)
 
 
 def names_like(pattern: str, names: list[str]) -> list[str]:
@@ -83,21 +97,16 @@ def row_of(name: str, shape: tuple[int, int, int], num_classes: int = 10, stem: 
         with torch.device("meta"):
             net = models.create(name, in_channels=shape[0], image_size=shape[1:], num_classes=num_classes, **settings)
         parameters = sum(p.numel() for p in net.parameters())
-        macs = layer_table.multiply_adds(net, shape)
-    return Row(name, entry.paper, entry.year, parameters, macs, entry.smallest, dict(entry.stems), entry.link)
+        macs = layer_table.macs_of(net, shape)
+    family, named = family_of(name) or ("LitClassifier", {})
+    train = " ".join([f"{TRAIN} {family}", *(f"--model.{key} {value}" for key, value in named.items())])
+    return Row(name, entry.paper, entry.year, parameters, macs, entry.smallest, dict(entry.stems), entry.link, train)
 
 
 def _print_text(rows: list[Row]) -> None:
     table: list[tuple[str, ...]] = [("name", "paper", "parameters", "MACs", "smallest image", "stems")]
     for row in rows:
-        counts = ["too small" if n is None else f"{n:,}" for n in (row.parameters, row.multiply_adds)]
+        counts = ["too small" if n is None else f"{n:,}" for n in (row.parameters, row.macs)]
         stems = ", ".join(f"{stem} from {pixels}" for stem, pixels in row.stems.items())
         table.append((row.name, f"{row.paper} {row.year}", *counts, f"{row.smallest} x {row.smallest}", stems))
     print(text_table(table, right=(2, 3, 4)))
-
-
-def _print_csv(rows: list[Row]) -> None:
-    writer = csv.DictWriter(sys.stdout, [f.name for f in fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(asdict(row) | {"stems": " ".join(f"{stem}:{pixels}" for stem, pixels in row.stems.items())})

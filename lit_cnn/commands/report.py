@@ -73,9 +73,8 @@ def _folder(name: str) -> Path:
     folder = Path("logs") / experiment
     if folder.is_dir():
         return folder
-    shipped = {known.rpartition("/")[2] for known in shipped_experiments()}
-    if path.is_file() or experiment in shipped:
-        given = experiment if experiment in shipped and not path.is_file() else name
+    if path.is_file() or experiment in shipped_experiments():
+        given = name if path.is_file() else experiment
         raise ConfigError(f"{folder}: there are no runs yet. python -m lit_cnn ablate {given} makes them.")
     known = [each.name for each in Path("logs").glob("*") if each.is_dir()]
     raise ConfigError(f"{name}: there are no such runs.{nearest(name, known)} Give a run's folder or an experiment.")

@@ -6,6 +6,7 @@ from typing import Any
 from lit_cnn.commands.ablate import EXPERIMENT, planned, run_cells, table
 from lit_cnn.commands.arguments import Parser, positive
 from lit_cnn.errors import ConfigError, not_installed
+from lit_cnn.experiments.cells import write_plan
 from lit_cnn.experiments.grid import read_experiment
 
 EPILOG = """The best by mean validation accuracy over the seeds, found by Optuna's TPE over the axes (Bergstra et al.
@@ -14,8 +15,6 @@ search is resumed by the same command.
 
 example:
   python -m lit_cnn search my_experiment.yaml --trials 30 --data.data_dir data
-
-exit codes: 0 done; 2 a setting is wrong, or Optuna is missing; 130 interrupted.
 """
 
 FIGURE = "val/acc"
@@ -36,8 +35,6 @@ def main(argv: list[str]) -> None:
     for cell in cells:
         if cell.config["data"]["init_args"].get("val_size") == 0:
             raise ConfigError(f"cell {cell.variant}: data.val_size is 0, so there is nothing to select by.")
-    from lit_cnn.experiments.plan import write_plan
-
     write_plan(experiment, cells)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
@@ -61,7 +58,7 @@ def main(argv: list[str]) -> None:
     study.optimize(value_of, n_trials=10 * given.trials)  # Optuna may repeat a variant
     if not tried:
         raise ConfigError(f"No variant of {experiment.path} finished. The cells' folders say why.")
-    best = max(tried, key=lambda name: tried[name])
+    best = max(tried, key=tried.__getitem__)
     print(f"\n{table([cell for cell in cells if cell.variant in tried], FIGURE)}")
     print(f"\nthe best of {len(tried)} tried, of {variants}: {best}, {FIGURE} {tried[best]:.2%}")
     print(table([cell for cell in cells if cell.variant == best]))

@@ -155,7 +155,7 @@ def find_images(given: Sequence[str]) -> Files:
     """
     found = Files()
     for item in given:
-        if os.path.isdir(item):
+        if is_folder(item):
             files = images_below(item)
         elif os.path.exists(item):
             files = Files([item])

@@ -2,13 +2,14 @@
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lit_cnn import files
+from lit_cnn.experiments.grid import Experiment
 from lit_cnn.runs.folder import read_mapping, read_results
-from lit_cnn.runs.record import FAILURE, runs_of
+from lit_cnn.runs.record import FAILURE, PLAN, runs_of
 
 LOCK, OUTPUT = "lock", "output.txt"
 
@@ -66,3 +67,12 @@ class Cell:
 def note_failure(folder: Path, code: int, message: str) -> None:
     """Writes the failure of a cell into its folder."""
     files.write_text(folder / FAILURE, json.dumps({"exit_code": code, "message": message}, indent=2) + "\n")
+
+
+def write_plan(experiment: Experiment, cells: list[Cell]) -> Path:
+    """Writes all cells to plan.json in the experiment's folder, and returns its path."""
+    target = cells[0].root / PLAN
+    content = {"experiment": experiment.name, "file": str(experiment.path), "seeds": experiment.seeds}
+    content |= {"cells": [asdict(cell) | {"root": str(cell.root), "folder": str(cell.folder)} for cell in cells]}
+    files.write_text(target, json.dumps(content, indent=1) + "\n")
+    return target

@@ -39,9 +39,8 @@ class Expected:
 
 def recorded() -> dict[str, dict[str, Any]]:
     """Returns configs/expected.json, by config."""
-    path = shipped_configs()["quickstart"].with_name("expected.json")
-    found: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8"))
-    return found
+    text = shipped_configs()["quickstart"].with_name("expected.json").read_text("utf-8")
+    return dict(json.loads(text))
 
 
 def expected_of(config: str) -> Expected | None:

@@ -12,16 +12,13 @@ seeds: 10                            # 0 to 9; or a list of them
 
 import json
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lit_cnn.cli import safe_yaml
-from lit_cnn.cli.shipped_configs import shipped_experiments
+from lit_cnn.cli.shipped_configs import find_file
 from lit_cnn.errors import ConfigError, nearest
 
 KEYS = ("config", "settings", "axes", "seeds")
@@ -48,48 +45,30 @@ class Experiment:
 
 def read_experiment(given: str) -> Experiment:
     """Reads an experiment file, by its path or by the name of a shipped one; another form is a ConfigError."""
-    path = _find(given)
+    path = find_file(given, "experiment")
     content = safe_yaml.read(path, "experiment")
-    for key in content:
-        if key not in KEYS:
-            raise ConfigError(
-                f"Unknown key {key} ({path}).{nearest(str(key), list(KEYS))} There are {', '.join(KEYS)}."
-            )
+    if unknown := [key for key in content if key not in KEYS]:
+        known = f"{nearest(unknown[0], list(KEYS))} There are {', '.join(KEYS)}."
+        raise ConfigError(f"Unknown key {unknown[0]} ({path}).{known}")
     common = {"config": content.get("config") or [], **_mapping(content.get("settings"), "settings", path)}
     axes = _mapping(content.get("axes"), "axes", path)
     points = product(*(_values(axis, values, path) for axis, values in axes.items()))
     variants = [_variant(common, dict(zip(axes, point, strict=True))) for point in points]
-    names = [variant.name for variant in variants]
-    folded = [name.casefold() for name in names]  # some file systems ignore case
-    if len(set(folded)) < len(names):
-        twice = next(name for name in names if folded.count(name.casefold()) > 1)
-        raise ConfigError(f"{path}: two cells would be called {twice}. Give the values names of their own.")
+    folded = [variant.name.casefold() for variant in variants]  # some file systems ignore case
+    if twice := [variant.name for variant in variants if folded.count(variant.name.casefold()) > 1]:
+        raise ConfigError(f"{path}: two cells would be called {twice[0]}. Give the values names of their own.")
     return Experiment(path.stem, path, variants, seeds_of(content.get("seeds", 1), path))
 
 
 def seeds_of(given: Any, path: Path) -> list[int]:
     """Returns the seeds from a number or a list of them, also as typed text; none or one twice is a ConfigError."""
     if isinstance(given, str):
-        with suppress(yaml.YAMLError):
-            given = safe_yaml.load(given)
+        given = safe_yaml.value_of(given)
     seeds = list(range(given)) if type(given) is int else given
     whole = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
-    if not whole or not seeds or len(set(seeds)) < len(seeds):
+    if not whole or not 0 < len(seeds) == len(set(seeds)):
         raise ConfigError(f"seeds: {given} ({path}) has to be a number of seeds, or a list of different ones.")
     return seeds
-
-
-def _find(given: str) -> Path:
-    if Path(given).is_file():
-        return Path(given)
-    shipped = shipped_experiments()
-    name = given.removeprefix("configs/").removeprefix("experiments/").removesuffix(".yaml")
-    if name not in shipped:
-        raise ConfigError(
-            f"{given}: there is no such experiment.{nearest(name, list(shipped))}\n"
-            f"Experiments that come with lit_cnn: {', '.join(shipped)}."
-        )
-    return shipped[name]
 
 
 def _mapping(content: Any, name: str, path: Path) -> dict[str, Any]:

@@ -1,19 +1,15 @@
 """Plan of an experiment: all cells, with their configs checked by the parser of `fit`."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lit_cnn import files
 from lit_cnn.cli.command_line import given_settings, root_and_name
 from lit_cnn.cli.trainer import LitCLI, run_verb
 from lit_cnn.errors import ConfigError, LitCNNError
 from lit_cnn.experiments.cells import Cell
 from lit_cnn.experiments.grid import Experiment, Variant
-from lit_cnn.runs.record import PLAN
 
 TAKEN = ("name", "seed_everything", "resume", "ckpt_path")  # what the experiment sets for each cell
 
@@ -47,15 +43,6 @@ def plan(experiment: Experiment, overrides: list[str]) -> list[Cell]:
             argv, config = [*variant.argv, *overrides, *own], config | {"seed_everything": seed}
             cells.append(Cell(name, variant.name, variant.labels, seed, root, argv, overrides, config))
     return cells
-
-
-def write_plan(experiment: Experiment, cells: list[Cell]) -> Path:
-    """Writes all cells to plan.json in the experiment's folder, and returns its path."""
-    target = cells[0].root / PLAN
-    content = {"experiment": experiment.name, "file": str(experiment.path), "seeds": experiment.seeds}
-    content |= {"cells": [asdict(cell) | {"root": str(cell.root), "folder": str(cell.folder)} for cell in cells]}
-    files.write_text(target, json.dumps(content, indent=1) + "\n")
-    return target
 
 
 def _config_of(variant: Variant, path: Path, overrides: list[str]) -> dict[str, Any]:

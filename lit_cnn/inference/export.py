@@ -2,13 +2,11 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib import import_module
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Shaped, UInt8
@@ -17,6 +15,7 @@ from torch import Tensor, nn
 from lit_cnn.errors import not_installed
 from lit_cnn.inference.load import build
 from lit_cnn.keyed_random import Draws
+from lit_cnn.runs.class_paths import path_of
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms import Preprocess
 
@@ -35,7 +34,6 @@ class Deployed(nn.Module):
         self.prepare = Normalise(module.preprocess) if preprocessing else nn.Identity()
 
     def forward(self, images: Shaped[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits."""
         inputs = self.prepare(images)
         logits = self.net(inputs)
         return (logits + self.net(inputs.flip(-1))) / 2 if self.flip else logits
@@ -55,13 +53,11 @@ class Normalise(nn.Module):
         self.register_buffer("order", preprocess.permute.order.clone() if preprocess.permute else None)
 
     def forward(self, images: Shaped[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Returns the network's inputs."""
         inputs = images.float() * self.scale + self.bias
         return inputs if self.order is None else inputs.flatten(2)[:, :, self.order].reshape(inputs.shape)
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """An export format, with the suffix of its files and the packages that it needs."""
 
     suffix: str
@@ -81,7 +77,7 @@ def metadata_of(module: LitClassifier, preprocessing: bool) -> dict[str, str]:
         "output": f"float32 [batch, {len(module.class_names)}], logits",
         "preprocessing_included": json.dumps(preprocessing),
         **{key: json.dumps(value) for key, value in module.preprocess.settings.items()},
-        "class_path": f"{type(module).__module__}.{type(module).__qualname__}",
+        "class_path": path_of(type(module)),
         "hyper_parameters": json.dumps(dict(module.hparams)),
     }
 
@@ -110,28 +106,19 @@ def example(module: LitClassifier, preprocessing: bool, n: int = 2) -> Shaped[Te
 
 def largest_difference(run: Run, module: LitClassifier, preprocessing: bool, batch_sizes: tuple[int, ...]) -> float:
     """Returns the largest difference between the logits of a file and of the network, over batches of these sizes."""
-    differences = []
     with torch.no_grad():
-        for size in batch_sizes:
-            logits = module.evaluate(example(module, False, size))
-            differences.append(float((run(example(module, preprocessing, size)) - logits).abs().max()))
-    return max(differences)
+        pairs = [
+            (run(example(module, preprocessing, n)), module.evaluate(example(module, False, n))) for n in batch_sizes
+        ]
+    return max(float((found - logits).abs().max()) for found, logits in pairs)
 
 
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Hides the warnings of exporters about themselves, such as that torch.jit is deprecated, which the help says."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@_silent()
 def _write_onnx(net: Deployed, example: Tensor, metadata: dict[str, str], path: Path) -> None:
     names: dict[str, Any] = {"input_names": ["images"], "output_names": ["logits"], "dynamic_shapes": ANY_BATCH}
-    program: Any = torch.onnx.export(net, (example,), dynamo=True, verbose=False, **names)
-    program.model.metadata_props.update(metadata)
-    program.save(str(path), external_data=False)
+    with warnings.catch_warnings(action="ignore"):  # exporters warn about themselves, such as that they are deprecated
+        program: Any = torch.onnx.export(net, (example,), dynamo=True, verbose=False, **names)
+        program.model.metadata_props.update(metadata)
+        program.save(str(path), external_data=False)
 
 
 def _read_onnx(path: Path, module: LitClassifier) -> Run:
@@ -145,14 +132,14 @@ def _write_pt2(net: Deployed, example: Tensor, metadata: dict[str, str], path: P
     torch.export.save(torch.export.export(net, (example,), dynamic_shapes=ANY_BATCH), path, extra_files=metadata)
 
 
-@_silent()
 def _write_torchscript(net: Deployed, example: Tensor, metadata: dict[str, str], path: Path) -> None:
-    torch.jit.trace(net, example).save(str(path), _extra_files=metadata)
+    with warnings.catch_warnings(action="ignore"):
+        torch.jit.trace(net, example).save(str(path), _extra_files=metadata)
 
 
-@_silent()
 def _read_torchscript(path: Path, module: LitClassifier) -> Run:
-    return torch.jit.load(str(path))
+    with warnings.catch_warnings(action="ignore"):
+        return torch.jit.load(str(path))
 
 
 def _write_safetensors(net: Deployed, example: Tensor, metadata: dict[str, str], path: Path) -> None:
@@ -175,6 +162,6 @@ def _read_safetensors(path: Path, module: LitClassifier) -> Run:
 FORMATS = {
     "onnx": Format(".onnx", ("onnx", "onnxscript", "onnxruntime"), _write_onnx, _read_onnx),
     "pt2": Format(".pt2", (), _write_pt2, lambda path, _: torch.export.load(path).module()),
-    "safetensors": Format(".safetensors", ("safetensors",), _write_safetensors, _read_safetensors),
+    "safetensors": Format(".safetensors", (), _write_safetensors, _read_safetensors),
     "torchscript": Format(".pt", (), _write_torchscript, _read_torchscript),
 }

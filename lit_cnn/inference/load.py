@@ -8,6 +8,7 @@ import torch
 
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import CheckpointError
+from lit_cnn.inference.weights import read_weights, weights_file
 from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.class_paths import ALLOW, find_class, path_of, present
 from lit_cnn.runs.folder import find_run
@@ -22,10 +23,8 @@ NO_OTHER = "There is no valid one beside it. Take a checkpoint of another run, o
 def find(path: str | Path, first: str = BEST) -> Path:
     """Returns the checkpoint for a path: the file itself, or a run's `first` one if it exists, else its other."""
     path = find_run(path)
-    if path.is_file():
-        return path
     second = LAST if first == BEST else BEST
-    for file in (path / "checkpoints" / first, path / "checkpoints" / second):
+    for file in (path, path / "checkpoints" / first, path / "checkpoints" / second):
         if file.is_file():
             return file
     raise CheckpointError(f"There is no checkpoint in {path}: neither checkpoints/{first} nor {second} beside it.")
@@ -33,6 +32,8 @@ def find(path: str | Path, first: str = BEST) -> Path:
 
 def read(path: str | Path) -> dict[str, Any]:
     """Reads a checkpoint's content, or raises a CheckpointError if there is none or it is not from lit_cnn."""
+    if weights := weights_file(path):
+        return read_weights(weights)
     file = find(path)
     try:
         checkpoint = checkpoint_io.load(file)
@@ -51,7 +52,8 @@ def load(path: str | Path) -> LitClassifier:
     """Loads a trained network in evaluation mode, ready to `predict` and `classify` images.
 
     Args:
-        path: A checkpoint, or the folder of a run, for its best checkpoint.
+        path: A checkpoint; or the folder of a run, for its best checkpoint; or a file of `export --format safetensors`;
+            or the name of weights that come with the package, such as "cnn_mnist".
 
     Raises:
         CheckpointError: If there is no checkpoint, or it cannot be loaded.
@@ -79,9 +81,9 @@ def load(path: str | Path) -> LitClassifier:
             f"{path} holds a network of your own, which the checkpoint cannot build.\n"
             "Use LitClassifier.load_from_checkpoint(path, net=...) in its place."
         )
-    module_name, _, class_name = checkpoint["class_path"].rpartition(".")
     cls = find_class(checkpoint["class_path"], LitClassifier)
     if cls is None:
+        module_name, _, class_name = checkpoint["class_path"].rpartition(".")
         raise CheckpointError(
             f"{path} holds the class {class_name}. Import {module_name} first, so that it is known.\n"
             f"From a shell, if you trust it: {ALLOW}={module_name} python -m lit_cnn ..."
@@ -98,9 +100,8 @@ def load(path: str | Path) -> LitClassifier:
 def build(cls: Any, settings: dict[str, Any]) -> Any:
     """Builds a module from its hyperparameters, without those that its class sets for its base by itself."""
     parameters = inspect.signature(cls).parameters
-    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        settings = {name: value for name, value in settings.items() if name in parameters}
-    return cls(**settings)
+    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return cls(**{name: value for name, value in settings.items() if takes_all or name in parameters})
 
 
 def check_fits(path: str | Path, checkpoint: dict[str, Any], module: LitClassifier) -> None:

@@ -5,44 +5,33 @@ Differs: `airbench94` has the sizes, norms and head of the author's later versio
 (https://github.com/KellerJordan/cifar10-airbench); the last pooling covers the whole map at any size of images.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lit_cnn.models.layers import variant
 from lit_cnn.models.stem import refuse_small_images
 from lit_cnn.models.whitening import WhiteningConv2d
-from lit_cnn.sizes import height_and_width
+from lit_cnn.sizes import ImageSize, height_and_width
 
 AirbenchName = Literal["airbench94", "airbench96"]
 SMALLEST = 9  # 2 x 2 pixels are left for the last of three poolings, after a convolution without padding
 PATCH = 2  # height and width of the whitening filters, in pixels
 
 
-@dataclass(frozen=True)
-class Variant:
-    """What the networks differ in.
+class Variant(NamedTuple):
+    """What the networks differ in."""
 
-    Attributes:
-        widths: Output channels of each group.
-        convolutions: Convolutions in a group. With three, a shortcut spans the last two.
-        momentum: Share of a new batch in the running statistics of batch norm.
-        scale: Factor of the logits; None for one over the width of the head.
-        unit_head: Start the head with weights of standard deviation 1, and the whitening biases as torch does; if
-            false, the head as torch does, and the biases at 0.
-    """
-
-    widths: tuple[int, int, int]
-    convolutions: int
-    momentum: float
-    scale: float | None
-    unit_head: bool
+    widths: tuple[int, int, int]  # output channels of each group
+    convolutions: int  # in a group; with three, a shortcut spans the last two
+    momentum: float  # share of a new batch in the running statistics of batch norm
+    scale: float | None  # factor of the logits; None for one over the width of the head
+    unit_head: bool  # weights of the head: standard deviation 1, or as torch's and the whitening biases at 0
 
 
-VARIANTS: dict[str, Variant] = {
+VARIANTS = {
     "airbench94": Variant((64, 256, 256), 2, 0.4, None, True),
     "airbench96": Variant((128, 384, 512), 3, 0.1, 1 / 9, False),
 }
@@ -66,45 +55,35 @@ class Airbench(nn.Module):
         name: AirbenchName = "airbench94",
         in_channels: int = 3,
         num_classes: int = 10,
-        image_size: int | Sequence[int] = 32,
+        image_size: ImageSize = 32,
     ):
         super().__init__()
-        if name not in VARIANTS:
-            raise ValueError(f"`name` is one of {', '.join(VARIANTS)}, but got {name!r}.")
-        refuse_small_images(name, None, image_size, SMALLEST)
-        variant = VARIANTS[name]
+        widths, convolutions, momentum, scale, unit_head = variant(name, VARIANTS)
+        refuse_small_images(f"{name} needs", SMALLEST, image_size)
         self.whiten = WhiteningConv2d(in_channels, PATCH)
         channels = self.whiten.out_channels
         self.groups = nn.Sequential()
         height, width = (pixels - PATCH + 1 for pixels in height_and_width(image_size))
-        for maps in variant.widths:
-            self.groups.append(Group(channels, maps, variant.convolutions, variant.momentum))
+        for maps in widths:
+            self.groups.append(Group(channels, maps, convolutions, momentum))
             channels, height, width = maps, height // 2, width // 2
         self.gelu = nn.GELU()
         self.pool = nn.MaxPool2d((height, width))
         self.head = nn.Linear(channels, num_classes, bias=False)
-        self.scale = variant.scale or 1 / channels
+        self.scale = scale or 1 / channels
         with torch.no_grad():
-            if variant.unit_head:
+            if unit_head:
                 self.head.weight /= self.head.weight.std()
             else:
                 self.whiten.bias.zero_()  # type: ignore[union-attr]
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits."""
         maps = self.pool(self.groups(self.gelu(self.whiten(images))))
         return self.head(maps.flatten(1)) * self.scale
 
 
 class Group(nn.Module):
-    """A convolution and a 2 x 2 max pooling, then one or two convolutions; each with batch norm and GELU.
-
-    Args:
-        channels: Input channels.
-        width: Output channels.
-        convolutions: Two; or three, with a shortcut over the last two.
-        momentum: Share of a new batch in the running statistics of batch norm.
-    """
+    """A convolution and a 2 x 2 max pooling, then one or two convolutions; each with batch norm and GELU."""
 
     def __init__(self, channels: int, width: int, convolutions: int, momentum: float):
         super().__init__()
@@ -117,7 +96,6 @@ class Group(nn.Module):
         self.gelu = nn.GELU()
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
-        """Returns the maps after all layers."""
         pooled = self.gelu(self.norm1(self.pool(self.conv1(maps))))
         found = self.gelu(self.norm2(self.conv2(pooled)))
         if self.conv3 is None or self.norm3 is None:

@@ -52,7 +52,7 @@ class CIFARResNet(Pretrained):
     ):
         super().__init__()
         depth = variant(name, DEPTHS)
-        refuse_small_images(name, None, image_size, SMALLEST)
+        refuse_small_images(f"{name} needs", SMALLEST, image_size)
         is_resnext = name == "resnext29_8x64d"
         channels = 64 if is_resnext else 16
         self.conv1 = nn.Conv2d(in_channels, channels, kernel_size=3, padding=1, bias=False)
@@ -77,7 +77,6 @@ class CIFARResNet(Pretrained):
         self.start_from(name, weights, freeze_body)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits."""
         return self.fc(self.stages(self.relu(self.bn1(self.conv1(images)))).mean(dim=(2, 3)))
 
 
@@ -89,7 +88,6 @@ class PaddedShortcut(nn.Module):
         self.stride, self.missing = stride, missing
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
-        """Returns the subsampled images with the added channels."""
         return F.pad(maps[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.missing))
 
 
@@ -97,7 +95,6 @@ class NoShortcut(nn.Module):
     """A shortcut that adds nothing, for plain networks."""
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, ""]:
-        """Returns zero."""
         return maps.new_zeros(())
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lit_cnn.models.mlp import dense
-from lit_cnn.models.stem import refuse_smaller
+from lit_cnn.models.stem import refuse_small_images
 from lit_cnn.sizes import height_and_width
 
 
@@ -41,7 +41,7 @@ class CNN(nn.Module):
         size = height_and_width(image_size)
         smallest = smallest_image(len(widths), kernel_size)
         what = f"{len(widths)} convolutions of {kernel_size} x {kernel_size} with pooling need"
-        refuse_smaller(what, smallest, image_size, "Take fewer `widths` or a smaller `kernel_size`.")
+        refuse_small_images(what, smallest, image_size, "Take fewer `widths` or a smaller `kernel_size`.")
         layers: list[nn.Module] = []
         channels = in_channels
         for width in widths:
@@ -52,7 +52,6 @@ class CNN(nn.Module):
         self.classifier = nn.Sequential(nn.Flatten(), *dense(channels * size[0] * size[1], hidden, num_classes))
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits."""
         return self.classifier(self.features(images))
 
 

@@ -44,5 +44,4 @@ class DilatedCNN(nn.Module):
         self.classifier = nn.Linear(channels, num_classes)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits."""
         return self.classifier(self.features(images).mean(dim=(2, 3)))

@@ -48,7 +48,6 @@ class WithAuxiliaryHeads(Pretrained):
         super().start_from(name, weights, freeze_body)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits, in training too."""
         return self.forward_with_aux(images)[0]
 
     def forward_with_aux(

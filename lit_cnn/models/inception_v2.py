@@ -5,8 +5,6 @@ Differs: blocks 4c and 4d have 608 channels, the sum of the figure's columns, no
 convolution is an ordinary one.
 """
 
-from collections.abc import Sequence
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -14,6 +12,7 @@ from torchvision.models.googlenet import BasicConv2d
 
 from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import Stem, choose_stem
+from lit_cnn.sizes import ImageSize
 
 # Smallest side: the last block of stride 2 has two pixels.
 SMALLEST = {"imagenet": 17, "small": 3}
@@ -47,7 +46,7 @@ class InceptionV2(Pretrained):
         self,
         in_channels: int = 3,
         num_classes: int = 10,
-        image_size: int | Sequence[int] | None = None,
+        image_size: ImageSize | None = None,
         stem: Stem = "auto",
         dropout: float = 0.0,
         weights: str | None = None,
@@ -72,7 +71,6 @@ class InceptionV2(Pretrained):
         self.start_from("inception_v2", weights, freeze_body)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits."""
         return self.fc(self.dropout(self.blocks(self.stem(images)).mean(dim=(2, 3))))
 
 
@@ -100,5 +98,4 @@ class Block(nn.Module):
         self.out_channels = ones + out_3x3 + out_double + (projected if ones else in_channels)
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
-        """Returns the channels of all branches, concatenated."""
         return torch.cat([branch(maps) for branch in self.branches], dim=1)

@@ -5,8 +5,6 @@ Differs: the layers are torchvision's. The auxiliary head also works on fewer th
 299 pixels leave.
 """
 
-from collections.abc import Sequence
-
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,6 +14,7 @@ from torchvision.models.inception import BasicConv2d, InceptionA, InceptionB, In
 
 from lit_cnn.models.googlenet import InceptionInit, WithAuxiliaryHeads
 from lit_cnn.models.stem import Stem, choose_stem
+from lit_cnn.sizes import ImageSize
 
 # Smallest side: the last pooling of 3 x 3 has a whole window.
 SMALLEST = {"imagenet": 75, "small": 11}
@@ -41,7 +40,7 @@ class InceptionV3(WithAuxiliaryHeads, torchvision_models.Inception3):
         self,
         in_channels: int = 3,
         num_classes: int = 10,
-        image_size: int | Sequence[int] | None = None,
+        image_size: ImageSize | None = None,
         stem: Stem = "auto",
         aux_logits: bool = True,
         dropout: float = 0.5,
@@ -68,7 +67,6 @@ class InceptionAux(inception.InceptionAux):
     """torchvision's auxiliary head, for feature maps of any size."""
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits."""
         if min(maps.shape[2:]) >= 17:  # what 299 pixels leave
             return super().forward(maps)
         maps = self.conv1(self.conv0(F.adaptive_avg_pool2d(maps, 5)))

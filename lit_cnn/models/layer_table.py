@@ -6,8 +6,8 @@ branches meet, the receptive field is the smallest that contains those of all br
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,12 +17,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 aten = torch.ops.aten
-
 SHOWN = (nn.Conv2d, nn.Linear, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """Receptive field along one axis: the pixels of the image that the values of a feature map depend on."""
 
     start: int  # first pixel that the first value sees; below 0 in the padding
@@ -44,20 +42,19 @@ class Span:
 Field = tuple[Span, Span]  # along height and width
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """One layer of a network, on images of one size."""
 
     name: str  # in the network
     kind: str  # its class
     output: tuple[int, ...]  # shape for one image
     parameters: int
-    multiply_adds: int  # MACs for one image
+    macs: int  # MACs for one image
     field: Field | None  # receptive field of one value of its output; None if it does not depend on the image
 
 
-def multiply_adds(net: nn.Module, shape: tuple[int, int, int]) -> int:
-    """Returns the MACs (multiply-adds) of a network on the device meta, for one image of this shape."""
+def macs_of(net: nn.Module, shape: tuple[int, int, int]) -> int:
+    """Returns the multiply-accumulate operations (MACs) of a network on the device meta, for one image of a shape."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net.eval()(torch.zeros(1, *shape, device="meta"))
     return int(counter.get_total_flops()) // 2  # torch counts multiplications and additions
@@ -71,8 +68,8 @@ def layers_of(net: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
     def note(layer: Any, _: Any, output: Tensor) -> None:
         parameters = sum(p.numel() for p in layer.parameters())
         macs = output[0].numel() * layer.weight[0].numel() if parameters else 0
-        shape, kind = tuple(output.shape[1:]), type(layer).__name__
-        layers.append(Layer(names[layer], kind, shape, parameters, macs, fields.of.get(output)))
+        kind, size = type(layer).__name__, tuple(output.shape[1:])
+        layers.append(Layer(names[layer], kind, size, parameters, macs, fields.of.get(output)))
 
     image = torch.zeros(1, *shape, device="meta")
     fields.of[image] = (Span(0, 1, 1), Span(0, 1, 1))
@@ -102,9 +99,7 @@ class TrackFields(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         seeing = [t for t in tree_leaves(args) if isinstance(t, Tensor) and t in self.of]
         if seeing:
-            field = self.of[seeing[0]]
-            for other in seeing[1:]:
-                field = tuple(a.joined(b) for a, b in zip(field, self.of[other], strict=True))
+            field = tuple(reduce(Span.joined, spans) for spans in zip(*(self.of[t] for t in seeing), strict=True))
             output = next(t for t in tree_leaves(result) if isinstance(t, Tensor))
             self.of[output] = _behind(func, args, field, seeing[0], output)
         return result

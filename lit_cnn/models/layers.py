@@ -45,11 +45,7 @@ def initialise(layers: Sequence[nn.Conv2d | nn.Linear], he: bool = False, with_o
 
 
 def set_norm_momentum(net: nn.Module, momentum: float) -> None:
-    """Sets the momentum of all batch norms of a network: the share of a new batch in their running statistics.
-
-    Raises:
-        ValueError: If it is not from 0 to 1, or there is no batch norm.
-    """
+    """Sets the momentum of all batch norms of a network: the share of a new batch in their running statistics."""
     norms = [layer for layer in net.modules() if isinstance(layer, _BatchNorm)]
     if not 0 <= momentum <= 1:
         raise ValueError(f"`norm_momentum` is a share from 0 to 1, but got {momentum}.")

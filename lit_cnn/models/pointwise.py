@@ -36,5 +36,4 @@ class PointwiseCNN(nn.Module):
         self.classifier = nn.Linear([in_channels, *widths][-1], num_classes)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits."""
         return self.classifier(self.features(images).mean(dim=(2, 3)))

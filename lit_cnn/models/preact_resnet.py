@@ -52,7 +52,7 @@ class PreActResNet(Pretrained):
     ):
         super().__init__()
         channels, widths, depth = variant(name, VARIANTS)
-        refuse_small_images(name, None, image_size, SMALLEST[name])
+        refuse_small_images(f"{name} needs", SMALLEST[name], image_size)
         self.conv1 = nn.Conv2d(in_channels, channels, kernel_size=3, padding=1, bias=False)
         self.stages = nn.Sequential()
         for width in widths:
@@ -70,7 +70,6 @@ class PreActResNet(Pretrained):
         self.start_from(name, weights, freeze_body)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        """Returns logits."""
         return self.fc(self.norm(self.stages(self.conv1(images))).mean(dim=(2, 3)))
 
 
@@ -91,7 +90,6 @@ class PreActBlock(nn.Module):
         self.shortcut = None if channels == width else nn.Conv2d(channels, width, 1, stride, bias=False)
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
-        """Returns the sum of branch and shortcut."""
         normed = self.norm1(maps)
         identity = maps if self.shortcut is None else self.shortcut(normed)
         return identity + self.conv2(self.dropout(self.norm2(self.conv1(normed))))

@@ -44,23 +44,22 @@ class Pretrained(nn.Module):
             self.load_state_dict(self._fitted(name, weights, _read(name, weights)))
         if freeze_body:
             self._body_is_frozen = True
-            for key, parameter in self.named_parameters():
-                parameter.requires_grad_(_belongs(key, self.heads))
+            self.body.requires_grad_(False)
             self.train(self.training)
 
     @property
     def body(self) -> nn.ModuleList:
         """The backbone: all layers but the heads."""
-        layers = [(key, module) for key, module in self.named_modules() if not [*module.children()]]
-        return nn.ModuleList(layer for key, layer in layers if not _belongs(key, self.heads))
+        layers = {key: layer for key, layer in self.named_modules() if not [*layer.children()]}
+        return nn.ModuleList(layer for key, layer in layers.items() if not _belongs(key, self.heads))
 
     def train(self, mode: bool = True) -> Self:
         """Sets training mode; the batch norms of a frozen backbone stay in evaluation mode."""
         super().train(mode)
         if self._body_is_frozen:
-            for key, module in self.named_modules():
-                if isinstance(module, _BatchNorm) and not _belongs(key, self.heads):
-                    module.eval()
+            for layer in self.body:
+                if isinstance(layer, _BatchNorm):
+                    layer.eval()
         return self
 
     def _fitted(self, name: str, weights: str, theirs: State) -> State:
@@ -77,7 +76,9 @@ class Pretrained(nn.Module):
         for key in [*expected, *theirs]:
             here, there = (list(s[key].shape) if key in s else None for s in (expected, theirs))
             if here != there:
-                raise _mismatch(name, weights, key, here, there, is_first=key == next(iter(ours)))
+                raise CheckpointError(
+                    f"`weights` {weights} {_mismatch(name, key, here, there, key == next(iter(ours)))}"
+                )
         return {key: ours[key] if key in keep else theirs[key] for key in ours}
 
 
@@ -85,32 +86,29 @@ def _belongs(key: str, parts: tuple[str, ...]) -> bool:
     return any(key == part or key.startswith(f"{part}.") for part in parts)
 
 
-def _mismatch(
-    name: str, weights: str, key: str, ours: list[int] | None, theirs: list[int] | None, is_first: bool
-) -> CheckpointError:
-    there, here = ("missing" if shape is None else shape for shape in (theirs, ours))
-    text = (
-        f"are not those of {name}: {key} is {there} there and {here} here.\n"
-        "Take weights of this architecture, or the architecture of these weights."
-    )
+def _mismatch(name: str, key: str, ours: list[int] | None, theirs: list[int] | None, is_first: bool) -> str:
     if is_first and ours and theirs and len(ours) == len(theirs) == 4:
         if ours[2:] != theirs[2:]:
-            text = (
+            return (
                 f"have another stem: {theirs[2]} x {theirs[3]} pixels in the first kernel, "
                 f"where this {name} has {ours[2]} x {ours[3]}.\nSet `stem` to the other of imagenet and small."
             )
-        elif ours[1] != theirs[1]:
-            text = (
+        if ours[1] != theirs[1]:
+            return (
                 f"are for images of {theirs[1]} channels, but these have {ours[1]}.\n"
                 f"Bring images of {theirs[1]} channels, or leave `weights` out."
             )
-    return CheckpointError(f"`weights` {weights} {text}")
+    there, here = ("missing" if shape is None else shape for shape in (theirs, ours))
+    return (
+        f"are not those of {name}: {key} is {there} there and {here} here.\n"
+        "Take weights of this architecture, or the architecture of these weights."
+    )
 
 
 def _read(name: str, weights: str) -> State:
-    if not Path(weights).is_file() and re.fullmatch(r"[A-Z0-9_]+", weights):
-        return _download(name, weights)
     if not Path(weights).is_file():
+        if re.fullmatch(r"[A-Z0-9_]+", weights):
+            return _download(name, weights)
         raise CheckpointError(
             f"`weights` {weights}: there is no such file. Give a file, or torchvision's name such as IMAGENET1K_V1."
         )

@@ -16,7 +16,7 @@ from torchvision.models.vgg import cfgs
 
 from lit_cnn.models.layers import initialise, variant
 from lit_cnn.models.pretrained import Pretrained
-from lit_cnn.models.stem import Stem, choose_stem, refuse_smaller
+from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
 
 Widths = Sequence[int | Literal["M"]]
 VGGName = Literal["vgg8_bn", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
@@ -71,7 +71,7 @@ class VGG(Pretrained, torchvision_models.VGG):
         rounds_up = chosen == "small" and name != "vgg8_bn"
         widths = widths or cfgs[column]
         whole = 2 ** list(widths).count("M")
-        refuse_smaller("`widths` needs", whole // 2 + 1 if rounds_up else whole, image_size, "Drop an 'M'.")
+        refuse_small_images("`widths` needs", whole // 2 + 1 if rounds_up else whole, image_size, "Drop an 'M'.")
         layers: list[nn.Module] = []
         channels = in_channels
         for step in widths:

@@ -17,16 +17,9 @@ class WhiteningConv2d(nn.Conv2d):
 
     Page 2019, https://myrtle.ai/learn/how-to-train-your-resnet-8-bag-of-tricks; Jordan 2024,
     https://arxiv.org/abs/2404.00498, section 3.2.
-
-    Args:
-        in_channels: Channels of the images.
-        kernel_size: Height and width of the patches, in pixels.
-
-    Attributes:
-        learned: Whether the filters are set; a part of checkpoints.
     """
 
-    learned: Tensor
+    learned: Tensor  # whether the filters are set; a part of checkpoints
 
     def __init__(self, in_channels: int, kernel_size: int = 2):
         super().__init__(in_channels, 2 * in_channels * kernel_size**2, kernel_size)

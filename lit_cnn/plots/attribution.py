@@ -1,6 +1,6 @@
 """Attribution figure: an image with Grad-CAM, occlusion and saliency maps."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
@@ -9,8 +9,7 @@ from torch import Tensor
 from lit_cnn.plots.text import Figure
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """An image and its attribution maps, with pixels in the same places."""
 
     name: str
@@ -29,8 +28,8 @@ def explanation(title: str, image: UInt8[Tensor, "c h w"], views: list[View], si
     axes = figure.subplots(len(views), 5, squeeze=False)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
-    for row in axes[1:, :1].flat:
-        row.set_axis_off()
+    for axis in axes[1:, 0]:
+        axis.set_axis_off()
     _show(axes[0, 0], image, "the image")
     largest = max(float(view.occlusion.abs().max()) for view in views) or 1.0
     for row, view in zip(axes, views, strict=True):

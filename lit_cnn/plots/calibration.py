@@ -33,14 +33,13 @@ def reliability_diagram(
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     figure.subplots_adjust(left=0.14, right=0.97, bottom=0.09, top=0.93, hspace=0.08)
     width = 1 / bins
-    sure, is_right = (values.cpu().double().numpy() for values in (confidences, right))
-    images, sums, correct = (np.histogram(sure, bins, (0, 1), weights=w)[0] for w in (None, sure, is_right))
-    filled = images > 0
+    said, is_right = (values.cpu().double().numpy() for values in (confidences, right))
+    images, sums, correct = (np.histogram(said, bins, (0, 1), weights=w)[0] for w in (None, said, is_right))
     accuracy, confidence = correct / images.clip(1), sums / images.clip(1)
     middles = (np.arange(bins) + 0.5) / bins
     upper.bar(middles, accuracy, width, color=RIGHT, edgecolor="white", label="accuracy")
-    gap = (confidence - accuracy)[filled]
-    upper.bar(middles[filled], gap, width / 2, accuracy[filled], color=WRONG, alpha=0.5, label="gap to the confidence")
+    gap = confidence - accuracy
+    upper.bar(middles, gap, width / 2, accuracy, color=WRONG, alpha=0.5, label="gap to the confidence")
     upper.plot([0, 1], [0, 1], "--", color="black", linewidth=1, label="calibrated")
     upper.set(ylim=(0, 1), ylabel="share that is right")
     upper.legend(loc="upper left", fontsize=8)

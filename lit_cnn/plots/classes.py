@@ -28,17 +28,22 @@ def confusion_matrix(
     k = len(counts)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(max(4.0, 0.55 * k + 1.5), 9.0)
-    listed = k > NUMBERED
     names = drawable(class_names)
-    if listed:
+    if k > NUMBERED:
         figure = Figure(figsize=(side + 3.5, side), layout="constrained")
-        axis, *beside = figure.subplots(1, 2, width_ratios=[side, 3])
+        axis, beside = figure.subplots(1, 2, width_ratios=[side, 3])
+        beside.axis("off")
+        beside.set_title("most frequent mistakes", fontsize=9, loc="left")
+        beside.text(0, 1, _confusions(counts, names), fontsize=8, va="top", transform=beside.transAxes)
     else:  # by hand, since "constrained" takes longer than drawing the numbers
         room = 0.5 + LETTER * max(map(width, names))
-        wide, high = side - 1.0 + room + 1.0, side - 1.0 + room
-        figure, beside = Figure(figsize=(wide, high)), []
+        wide, high = side + room, side - 1.0 + room
+        figure = Figure(figsize=(wide, high))
         axis = figure.subplots()
         figure.subplots_adjust(left=room / wide, right=1 - 0.1 / wide, bottom=room / high, top=1 - 0.4 / high)
+        for i, j in zip(*counts.nonzero(), strict=True):
+            colour = "white" if shares[i, j] > 0.5 else "black"
+            axis.text(j, i, f"{counts[i, j]}", ha="center", va="center", fontsize=7, color=colour)
     picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     axis.set(xlabel="predicted class", ylabel="true class")
     if k <= NAMED:
@@ -46,25 +51,15 @@ def confusion_matrix(
         axis.set_yticks(range(k), names, fontsize=8)
     else:
         axis.set(xlabel="predicted class, by its number", ylabel="true class, by its number")
-    if not listed:
-        for i, j in zip(*counts.nonzero(), strict=True):
-            colour = "white" if shares[i, j] > 0.5 else "black"
-            axis.text(j, i, f"{counts[i, j]}", ha="center", va="center", fontsize=7, color=colour)
     figure.colorbar(picture, ax=axis, label="share of the true class", shrink=0.7)
-    for side_axis in beside:
-        side_axis.axis("off")
-        side_axis.set_title("most frequent mistakes", fontsize=9, loc="left")
-        side_axis.text(0, 1, _confusions(counts, class_names), fontsize=8, va="top", transform=side_axis.transAxes)
-    right = np.trace(counts)
-    figure.suptitle(f"{title}: {right:,} of {counts.sum():,} right", fontsize=11)
+    figure.suptitle(f"{title}: {np.trace(counts):,} of {counts.sum():,} right", fontsize=11)
     return figure
 
 
-def _confusions(counts: np.ndarray, class_names: Sequence[str]) -> str:
+def _confusions(counts: np.ndarray, names: Sequence[str]) -> str:
     wrong = counts - np.diag(np.diag(counts))
     worst = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
     pairs = [divmod(int(cell), len(counts)) for cell in worst if wrong.flat[cell]]
-    names = drawable(class_names)
     lines = [f"{wrong[i, j]} x {names[i]}\n     taken for {names[j]}" for i, j in pairs]
     return "\n".join(lines) or "none"
 
@@ -85,12 +80,11 @@ def class_accuracy(
         order = order[: NAMED // 2] + order[-(NAMED // 2) :]
     all_names = drawable(class_names, 24)
     names = [all_names[c] for c in order]
-    height = 0.24 * len(order) + 1.3 + 0.2 * title.count("\n")
-    room = 0.5 + LETTER * max(map(width, names), default=0)
+    above = 0.4 + 0.2 * title.count("\n")
+    height, room = 0.24 * len(order) + 0.9 + above, 0.5 + LETTER * max(map(width, names), default=0)
     figure = Figure(figsize=(5.5 + room, height))
     axis = figure.subplots()
-    top = 1 - (0.4 + 0.2 * title.count("\n")) / height
-    figure.subplots_adjust(left=room / (5.5 + room), right=0.97, bottom=0.85 / height, top=top)
+    figure.subplots_adjust(left=room / (5.5 + room), right=0.97, bottom=0.85 / height, top=1 - above / height)
     places = range(len(order))
     axis.barh(places, shares[order], color="#4c78a8")
     axis.set_yticks(places, names, fontsize=8)

@@ -17,11 +17,11 @@ def interval_chart(
     figure = Figure(figsize=(8, 0.32 * len(names) + 1.4), layout="constrained")
     axis = figure.subplots()
     colour = colours(names)
-    for row, name in enumerate(names):
-        axis.plot(values[name], [row] * len(values[name]), "o", color=colour[name], alpha=0.5, markersize=4)
+    for row, (name, found) in enumerate(values.items()):
+        axis.plot(found, [row] * len(found), "o", color=colour[name], alpha=0.5, markersize=4)
     low, high = axis.get_xlim()  # range of the runs; intervals may extend it by as much on each side
     for row, name in enumerate(names):
-        if (interval := intervals.get(name)) is not None:
+        if interval := intervals.get(name):
             middle = mean(values[name])
             reach = [[middle - interval[0]], [interval[1] - middle]]
             axis.errorbar(middle, row, xerr=reach, color="black", capsize=4, marker="|", linewidth=1.5)
@@ -82,10 +82,10 @@ def trends(
     axis = figure.subplots()
     colour = colours(list(lines))
     for name, line in lines.items():
-        at = [place for place, step in enumerate(steps) if line.get(step)]
-        values = [line[steps[place]] for place in at]
-        spread = [stdev(v) if len(v) > 1 else 0 for v in values]
-        axis.errorbar(at, [mean(v) for v in values], spread, marker="o", capsize=3, color=colour[name], label=name)
+        values = {place: line[step] for place, step in enumerate(steps) if line.get(step)}
+        means = [mean(v) for v in values.values()]
+        spreads = [stdev(v) if len(v) > 1 else 0 for v in values.values()]
+        axis.errorbar(list(values), means, spreads, marker="o", capsize=3, color=colour[name], label=name)
     axis.set_xticks(range(len(steps)), [shortened(step) for step in steps])
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.grid(alpha=0.3)

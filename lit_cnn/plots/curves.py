@@ -1,7 +1,7 @@
 """Training curves: mean over seeds, with a band of one standard deviation."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
@@ -12,8 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from lit_cnn.plots.text import LEGEND, Figure, shortened
 
 
-@dataclass(frozen=True)
-class Curve:
+class Curve(NamedTuple):
     """A metric of the runs of one variant, at the points that all runs have."""
 
     x: Sequence[float]  # epochs, steps or seconds

@@ -19,9 +19,8 @@ def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters
     Number, size and scale are added to the title.
     """
     weights = weights.detach().float().cpu()
-    shown = weights[:FILTERS]
-    if shown.shape[1] != 3:
-        shown = shown.mean(dim=1, keepdim=True)
+    in_colour = weights.shape[1] == 3
+    shown = weights[:FILTERS] if in_colour else weights[:FILTERS].mean(dim=1, keepdim=True)
     largest = float(shown.abs().max()) or 1.0
     n, _, height, width = weights.shape
     number = f"{n}" if n <= FILTERS else f"the first {FILTERS} of {n}"
@@ -34,7 +33,7 @@ def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters
     figure = Figure(figsize=(max(0.6 * columns, 3.4) + 0.4, 0.6 * rows * height / width + 0.9), layout="constrained")
     axis = figure.subplots()
     axis.axis("off")
-    if shown.shape[1] == 3:
+    if in_colour:
         axis.imshow((mosaic / 2 + 0.5).nan_to_num(1.0).numpy(), interpolation="nearest")
         scale = "grey is 0"
     else:
@@ -45,9 +44,7 @@ def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters
 
 
 def feature_maps(
-    image: UInt8[Tensor, "c h w"],
-    maps: Mapping[str, Float[Tensor, "c h w"]],
-    title: str = "feature maps",
+    image: UInt8[Tensor, "c h w"], maps: Mapping[str, Float[Tensor, "c h w"]], title: str = "feature maps"
 ) -> Figure:
     """Strongest feature maps of each layer, by its name, for an image as the network sees it; first layer on top."""
     columns = min(MAPS, max(map(len, maps.values())))

@@ -1,45 +1,40 @@
 """Document of a report: headings, paragraphs, code, tables and figures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class Heading:
+class Heading(NamedTuple):
     """A section heading."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Paragraph:
+class Paragraph(NamedTuple):
     """A paragraph of text."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Code:
-    """A code block: commands or a file's content; if it is long, folded under its name in HTML."""
+class Code(NamedTuple):
+    """A code block: commands or a file's content; if it has a name, it is folded under it in HTML."""
 
     text: str
     name: str = ""
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of text with its caption and column names; the first column names the rows."""
+class Table(NamedTuple):
+    """A table of text; the first column names the rows."""
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A matplotlib figure with its file name, without suffix, and its caption."""
+class Picture(NamedTuple):
+    """A matplotlib figure, with its file name without suffix."""
 
     name: str
     caption: str
@@ -49,13 +44,8 @@ class Picture:
 Block = Heading | Paragraph | Code | Table | Picture
 
 
-@dataclass
-class Document:
+class Document(NamedTuple):
     """A report: its title, and its parts in order."""
 
     title: str
-    blocks: list[Block] = field(default_factory=list)
-
-    def add(self, *blocks: Block) -> None:
-        """Appends parts."""
-        self.blocks.extend(blocks)
+    blocks: list[Block]

@@ -9,9 +9,8 @@ from lit_cnn.reports.groups import Group
 
 ALONG = {"epoch": "epoch", "step": "optimizer steps", "seconds": "seconds of training"}
 PANELS = {"accuracy, %": "acc", "NLL, nats per image": "nll"}
+BANDS = "bands are one standard deviation over the seeds."
 STEPS = 3  # minimum number of values of an axis
-
-Points = dict[float, tuple[float, float]]  # by epoch or step
 
 
 def training_curves(groups: list[Group], tag: str = "") -> list[Block]:
@@ -20,13 +19,12 @@ def training_curves(groups: list[Group], tag: str = "") -> list[Block]:
     The tag ends the names of the files.
     """
     if not any(len(run.epochs()) > 1 for group in groups for run in group.runs):
-        losses = {group.label: _losses(group) for group in groups}
-        losses = {label: found for label, found in losses.items() if found}
+        losses = {group.label: found for group in groups if (found := _losses(group))}
         if not losses:
             return []
         title = "loss of the batches in the course of the training"
         figure = curves({"loss of a batch": losses}, "optimizer steps", title)
-        return [Picture(f"loss_by_step{tag}", f"The {title}; bands are one standard deviation over the seeds.", figure)]
+        return [Picture(f"loss_by_step{tag}", f"The {title}; {BANDS}", figure)]
     blocks: list[Block] = []
     for along, xlabel in ALONG.items():
         panels: dict[str, dict[str, list[Curve]]] = {}
@@ -35,33 +33,25 @@ def training_curves(groups: list[Group], tag: str = "") -> list[Block]:
                 if found := _curve(group, along, f"val/{metric}") + _curve(group, along, f"train/{metric}"):
                     panels.setdefault(ylabel, {})[group.label] = found
         if panels:
-            caption = (
-                f"Accuracy and NLL by {xlabel}: validation as lines, training dashed; bands are one standard "
-                "deviation over the seeds."
-            )
             figure = curves(panels, xlabel, f"accuracy and NLL by {xlabel}")
+            caption = f"Accuracy and NLL by {xlabel}: validation as lines, training dashed; {BANDS}"
             blocks.append(Picture(f"curves_by_{along}{tag}", caption, figure))
     return blocks
 
 
 def _curve(group: Group, along: str, metric: str) -> list[Curve]:
     scale = 100 if metric.endswith("/acc") else 1
-    tables: list[Points] = [
-        {row["epoch"]: (row[along], scale * row[metric]) for row in run.epochs() if metric in row and along in row}
-        for run in group.runs
-    ]
+    runs = [[row for row in run.epochs() if metric in row and along in row] for run in group.runs]
+    tables = [{row["epoch"]: (row[along], scale * row[metric]) for row in rows} for rows in runs]
     return _through(tables, dashed=metric.startswith("train"))
 
 
 def _losses(group: Group) -> list[Curve]:
-    tables: list[Points] = [
-        {row["step"]: (row["step"] + 1, row["train/loss"]) for row in run.rows if "train/loss" in row}
-        for run in group.runs
-    ]
-    return _through(tables)
+    runs = [[row for row in run.rows if "train/loss" in row] for run in group.runs]
+    return _through([{row["step"]: (row["step"] + 1, row["train/loss"]) for row in rows} for rows in runs])
 
 
-def _through(tables: list[Points], dashed: bool = False) -> list[Curve]:
+def _through(tables: list[dict[float, tuple[float, float]]], dashed: bool = False) -> list[Curve]:
     """Returns the curve through the points that all runs have, if any; x is the mean over the runs."""
     shared = sorted(set.intersection(*map(set, tables))) if tables else []
     if not shared:

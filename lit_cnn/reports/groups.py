@@ -58,9 +58,8 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
             group.label += f", {run.label}"
         (group.unfinished if run.fault else group.runs).append(run)
     for group in groups.values():
-        newest: dict[int, Run] = {}
-        for run in sorted(group.runs, key=lambda run: (run.folder / RESULTS).stat().st_mtime):
-            newest[run.seed] = run
+        by_age = sorted(group.runs, key=lambda run: (run.folder / RESULTS).stat().st_mtime)
+        newest = {run.seed: run for run in by_age}
         group.repeated = [run for run in group.runs if newest[run.seed] is not run]
         group.runs = [run for run in group.runs if newest[run.seed] is run]
     for label in {group.label for group in groups.values()}:
@@ -79,24 +78,24 @@ def differences(groups: Sequence[Group]) -> dict[str, list[str]]:
     return {key: values for key, values in table.items() if len(set(values)) > 1}
 
 
-def _text(value: Any, length: int = 40) -> str:
-    """Returns a setting's value as in a config; - for None."""
+def _text(value: Any) -> str:
+    """Returns a setting's value as in a config, cut to 40 letters; - for None."""
     if value is None:
         return "-"
     written = value if isinstance(value, str) else json.dumps(value)
-    return written if len(written) <= length else written[: length - 3] + "..."
+    return written if len(written) <= 40 else written[:37] + "..."
 
 
 def _settings_of(run: Run) -> dict[str, Any]:
+    return {key: value for key, value in _flat(decisive(run.config)).items() if key not in SEEDS}
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
-    _flatten(decisive(run.config), "", flat)
-    return {key: value for key, value in flat.items() if key not in SEEDS}
-
-
-def _flatten(value: Any, prefix: str, into: dict[str, Any]) -> None:
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            part = prefix if key == "init_args" else f"{prefix}.{key}" if prefix else str(key)
-            _flatten(inner, part, into)
-    elif value is not None:
-        into[prefix] = value
+    for key, value in settings.items():
+        dotted = f"{prefix}{key}"
+        if isinstance(value, dict) and value:
+            flat |= _flat(value, prefix if key == "init_args" else f"{dotted}.")
+        elif value is not None:
+            flat[dotted] = value
+    return flat

@@ -26,9 +26,6 @@ def report_of_many(title: str, runs: list[Run], baseline: str | None = None) -> 
     """Returns the report of some runs, with a section for each dataset.
 
     All variants are compared with the baseline; without one, all pairs that differ in one axis.
-
-    Raises:
-        ConfigError: If there is no such variant.
     """
     groups = group_runs(runs)
     labels = [group.label for group in groups]
@@ -39,14 +36,14 @@ def report_of_many(title: str, runs: list[Run], baseline: str | None = None) -> 
     datasets = list(dict.fromkeys(group.any_run.dataset for group in groups))
     finished = sum(len(group.runs) for group in groups)
     about = f"{finished} finished runs of {len(groups)} variants on {' and '.join(datasets)}."
-    document = Document(title, [Paragraph(about), *_left_out(groups)])
+    blocks: list[Block] = [Paragraph(about), *_left_out(groups)]
     for dataset in datasets:
+        tag = ""
         if len(datasets) > 1:
-            document.add(Heading(dataset))
-        tag = f"_{dataset}".replace("/", "-").replace(" ", "-") if len(datasets) > 1 else ""
-        document.add(*_section([group for group in groups if group.any_run.dataset == dataset], baseline, tag))
-    document.add(Heading("To repeat"), *_to_repeat(groups))
-    return document
+            tag = f"_{dataset}".replace("/", "-").replace(" ", "-")
+            blocks.append(Heading(dataset))
+        blocks += _section([group for group in groups if group.any_run.dataset == dataset], baseline, tag)
+    return Document(title, [*blocks, Heading("To repeat"), *_to_repeat(groups)])
 
 
 def _section(all_groups: list[Group], baseline: str | None, tag: str) -> list[Block]:
@@ -54,8 +51,7 @@ def _section(all_groups: list[Group], baseline: str | None, tag: str) -> list[Bl
     if not groups:
         return [Paragraph("No run is finished yet.")]
     blocks: list[Block] = [Heading("Accuracy"), *_results(all_groups), *_permutations(groups)]
-    values = {g.label: _percent(g) for g in groups[:CHARTED] if g.values(ACC)}
-    if values:
+    if values := {group.label: _percent(group) for group in groups[:CHARTED] if group.values(ACC)}:
         intervals = {name: mean_interval(v, within=PERCENT) for name, v in values.items() if len(v) >= ENOUGH}
         chart = interval_chart(values, intervals, "test accuracy, %", "test accuracy: runs, and 95 % interval of mean")
         caption = (
@@ -81,17 +77,12 @@ def _permutations(groups: list[Group]) -> list[Block]:
     permuted = [group for group in groups if group.settings.get("data.permute")]
     fixed = [group.label for group in permuted if group.settings.get("data.permute_seed", 0) != "seed"]
     drawn = [group.label for group in permuted if group.label not in fixed]
-    blocks: list[Block] = []
-    if drawn:
-        text = f"Each seed of {', '.join(drawn)} draws its own permutation of the pixels, which the spread contains."
-        blocks.append(Paragraph(text))
-    if fixed:
-        text = (
-            f"All seeds of {', '.join(fixed)} share one permutation of the pixels: spread, intervals and tests do not "
-            "contain what another one would change. `permute_seed: seed` draws one for each seed."
-        )
-        blocks.append(Paragraph(text))
-    return blocks
+    texts = (
+        f"Each seed of {', '.join(drawn)} draws its own permutation of the pixels, which the spread contains.",
+        f"All seeds of {', '.join(fixed)} share one permutation of the pixels: spread, intervals and tests do not "
+        "contain what another one would change. `permute_seed: seed` draws one for each seed.",
+    )
+    return [Paragraph(text) for text, names in zip(texts, (drawn, fixed), strict=True) if names]
 
 
 def _results(groups: list[Group]) -> list[Block]:
@@ -128,8 +119,8 @@ def _table(caption: str, head: list[str], rows: list[list[str]]) -> list[Block]:
 
 def _left_out(groups: list[Group]) -> list[Block]:
     rows = [[str(run.folder), run.fault] for group in groups for run in group.unfinished]
-    for run in (run for group in groups for run in group.repeated):
-        rows.append([str(run.folder), f"seed {run.seed} again; the newest counts"])
+    repeated = [run for group in groups for run in group.repeated]
+    rows += [[str(run.folder), f"seed {run.seed} again; the newest counts"] for run in repeated]
     return _table(f"{len(rows)} runs are missing or left out.", ["run", "why"], rows)
 
 
@@ -190,19 +181,17 @@ def _costs(groups: list[Group], tag: str) -> list[Block]:
     values = {label: mean(_percent(group)) for label, group in tested.items()}
     spreads = {label: stdev(v) for label, group in tested.items() if len(v := _percent(group)) > 1}
     costs: dict[str, dict[str, float]] = {}
+    fronts = {}
     for kind, cost_of in COSTS.items():
-        found = {label: cost for label, group in tested.items() if (cost := cost_of(group)) is not None}
-        if len(found) > 1:
-            costs[kind] = found
+        of = {label: cost for label, group in tested.items() if (cost := cost_of(group)) is not None}
+        if len(of) > 1:
+            costs[kind] = of
+            fronts[kind] = pareto_front({label: (cost, values[label]) for label, cost in of.items()})
     if not costs:
         return []
-    fronts = {}
-    for kind, of in costs.items():
-        names = list(of)
-        fronts[kind] = [names[i] for i in pareto_front([*of.values()], [values[name] for name in names])]
     chart = cost_chart(costs, values, spreads, fronts, "test accuracy, %", "test accuracy against cost")
     head = ["variant", "test accuracy, %", *costs]
-    rows = [[name, f"{value:.2f}"] for name, value in values.items()]
+    rows = [[label, f"{value:.2f}"] for label, value in values.items()]
     for row in rows:
         for kind, of in costs.items():
             star = "*" * (row[0] in fronts[kind])
@@ -229,21 +218,16 @@ COSTS: dict[str, Callable[[Group], float | None]] = {
 def _selection(groups: list[Group]) -> list[Block]:
     rows = []
     for group in groups:
-        claimed = {
-            run.seed: max(tested)
-            for run in group.runs
-            if ACC in run.results and (tested := [row[EACH] for row in run.epochs() if EACH in row])
+        tested = {
+            run.seed: [row[EACH] for row in run.epochs() if EACH in row] for run in group.runs if ACC in run.results
         }
+        claimed = {seed: max(values) for seed, values in tested.items() if values}
         honest = {seed: value for seed, value in group.values(ACC).items() if seed in claimed}
-        test = paired_test(honest, claimed, within=(-1, 1))
         if claimed:
-            rows.append([
-                group.label,
-                _spread([100 * v for v in honest.values()], 2),
-                _spread([100 * v for v in claimed.values()], 2),
-                f"{100 * (mean(claimed.values()) - mean(honest.values())):+z.2f}",
-                in_points(test),
-            ])  # fmt: skip
+            gain = 100 * (mean(claimed.values()) - mean(honest.values()))
+            spreads = [_spread([100 * v for v in values.values()], 2) for values in (honest, claimed)]
+            interval = in_points(paired_test(honest, claimed, within=(-1, 1)))
+            rows.append([group.label, *spreads, f"{gain:+z.2f}", interval])
     caption = (
         "What a choice of the epoch by its test accuracy would have claimed, beside the figure of the epoch that "
         "the validation images chose. The gain is not real: it is what one takes from the test images by looking."
@@ -253,11 +237,11 @@ def _selection(groups: list[Group]) -> list[Block]:
 
 
 def _to_repeat(groups: list[Group]) -> list[Block]:
+    results = [run.results for group in groups for run in group.runs]
     versions = sorted({
-        f"torch {r.results.get('versions/torch')}, lightning {r.results.get('versions/lightning')}, "
-        f"lit_cnn {r.results.get('versions/lit-cnn')}, on {r.results.get('device')}"
-        for group in groups
-        for r in group.runs
+        f"torch {r.get('versions/torch')}, lightning {r.get('versions/lightning')}, "
+        f"lit_cnn {r.get('versions/lit-cnn')}, on {r.get('device')}"
+        for r in results
     })  # fmt: skip
     commands = [f"python -m lit_cnn fit --config {group.any_run.folder / 'config.yaml'}" for group in groups]
     how = f"Each config.yaml repeats its run; --seed_everything gives another seed. Made with: {'; '.join(versions)}."

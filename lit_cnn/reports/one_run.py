@@ -18,29 +18,26 @@ from lit_cnn.runs.record import Run
 def report_of_one(run: Run, data_dir: Path | None = None) -> Document:
     """Returns the report of a run, with its data in `data_dir`; without its test images, from the run's folder only."""
     model = str((run.config.get("model") or {}).get("class_path", "")).rpartition(".")[2]
-    document = Document(f"{run.folder.parent.name}/{run.folder.name}")
-    document.add(Paragraph(f"{model} on {run.dataset}, seed {run.seed}."))
+    blocks: list[Block] = [Paragraph(f"{model} on {run.dataset}, seed {run.seed}.")]
     if run.fault:
         text = f"This run has no result: {run.fault}. To go on: python -m lit_cnn fit --resume {run.folder}"
-        document.add(Paragraph(text))
-    document.add(Heading("Result"), *_result(run.results))
+        blocks.append(Paragraph(text))
+    blocks += [Heading("Result"), *_result(run.results)]
     predictions: Predictions | None = None
     try:
         predictions = predict(run, data_dir)
-        document.add(Paragraph(_agreement(run.results, predictions)))
+        blocks.append(Paragraph(_agreement(run.results, predictions)))
     except LitCNNError as error:
         missing = " ".join(str(error).split())
-        document.add(Paragraph(f"What needs the test images is not here: {missing} (--data_dir says where data lie.)"))
+        blocks.append(Paragraph(f"What needs the test images is not here: {missing} (--data_dir says where data lie.)"))
     if drawn := training_curves([Group(run.label, [run])]):
-        document.add(Heading("Training curves"), *drawn)
+        blocks += [Heading("Training curves"), *drawn]
     if predictions is not None:
-        document.add(Heading("Classes"), *_classes(predictions))
-        document.add(Heading("Mistakes"), *_mistakes(predictions))
+        blocks += [Heading("Classes"), *_classes(predictions), Heading("Mistakes"), *_mistakes(predictions)]
         if (weights := first_filters(predictions.module, predictions.data)) is not None:
-            document.add(Heading("Filters"), Picture("filters", "Weights of the first layer.", filters(weights)))
-    document.add(Heading("Cost"), _cost(run.results, predictions))
-    document.add(Heading("To repeat"), *_to_repeat(run))
-    return document
+            blocks += [Heading("Filters"), Picture("filters", "Weights of the first layer.", filters(weights))]
+    blocks += [Heading("Cost"), _cost(run.results, predictions), Heading("To repeat"), *_to_repeat(run)]
+    return Document(f"{run.folder.parent.name}/{run.folder.name}", blocks)
 
 
 def _result(v: dict[str, Any]) -> list[Block]:
@@ -48,22 +45,20 @@ def _result(v: dict[str, Any]) -> list[Block]:
     for split, name in (("train", "training"), ("val", "validation"), ("test", "test")):
         if f"{split}/acc" not in v:
             continue
-        n = v.get(f"{split}_images")
+        n, accuracy, nll = v.get(f"{split}_images"), v[f"{split}/acc"], v[f"{split}/nll"]
         interval = "-"
         if n and split != "train":
-            interval = percent_interval(v.get(f"{split}/correct", round(v[f"{split}/acc"] * n)), n)
-        nll = f"{v[f'{split}/nll']:.4f}"
-        rows.append([name, f"{n:,}" if n else "-", f"{v[f'{split}/acc']:.2%}", interval, nll])
+            interval = percent_interval(v.get(f"{split}/correct", round(accuracy * n)), n)
+        rows.append([name, f"{n:,}" if n else "-", f"{accuracy:.2%}", interval, f"{nll:.4f}"])
     if not rows:
         return []
     best = f", the best by {v['monitor']}" if "monitor" in v else ""
+    chosen = " The validation images chose the epoch, so that their figure is a little too good." if best else ""
     caption = (
         f"Epoch {v.get('epoch')} of {v.get('epochs')}{best}. Intervals (95 %, Wilson) say how far the number of "
         "images determines the figure, not what another seed would change. Training figures are those of the "
-        "augmented images, met before the epoch's end."
+        f"augmented images, met before the epoch's end.{chosen}"
     )
-    if best:
-        caption += " The validation images chose the epoch, so that their figure is a little too good."
     return [Table(caption, ["images of", "n", "accuracy", "95 % interval", "NLL, nats"], rows)]
 
 
@@ -87,13 +82,12 @@ def _classes(p: Predictions) -> list[Block]:
     rows = []
     for c, name in enumerate(names):
         n, right, taken = int(counts[c].sum()), int(counts[c, c]), int(counts[:, c].sum())
-        if not n:
-            continue
         wrong = counts[c].clone()
         wrong[c] = 0
         most = f"{names[int(wrong.argmax())]} ({int(wrong.max())})" if wrong.any() else "-"
         precision = f"{right / taken:.2%}" if taken else "-"
-        rows.append([name, f"{n:,}", f"{right / n:.2%}", percent_interval(right, n), precision, most])
+        if n:
+            rows.append([name, f"{n:,}", f"{right / n:.2%}", percent_interval(right, n), precision, most])
     head = ["class", "images", "right (recall)", "95 % interval", "precision", "most often taken for"]
     return [
         Table("The test images of each class.", head, rows),
@@ -105,24 +99,21 @@ def _classes(p: Predictions) -> list[Block]:
 def _mistakes(p: Predictions) -> list[Block]:
     about = f"{p.data.dataset_name}, test images"
     wrong = (~p.right).nonzero().flatten()
-    shown: Block = Paragraph("There are none.")
-    if len(wrong):
-        figure = p.most_confident(wrong, f"{about}: the most confident of {len(wrong):,} mistakes")
-        shown = Picture("mistakes", "The most confident mistakes.", figure)
     reliability = reliability_diagram(p.confidences, p.right, about)
-    return [shown, Picture("reliability", "Reliability diagram: accuracy by confidence.", reliability)]
+    last = Picture("reliability", "Reliability diagram: accuracy by confidence.", reliability)
+    if not len(wrong):
+        return [Paragraph("There are none."), last]
+    figure = p.most_confident(wrong, f"{about}: the most confident of {len(wrong):,} mistakes")
+    return [Picture("mistakes", "The most confident mistakes.", figure), last]
 
 
 def _cost(v: dict[str, Any], predictions: Predictions | None) -> Table:
-    rows = []
-    if "parameters" in v:
-        rows.append(["parameters", f"{v['parameters']:,}"])
+    rows = [["parameters", f"{v['parameters']:,}"]] if "parameters" in v else []
     if predictions is not None:
         macs = macs_of(predictions.module)
         rows.append(["MACs per image", "-" if macs is None else f"{macs:,}"])
     if v.get("fit_seconds"):
-        rows.append(["seconds of training", f"{v['fit_seconds']:.1f}"])
-        rows.append(["optimizer steps", f"{v['steps']:,}"])
+        rows += [["seconds of training", f"{v['fit_seconds']:.1f}"], ["optimizer steps", f"{v['steps']:,}"]]
         if v.get("train_images"):
             speed = v["train_images"] * v["epochs"] / v["fit_seconds"]
             rows.append(["training images per second, with validation", f"{speed:,.0f}"])

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import ConfigError
 from lit_cnn.inference.load import load
-from lit_cnn.models.layer_table import multiply_adds
+from lit_cnn.models import layer_table
 from lit_cnn.plots import worst_mistakes
 from lit_cnn.runs.class_paths import find_class
 from lit_cnn.runs.record import Run
@@ -59,22 +59,17 @@ class Predictions:
 
 @torch.inference_mode()
 def predict(run: Run, data_dir: Path | None = None) -> Predictions:
-    """Predicts the test images with the best checkpoint of a run; the data are in `data_dir`, or where its config says.
-
-    Raises:
-        LitCNNError: If checkpoint or data are missing.
-    """
+    """Predicts the test images with a run's best checkpoint; the data are in `data_dir`, or where its config says."""
     module = load(run.folder)
     data = _data_of(run, data_dir)
     data.preprocess = module.preprocess
     data.setup("test")
-    device = default_device()
-    module.to(device)
+    module.to(default_device())
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     loader = data.test_dataloader()
     loader.contiguous = False  # the run's memory format
     for images, labels in tqdm(loader, f"{run.folder}: test images", unit=" batches", leave=False, disable=None):
-        logits = module.evaluate(images.to(device)).float().cpu()
+        logits = module.evaluate(images.to(module.device)).float().cpu()
         confidences, preds = logits.softmax(dim=1).max(dim=1)
         parts.append((preds, confidences, cross_entropy(logits, labels.cpu(), reduction="none"), labels.cpu()))
     return Predictions(module.cpu(), data, *(torch.cat(part) for part in zip(*parts, strict=True)))
@@ -88,12 +83,9 @@ def _data_of(run: Run, data_dir: Path | None) -> ImageDataModule:
     if cls is None:
         raise ConfigError(f"{run.folder} was trained on {path or 'unknown data'}, which is not known here.")
     given = dict(settings.get("init_args") or {}) | {"augment": None}
-    views = [
-        {"view": view["class_path"].rpartition(".")[2], **(view.get("init_args") or {})}
-        for view in given.get("views") or []
-    ]
+    views = [(view["class_path"].rpartition(".")[2], view.get("init_args") or {}) for view in given.get("views") or []]
     try:
-        given["views"] = [view_of(view) for view in views]
+        given["views"] = [view_of({"view": name, **arguments}) for name, arguments in views]
     except ValueError as error:
         raise ConfigError(str(error)) from error
     if data_dir is not None and "data_dir" in given:
@@ -104,6 +96,6 @@ def _data_of(run: Run, data_dir: Path | None) -> ImageDataModule:
 def macs_of(module: LitClassifier) -> int | None:
     """Returns the MACs of a network for one image, or None if they cannot be counted."""
     try:
-        return multiply_adds(copy.deepcopy(module.net).to("meta"), module.input_shape)
+        return layer_table.macs_of(copy.deepcopy(module.net).to("meta"), module.input_shape)
     except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError):
         return None

@@ -1,9 +1,9 @@
 """Statistics: confidence intervals, paired tests, Holm correction, McNemar's test, Pareto front."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import inf, sqrt
-from statistics import mean, stdev
+from math import inf
+from statistics import mean
+from typing import Any, NamedTuple
 
 from jaxtyping import Bool
 from scipy import stats
@@ -24,33 +24,25 @@ def no_spread(values: Sequence[float], scale: float | None = None) -> bool:
 def mean_interval(values: Sequence[float], within: Interval = (-inf, inf)) -> Interval | None:
     """Confidence interval of the mean; None for fewer than two values, or without spread.
 
-    Student's t with n - 1 degrees of freedom: exact for normal values, and the usual choice for few seeds. It is cut
-    at `within`, the smallest and largest possible mean.
+    Student's t with n - 1 degrees of freedom, cut at `within`, the smallest and largest possible mean.
     """
     if len(values) < 2 or no_spread(values):
         return None
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * stdev(values) / sqrt(len(values))
-    return max(mean(values) - half, within[0]), min(mean(values) + half, within[1])
+    found = stats.ttest_1samp(values, 0).confidence_interval(CONFIDENCE)
+    return max(float(found.low), within[0]), min(float(found.high), within[1])
 
 
 def percent_interval(right: int, n: int) -> str:
-    """Returns `share_interval` in percent, as text."""
-    low, high = share_interval(right, n)
-    return f"{low:.2%} to {high:.2%}"
-
-
-def share_interval(right: int, n: int) -> Interval:
-    """Wilson interval of an accuracy measured on n images.
+    """Wilson interval of an accuracy measured on n images, in percent.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference",
     https://doi.org/10.1080/01621459.1927.10502953. It covers the random choice of test images, but not that of seeds.
     """
     found = stats.binomtest(right, n).proportion_ci(CONFIDENCE, method="wilson")
-    return float(found.low), float(found.high)
+    return f"{found.low:.2%} to {found.high:.2%}"
 
 
-@dataclass(frozen=True)
-class PairedTest:
+class PairedTest(NamedTuple):
     """Result of a paired t-test of two variants over n common seeds, without interval and p for equal differences."""
 
     n: int
@@ -72,8 +64,8 @@ def paired_test(
         return None
     if no_spread(differences, max(map(abs, [*first.values(), *second.values()]))):
         return PairedTest(n, mean(differences), None, None)
-    interval = mean_interval(differences, within=within)
-    return PairedTest(n, mean(differences), interval, float(stats.ttest_1samp(differences, 0).pvalue))
+    p = float(stats.ttest_1samp(differences, 0).pvalue)
+    return PairedTest(n, mean(differences), mean_interval(differences, within), p)
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
@@ -90,8 +82,7 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
-@dataclass(frozen=True)
-class McNemar:
+class McNemar(NamedTuple):
     """Result of McNemar's exact test of two networks on the same images."""
 
     only_first: int  # number of images that only the first network has right
@@ -110,11 +101,10 @@ def mcnemar(first: Bool[Tensor, "n"], second: Bool[Tensor, "n"]) -> McNemar:
     return McNemar(only_first, only_second, float(stats.binomtest(only_first, n).pvalue) if n else 1.0)
 
 
-def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:
-    """Pareto front: positions of the points that no other one matches in both cost and value and beats in one."""
-    points = list(zip(costs, values, strict=True))
-    return [
-        i
-        for i, (cost, value) in enumerate(points)
-        if not any(c <= cost and v >= value and (c, v) != (cost, value) for c, v in points)
-    ]
+def pareto_front(points: Mapping[Any, tuple[float, float]]) -> list[Any]:
+    """Pareto front: names of the points that no other one matches in both cost and value and beats in one."""
+
+    def is_beaten(cost: float, value: float) -> bool:
+        return any(c <= cost and v >= value and (c, v) != (cost, value) for c, v in points.values())
+
+    return [name for name, point in points.items() if not is_beaten(*point)]

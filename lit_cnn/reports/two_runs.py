@@ -28,12 +28,7 @@ FIGURES = (
 
 
 def comparison(runs: list[Run], data_dir: Path | None = None) -> Document:
-    """Returns the comparison of two runs.
-
-    Raises:
-        ConfigError: If they were trained on different data, or one is unfinished.
-        LitCNNError: If a checkpoint or data are missing.
-    """
+    """Returns the comparison of two finished runs on the same data."""
     for run in runs:
         if run.fault:
             raise ConfigError(f"{run.folder} cannot be compared: {run.fault}.")
@@ -44,21 +39,20 @@ def comparison(runs: list[Run], data_dir: Path | None = None) -> Document:
             "do not compare.\n`report` shows runs of different datasets apart."
         )
     groups = [Group(label, [run]) for label, run in zip("AB", runs, strict=True)]
-    document = Document(f"A {one.parent.name}/{one.name} and B {other.parent.name}/{other.name}")
-    document.add(Paragraph(f"A is {one}, B is {other}, both on {runs[0].dataset}."), _results(runs))
-    if differing := differences(groups):
-        rows = [[key, *values] for key, values in differing.items()]
-        document.add(Table("What differs between the configs, but for the seed.", ["setting", "A", "B"], rows))
-    else:
-        document.add(Paragraph("Their configs differ in the seed alone, if at all."))
+    settings: Block = Paragraph("Their configs differ in the seed alone, if at all.")
+    if differing := [[key, *values] for key, values in differences(groups).items()]:
+        settings = Table("What differs between the configs, but for the seed.", ["setting", "A", "B"], differing)
     a, b = (predict(run, data_dir) for run in runs)
     if not torch.equal(a.labels, b.labels):
         raise ConfigError(f"{one} and {other} were tested on different images.")
-    document.add(Heading("The same images"), *_same_images(a, b), _classes(a, b))
-    document.add(Heading("Where they disagree"), _gallery(a, b, "A", "B"), _gallery(b, a, "B", "A"))
+    blocks = [
+        *(Paragraph(f"A is {one}, B is {other}, both on {runs[0].dataset}."), _results(runs), settings),
+        *(Heading("The same images"), *_same_images(a, b), _classes(a, b)),
+        *(Heading("Where they disagree"), _gallery(a, b, "A", "B"), _gallery(b, a, "B", "A")),
+    ]
     if drawn := training_curves(groups):
-        document.add(Heading("Training curves"), *drawn)
-    return document
+        blocks += [Heading("Training curves"), *drawn]
+    return Document(f"A {one.parent.name}/{one.name} and B {other.parent.name}/{other.name}", blocks)
 
 
 def _results(runs: list[Run]) -> Table:

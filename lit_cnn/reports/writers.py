@@ -116,13 +116,12 @@ def _latex(block: Block) -> str:
             body = [r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}"]
             start = rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}"
             parts = [r"\begin{table}", r"\centering", rf"\caption{{{_tex(caption)}}}", start, *body, r"\end{table}"]
-            return "\n".join(parts)
         case Picture(name, caption, _):
             picture = rf"\includegraphics[width=\linewidth]{{{FILES}/{name}.png}}"
             parts = [r"\begin{figure}", r"\centering", picture, rf"\caption{{{_tex(caption)}}}", r"\end{figure}"]
-            return "\n".join(parts)
         case _:
-            return ""
+            parts = []
+    return "\n".join(parts)
 
 
 TEX = {
@@ -151,8 +150,9 @@ def to_csv(document: Document) -> str:
     """Returns all tables as CSV, one after the other, each with its caption."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for table in (block for block in document.blocks if isinstance(block, Table)):
-        writer.writerows([[f"# {table.caption}"], table.head, *table.rows, []])
+    for block in document.blocks:
+        if isinstance(block, Table):
+            writer.writerows([[f"# {block.caption}"], block.head, *block.rows, []])
     return text.getvalue()
 
 
@@ -163,17 +163,14 @@ WRITERS: dict[str, Callable[[Document], str]] = {"html": to_html, "md": to_markd
 def write(document: Document, folder: Path, name: str, formats: list[str]) -> list[Path]:
     """Writes a document to NAME.html and so on in a folder, in some of the formats, and returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    if {"md", "tex"} & set(formats):
-        for picture in (block for block in document.blocks if isinstance(block, Picture)):
+    for block in document.blocks if {"md", "tex"} & set(formats) else ():
+        if isinstance(block, Picture):
             (folder / FILES).mkdir(exist_ok=True)
-            (folder / FILES / f"{picture.name}.png").write_bytes(_png(picture.figure))
-    paths = []
-    for form in formats:
-        path = folder / f"{name}.{form}"
-        # Invalid text, such as a byte in the name of a folder, is escaped.
+            (folder / FILES / f"{block.name}.png").write_bytes(_png(block.figure))
+    paths = {form: folder / f"{name}.{form}" for form in formats}
+    for form, path in paths.items():  # invalid text, such as a byte in the name of a folder, is escaped
         files.write_text(path, WRITERS[form](document), errors="backslashreplace", newline="\n")
-        paths.append(path)
-    return paths
+    return list(paths.values())
 
 
 def _png(figure: Figure) -> bytes:

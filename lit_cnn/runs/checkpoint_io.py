@@ -30,7 +30,7 @@ MEGABYTE = 2**20
 class SafeCheckpointIO(TorchCheckpointIO):
     """Trainer plugin for atomic writes of checkpoints, with a checksum that is verified when they are read.
 
-    No code in a checkpoint is ever run.
+    No code in a checkpoint is ever run. Paths that are not on a local disk are left to Lightning.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -38,7 +38,7 @@ class SafeCheckpointIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Writes a checkpoint by `save`; if the path is not on a local disk, as Lightning does."""
+        """Writes a checkpoint by `save`."""
         if _is_local(path):
             save(checkpoint, path)
         else:
@@ -163,20 +163,18 @@ def _ending(hexdigest: str) -> bytes:
 
 
 def _verify(file: IO[bytes]) -> None:
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
     if file.read(4) != b"PK\3\4":
         raise ValueError("it is no checkpoint, or its beginning is broken.")
+    size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - END))
     end = file.read()
     if end.startswith(END_MARK) and end.endswith(NO_COMMENT):  # never true for `_ending` with one byte changed
         if broken := zipfile.ZipFile(file).testzip():
             raise ValueError(f"its part {broken} is broken.")
         return
-    archive = size - COMMENT - len(NO_COMMENT)  # without the comment's length, which was 0 in the checksum
     digest = hashlib.sha256()
     file.seek(0)
-    left = max(0, archive)
+    left = max(0, size - COMMENT - len(NO_COMMENT))  # without the comment's length, which was 0 in the checksum
     while left and (chunk := file.read(min(left, MEGABYTE))):
         digest.update(chunk)
         left -= len(chunk)

@@ -8,13 +8,18 @@ import re
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
-from lit_cnn.typed_arguments import subclasses_of
+from lit_cnn.typed_arguments import arguments_of, plain, subclasses_of
 
 ALLOW = "LIT_CNN_ALLOW"
 PACKAGE = Path(__file__).parents[1]
+FORMER = re.compile(  # modules of before a move that held classes which configs and checkpoints name
+    r"lit_cnn\.(checkpoint_io|classifiers|schedules|callbacks\.(axis|evaluation|features|figures|graph|health|pictures)|"
+    r"(training\.)?architectures(\.(classic|inception|residual|small))?|data\.(base|cifar|folder|mnist|modules))"
+)
 OURS = re.compile(r"(?<![\w./])lit_cnn(?:\.\w+)+(?![\w.(])")
 
 
@@ -40,8 +45,11 @@ def homes() -> dict[str, str]:
 
 
 def present(path: str) -> str:
-    """Returns the current class path of a lit_cnn class; other paths are unchanged."""
-    return homes().get(path.rpartition(".")[2], path) if OURS.fullmatch(path) else path
+    """Returns the current class path of a lit_cnn class in a module of today or before; other paths are unchanged."""
+    module, _, name = path.rpartition(".")
+    file = PACKAGE.parent.joinpath(*module.split("."))
+    known = OURS.fullmatch(path) and (file.is_dir() or file.with_suffix(".py").is_file() or FORMER.fullmatch(module))
+    return homes().get(name, path) if known else path
 
 
 def up_to_date(settings: Any) -> Any:
@@ -64,6 +72,32 @@ def find_class(path: str, base: type) -> Any:
     if path in homes().values() or any(f"{module}.".startswith(f"{name}.") for name in trusted()):
         import_module(module)
     return next((cls for cls in subclasses_of(base) if path_of(cls) == path), None)
+
+
+def with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """Returns flat settings of an earlier version with the arguments that our classes have gained since, by default."""
+    gained = {
+        f"{part}.{name}": default
+        for part in ("model", "data")
+        for name, default in _defaults(settings.get(part)).items()
+    }
+    return gained | {key: _nested_with_defaults(value) for key, value in settings.items()}
+
+
+def _nested_with_defaults(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_nested_with_defaults(inner) for inner in value]
+    if isinstance(value, dict) and "class_path" in value:
+        return value | {"init_args": _defaults(value["class_path"]) | (value.get("init_args") or {})}
+    return value
+
+
+def _defaults(path: Any) -> dict[str, Any]:
+    if path not in homes().values():
+        return {}
+    module, _, name = path.rpartition(".")
+    arguments = arguments_of(getattr(import_module(module), name))
+    return {name: plain(default) for name, (_, default) in arguments.items() if default is not Parameter.empty}
 
 
 def _with_paths(settings: Any, of_today: Callable[[str], str]) -> Any:

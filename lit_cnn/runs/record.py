@@ -26,7 +26,6 @@ class Run:
     folder: Path
     label: str  # its name, such as that of its config, or of its variant in an experiment
     labels: dict[str, str] = field(default_factory=dict)  # of its value for each axis of its experiment, if any
-    fault: str = ""  # why it has no result; empty if it has one
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -62,6 +61,17 @@ class Run:
                 found.setdefault(epoch, {"epoch": epoch}).update(figures, step=row["step"] + 1)
         return [found[epoch] for epoch in sorted(found)]
 
+    @cached_property
+    def fault(self) -> str:
+        """Why it has no result; empty if it has one."""
+        if not _is_run(self.folder):
+            return "not run yet"
+        if not self.results:
+            epochs = self.epochs()
+            return f"cut off after epoch {epochs[-1]['epoch']:.0f}" if epochs else "cut off in its first epoch"
+        tested = self.config.get("test_after_fit", True)
+        return "cut off before its test" if tested and "test/acc" not in self.results else ""
+
     @property
     def dataset(self) -> str:
         """Describes the data that it was trained and tested on."""
@@ -84,7 +94,7 @@ def runs_in(paths: list[Path]) -> list[Run]:
         here = [config.parent for config in sorted(path.rglob("config.yaml")) if _is_run(config.parent)]
         if not here and not planned:
             raise ConfigError(f"{path} holds no runs: no folder version_N with a config.yaml in it or below it.")
-        cells = {run.folder.parent for run in planned if _is_run(run.folder)} | {run.folder for run in planned}
+        cells = {run.folder.parent if _is_run(run.folder) else run.folder for run in planned}
         found |= {run.folder: run for run in planned}
         found |= {folder: run_at(folder) for folder in here if folder.parent not in cells}
     return list(found.values())
@@ -99,30 +109,17 @@ def runs_of(folder: Path, config: dict[str, Any]) -> list[Path]:
 
 def run_at(folder: Path) -> Run:
     """Returns the run in a folder."""
-    run = Run(folder, folder.parent.name)
-    run.fault = _fault(run)
-    return run
+    return Run(folder, folder.parent.name)
 
 
 def _cell(folder: Path, cell: dict[str, Any]) -> Run:
     newest = runs_of(folder, cell["config"])
     run = Run(newest[0] if newest else folder, cell["variant"], cell["labels"])
-    run.fault = _fault(run)
+    if not newest:
+        run.config = cell["config"]
     if run.fault and (message := read_mapping(folder / FAILURE, json.loads).get("message")):
         run.fault = f"failed: {message.splitlines()[0]}"
-    if not newest:
-        run.__dict__["config"] = cell["config"]
     return run
-
-
-def _fault(run: Run) -> str:
-    if not _is_run(run.folder):
-        return "not run yet"
-    if not run.results:
-        epochs = run.epochs()
-        return f"cut off after epoch {epochs[-1]['epoch']:.0f}" if epochs else "cut off in its first epoch"
-    tested = run.config.get("test_after_fit", True)
-    return "cut off before its test" if tested and "test/acc" not in run.results else ""
 
 
 def _is_run(folder: Path) -> bool:

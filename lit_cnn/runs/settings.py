@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lit_cnn.runs.class_paths import at_home
+from lit_cnn.runs.class_paths import at_home, with_defaults
 
 # Arguments of the model that are set by the data.
 LINKED = ("num_classes", "in_channels", "image_size")
@@ -57,8 +57,7 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
         _add(settings, part, given.get("init_args") or {}, without)
     checkpoint = config.get("checkpoint") or {}
     _add(settings, "checkpoint", {name: checkpoint.get(name) for name in DECISIVE_OF_CHECKPOINT}, ())
-    plain: dict[str, Any] = at_home({key: _plain(value) for key, value in settings.items()})
-    return plain
+    return with_defaults(at_home({key: _plain(value) for key, value in settings.items()}))
 
 
 def decisive_of_steps(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """The Lit classes, one for each family of networks: `LitVGG` trains `models.VGG` and takes its arguments."""
 
-from functools import partial
-
 from lit_cnn import models
 from lit_cnn.training.lit_network import LitNetwork, LitNetworkWithAuxiliaryHeads
 
@@ -64,16 +62,3 @@ class LitPreActResNet(LitNetwork, network=models.PreActResNet):
 
 class LitAirbench(LitNetwork, network=models.Airbench):
     """Airbench: the network of the fastest trainings to 94 and 96 % on CIFAR-10, with a whitening first layer."""
-
-
-def family_of(name: str) -> tuple[str, dict[str, str]]:
-    """Returns the Lit class of a network in the model registry, and the settings that select the network.
-
-    Example:
-        >>> family_of("resnet18"), family_of("alexnet")
-        (('LitResNet', {'name': 'resnet18'}), ('LitAlexNet', {}))
-    """
-    build = models.ARCHITECTURES[name].build
-    if isinstance(build, partial):
-        return f"Lit{build.func.__name__}", {"name": name}
-    return f"Lit{build.__name__}", {}

@@ -11,22 +11,16 @@ __all__ = ["TriangularLR", "WarmupCosineLR"]
 ENDS = "ends"  # key of a parameter group: the step at which its rate is 0, if that is not the run's end
 
 
-def _share(name: str, value: float) -> float:
-    if not 0 <= value <= 1:
-        raise ValueError(f"`{name}` is a share from 0 to 1, but got {value}.")
-    return value
-
-
 class _Schedule(LambdaLR):
-    """Base of our schedules: a factor of the learning rate by the step and the length, which groups may shorten.
+    """Base of our schedules: a factor of the learning rate by the step and the length, which groups may shorten."""
 
-    Args:
-        optimizer: The optimizer whose learning rates it sets.
-        total_steps: Length of the run, in steps of the schedule.
-        factor: Returns the factor at a step of a schedule of some length.
-    """
+    def __init__(
+        self, optimizer: Optimizer, total_steps: int, factor: Callable[[float, float], float], **shares: float
+    ):
+        for name, value in shares.items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"`{name}` is a share from 0 to 1, but got {value}.")
 
-    def __init__(self, optimizer: Optimizer, total_steps: int, factor: Callable[[float, float], float]):
         def of_group(group: dict[str, Any]) -> Callable[[int], float]:
             ends = group.get(ENDS)
             if ends is None:
@@ -50,9 +44,6 @@ class WarmupCosineLR(_Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, total_steps: int, warmup: float = 0.05, end: float = 0.0):
-        _share("warmup", warmup)
-        _share("end", end)
-
         def factor(step: float, total: float) -> float:
             rising = warmup * total
             if step < rising:
@@ -60,15 +51,14 @@ class WarmupCosineLR(_Schedule):
             fallen = min((step - rising) / max(total - rising, 1), 1)
             return end + (1 - end) * (1 + math.cos(math.pi * fallen)) / 2
 
-        super().__init__(optimizer, total_steps, factor)
+        super().__init__(optimizer, total_steps, factor, warmup=warmup, end=end)
 
 
 class TriangularLR(_Schedule):
     """Triangular schedule: a linear rise to the learning rate, then a linear fall, for fast trainings.
 
-    With the peak at 0 it is a linear decay from the first step on.
-
-    Smith & Topin 2018, https://arxiv.org/abs/1708.07120, with a single triangle.
+    Smith & Topin 2018, https://arxiv.org/abs/1708.07120, with a single triangle. With the peak at 0 it is a linear
+    decay from the first step on.
 
     Args:
         optimizer: The optimizer whose learning rates it sets.
@@ -79,10 +69,6 @@ class TriangularLR(_Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, total_steps: int, peak: float = 0.2, start: float = 0.1, end: float = 0.0):
-        _share("peak", peak)
-        _share("start", start)
-        _share("end", end)
-
         def factor(step: float, total: float) -> float:
             top = peak * total
             if step < top:
@@ -90,4 +76,4 @@ class TriangularLR(_Schedule):
             fallen = min((step - top) / max(total - top, 1), 1)
             return 1 - (1 - end) * fallen
 
-        super().__init__(optimizer, total_steps, factor)
+        super().__init__(optimizer, total_steps, factor, peak=peak, start=start, end=end)

@@ -138,15 +138,8 @@ def _logged(config: Any) -> list[str] | None:
     names = ["train/acc", "train/nll"]
     if _no_validation(config):
         return names
-    calibration = config.evaluation.enabled and config.pictures.enabled and _has_board(config)
+    calibration = config.evaluation.enabled and config.pictures.enabled and config.trainer.logger is not False
     return [*names, "val/acc", "val/nll", *(["val/ece"] if calibration else [])]
-
-
-def _has_board(config: Any) -> bool:
-    logger = config.trainer.logger
-    if logger in (None, True, False):
-        return logger is not False
-    return any("TensorBoard" in one.class_path for one in (logger if isinstance(logger, list) else [logger]))
 
 
 def _remedy(metric: str, logged: list[str], why_not: str) -> str:

@@ -27,9 +27,6 @@ class Muon(Optimizer):
         ns_steps: Newton-Schulz iterations: more come closer to an orthogonal matrix.
         normalise: Before each step scale the filters of a layer, so that they have norm 1 on average.
         matrices: Take the weights of linear layers as matrices too.
-
-    Raises:
-        ValueError: If a setting is out of range.
     """
 
     def __init__(
@@ -43,12 +40,11 @@ class Muon(Optimizer):
         normalise: bool = False,
         matrices: bool = False,
     ):
-        for name, value in {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "ns_steps": ns_steps}.items():
+        numbers = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "ns_steps": ns_steps}
+        for name, value in numbers.items():
             if not value >= 0:
                 raise ValueError(f"{name} is at least 0, but got {value}")
-        defaults = {"lr": lr, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
-        defaults |= {"ns_steps": ns_steps, "normalise": normalise, "matrices": matrices}
-        super().__init__(params, defaults)
+        super().__init__(params, numbers | {"nesterov": nesterov, "normalise": normalise, "matrices": matrices})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds a group of parameters, or two if it has both kinds."""
@@ -56,8 +52,7 @@ class Muon(Optimizer):
         given = [given] if isinstance(given, Tensor) else list(given)
         least = 2 if param_group.get("matrices", self.defaults["matrices"]) else 3
         for orthogonal in (True, False):
-            part = [p for p in given if (p.dim() >= least) == orthogonal]
-            if part:
+            if part := [p for p in given if (p.dim() >= least) == orthogonal]:
                 super().add_param_group(param_group | {"params": part, "orthogonal": orthogonal})
 
     @torch.no_grad()
@@ -90,9 +85,8 @@ class Muon(Optimizer):
         moved = self._with_momentum(parameters, [p.grad for p in parameters], group)
         for parameter, gradient in zip(parameters, moved, strict=True):
             matrix = gradient.flatten(1)
-            rows, columns = matrix.shape
             update = orthogonalised(matrix, group["ns_steps"]).to(parameter.dtype).view(parameter.shape)
-            parameter.add_(update, alpha=-lr * max(1, rows / columns) ** 0.5)
+            parameter.add_(update, alpha=-lr * max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5)
 
     def _with_momentum(self, parameters: list[Tensor], gradients: Any, group: dict[str, Any]) -> Any:
         momentum = group["momentum"]

@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from numbers import Real
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -28,28 +29,21 @@ REFUSALS = (RuntimeError, TypeError, ValueError, ArithmeticError, LookupError)
 def parameters_to_train(
     net: nn.Module, decay_norms_and_biases: bool = True, groups: Sequence[dict[str, Any]] = (), per_epoch: int = 1
 ) -> list[Any]:
-    """Returns the parameters for an optimizer, in groups if asked.
+    """Returns a network's parameters for an optimizer, in the groups of `param_groups`; `per_epoch` is in steps.
 
-    Args:
-        net: The network.
-        decay_norms_and_biases: Decay all parameters; if false, not those of fewer than two dimensions
-            (He et al. 2019, https://arxiv.org/abs/1812.01187, section 3.1), which become groups without weight decay.
-        groups: `param_groups` of a LitClassifier.
-        per_epoch: Steps of the schedule in an epoch.
-
-    Raises:
-        ValueError: If a pattern of the groups has no parameters.
+    Parameters of fewer than two dimensions become groups without weight decay if `decay_norms_and_biases` is false
+    (He et al. 2019, https://arxiv.org/abs/1812.01187, section 3.1).
     """
     found: list[dict[str, Any]] = []
     for one in param_groups.members(net.named_parameters(), groups):
-        settings = {key: value for key, value in one.settings.items() if key not in param_groups.OWN}
+        settings = param_groups.of_optimizer(one.settings)
         if "epochs" in one.settings:
             settings[ENDS] = one.settings["epochs"] * per_epoch
         if decay_norms_and_biases or "weight_decay" in settings:
             found.append({"params": one.parameters, **settings})
-            continue
-        weights, others = ([p for p in one.parameters if (p.dim() > 1) == decayed] for decayed in (True, False))
-        found += [{"params": weights, **settings}, {"params": others, **settings, "weight_decay": 0.0}]
+        else:
+            weights, others = ([p for p in one.parameters if (p.dim() > 1) == decayed] for decayed in (True, False))
+            found += [{"params": weights, **settings}, {"params": others, **settings, "weight_decay": 0.0}]
     found = [group for group in found if group["params"]]
     return found[0]["params"] if [group.keys() for group in found] == [{"params"}] else found
 
@@ -57,7 +51,7 @@ def parameters_to_train(
 def build(
     net: nn.Module, h: Any, length: int | None = None, validate_every: int | None = 1, per_epoch: int = 1
 ) -> dict[str, Any]:
-    """Returns optimizer and scheduler in Lightning's form.
+    """Returns optimizer and scheduler of a network in Lightning's form, or raises a ValueError if they do not suit.
 
     Args:
         net: The network.
@@ -65,9 +59,6 @@ def build(
         length: Number of steps of the scheduler in the run, if known.
         validate_every: Epochs between validations, if they are counted in epochs.
         per_epoch: Steps of the scheduler in an epoch.
-
-    Raises:
-        ValueError: If the optimizer or the scheduler does not take its settings, or does not suit the run.
     """
     parameters = parameters_to_train(net, h["decay_norms_and_biases"], h["param_groups"] or (), per_epoch)
     optimizer = build_optimizer(h["optimizer"], parameters, h["lr"], h["optimizer_args"] or {})
@@ -92,11 +83,7 @@ def build(
 
 
 def refuse_unwritable(**arguments: dict[str, Any] | None) -> None:
-    """Checks that the arguments of optimizer and scheduler are plain values, which a checkpoint can hold.
-
-    Raises:
-        ConfigError: If one is not, such as a function.
-    """
+    """Raises a ConfigError if an argument of optimizer or scheduler is no plain value, which a checkpoint can hold."""
     for name, settings in arguments.items():
         for key, value in (settings or {}).items():
             if not _is_plain(value):
@@ -108,19 +95,13 @@ def refuse_unwritable(**arguments: dict[str, Any] | None) -> None:
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return all(_is_plain(inner) for inner in value)
-    if isinstance(value, dict):
-        return all(_is_plain(inner) for inner in value.values())
+    if isinstance(value, (list, tuple, dict)):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
     return value is None or isinstance(value, (bool, str, Real, torch.Tensor))
 
 
 def refuse_short(scheduler: LRScheduler, length: float) -> None:
-    """Checks that a schedule of fixed length, such as OneCycleLR, is not shorter than the run.
-
-    Raises:
-        ConfigError: If it is.
-    """
+    """Raises a ConfigError if a schedule of fixed length, such as OneCycleLR, is shorter than the run."""
     if isinstance(scheduler, OneCycleLR) and scheduler.total_steps < length:
         raise ConfigError(
             f"OneCycleLR ends after {scheduler.total_steps} steps, but the run has {length:.0f}.\n"
@@ -129,11 +110,7 @@ def refuse_short(scheduler: LRScheduler, length: float) -> None:
 
 
 def find_optimizer(name: str) -> type:
-    """Returns the optimizer of this name in `torch.optim`, or Muon, which takes filters too, unlike torch's.
-
-    Raises:
-        ValueError: If there is none.
-    """
+    """Returns the optimizer of this name in `torch.optim`, or Muon, which takes filters too, unlike torch's."""
     return _find(name, [torch.optim, muon], Optimizer, "optimizer")
 
 
@@ -142,9 +119,6 @@ def build_optimizer(name: str, parameters: Iterable[Any], lr: float, settings: d
 
     A fused step is one kernel for all parameters (`python scripts/bench.py step` measures it); set `fused: false` or
     `foreach: true` for the other forms.
-
-    Raises:
-        ValueError: If there is none, or it does not take these settings.
     """
     optimizer_class = find_optimizer(name)
     if "lr" in settings:
@@ -157,22 +131,16 @@ def build_optimizer(name: str, parameters: Iterable[Any], lr: float, settings: d
 def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], length: int) -> LRScheduler:
     """Returns the scheduler of this name in `torch.optim.lr_scheduler` or `lit_cnn.training.lr_schedules`.
 
-    Args:
-        name: Name of the class, such as "OneCycleLR".
-        optimizer: The optimizer whose learning rate it sets.
-        settings: Its arguments. By default `total_steps` and `T_max` are the run's length and `max_lr` is the
-            optimizer's learning rate. ReduceLROnPlateau also takes `monitor`, its metric.
-        length: Number of its steps in the run.
-
-    Raises:
-        ValueError: If there is none of this name, or it does not take these settings.
+    By default its `total_steps` and `T_max` are `length`, the number of its steps in the run, and its `max_lr` is the
+    optimizer's learning rate. ReduceLROnPlateau also takes `monitor`, its metric.
     """
     scheduler_class = _find(name, [torch.optim.lr_scheduler, lr_schedules], LRScheduler, "scheduler")
     known = inspect.signature(scheduler_class).parameters
     if scheduler_class is ReduceLROnPlateau:
         monitor = settings.get("monitor", PLATEAU)
-        settings = {"mode": mode_of(monitor) or "min"} | {k: v for k, v in settings.items() if k != "monitor"}
-        if settings["mode"] != (mode_of(monitor) or settings["mode"]):
+        mode = mode_of(monitor)
+        settings = {"mode": mode or "min"} | {k: v for k, v in settings.items() if k != "monitor"}
+        if mode and settings["mode"] != mode:
             raise ValueError(
                 f"`scheduler_args` has mode: {settings['mode']}, by which {monitor} gets worse. Leave it out."
             )
@@ -186,17 +154,12 @@ def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], l
 
 
 def try_out(h: Any) -> None:
-    """Tries one step with an optimizer and its scheduler, to find bad values that their constructors accept.
+    """Tries one step with the optimizer and scheduler of a LitClassifier's settings `h`, or raises a ValueError.
 
-    Args:
-        h: The settings of a LitClassifier.
-
-    Raises:
-        ValueError: If they cannot be made, or cannot take a step.
+    So it finds bad values that their constructors accept.
     """
     groups = h["param_groups"] or []
-    optimizer_class = find_optimizer(h["optimizer"])
-    param_groups.check(groups, optimizer_class)
+    param_groups.check(groups, find_optimizer(h["optimizer"]))
     if any("epochs" in group for group in groups) and h["scheduler"] not in vars(lr_schedules):
         raise ValueError(
             f"`param_groups` has epochs, the end of a group's schedule, but `scheduler` is {h['scheduler']}. Take one "
@@ -205,7 +168,7 @@ def try_out(h: Any) -> None:
     with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
         net = nn.Linear(1, 1)
         for group in groups:  # torch checks an optimizer's own settings, but not those of groups
-            settings = {key: value for key, value in group.items() if key not in param_groups.OWN}
+            settings = param_groups.of_optimizer(group)
             rate, arguments = settings.pop("lr", h["lr"]), (h["optimizer_args"] or {}) | settings
             build_optimizer(h["optimizer"], net.parameters(), rate, arguments)
         built = build(net, h | {"param_groups": None})
@@ -218,9 +181,8 @@ def try_out(h: Any) -> None:
             return value
 
         try:
-            optimizer.step(loss)
-        except AssertionError:  # `capturable` is for GPUs only
-            pass
+            with suppress(AssertionError):  # `capturable` is for GPUs only
+                optimizer.step(loss)
         except REFUSALS as error:
             given = {key: value for key, value in optimizer.defaults.items() if key not in ("lr", "fused") and value}
             raise _refused(optimizer, "optimizer_args", given, error) from None
@@ -244,12 +206,8 @@ def _refused(part: Any, argument: str, given: dict[str, Any], error: Exception) 
 
 
 def _find(name: str, modules: list[ModuleType], base: type, kind: str) -> type:
-    known = {
-        n: c
-        for module in modules
-        for n, c in vars(module).items()
-        if isinstance(c, type) and issubclass(c, base) and c is not base and not n.startswith("_")
-    }
+    found = {key: value for module in modules for key, value in vars(module).items() if not key.startswith("_")}
+    known = {key: c for key, c in found.items() if isinstance(c, type) and issubclass(c, base) and c is not base}
     if name not in known:
         where = " or ".join(module.__name__ for module in modules)
         raise ValueError(
@@ -272,10 +230,5 @@ def _construct(cls: type, argument: str, settings: dict[str, Any], *args: Any, *
     try:
         return cls(*args, **kwargs, **settings)
     except (TypeError, ValueError, ZeroDivisionError) as error:
-        raise ValueError(
-            f"{cls.__name__} refuses `{argument}` {settings} with lr {_lr(args, kwargs)}: {error}"
-        ) from None
-
-
-def _lr(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return kwargs["lr"] if "lr" in kwargs else args[0].param_groups[0]["lr"]
+        lr = kwargs["lr"] if "lr" in kwargs else args[0].param_groups[0]["lr"]
+        raise ValueError(f"{cls.__name__} refuses `{argument}` {settings} with lr {lr}: {error}") from None

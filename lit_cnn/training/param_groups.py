@@ -16,19 +16,12 @@ OWN = ("pattern", "epochs")  # keys that are not the optimizer's
 
 @dataclass
 class Members:
-    """The parameters of one group.
+    """The parameters of one group."""
 
-    Attributes:
-        settings: The settings of the group; none for the parameters that no pattern matches.
-        names: Their names.
-        parameters: The parameters.
-        earlier: Names that the pattern matches too, but that an earlier pattern has taken.
-    """
-
-    settings: dict[str, Any]
+    settings: dict[str, Any]  # empty for the parameters that no pattern matches
     names: list[str] = field(default_factory=list)
     parameters: list[nn.Parameter] = field(default_factory=list)
-    earlier: list[str] = field(default_factory=list)
+    earlier: list[str] = field(default_factory=list)  # names that the pattern matches, but an earlier one has taken
 
     def text(self) -> str:
         """Describes the group in a line."""
@@ -40,13 +33,14 @@ class Members:
         return f"{which}: {shown} ({numbers:,} numbers){f'; {settings}' if settings else ''}{taken}"
 
 
-def check(groups: Sequence[Any], optimizer: type) -> None:
-    """Checks the form of `param_groups`, without a network.
+def of_optimizer(group: dict[str, Any]) -> dict[str, Any]:
+    """Returns the optimizer's settings of a group."""
+    return {key: value for key, value in group.items() if key not in OWN}
 
-    Raises:
-        ValueError: If a group lacks its pattern, or has a setting that the optimizer does not take.
-    """
-    known = [name for name in inspect.signature(optimizer).parameters if name != "params"]
+
+def check(groups: Sequence[Any], optimizer: type) -> None:
+    """Raises a ValueError if a group lacks its pattern, or has a setting that the optimizer does not take."""
+    choice = [*OWN, *(name for name in inspect.signature(optimizer).parameters if name != "params")]
     for number, group in enumerate(groups, start=1):
         where = f"Group {number} of `param_groups`"
         if not isinstance(group.get("pattern"), str):
@@ -56,8 +50,7 @@ def check(groups: Sequence[Any], optimizer: type) -> None:
         except re.error as error:
             raise ValueError(f"{where} has the pattern {group['pattern']!r}, but {error}.") from None
         for key, value in group.items():
-            if key not in (*known, *OWN):
-                choice = [*OWN, *known]
+            if key not in choice:
                 raise ValueError(
                     f"{where} has {key!r}, which {optimizer.__name__} does not take.{nearest(key, choice)} "
                     f"A group takes {', '.join(choice)}."
@@ -67,16 +60,9 @@ def check(groups: Sequence[Any], optimizer: type) -> None:
 
 
 def members(named: Iterable[tuple[str, nn.Parameter]], groups: Sequence[dict[str, Any]]) -> list[Members]:
-    """Returns the trained parameters of each group; first those that no pattern matches.
+    """Returns the trained parameters of each group that `check` accepts; first those that no pattern matches.
 
-    The first pattern that is found in a parameter's name has it.
-
-    Args:
-        named: Parameters and their names.
-        groups: The groups, checked by `check`.
-
-    Raises:
-        ValueError: If a pattern has no parameters.
+    The first pattern that is found in a parameter's name has it. Raises a ConfigError if one has no parameters.
     """
     found = [Members({}), *(Members(dict(group)) for group in groups)]
     parameters = [(name.removeprefix("net."), p) for name, p in named]
@@ -100,18 +86,11 @@ def members(named: Iterable[tuple[str, nn.Parameter]], groups: Sequence[dict[str
         else:
             names = [name for name, _ in parameters]
             why = f"no parameter. They are called {', '.join(names[:8])}{', ...' if names[8:] else '.'}"
-        raise ValueError(f"`param_groups` has the pattern {pattern!r}, which matches {why}")
+        raise ConfigError(f"`param_groups` has the pattern {pattern!r}, which matches {why}")
     return found if found[0].parameters else found[1:]
 
 
 def text(module: Any) -> str:
-    """Returns a line for each of a LitClassifier's parameter groups, each after a line break; nothing without patterns.
-
-    Raises:
-        ConfigError: If a pattern has no parameters.
-    """
+    """Returns a line for each parameter group of a LitClassifier, each after a line break; nothing without patterns."""
     groups = module.hparams["param_groups"] or ()
-    try:
-        return "".join(f"\n{one.text()}" for one in members(module.named_parameters(), groups)) if groups else ""
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    return "".join(f"\n{one.text()}" for one in members(module.named_parameters(), groups)) if groups else ""

@@ -17,9 +17,6 @@ def learn_whitening(net: nn.Module, data: Any) -> None:
 
     Images are drawn by the run's seed, and are as the network gets them, but without augmentation. The filters are
     saved with the weights, so that a checkpoint needs no data. All devices compute the same from the same images.
-
-    Raises:
-        ConfigError: If the images do not come from one of our data modules.
     """
     for name, layer in net.named_modules():
         if not isinstance(layer, WhiteningConv2d) or layer.learned:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor, nn
 
+from lit_cnn.errors import ConfigError
 from lit_cnn.transforms.permutation import PermutationKind, PixelPermutation
 from lit_cnn.transforms.views import seen, view_of
 
@@ -76,11 +77,11 @@ class Preprocess(nn.Module):
     def check_others(self) -> None:
         """Checks that images from outside of the dataset can be prepared.
 
-        Raises ValueError if a view of the training images depends on an image's index in the dataset.
+        Raises ConfigError if a view of the training images depends on an image's index in the dataset.
         """
         drawn = [type(view).__name__ for view in self.views if view.numbered and "train" in view.splits]
         if drawn:
-            raise ValueError(
+            raise ConfigError(
                 f"The network was trained on images seen through {drawn[0]}, which draws for each by its number in the "
                 "dataset.\nOther images have none: `test` and `report` go over the dataset's own."
             )

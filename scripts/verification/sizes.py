@@ -1,4 +1,4 @@
-"""Parameters beside published figures, multiply-adds beside torch's own counter."""
+"""Parameters beside published figures, MACs beside torch's own counter."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -110,8 +110,8 @@ def compare_parameters(name: str, reference: Reference) -> Cell:
     return Cell(f"{ours / 1e6:.{digits}f} million", f"{reference.figure} million")
 
 
-def compare_multiply_adds(name: str, shape: tuple[int, int, int], **settings: Any) -> Cell:
+def compare_macs(name: str, shape: tuple[int, int, int], **settings: Any) -> Cell:
     """Holds the sum of the MACs of all layers against half the operations that torch counts."""
     net = on_meta(name, in_channels=shape[0], image_size=shape[1:], **settings)
-    total = sum(layer.multiply_adds for layer in layer_table.layers_of(net, shape))
-    return Cell(total, layer_table.multiply_adds(net, shape))
+    total = sum(layer.macs for layer in layer_table.layers_of(net, shape))
+    return Cell(total, layer_table.macs_of(net, shape))

@@ -445,3 +445,16 @@ def test_a_reader_that_has_seen_enough_is_no_error(argv):
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert "Traceback" not in Path("err.txt").read_text()
     assert ended.stdout.strip() in ("0", "141")
+
+
+@pytest.mark.parametrize("given", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "9"}], ids=str)
+def test_waiting_threads_do_not_spin_unless_asked_to(given):
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    code = (
+        "import atexit, os, sys; from lit_cnn.cli.main import run; sys.argv[1:] = ['--version'];"
+        f"atexit.register(lambda: print([os.environ.get(name) for name in {names}])); run()"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in names} | given
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    expected = given or {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+    assert done.stdout.splitlines()[-1] == str([expected.get(name) for name in names])

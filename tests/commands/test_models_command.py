@@ -14,11 +14,11 @@ from lit_cnn.models import ARCHITECTURES
 
 
 @pytest.mark.parametrize("name", [n for n in ARCHITECTURES if n in torchvision.models.list_models()])
-def test_multiply_adds_are_those_that_torchvision_publishes(name):
+def test_macs_are_those_that_torchvision_publishes(name):
     meta = next(iter(torchvision.models.get_model_weights(name))).meta
     side = 299 if name == "inception_v3" else 224
     row = row_of(name, (3, side, side), num_classes=1000, stem="imagenet")
-    assert round(row.multiply_adds / 1e9, 3) == meta["_ops"]
+    assert round(row.macs / 1e9, 3) == meta["_ops"]
 
 
 def test_text_has_a_line_for_every_network(lit_cnn):
@@ -40,6 +40,13 @@ def test_json_and_csv_say_the_same(lit_cnn):
         assert {key: str(value) for key, value in row.items()}.items() <= line.items()
 
 
+def test_json_has_the_line_that_trains_a_network(lit_cnn):
+    (row,) = json.loads(lit_cnn("models", "resnet34", "--format", "json").out)
+    assert row["train"] == "python -m lit_cnn fit --config recipes/cifar --model LitResNet --model.name resnet34"
+    assert row["train"] in lit_cnn("models", "--help").out
+    assert lit_cnn(*row["train"].split()[3:], "--print_config").code == 0
+
+
 def test_settings_reach_the_networks(lit_cnn):
     def row(*argv):
         (row,) = json.loads(lit_cnn("models", "resnet18", "--format", "json", *argv).out)
@@ -53,7 +60,7 @@ def test_settings_reach_the_networks(lit_cnn):
 def test_too_small_images_leave_the_counts_out(lit_cnn):
     assert lit_cnn("models", "alexnet", "--stem", "imagenet").out.count("too small") == 2
     (row,) = json.loads(lit_cnn("models", "alexnet", "--stem", "imagenet", "--format", "json").out)
-    assert (row["parameters"], row["multiply_adds"]) == (None, None)
+    assert (row["parameters"], row["macs"]) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +81,7 @@ def test_wrong_arguments_are_refused(lit_cnn, argv, match):
 
 
 def test_help_names_the_verb(lit_cnn):
-    assert "  models     tabulate" in lit_cnn("--help").out
+    assert "  models     list all networks" in lit_cnn("--help").out
     assert "--image_size" in lit_cnn("models", "--help").out
 
 

@@ -1,17 +1,17 @@
-"""Layer tables: multiply-adds against torch's counter, receptive fields against gradients and published figures."""
+"""Layer tables: MACs against torch's counter, receptive fields against gradients and published figures."""
 
 import pytest
 from torch import nn
 
 from lit_cnn.models import ARCHITECTURES
-from lit_cnn.models.layer_table import Span, layers_of, multiply_adds
+from lit_cnn.models.layer_table import Span, layers_of, macs_of
 from scripts.verification.fields import large_enough, look
-from scripts.verification.sizes import compare_multiply_adds, on_meta
+from scripts.verification.sizes import compare_macs, on_meta
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_multiply_adds_equal_torchs_own_counter(name):
-    cell = compare_multiply_adds(name, (3, 40, 40))
+def test_macs_equal_torchs_own_counter(name):
+    cell = compare_macs(name, (3, 40, 40))
     assert cell.ours == cell.theirs
 
 
@@ -19,7 +19,7 @@ def test_multiply_adds_equal_torchs_own_counter(name):
 def test_layers_add_up_to_the_network(name):
     net = on_meta(name, in_channels=3, image_size=32)
     layers = layers_of(net, (3, 32, 32))
-    assert sum(layer.multiply_adds for layer in layers) == multiply_adds(net, (3, 32, 32))
+    assert sum(layer.macs for layer in layers) == macs_of(net, (3, 32, 32))
     normed = sum(p.numel() for m in net.modules() if isinstance(m, nn.BatchNorm2d) for p in m.parameters())
     assert sum(layer.parameters for layer in layers) + normed == sum(p.numel() for p in net.parameters())
     assert layers[-1].output == (10,)

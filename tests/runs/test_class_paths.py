@@ -8,7 +8,7 @@ import yaml
 
 import lit_cnn as package
 from lit_cnn.experiments.cells import Cell
-from lit_cnn.runs.class_paths import at_home, find_class, homes, path_of, present, up_to_date
+from lit_cnn.runs.class_paths import at_home, find_class, homes, path_of, present, up_to_date, with_defaults
 from lit_cnn.runs.settings import decisive
 
 # As they were written in November 2026: where each class was, and its name.
@@ -36,7 +36,17 @@ def test_every_public_class_is_found_by_its_name(name):
     assert homes()[name] == path_of(getattr(package, name))
 
 
-@pytest.mark.parametrize("path", ["lit_cnn.load", "mine.LitVGG", "lit_cnn_mine.LitVGG", "lit_cnn.data.cache.os.system"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "lit_cnn.load",
+        "mine.LitVGG",
+        "lit_cnn_mine.LitVGG",
+        "lit_cnn.data.cache.os.system",
+        "lit_cnn.architectures.nonsense.LitVGG",
+        "lit_cnn.data.cache.os.LitVGG",
+    ],
+)
 def test_other_paths_stay(path):
     assert present(path) == up_to_date(path) == at_home(path) == path
 
@@ -91,3 +101,13 @@ def test_run_of_before_a_move_is_read_tested_and_gone_on_with(lit_cnn):
         done = lit_cnn(*argv)
         assert done.code == 0, done.err
     assert "test/acc" in (run / "results.json").read_text()
+
+
+def test_settings_of_an_earlier_version_have_the_defaults_of_later_arguments():
+    crop = {"class_path": "lit_cnn.transforms.placement.RandomCrop", "init_args": {"padding": 3}}
+    earlier = {"model": path_of(package.LitVGG), "model.lr": 0.1, "data.augment": [crop], "seed_everything": 1}
+    later = with_defaults(earlier)
+    assert later["model.lr"] == 0.1
+    assert later["model.sum_loss"] is False
+    assert later["data.augment"][0]["init_args"] == {"padding": 3, "padding_mode": "zeros"}
+    assert with_defaults(later) == later

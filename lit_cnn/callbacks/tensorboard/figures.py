@@ -1,14 +1,17 @@
-"""Shared code of the callbacks that draw: time budget, TensorBoard loggers, evaluation mode."""
+"""Shared code of the callbacks that draw: time budget, loggers that show figures, evaluation mode."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
 
 import torch
 from jaxtyping import Int64
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import CometLogger, MLFlowLogger, TensorBoardLogger
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
 from lit_cnn.callbacks import tensorboards
@@ -84,6 +87,19 @@ def for_network(module: LightningModule, inputs: Tensor) -> Tensor:
 
 
 def add(trainer: Trainer, tag: str, figure: Figure) -> None:
-    """Adds a figure to TensorBoard."""
-    for logger in boards(trainer):
-        logger.experiment.add_figure(tag, figure, global_step=place(logger, trainer), close=False)
+    """Adds a figure to every logger that can show one, if the run's pictures are on."""
+    for logger in trainer.loggers if boards(trainer) else ():
+        experiment: Any = getattr(logger, "experiment", None)
+        if isinstance(logger, TensorBoardLogger):
+            experiment.add_figure(tag, figure, global_step=place(logger, trainer), close=False)
+        elif isinstance(logger, MLFlowLogger):
+            experiment.log_image(logger.run_id, _image(figure), key=tag, step=trainer.global_step)
+        elif isinstance(logger, CometLogger):
+            experiment.log_figure(tag, figure, step=trainer.global_step)
+        elif hasattr(logger, "log_image"):  # as of WandbLogger
+            logger.log_image(key=tag, images=[_image(figure)], step=trainer.global_step)
+
+
+def _image(figure: Figure) -> Image.Image:
+    figure.savefig(file := BytesIO(), format="png")
+    return Image.open(file)

@@ -1,0 +1,52 @@
+"""Weights in safetensors files: those that come with the package, by name, and exported ones, by path."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lit_cnn.errors import CheckpointError
+from lit_cnn.runs.class_paths import present
+
+FOLDER = Path(__file__).parents[1] / "weights"
+INDEX = FOLDER / "weights.json"  # seed, test figure, images and digest of each
+SUFFIX = ".safetensors"
+OF_PREPROCESS = ("mean", "std", "image_size", "permute_seed", "permute_kind", "permute_block", "views")
+
+
+def shipped_weights() -> dict[str, Path]:
+    """Returns the weights that come with the package, by the name of their config."""
+    return {path.stem: path for path in sorted(FOLDER.glob(f"*{SUFFIX}"))}
+
+
+def weights_file(path: str | Path) -> Path | None:
+    """Returns the safetensors file that a path or a name means, or None if it means a run or a checkpoint."""
+    if str(path).endswith(SUFFIX):
+        return Path(path)
+    return None if Path(path).exists() else shipped_weights().get(str(path))
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """Reads a safetensors file of `export` in the form of a checkpoint; weights become float32.
+
+    Raises:
+        CheckpointError: If it cannot be read or is not from `export`.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dict)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} cannot be read as a safetensors file: {error}") from error
+    if "class_path" not in about:
+        raise CheckpointError(f"{path} does not name its class. Take a file that `export --format safetensors` wrote.")
+    return {
+        "class_path": present(about["class_path"]),
+        "hyper_parameters": json.loads(about["hyper_parameters"]),
+        "state_dict": {f"net.{name}": t.float() if t.is_floating_point() else t for name, t in state.items()},
+        "data": {
+            "preprocess": {name: json.loads(about[name]) for name in OF_PREPROCESS if name in about},
+            "class_names": json.loads(about["class_names"]),
+        },
+    }
