@@ -62,7 +62,7 @@ def main() -> None:
         "bytes": target.stat().st_size,
         "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
     }
-    INDEX.write_text(json.dumps(dict(sorted(index.items())), indent=2) + "\n")
+    INDEX.write_text(json.dumps(dict(sorted(index.items())), indent=2) + "\n", "utf-8")
     print(f"wrote {target}, {target.stat().st_size / 1e6:.2f} MB")
 
 

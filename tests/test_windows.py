@@ -1,8 +1,7 @@
-"""Windows, imitated: `windows/sitecustomize.py` takes what it lacks from Python, `windows/session.py` runs verbs."""
+"""Windows, imitated: `windows/sitecustomize.py` removes what it lacks from Python, `windows/session.py` runs verbs."""
 
 import ast
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,7 +75,7 @@ def _names_its_encoding(call):
     else:
         return True
     text = ast.unparse(call)
-    if name not in ("open", "fdopen", "read_text", "write_text") or "utf-8" in text or re.search(r"'[rwax]b", text):
+    if name not in ("open", "fdopen", "read_text", "write_text") or "utf-8" in text or "b'" in text:
         return True
     return of in ("os", "files", "Image", "gzip", "tarfile", "opener") or "build_opener" in of
 

@@ -25,7 +25,7 @@ PACKAGES = {  # with the extra that brings it
 }
 ID_ARGUMENTS = {"WandbLogger": "version", "MLFlowLogger": "run_id", "CometLogger": "experiment_key"}
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-OFFLINE = {"WandbLogger": {"mode": "offline"}, "CometLogger": {"online": False}}
+OFFLINE: dict[str, dict[str, Any]] = {"WandbLogger": {"mode": "offline"}, "CometLogger": {"online": False}}
 
 
 class Trackers(Callback):
@@ -69,7 +69,8 @@ class Trackers(Callback):
     on_validation_start = on_test_start = on_train_start
 
     def _start(self, maker: "partial[Logger]") -> Any:
-        kind, arguments = maker.func, {**self._defaults(maker.func.__name__), **_given(maker)}
+        kind: Any = maker.func
+        arguments: dict[str, Any] = {**self._defaults(kind.__name__), **_given(maker)}
         name = kind.__name__
         if name in self.ids:
             arguments[ID_ARGUMENTS[name]] = self.ids[name]

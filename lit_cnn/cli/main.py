@@ -171,8 +171,11 @@ def _open_streams() -> None:
 
 
 def prepare() -> None:
-    """Prepares this process for a command: its streams, warnings and signals."""
+    """Prepares this process for a command: its streams, threads, warnings and signals."""
     _open_streams()
+    passive = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+    if passive.keys().isdisjoint(os.environ):  # threads that spin while they wait starve other work (docs/speed.md)
+        os.environ |= passive
     for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
         warnings.simplefilter("ignore", category)  # warnings between libraries, with `python -W error` too
     for number in {signal.SIGTERM, getattr(signal, "SIGBREAK", signal.SIGTERM)}:  # Ctrl-Break of Windows
@@ -182,8 +185,5 @@ def prepare() -> None:
 
 def run() -> None:
     """Runs the process's command and exits with its code."""
-    passive = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
-    if passive.keys().isdisjoint(os.environ):  # threads that spin while they wait starve other work (docs/speed.md)
-        os.environ |= passive
     prepare()
     sys.exit(main())
