@@ -52,7 +52,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     target = FOLDER / f"{given.name}{SUFFIX}"
     save_file({name: value.contiguous() for name, value in state.items()}, target, about)
-    index = json.loads(INDEX.read_text()) if INDEX.is_file() else {}
+    index = json.loads(INDEX.read_text("utf-8")) if INDEX.is_file() else {}
     index[given.name] = {
         "seed": seed,
         "correct": correct,
@@ -62,7 +62,7 @@ def main() -> None:
         "bytes": target.stat().st_size,
         "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
     }
-    INDEX.write_text(json.dumps(dict(sorted(index.items())), indent=2) + "\n")
+    INDEX.write_text(json.dumps(dict(sorted(index.items())), indent=2) + "\n", "utf-8")
     print(f"wrote {target}, {target.stat().st_size / 1e6:.2f} MB")
 
 

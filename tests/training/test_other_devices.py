@@ -110,8 +110,8 @@ def test_every_verb_runs_without_float64(without_float64, lit_cnn, tmp_path):
     Image.new("RGB", (16, 16), (9, 99, 199)).save("image.png")
     run = "logs/run/version_0"
     for argv in (
-        ("fit", *SETTINGS), ("fit", "--resume", run, "--trainer.max_epochs", "2"), ("test", "--ckpt_path", run),
-        ("predict", "--ckpt_path", run), ("classify", run, "image.png"), ("explain", run, "image.png"),
+        ("fit", *SETTINGS), ("fit", "--resume", run, "--trainer.max_epochs", "2"), ("test", run),
+        ("predict", run), ("classify", run, "image.png"), ("explain", run, "image.png"),
         ("check", *SETTINGS), ("report", run),
     ):  # fmt: skip
         outcome = lit_cnn(*argv)
