@@ -58,8 +58,7 @@ class LitCLI(LightningCLI):
     _first_step = _epochs_before = 0
 
     def __init__(self, argv: list[str]):
-        self.verb, self.given = argv[0], given_settings(argv)
-        self._configs = config_paths(argv)
+        self.verb, self.given, self._configs = argv[0], given_settings(argv), config_paths(argv)
         super().__init__(
             LitClassifier,
             ImageDataModule,
@@ -151,8 +150,7 @@ class LitCLI(LightningCLI):
             folder = self._claimed = claim_folder(self.root, "version" if self.verb == "fit" else self.verb)
         kwargs["default_root_dir"] = folder
         before = (self._first_step, self._epochs_before) if self._resumed else None
-        board = config.trainer.logger is not False
-        kwargs["logger"] = resume.loggers(folder, before, config.tensorboard_axis, board)
+        kwargs["logger"] = resume.loggers(folder, before, config.tensorboard_axis, config.trainer.logger is not False)
         try:
             return self.trainer_in(folder, **kwargs)
         except Exception:
@@ -245,10 +243,8 @@ class LitCLI(LightningCLI):
                 _say("fast_dev_run: one batch each went through; nothing was kept.")
                 return
             if self.trainer.global_step == self._first_step and not self._resumed:  # else only the test is missing
-                raise ConfigError(
-                    f"No step was taken beyond step {self._first_step}: "
-                    "`limit_train_batches`, `max_epochs` or `max_steps` leaves no batch."
-                )
+                cause = "`limit_train_batches`, `max_epochs` or `max_steps` leaves no batch"
+                raise ConfigError(f"No step was taken beyond step {self._first_step}: {cause}.")
             if self.config.test_after_fit:
                 kept = getattr(self.trainer.checkpoint_callback, "best_model_path", None) or None
                 self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=kept, verbose=False)
