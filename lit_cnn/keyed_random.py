@@ -81,18 +81,15 @@ class Draws:
 
     def uniform(self, what: str) -> Float[Tensor, "b"]:
         """Draws a number from [0, 1) for each image."""
-        return self._uniform(self._key(what))
+        return self.uniforms(what)[0]
 
     def uniforms(self, *whats: str) -> tuple[Float[Tensor, "b"], ...]:
         """Draws `uniform` for each of several purposes, in the time of one."""
         keys = torch.tensor([[self._key(what)] for what in whats], device=self.indices.device)
-        return self._uniform(keys).unbind()
+        return _shift_right(random_bits(keys, self.indices), 40).float().mul_(2.0**-24).unbind()
 
     def _key(self, what: str) -> int:
         return key_of(self.seed, self.purpose, what, self.epoch)
-
-    def _uniform(self, key: int | Int64[Tensor, "k 1"]) -> Float[Tensor, "*k b"]:
-        return _shift_right(random_bits(key, self.indices), 40).float().mul_(2.0**-24)
 
     def integers(self, what: str, low: int, high: int) -> Int64[Tensor, "b"]:
         """Draws an integer from `low` to `high`, both included, for each image."""

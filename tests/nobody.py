@@ -4,6 +4,7 @@ Each runs in a child that is forked when all modules are there already, since a 
 allowed to read where they lie. Start it with OMP_NUM_THREADS=1: threads of a pool do not come along to a child.
 """
 
+import encodings.cp437  # noqa: F401  (zipfile takes it only when it opens an archive)
 import json
 import os
 import sys

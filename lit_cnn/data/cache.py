@@ -13,7 +13,6 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
@@ -34,14 +33,8 @@ END_OF_ARCHIVE, END_BYTES = b"PK\5\6", 22  # how the record that ends an .npz fi
 # Yields all images in blocks `[b, h, w, c]` of the given length, in order.
 Decoder = Callable[[int], Iterator[UInt8[np.ndarray, "b h w c"]]]
 
-
-@dataclass(frozen=True)
-class Cached:
-    """The content of a cache: images, read from the file when they are used, labels and the channels' statistics."""
-
-    arrays: Arrays
-    mean: list[float]
-    std: list[float]
+# The images, read from the file when they are used, with their labels; mean and standard deviation of each channel.
+Content = tuple[Arrays, list[float], list[float]]
 
 
 class Unusable(Exception):
@@ -70,7 +63,7 @@ def default_folder() -> Path:
 
 def open_or_build(
     path: Path, key: str, labels: Int64[np.ndarray, "n"], image_shape: tuple[int, int, int], decode: Decoder
-) -> Cached:
+) -> Content:
     """Opens the cache; builds it first if it is missing, damaged, or its key, a fingerprint of the images, is another.
 
     Of several processes that start together one builds it, and the others wait.
@@ -93,7 +86,7 @@ def open_or_build(
         ) from error
 
 
-def _open(path: Path, key: str) -> Cached:
+def _open(path: Path, key: str) -> Content:
     if not path.exists():
         raise Unusable("is missing")
     with path.open("rb") as file:
@@ -119,7 +112,7 @@ def _open(path: Path, key: str) -> Cached:
         warnings.filterwarnings("ignore", ".*not writable")  # nothing writes to the images
         images = torch.frombuffer(mapped, dtype=torch.uint8).view(n, *image_shape).permute(0, 3, 1, 2)
     arrays = Arrays(images, torch.from_numpy(content["labels"]))
-    return Cached(arrays, content["mean"].tolist(), content["std"].tolist())
+    return arrays, content["mean"].tolist(), content["std"].tolist()
 
 
 def _build(

@@ -193,10 +193,10 @@ class ImageFolderDataModule(ImageDataModule):
                 self._said.add(sentence)
 
     def read(self, split: str) -> Arrays:
-        content = folder.read(self.data_dir, split, self._folders, self.shape, self.cache_dir)
+        arrays, mean, std = folder.read(self.data_dir, split, self._folders, self.shape, self.cache_dir)
         if split == "train":
-            self.mean, self.std = content.mean, content.std
-        return content.arrays
+            self.mean, self.std = mean, std
+        return arrays
 
 
 class SampleDataModule(ImageDataModule):

@@ -170,10 +170,8 @@ def _words(memory: Tensor) -> Tensor:
 SHIFT = "a number of pixels from 0 up"
 
 
-def _check_in_sight(
-    owner: object, name: str, pixels: int, size: int, image_size: tuple[int, int], reflect: bool
-) -> None:
-    if reflect and 2 * pixels >= size:
+def _check_in_sight(owner: Any, name: str, pixels: int, size: int, image_size: tuple[int, int]) -> None:
+    if owner.reflect and 2 * pixels >= size:
         raise ValueError(
             f"{type(owner).__name__} reflects less than half of an image, but `{name}` is {pixels}, and the images "
             f"have {image_size[0]} x {image_size[1]} pixels. Use at most {(size - 1) // 2}."
@@ -201,7 +199,7 @@ class RandomCrop(Placement):
         self.reflect = padding_mode == "reflect"
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        _check_in_sight(self, "padding", self.padding, min(image_size), image_size, self.reflect)
+        _check_in_sight(self, "padding", self.padding, min(image_size), image_size)
 
     def draw(self, draws: Draws) -> Place:
         """Shifts each image by -padding to +padding pixels along both axes."""
@@ -226,8 +224,8 @@ class RandomShift(Placement):
         self.reflect = padding_mode == "reflect"
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
-        _check_in_sight(self, "down", self.down, image_size[0], image_size, self.reflect)
-        _check_in_sight(self, "right", self.right, image_size[1], image_size, self.reflect)
+        _check_in_sight(self, "down", self.down, image_size[0], image_size)
+        _check_in_sight(self, "right", self.right, image_size[1], image_size)
 
     def draw(self, draws: Draws) -> Place:
         """Shifts each image by up to `down` and `right` pixels."""

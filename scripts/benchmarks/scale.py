@@ -59,9 +59,8 @@ class Mapped(ImageDataModule):
         if not self.path.exists():
             cache.open_or_build(self.path, str(self.n), labels, self.image_shape, decode)
             _forget(self.path)
-        content = cache.open_or_build(self.path, str(self.n), labels, self.image_shape, decode)
-        self.mean, self.std = content.mean, content.std
-        return content.arrays
+        arrays, self.mean, self.std = cache.open_or_build(self.path, str(self.n), labels, self.image_shape, decode)
+        return arrays
 
 
 def measure(

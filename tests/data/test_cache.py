@@ -232,8 +232,8 @@ images = Path({str(image_folder)!r})
 names = folder.class_names(images)
 with open("ready", "a") as ready: ready.write("x")
 while Path("ready").stat().st_size < 2: time.sleep(0.01)
-content = folder.read(images, "train", names, folder.shape_of(images, names, None, None), Path("cache"))
-print("sum", int(content.arrays.images.long().sum()))
+arrays, _, _ = folder.read(images, "train", names, folder.shape_of(images, names, None, None), Path("cache"))
+print("sum", int(arrays.images.long().sum()))
 """
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     runs = [

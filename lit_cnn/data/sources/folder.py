@@ -114,7 +114,7 @@ def shape_of(
     )
 
 
-def read(data_dir: Path, split: str, names: Sequence[str], shape: ImageShape, cache_dir: Path | None) -> cache.Cached:
+def read(data_dir: Path, split: str, names: Sequence[str], shape: ImageShape, cache_dir: Path | None) -> cache.Content:
     """Reads the "train" or "test" images, through the cache in `cache_dir` or into memory; DataError, DiskError."""
     paths, labels = list_images(data_dir / split, names)
     image_shape = (*shape.image_size, shape.in_channels)
@@ -139,7 +139,7 @@ def read(data_dir: Path, split: str, names: Sequence[str], shape: ImageShape, ca
         pixels[start : start + len(block)] = block
         start += len(block)
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-    return cache.Cached(Arrays(images, torch.tensor(labels)), *channel_statistics(images))
+    return Arrays(images, torch.tensor(labels)), *channel_statistics(images)
 
 
 def _key(folder: Path, paths: Sequence[str], names: Sequence[str]) -> str:
