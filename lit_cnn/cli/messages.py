@@ -58,16 +58,16 @@ def explain(message: str, settings: list[Setting]) -> str:
             )
         missing = sorted((key.partition(".")[2] or key for key in match[1].split(", ")), reverse=True)
         return missing_sections(missing) if set(missing) <= {"model", "data"} else f"Missing: {', '.join(missing)}."
+    keys = re.findall(r'Parser key "([^"]+)"', message)
+    if keys and (match := re.search(r"does not correspond to a subclass of (\w+)", message)):
+        given = _find(settings, keys[-1])
+        return f"{given.key}: {_short(given.value)} ({given.origin}) is not a {match[1]}."
     if match := re.search(
         r"Expected a dot import path string: (\S+)|Expected a path but (\S+) either not acc", message
     ):
         return unknown_class(match[1] or match[2], settings)
-    keys = re.findall(r'Parser key "([^"]+)"', message)
     if not keys:
         return " ".join(message.split())
-    if match := re.search(r"does not correspond to a subclass of (\w+)", message):
-        given = _find(settings, keys[-1])
-        return f"{given.key}: {_short(given.value)} ({given.origin}) is not a {match[1]}."
     return _wrong_value(_find(settings, keys[-1]), message[message.rindex(f'Parser key "{keys[-1]}"') :])
 
 
