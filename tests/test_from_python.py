@@ -259,8 +259,4 @@ def test_runs_from_a_checkout_that_is_not_installed(tmp_path, monkeypatch):
         return "1.0"
 
     monkeypatch.setattr(results, "version", only_others)
-    results._versions.cache_clear()
-    try:
-        assert results.Results(tmp_path, {}, seed=0).values["versions/lit-cnn"] == lit_cnn.__version__
-    finally:
-        results._versions.cache_clear()
+    assert results.Results(tmp_path, {}, seed=0).values["versions/lit-cnn"] == lit_cnn.__version__

@@ -22,6 +22,10 @@ class Lookahead(Callback):
 
     Raises:
         ConfigError: If a setting is out of range.
+
+    Example:
+        >>> import lightning.pytorch as L
+        >>> trainer = L.Trainer(callbacks=[Lookahead(every=5)], accelerator="cpu", logger=False)
     """
 
     def __init__(self, every: int = 5, decay: float = 0.95**5):

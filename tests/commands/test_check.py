@@ -113,8 +113,10 @@ class LitCrashing(LitWorking):
 class BrokenDataModule(SyntheticDataModule):
     """Its images are divided by 0."""
 
-    def statistics(self):
-        return [0.0] * 3, [0.0] * 3
+    def read(self, split):
+        arrays = super().read(split)
+        self.mean = self.std = [0.0] * 3
+        return arrays
 
 
 @pytest.fixture
