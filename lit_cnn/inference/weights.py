@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lit_cnn.errors import CheckpointError
+from lit_cnn.errors import CheckpointError, nearest
 from lit_cnn.runs.class_paths import present
 
 FOLDER = Path(__file__).parents[1] / "weights"
@@ -22,7 +22,12 @@ def weights_file(path: str | Path) -> Path | None:
     """Returns the safetensors file that a path or a name means, or None if it means a run or a checkpoint."""
     if str(path).endswith(SUFFIX):
         return Path(path)
-    return None if Path(path).exists() else shipped_weights().get(str(path))
+    if Path(path).exists():
+        return None
+    known = shipped_weights()
+    if str(path) not in known and (meant := nearest(str(path), list(known))):
+        raise CheckpointError(f"There is no checkpoint, run or weights {path}.{meant}")
+    return known.get(str(path))
 
 
 def read_weights(path: Path) -> dict[str, Any]:

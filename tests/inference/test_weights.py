@@ -50,6 +50,11 @@ def test_exported_file_takes_the_place_of_its_run(lit_cnn):
         assert "cnn_mnist" in lit_cnn(verb, "--help").out
 
 
+def test_misspelt_name_is_answered_with_the_likely_one():
+    with pytest.raises(CheckpointError, match="no checkpoint, run or weights cnn_mnst. Did you mean 'cnn_mnist'"):
+        load("cnn_mnst")
+
+
 def test_folder_or_file_of_that_name_comes_first(tmp_path):
     (tmp_path / "cnn_mnist").mkdir()
     with pytest.raises(CheckpointError, match="no checkpoint|There is no"):
