@@ -22,7 +22,7 @@ RECIPES = {
 # What the commands of each recipe print of the thing that was added.
 PRINTED = {
     "Add an architecture": [
-        "\nperceptron  Rosenblatt 1958      30,730         30,720 ",
+        "\nperceptron  Rosenblatt 1958      30,730  30,720 ",
         "\nsound",
         "\nLitPerceptron (30,730 parameters) on Synthetic, run ",
     ],

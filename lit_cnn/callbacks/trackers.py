@@ -15,6 +15,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from lit_cnn import files
 from lit_cnn.errors import ConfigError, not_installed
 from lit_cnn.runs.folder import read_mapping
+from lit_cnn.training.lightning_internals import tracking_uri
 
 PROJECT = "lit_cnn"
 IDS = "trackers.json"  # file with the ids of the run in each tracker, for a resume
@@ -122,7 +123,7 @@ class Trackers(Callback):
         for logger in self.started:
             name = type(logger).__name__
             if name == "MLFlowLogger":
-                shown.append(f"mlflow ui --backend-store-uri {logger._tracking_uri}")
+                shown.append(f"mlflow ui --backend-store-uri {tracking_uri(logger)}")
             elif name == "WandbLogger":
                 run = logger.experiment
                 shown.append(run.url or f"wandb sync {os.path.relpath(Path(run.dir).parent)}")

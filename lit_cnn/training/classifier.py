@@ -183,7 +183,9 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
             per_step = self.hparams["scheduler_interval"] == "step"
             length = self.trainer.estimated_stepping_batches if per_step else self.trainer.max_epochs or -1
             validate_every = self.trainer.check_val_every_n_epoch
-            if per_step:
+            if per_step and any("epochs" in group for group in self.hparams["param_groups"] or ()):
+                if self.trainer.num_training_batches == math.inf:  # not known yet
+                    self.trainer.fit_loop.setup_data()
                 per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
         if not 0 < length < math.inf:
             raise ConfigError(

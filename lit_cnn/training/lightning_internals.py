@@ -158,6 +158,11 @@ def drop_average(callback: Any) -> None:
     callback._average_model = None
 
 
+def tracking_uri(logger: Any) -> str:
+    """Returns where an MLFlowLogger keeps its runs."""
+    return str(logger._tracking_uri)
+
+
 class _UTF8Files(LocalFileSystem):
     def open(self, path: Any, mode: str = "rb", **options: Any) -> Any:
         return super().open(path, mode, **(options if "b" in mode else options | {"encoding": "utf-8"}))

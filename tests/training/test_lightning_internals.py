@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[2] / "lit_cnn"
 HOME = PACKAGE / "training" / "lightning_internals.py"
 PRIVATE = re.compile(r"_[a-zA-Z]\w*")
 PUBLIC_MODULES = re.compile(
-    r"lightning\.pytorch(\.(callbacks|cli|loggers|plugins(\.(io|precision))?|profilers|strategies"
+    r"lightning\.pytorch(\.(accelerators|callbacks|cli|loggers|plugins(\.(io|precision))?|profilers|strategies"
     r"|utilities(\.(exceptions|seed))?))?"
 )
 

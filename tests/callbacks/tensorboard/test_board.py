@@ -132,12 +132,12 @@ def test_calibration_of_a_sure_and_right_network_is_perfect():
 def test_budget_waits_until_the_figures_cost_their_share(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("lit_cnn.callbacks.tensorboard.figures.time.monotonic", lambda: now[0])
-    budget = Budget(share=0.01)
+    budget = Budget(first=1.0)
     assert not budget.allows()  # nothing is drawn in the first seconds
-    now[0] = 101.0
+    now[0] = 201.0  # half a percent of it is the second that the first figure is assumed to take
     assert budget.allows()
     with budget.spending():
         now[0] += 2
     assert not budget.allows()
-    now[0] = 401.0
+    now[0] = 801.0
     assert budget.allows()
