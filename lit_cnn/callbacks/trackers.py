@@ -50,9 +50,9 @@ class Trackers(Callback):
         self.ids = read_mapping(folder / IDS, json.loads) if same_run else {}
         self.started: list[Any] = []
         for maker in makers:
-            package, extra = PACKAGES.get(maker.func.__name__, ("os", ""))
-            if find_spec(package) is None:
-                raise not_installed(maker.func.__name__, package, extra)
+            name = maker.func.__name__
+            if name in PACKAGES and find_spec(PACKAGES[name][0]) is None:
+                raise not_installed(name, *PACKAGES[name])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking or self.started:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lit_cnn.errors import not_installed
 from lit_cnn.inference.load import build
+from lit_cnn.inference.weights import read_weights
 from lit_cnn.keyed_random import Draws
 from lit_cnn.runs.class_paths import path_of
 from lit_cnn.training.classifier import LitClassifier
@@ -149,13 +150,9 @@ def _write_safetensors(net: Deployed, example: Tensor, metadata: dict[str, str],
 
 
 def _read_safetensors(path: Path, module: LitClassifier) -> Run:
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as file:
-        # Copied, since Windows does not rename a file that is mapped; and it is no dict.
-        weights = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-        fresh = build(type(module), json.loads(file.metadata()["hyper_parameters"]))
-    fresh.net.load_state_dict(weights)
+    content = read_weights(path)
+    fresh = build(type(module), content["hyper_parameters"])
+    fresh.load_state_dict(content["state_dict"])
     return fresh.eval().evaluate
 
 

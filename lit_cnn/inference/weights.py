@@ -41,7 +41,8 @@ def read_weights(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dict)
+            # Copied, since Windows does not rename a file that is mapped; and it is no dict.
+            state = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} cannot be read as a safetensors file: {error}") from error
     if "class_path" not in about:
