@@ -1,6 +1,7 @@
 """Weights in safetensors files: those that come with the package, by name, and exported ones, by path."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def read_weights(path: Path) -> dict[str, Any]:
     """Reads a safetensors file of `export` in the form of a checkpoint; weights become float32.
 
     Raises:
-        CheckpointError: If it cannot be read or is not from `export`.
+        CheckpointError: If it cannot be read, is damaged, or is not from `export`.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -45,6 +46,11 @@ def read_weights(path: Path) -> dict[str, Any]:
             state = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} cannot be read as a safetensors file: {error}") from error
+    known = json.loads(INDEX.read_text("utf-8")).get(path.stem) if path.parent == FOLDER else None
+    if known and sha256(path.read_bytes()).hexdigest() != known["sha256"]:
+        raise CheckpointError(f"{path} is damaged. Install lit_cnn again.")
+    if broken := [name for name, t in state.items() if t.is_floating_point() and not t.isfinite().all()]:
+        raise CheckpointError(f"{path} has weights that are no numbers, in {broken[0]}.")
     if "class_path" not in about:
         raise CheckpointError(f"{path} does not name its class. Take a file that `export --format safetensors` wrote.")
     return {

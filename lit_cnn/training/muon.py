@@ -42,8 +42,10 @@ class Muon(Optimizer):
     ):
         numbers = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "ns_steps": ns_steps}
         for name, value in numbers.items():
-            if not value >= 0:
-                raise ValueError(f"{name} is at least 0, but got {value}")
+            if not value >= (least := int(name == "ns_steps")):
+                raise ValueError(f"{name} is at least {least}, but got {value}")
+        if not momentum < 1:
+            raise ValueError(f"momentum is below 1, but got {momentum}")
         super().__init__(params, numbers | {"nesterov": nesterov, "normalise": normalise, "matrices": matrices})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:

@@ -114,8 +114,10 @@ def find_optimizer(name: str) -> type:
     return _find(name, [torch.optim, muon], Optimizer, "optimizer")
 
 
-def build_optimizer(name: str, parameters: Iterable[Any], lr: float, settings: dict[str, Any]) -> Optimizer:
-    """Returns the optimizer of this name, in its fused form if it has one.
+def build_optimizer(
+    name: str, parameters: Iterable[Any], lr: float, settings: dict[str, Any], argument: str = "optimizer_args"
+) -> Optimizer:
+    """Returns the optimizer of this name, in its fused form if it has one; errors name the `argument` of its settings.
 
     A fused step is one kernel for all parameters (`python scripts/bench.py step` measures it); set `fused: false` or
     `foreach: true` for the other forms.
@@ -125,7 +127,7 @@ def build_optimizer(name: str, parameters: Iterable[Any], lr: float, settings: d
         raise ValueError(f"`optimizer_args` has lr: {settings['lr']}. Set the learning rate by `lr` alone.")
     if "fused" in inspect.signature(optimizer_class).parameters and not settings.keys() & {"foreach", "differentiable"}:
         settings = {"fused": True} | settings
-    return _construct(optimizer_class, "optimizer_args", settings, parameters, lr=lr)
+    return _construct(optimizer_class, argument, settings, parameters, lr=lr)
 
 
 def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], length: int) -> LRScheduler:
@@ -167,11 +169,11 @@ def try_out(h: Any) -> None:
         )
     with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
         net = nn.Linear(1, 1)
+        built = build(net, h | {"param_groups": None})
         for group in groups:  # torch checks an optimizer's own settings, but not those of groups
             settings = param_groups.of_optimizer(group)
             rate, arguments = settings.pop("lr", h["lr"]), (h["optimizer_args"] or {}) | settings
-            build_optimizer(h["optimizer"], net.parameters(), rate, arguments)
-        built = build(net, h | {"param_groups": None})
+            build_optimizer(h["optimizer"], net.parameters(), rate, arguments, "param_groups")
         optimizer = built["optimizer"]
 
         def loss() -> torch.Tensor:

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import math
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 import lit_cnn as package
@@ -68,6 +70,25 @@ def test_file_that_is_none_is_refused_in_a_sentence(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(CheckpointError, match="cannot be read as a safetensors file"):
         load(path)
+
+
+def test_weights_that_are_no_numbers_are_refused(lit_cnn):
+    assert lit_cnn("export", "cnn_mnist", "--format", "safetensors", "--output", "mine.safetensors").code == 0
+    with safe_open("mine.safetensors", "pt") as file:
+        state, about = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    next(iter(state.values())).fill_(math.nan)
+    save_file(state, "nan.safetensors", about)
+    with pytest.raises(CheckpointError, match="weights that are no numbers"):
+        load("nan.safetensors")
+
+
+def test_damaged_file_of_the_package_is_refused(tmp_path, monkeypatch):
+    content = bytearray(shipped_weights()["cnn_mnist"].read_bytes())
+    content[-3] ^= 1
+    (tmp_path / "cnn_mnist.safetensors").write_bytes(content)
+    monkeypatch.setattr("lit_cnn.inference.weights.FOLDER", tmp_path)
+    with pytest.raises(CheckpointError, match="is damaged. Install lit_cnn again"):
+        load("cnn_mnist")
 
 
 def test_foreign_safetensors_are_refused(tmp_path):

@@ -94,8 +94,20 @@ def test_a_group_of_both_kinds_is_split_and_keeps_its_settings_and_state():
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), other.parameters(), strict=True))
 
 
-def test_settings_out_of_range_are_refused():
-    with pytest.raises(ValueError, match="Muon refuses `optimizer_args` .* momentum is at least 0, but got -1"):
-        build_optimizer("Muon", [nn.Parameter(torch.zeros(2))], 0.1, {"momentum": -1})
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("momentum", -1, "at least 0"),
+        ("momentum", 1, "below 1"),
+        ("momentum", 7, "below 1"),
+        ("ns_steps", 0, "at least 1"),
+    ],
+)
+def test_settings_out_of_range_are_refused(name, value, says):
+    with pytest.raises(ValueError, match=f"Muon refuses `optimizer_args` .* {name} is {says}, but got {value}"):
+        build_optimizer("Muon", [nn.Parameter(torch.zeros(2))], 0.1, {name: value})
+
+
+def test_setting_of_another_muon_is_refused():
     with pytest.raises(ValueError, match="'adjust_lr_fn', which Muon does not take"):
         build_optimizer("Muon", [nn.Parameter(torch.zeros(2))], 0.1, {"adjust_lr_fn": "original"})

@@ -78,6 +78,13 @@ def test_what_is_no_group_is_refused_at_once(groups, match):
         LitCNN(optimizer="SGD", param_groups=groups)
 
 
+@pytest.mark.parametrize("settings", [{"momentum": 7}, {"weight_decay": "abc"}])
+def test_wrong_setting_of_a_group_is_not_blamed_on_the_arguments_of_all(settings):
+    with pytest.raises(ValueError, match="`param_groups`") as refused:
+        LitCNN(optimizer="Muon", optimizer_args={"momentum": 0.6}, param_groups=[{"pattern": "bias", **settings}])
+    assert "optimizer_args" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("groups", "match"),
     [
