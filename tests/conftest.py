@@ -20,6 +20,9 @@ from lit_cnn.cli.main import main
 from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms import Augmentation
 
+# `ablate` forks, and a fork would wait for ever for OpenMP threads that this process has started.
+torch.set_num_threads(1)
+
 # Imports torch once, and for each line forks a process that runs a command, as `python -m lit_cnn` would.
 LAUNCHER = """
 import json, os, signal, sys
