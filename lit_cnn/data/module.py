@@ -28,7 +28,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         eval_batch_size: Images in a batch of validation, test or prediction. It does not change results.
         val_size: Training images held out for validation: a number of images, or a share below 1. The split is
             stratified by class. The test images are used by `test` only.
-        split_seed: Seed of the validation split, independent of the run's seed.
+        train_size: Train on so many images only, with the classes' shares kept; by default on all but those held out.
+        split_seed: Seed of the validation split and of `train_size`, independent of the run's seed.
         permute: Permute the pixels of all images by one fixed permutation.
         permute_seed: Seed of the permutation, independent of the run's seed, so that all runs have the same task; or
             the word seed for the run's seed, so that each seed draws another permutation.
@@ -73,6 +74,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         batch_size: int = 64,
         eval_batch_size: int = 500,
         val_size: int | float = 0.1,
+        train_size: int | None = None,
         split_seed: int = 0,
         permute: bool = False,
         permute_seed: int | Literal["seed"] = 0,
@@ -91,9 +93,12 @@ class ImageDataModule(TypedArguments, LightningDataModule):
                 raise ConfigError(f"`{name}` is a number of images from 1 up, but got {size}.")
         if val_size < 0 or (isinstance(val_size, float) and val_size >= 1 and not val_size.is_integer()):
             raise ConfigError(f"`val_size` is a number of images, or a share from 0 up to 1, but got {val_size}.")
+        if train_size is not None and train_size < 1:
+            raise ConfigError(f"`train_size` is a number of images from 1 up, but got {train_size}.")
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.val_size = val_size
+        self.train_size = train_size
         self.split_seed = split_seed
         self.permute = permute
         self.permute_seed = permute_seed
@@ -154,9 +159,13 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         everything = self._checked("train")
         held_out = number_held_out(self.val_size, len(everything))
         kept, held = stratified_split(everything.labels, held_out, self.split_seed)
+        if self.train_size is not None:
+            if self.train_size > len(kept):
+                raise ConfigError(f"`train_size` is {self.train_size}, but there are only {len(kept)} training images.")
+            kept = kept[stratified_split(everything.labels[kept], self.train_size, self.split_seed)[1]]
         for augmentation in self.augment:
             augmentation.learn(everything.images)
-        self._arrays["train"] = everything.part(kept) if held_out else everything
+        self._arrays["train"] = everything.part(kept) if len(kept) < len(everything) else everything
         self._arrays["val"] = everything.part(held)
 
     def _checked(self, split: str) -> Arrays:

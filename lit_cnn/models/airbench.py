@@ -5,6 +5,7 @@ Differs: `airbench94` has the sizes, norms and head of the author's later versio
 (https://github.com/KellerJordan/cifar10-airbench); the last pooling covers the whole map at any size of images.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -45,9 +46,11 @@ class Airbench(nn.Module):
         in_channels: Channels of the images.
         num_classes: Number of classes.
         image_size: Height and width of the images, in pixels; one number for both.
+        widths: Output channels of the three groups; by default those of the name.
 
     Raises:
-        ValueError: If there is no such architecture, or the images are too small for it.
+        ValueError: If there is no such architecture, the images are too small for it, or a group has fewer channels
+            than its input.
     """
 
     def __init__(
@@ -56,9 +59,11 @@ class Airbench(nn.Module):
         in_channels: int = 3,
         num_classes: int = 10,
         image_size: ImageSize = 32,
+        widths: Sequence[int] | None = None,
     ):
         super().__init__()
-        widths, convolutions, momentum, scale, unit_head = variant(name, VARIANTS)
+        standard, convolutions, momentum, scale, unit_head = variant(name, VARIANTS)
+        widths = widths or standard
         refuse_small_images(f"{name} needs", SMALLEST, image_size)
         self.whiten = WhiteningConv2d(in_channels, PATCH)
         channels = self.whiten.out_channels

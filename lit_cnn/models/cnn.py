@@ -26,6 +26,7 @@ class CNN(nn.Module):
         widths: Output channels of each convolution.
         hidden: Units of each hidden layer after the convolutions.
         kernel_size: Height and width of the kernels, in pixels.
+        dropout: Dropout probability after each hidden layer.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class CNN(nn.Module):
         widths: Sequence[int] = (6, 6),
         hidden: Sequence[int] = (50,),
         kernel_size: int = 5,
+        dropout: float = 0.0,
     ):
         super().__init__()
         size = height_and_width(image_size)
@@ -49,7 +51,9 @@ class CNN(nn.Module):
             channels = width
             size = tuple((pixels - kernel_size + 1) // 2 for pixels in size)  # type: ignore[assignment]
         self.features = nn.Sequential(*layers)
-        self.classifier = nn.Sequential(nn.Flatten(), *dense(channels * size[0] * size[1], hidden, num_classes))
+        self.classifier = nn.Sequential(
+            nn.Flatten(), *dense(channels * size[0] * size[1], hidden, num_classes, dropout)
+        )
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         return self.classifier(self.features(images))

@@ -24,5 +24,6 @@ class LeNet(CNN):
         widths: Sequence[int] = (6, 16),
         hidden: Sequence[int] = (120, 84),
         kernel_size: int = 5,
+        dropout: float = 0.0,
     ):
-        super().__init__(in_channels, num_classes, image_size, widths, hidden, kernel_size)
+        super().__init__(in_channels, num_classes, image_size, widths, hidden, kernel_size, dropout)

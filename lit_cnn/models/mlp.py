@@ -22,14 +22,21 @@ class MLP(nn.Sequential):
         num_classes: Number of classes.
         image_size: Height and width of the images, in pixels; one number for both.
         hidden: Units of each hidden layer; an empty list makes it logistic regression.
+        dropout: Dropout probability after each hidden layer (Srivastava et al. 2014,
+            https://jmlr.org/papers/v15/srivastava14a.html).
     """
 
     def __init__(
-        self, in_channels: int = 1, num_classes: int = 10, image_size: ImageSize = 28, hidden: Sequence[int] = (8, 8)
+        self,
+        in_channels: int = 1,
+        num_classes: int = 10,
+        image_size: ImageSize = 28,
+        hidden: Sequence[int] = (8, 8),
+        dropout: float = 0.0,
     ):
         height, width = height_and_width(image_size)
         self.image_shape = (in_channels, height, width)
-        super().__init__(nn.Flatten(), *dense(in_channels * height * width, hidden, num_classes))
+        super().__init__(nn.Flatten(), *dense(in_channels * height * width, hidden, num_classes, dropout))
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         """Returns logits. Raises ValueError if the images have another shape than the network was built for."""
@@ -38,10 +45,12 @@ class MLP(nn.Sequential):
         return super().forward(images)
 
 
-def dense(in_features: int, hidden: Sequence[int], num_classes: int) -> list[nn.Module]:
-    """Returns linear layers with ReLU in between, from features to logits."""
+def dense(in_features: int, hidden: Sequence[int], num_classes: int, dropout: float = 0.0) -> list[nn.Module]:
+    """Returns linear layers with ReLU, and dropout if any, in between, from features to logits."""
     layers: list[nn.Module] = []
     for units in hidden:
         layers += [nn.Linear(in_features, units), nn.ReLU()]
+        if dropout:
+            layers.append(nn.Dropout(dropout))
         in_features = units
     return [*layers, nn.Linear(in_features, num_classes)]
