@@ -17,7 +17,7 @@ from lit_cnn import files
 from lit_cnn.callbacks import log_everywhere, tensorboards
 from lit_cnn.callbacks.checkpointing import validates
 from lit_cnn.runs import checkpoint_io
-from lit_cnn.runs.folder import RESULTS, read_results
+from lit_cnn.runs.folder import RESULTS, SPLIT, read_results
 from lit_cnn.training.lightning_internals import is_last_batch
 from lit_cnn.version import __version__
 
@@ -76,6 +76,13 @@ class Results(Callback):
 
     def _seconds(self) -> float:
         return self._seconds_before + time.perf_counter() - self._start
+
+    @rank_zero_only
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Writes which image is in which part, if the data module has drawn parts of its own images."""
+        table = getattr(trainer.datamodule, "split_table", lambda: None)()  # type: ignore[attr-defined]
+        if table and stage == "fit" and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            files.write_text(self.folder / SPLIT, table)
 
     @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

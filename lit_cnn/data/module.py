@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningDataModule
+from torch import Tensor
 
-from lit_cnn.data.arrays import Arrays, number_held_out, stratified_split
+from lit_cnn.data.arrays import Arrays
 from lit_cnn.data.batches import BatchMaker
 from lit_cnn.data.loader import ArrayLoader
 from lit_cnn.data.order import BatchOrder
+from lit_cnn.data.splits import Split, check_size, fold_of
 from lit_cnn.data.unneeded import refuse
 from lit_cnn.errors import ConfigError, DataError
 from lit_cnn.transforms import Augmentation, Preprocess
@@ -29,6 +31,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         val_size: Training images held out for validation: a number of images, or a share below 1. The split is
             stratified by class. The test images are used by `test` only.
         split_seed: Seed of the validation split, independent of the run's seed.
+        fold: Cross-validation, such as "2 of 5": of so many equal parts of the training images, this one is tested, and
+            the others are trained on and validated with; the test images are not used. The folds are of split_seed.
         permute: Permute the pixels of all images by one fixed permutation.
         permute_seed: Seed of the permutation, independent of the run's seed, so that all runs have the same task; or
             the word seed for the run's seed, so that each seed draws another permutation.
@@ -65,7 +69,9 @@ class ImageDataModule(TypedArguments, LightningDataModule):
     class_names: list[str]
     mean: list[float]  # of each channel, on a scale from 0 to 1; `read` may find both
     std: list[float]
-    has_test: bool = True  # whether there are test images
+    has_test: bool = True  # whether there are test images, or some are drawn
+    has_val: bool = False  # whether `read` has "val" images, so that none are held out
+    test_size: int | float = 0  # of test images to draw from those for training, where there are no others
     __str__ = object.__repr__  # Lightning's reads attributes that only torch's loaders have
 
     def __init__(
@@ -74,6 +80,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         eval_batch_size: int = 500,
         val_size: int | float = 0.1,
         split_seed: int = 0,
+        fold: str | None = None,
         permute: bool = False,
         permute_seed: int | Literal["seed"] = 0,
         permute_kind: PermutationKind = "pixels",
@@ -89,12 +96,12 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
             if size < 1:
                 raise ConfigError(f"`{name}` is a number of images from 1 up, but got {size}.")
-        if val_size < 0 or (isinstance(val_size, float) and val_size >= 1 and not val_size.is_integer()):
-            raise ConfigError(f"`val_size` is a number of images, or a share from 0 up to 1, but got {val_size}.")
+        check_size("val_size", val_size)
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.val_size = val_size
         self.split_seed = split_seed
+        self.fold = None if fold is None else fold_of(fold)
         self.permute = permute
         self.permute_seed = permute_seed
         self.permute_kind = permute_kind
@@ -108,7 +115,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
 
     @abstractmethod
     def read(self, split: str) -> Arrays:
-        """Reads the "train" or "test" images into memory."""
+        """Reads the "train" or "test" images into memory, or the "val" images if it has them."""
 
     def setup(self, stage: str) -> None:
         """Reads the images for a stage, and checks that the settings fit them."""
@@ -127,7 +134,10 @@ class ImageDataModule(TypedArguments, LightningDataModule):
                     f"images ({len(self._arrays['val'])} more are held out for validation). Take a smaller one."
                 )
         if stage in ("test", "predict") and "test" not in self._arrays:
-            self._arrays["test"] = self._checked("test")
+            if self.split.draws_test:
+                self._read_train()
+            else:
+                self._arrays["test"] = self._checked("test")
         if self.preprocess is None:
             if not hasattr(self, "mean"):
                 self.read("train")  # finds mean and standard deviation
@@ -148,16 +158,27 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         """The settings of the views, for checkpoints."""
         return [settings_of(view) for view in self.views]
 
+    @property
+    def split(self) -> Split:
+        """What is drawn from the training images."""
+        return Split(0 if self.has_val else self.val_size, self.test_size, self.fold, self.split_seed)
+
+    def draw_parts(self, everything: Arrays) -> dict[str, Tensor]:
+        """Returns which of the training images to train, validate and perhaps test with, as their positions."""
+        return self.split.draw(everything.labels)
+
     def _read_train(self) -> None:
         if "train" in self._arrays:
             return
         everything = self._checked("train")
-        held_out = number_held_out(self.val_size, len(everything))
-        kept, held = stratified_split(everything.labels, held_out, self.split_seed)
+        parts = self.draw_parts(everything)
+        to_learn_from = everything.part(torch.cat([parts["train"], parts["val"]])) if "test" in parts else everything
         for augmentation in self.augment:
-            augmentation.learn(everything.images)
-        self._arrays["train"] = everything.part(kept) if held_out else everything
-        self._arrays["val"] = everything.part(held)
+            augmentation.learn(to_learn_from.images)
+        of_parts = {part: everything.part(positions) for part, positions in parts.items()}
+        self._arrays |= of_parts if len(parts["train"]) < len(everything) else of_parts | {"train": everything}
+        if self.has_val:
+            self._arrays["val"] = self._checked("val")
 
     def _checked(self, split: str) -> Arrays:
         arrays = self.read(split)

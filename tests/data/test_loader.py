@@ -2,10 +2,11 @@ import pytest
 import torch
 
 from lit_cnn.data import batches, loader
-from lit_cnn.data.arrays import Arrays, channel_statistics, stratified_split
+from lit_cnn.data.arrays import Arrays, channel_statistics
 from lit_cnn.data.batches import BatchMaker
 from lit_cnn.data.loader import ArrayLoader
 from lit_cnn.data.order import BatchOrder
+from lit_cnn.data.splits import stratified_split
 from lit_cnn.errors import DataError
 from lit_cnn.transforms import Augmentation, Preprocess
 
