@@ -56,6 +56,7 @@ from .transforms import (
     RandomShift as RandomShift,
     ShuffleChannels as ShuffleChannels,
     ShufflePixels as ShufflePixels,
+    TorchvisionV2 as TorchvisionV2,
     Translate as Translate,
     TrivialAugment as TrivialAugment,
 )

@@ -44,6 +44,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
             PhaseScramble, ShuffleChannels, ShufflePixels, Translate (docs/locality.md).
         augment: Random augmentations of the training images, such as RandomCrop and RandomFlip. Always in the order
             geometry, policies, colours, erasing, mixing (docs/augmentations.md lists all).
+        sampling: shuffle, each training image once in an epoch; or balanced, as many images of each class, those of
+            rare classes several times, each time augmented differently.
         seed: Seed of the shuffling and the augmentations; by default the run's seed, from `seed_everything`.
         resident: Keep all images in GPU memory if there is a GPU; refused if they do not fit.
 
@@ -87,6 +89,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         permute_block: int = 1,
         views: list[View] | None = None,
         augment: list[Augmentation] | None = None,
+        sampling: Literal["shuffle", "balanced"] = "shuffle",
         seed: int | None = None,
         resident: bool = False,
         **unknown: Any,
@@ -108,6 +111,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         self.permute_block = permute_block
         self.views = views or []
         self.augment = sorted(augment or [], key=lambda a: a.stage)
+        self.sampling = sampling
         self.seed = seed
         self.resident = resident
         self.preprocess: Preprocess | None = None
@@ -221,7 +225,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         trainer, arrays = self.trainer, self.arrays(split)
         rank, devices = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         frozen = bool(trainer and trainer.overfit_batches)  # type: ignore[attr-defined]
-        order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen)
+        labels = arrays.labels.cpu() if split == "train" and self.sampling == "balanced" else None
+        order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen, labels)
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         self._bring_to(device, split)
         loader = ArrayLoader(self.batch_maker(split, device), order, keep=split == "val")  # the test images come once
@@ -234,7 +239,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         """Returns the BatchMaker of a split; it makes batches on a device, by default that of the images."""
         arrays, preprocess = self.arrays(split), self.preprocess
         assert preprocess is not None
-        return BatchMaker(arrays, preprocess, self.augment, self.num_classes, self.run_seed, device or arrays.device)
+        place, copies = device or arrays.device, split == "train" and self.sampling == "balanced"
+        return BatchMaker(arrays, preprocess, self.augment, self.num_classes, self.run_seed, place, copies)
 
     def _bring_to(self, device: torch.device, split: str) -> None:
         arrays = self._arrays[split]

@@ -164,9 +164,8 @@ class ImageFolderDataModule(ImageDataModule):
                 "Put them back, or begin a new run, which draws anew."
             )
         if others := [name for name in names if name not in part_of]:
-            self._say(
-                f"{counted(others, 'image is', 'images are')} not in {printable(file)} and left out: {first_of(others)}."
-            )
+            number = counted(others, "image is", "images are")
+            self._say(f"{number} not in {printable(file)} and left out: {first_of(others)}.")
         found = [part_of.get(name) for name in names]
         parts = {part: [i for i, its in enumerate(found) if its == part] for part in ("train", "val", "test")}
         return {part: torch.tensor(p, dtype=torch.int64) for part, p in parts.items() if p or part != "test"}

@@ -124,7 +124,7 @@ def _quotas(counts: Int64[Tensor, "k"], held_out: int, at_least: int) -> Int64[T
 def _whole_groups(
     labels: np.ndarray, groups: np.ndarray, quota: np.ndarray, shuffled: np.ndarray, at_least: int
 ) -> Positions:
-    """Holds out groups in their order: those that bring each class nearer to its quota; then, if need be, small ones."""
+    """Holds out groups in their order: those that bring each class nearer to its quota; then small ones."""
     members = _members(groups)
     order = list(dict.fromkeys(groups[shuffled].tolist()))
     classes = {group: np.bincount(labels[members[group]], minlength=len(quota)) for group in order}
