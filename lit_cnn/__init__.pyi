@@ -7,13 +7,13 @@ from .data.datasets import (
     CIFAR100DataModule as CIFAR100DataModule,
     CIFAR10DataModule as CIFAR10DataModule,
     FashionMNISTDataModule as FashionMNISTDataModule,
-    ImageFolderDataModule as ImageFolderDataModule,
     KMNISTDataModule as KMNISTDataModule,
     MNISTDataModule as MNISTDataModule,
     SVHNDataModule as SVHNDataModule,
     SampleDataModule as SampleDataModule,
 )
 from .data.module import ImageDataModule as ImageDataModule
+from .data.own_images import ImageFolderDataModule as ImageFolderDataModule
 from .data.synthetic_module import SyntheticDataModule as SyntheticDataModule
 from .inference.load import load as load
 from .runs.checkpoint_io import SafeCheckpointIO as SafeCheckpointIO
@@ -56,6 +56,7 @@ from .transforms import (
     RandomShift as RandomShift,
     ShuffleChannels as ShuffleChannels,
     ShufflePixels as ShufflePixels,
+    TorchvisionV2 as TorchvisionV2,
     Translate as Translate,
     TrivialAugment as TrivialAugment,
 )

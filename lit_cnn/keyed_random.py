@@ -85,10 +85,11 @@ class Draws:
 
     def uniforms(self, *whats: str) -> tuple[Float[Tensor, "b"], ...]:
         """Draws `uniform` for each of several purposes, in the time of one."""
-        keys = torch.tensor([[self._key(what)] for what in whats], device=self.indices.device)
+        keys = torch.tensor([[self.key(what)] for what in whats], device=self.indices.device)
         return _shift_right(random_bits(keys, self.indices), 40).float().mul_(2.0**-24).unbind()
 
-    def _key(self, what: str) -> int:
+    def key(self, what: str) -> int:
+        """Returns the key of a purpose, for other generators."""
         return key_of(self.seed, self.purpose, what, self.epoch)
 
     def integers(self, what: str, low: int, high: int) -> Int64[Tensor, "b"]:
@@ -97,7 +98,7 @@ class Draws:
 
     def integer_pair(self, what: str, first: int, second: int) -> tuple[Int64[Tensor, "b"], Int64[Tensor, "b"]]:
         """Draws two integers for each image, from `-first` to `first` and from `-second` to `second`."""
-        bits = random_bits(self._key(what), self.indices)  # 64 bits are enough for both
+        bits = random_bits(self.key(what), self.indices)  # 64 bits are enough for both
         down, right = bits >> 32, bits
         for half, largest in ((down, first), (right, second)):  # in place, since a batch's draws are many short calls
             half &= 2**32 - 1
@@ -109,7 +110,7 @@ class Draws:
     def bytes(self, what: str, size: int) -> UInt8[Tensor, "b {size}"]:
         """Draws `size` bytes for each image."""
         words = torch.arange(-(-size // 8), device=self.indices.device)
-        of_image = random_bits(self._key(what), self.indices)
+        of_image = random_bits(self.key(what), self.indices)
         return random_bits(0, of_image[:, None] + words).view(torch.uint8)[:, :size]
 
     def normals(self, *whats: str) -> Float[Tensor, "b k"]:

@@ -16,6 +16,7 @@ from jaxtyping import UInt8
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 from torch import Tensor
+from torchvision.transforms import v2
 
 from lit_cnn import SampleDataModule
 from lit_cnn import transforms as t
@@ -27,6 +28,7 @@ SIDE, DRAWS = 32, 2
 ROWS: dict[str, t.Augmentation] = {
     "RandomCrop(4)": t.RandomCrop(4),
     "RandomShift(6, 3)": t.RandomShift(6, 3),
+    "TorchvisionV2(\n[v2.RandomInvert()])": t.TorchvisionV2([v2.RandomInvert()]),
     "RandomFlip()": t.RandomFlip(),
     "AlternatingFlip()": t.AlternatingFlip(),
     "RandomRotation(30)": t.RandomRotation(30),

@@ -51,7 +51,7 @@ SPOILED = {
 def test_a_broken_test_folder_is_told_before_the_first_step(lit_cnn, image_folder, fault, verb):
     spoil, message = SPOILED[fault]
     spoil(image_folder / "test")
-    outcome = lit_cnn(verb, *FIT, "--data.cache", fault != "size")
+    outcome = lit_cnn(verb, *FIT, "--data.cache", fault != "size", "--data.test_size", 0)
     assert outcome.code == 3, outcome.out
     assert message in outcome.err
     assert "epoch 1" not in outcome.out

@@ -66,7 +66,7 @@ FIT = ("fit", "--model", "LitMLP", "--data", "ImageFolderDataModule", "--data.da
         ("images/train/blue/03.png", 0o000, (), 3, "train/blue/03.png cannot be read: " + DENIED),
         ("images/train/blue", 0o000, (), 3, "train/blue"),
         ("images/train", 0o000, (), 3, "images/train"),
-        ("images", 0o000, (), 3, "images/train cannot be read: " + DENIED),
+        ("images", 0o000, (), 3, "images cannot be read: " + DENIED),
         ("images", 0o000, ("--data", "MNISTDataModule", "--data.data_dir", "images"), 6, "images/MNIST/raw"),
         ("logs", 0o000, ("--ckpt_path", "logs/a"), 6, "logs/a: " + DENIED),
         ("logs", 0o000, ("--resume", "logs/a/version_0"), 6, "logs/a/version_0: " + DENIED),

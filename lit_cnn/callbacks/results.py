@@ -17,11 +17,12 @@ from lit_cnn import files
 from lit_cnn.callbacks import log_everywhere, tensorboards
 from lit_cnn.callbacks.checkpointing import validates
 from lit_cnn.runs import checkpoint_io
-from lit_cnn.runs.folder import RESULTS, read_results
+from lit_cnn.runs.folder import RESULTS, SPLIT, read_results
 from lit_cnn.training.lightning_internals import is_last_batch
 from lit_cnn.version import __version__
 
 PER_CLASS = "test/acc_of/"
+UNBALANCED = 1.5  # from this ratio of the largest to the smallest class on, the summary has macro figures
 HARDEST = 3  # hardest classes named in the summary
 EARLY = ("max_time", "EarlyStopping")  # early ends that the summary mentions
 METRICS = ("val/acc", "val/nll", "test/acc", "test/nll")
@@ -78,9 +79,17 @@ class Results(Callback):
         return self._seconds_before + time.perf_counter() - self._start
 
     @rank_zero_only
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Writes which image is in which part, if the data module has drawn parts of its own images."""
+        table = getattr(trainer.datamodule, "split_table", lambda: None)()  # type: ignore[attr-defined]
+        if table and stage == "fit" and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            files.write_text(self.folder / SPLIT, table)
+
+    @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Adds the run's row to the hyperparameters tab."""
         self._start = time.perf_counter()
+        self.values |= _class_sizes(trainer, "train")
         self.values["parameters"] = sum(p.numel() for p in pl_module.parameters())
         self.values["device"] = str(trainer.strategy.root_device)
         self.values["devices"] = trainer.world_size
@@ -165,7 +174,8 @@ class Results(Callback):
 
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.values |= _metrics(trainer, "test")
+        self.values |= _metrics(trainer, "test") | getattr(pl_module, "by_class", {})
+        self.values = _class_sizes(trainer, "test") | self.values  # those of the training images, if it is known
         self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
@@ -184,6 +194,10 @@ class Results(Callback):
             if f"{split}/acc" in v:
                 images = f"  {v[f'{split}_images']:,} images" if f"{split}_images" in v else ""
                 lines.append(f"{split:5}  acc {v[f'{split}/acc']:.2%}  nll {v[f'{split}/nll']:.4f}{images}")
+        if is_unbalanced(v) and "test/f1" in v:
+            few, many = (v[f"class_images/{which}"] for which in ("smallest", "largest"))
+            about = f"over the classes, which have {few:,} to {many:,} images"
+            lines.append(f"macro  acc {v['test/acc_macro']:.2%}  F1 {v['test/f1']:.2%}  {about}")
         if "test/acc_views" in v:
             lines.append(f"views  acc {v['test/acc_views']:.2%}  nll {v['test/nll_views']:.4f}  of the test images")
         per_class = {name.removeprefix(PER_CLASS): acc for name, acc in v.items() if name.startswith(PER_CLASS)}
@@ -197,6 +211,21 @@ class Results(Callback):
             lines.append(f"time   {v['fit_seconds']:.1f} s for {epochs}{end}{best}")
         lines.append(f"run    {self.folder}")
         return "\n".join(lines)
+
+
+def is_unbalanced(results: dict[str, Any]) -> bool:
+    """Whether the classes have so different numbers of images that a micro accuracy hides the small ones."""
+    few, many = (results.get(f"class_images/{which}", 1) for which in ("smallest", "largest"))
+    return many >= UNBALANCED * few
+
+
+def _class_sizes(trainer: Trainer, split: str) -> dict[str, Any]:
+    """Returns how many images the smallest and the largest class have."""
+    data: Any = trainer.datamodule  # type: ignore[attr-defined]
+    if not hasattr(data, "arrays"):
+        return {}
+    counts = data.arrays(split).labels.bincount(minlength=data.num_classes)
+    return {"class_images/smallest": int(counts.min()), "class_images/largest": int(counts.max())}
 
 
 def _hp(name: str) -> str:

@@ -17,7 +17,7 @@ IMPORTABLE = [
     *(f"lit_cnn.training.{part}" for part in ("architectures", "classifier", "lr_schedules")),
     *(f"lightning.pytorch.{part}" for part in ("callbacks", "loggers", "profilers")),
     *(f"lightning.{api}.{part}" for api in ("pytorch", "fabric") for part in ("accelerators", "plugins", "strategies")),
-    *("torch.nn", "torch.optim", "torchmetrics", "torchvision.models", "torchvision.ops"),
+    *("torch.nn", "torch.optim", "torchmetrics", "torchvision.models", "torchvision.ops", "torchvision.transforms"),
 ]
 
 _allowed: set[str] = set()

@@ -6,8 +6,7 @@ import torch
 from jaxtyping import Int64, Shaped, UInt8
 from torch import Tensor
 
-from lit_cnn.errors import ConfigError, DataError
-from lit_cnn.keyed_random import permutation
+from lit_cnn.errors import DataError
 from lit_cnn.transforms.placement import Place, put, put_from
 
 
@@ -73,36 +72,6 @@ class Arrays:
         return Arrays(self.stored_images, self.stored_labels, self._stored(indices))
 
 
-def number_held_out(val_size: int | float, images: int) -> int:
-    """Returns how many images to hold out; ConfigError if that is all of them, or none although some are asked for."""
-    held_out = int(val_size if val_size >= 1 else round(val_size * images))
-    if held_out >= images:
-        raise ConfigError(f"`val_size` is {held_out}, but there are only {images} training images.")
-    if val_size and not held_out:
-        raise ConfigError(
-            f"`val_size` is {val_size}, which of {images} training images is none. "
-            "Take a larger share, or 0 to hold out none."
-        )
-    return held_out
-
-
-def stratified_split(
-    labels: Int64[Tensor, "n"], held_out: int, seed: int
-) -> tuple[Int64[Tensor, "m"], Int64[Tensor, "k"]]:
-    """Stratified split: returns positions to train on and positions to hold out, with equal shares of each class."""
-    counts = torch.bincount(labels)
-    exact = counts * held_out / len(labels)
-    quota = exact.floor().long()
-    most_cut_off = (exact - quota).argsort(descending=True, stable=True)
-    quota[most_cut_off[: held_out - int(quota.sum())]] += 1  # largest remainders, so that the sum is exact
-    shuffled = permutation(len(labels), seed, "split")
-    of_class = [shuffled[labels[shuffled] == c] for c in range(len(counts))]
-    held = torch.cat([positions[:q] for positions, q in zip(of_class, quota, strict=True)])
-    kept = torch.ones(len(labels), dtype=torch.bool)
-    kept[held] = False
-    return kept.nonzero().flatten(), held.sort().values
-
-
 def channel_counts(images: UInt8[Tensor, "n c h w"]) -> Int64[Tensor, "c 256"]:
     """Returns the histogram of each channel; computed in parts, so that a mapped file stays on the disk."""
     counts = torch.zeros(images.shape[1], 256, dtype=torch.int64)
@@ -123,3 +92,9 @@ def statistics_of(counts: Int64[Tensor, "c 256"]) -> tuple[list[float], list[flo
 def channel_statistics(images: UInt8[Tensor, "n c h w"]) -> tuple[list[float], list[float]]:
     """Returns mean and standard deviation of each channel, on a scale from 0 to 1."""
     return statistics_of(channel_counts(images))
+
+
+def statistics_at(arrays: Arrays, indices: Int64[Tensor, "m"]) -> tuple[list[float], list[float]]:
+    """Returns `channel_statistics` of the images at some indices, without a copy of all of them."""
+    counts = [channel_counts(arrays.images_at(part)) for part in indices.split(4096)]
+    return statistics_of(torch.stack(counts).sum(0))

@@ -39,6 +39,7 @@ class BatchMaker:
     num_classes: int = 0  # for the targets of mixed images
     seed: int = 0  # of the augmentations
     device: torch.device = CPU  # where batches are made
+    copies: bool = False  # whether indices go on past the last image, with further copies of all images
 
     def __post_init__(self) -> None:
         self.mixings = _named([a for a in self.augmentations if isinstance(a, Mixing)])
@@ -75,13 +76,16 @@ class BatchMaker:
                 both = place.then(placement.draw(replace(draws, purpose=name)))
                 assert both is not None  # ensured by _done_in_one_move
                 place = both
-        indices = indices.to(self.arrays.device)
+        indices = self._stored(indices)
         if self.arrays.device == self.device:
             return self.arrays.placed(indices, place)
         return put(self._moved(self.arrays.images_at(indices)), place)
 
     def _labels(self, indices: Int64[Tensor, "b"]) -> Int64[Tensor, "b"]:
-        return self._moved(self.arrays.labels_at(indices.to(self.arrays.device)))
+        return self._moved(self.arrays.labels_at(self._stored(indices)))
+
+    def _stored(self, indices: Int64[Tensor, "b"]) -> Int64[Tensor, "b"]:
+        return (indices % len(self.arrays) if self.copies else indices).to(self.arrays.device)
 
     def _augmented(self, images: Shaped[Tensor, "b c h w"], draws: Draws | None) -> Shaped[Tensor, "b c h w"]:
         """Applies the other augmentations of single images."""

@@ -1,16 +1,13 @@
-"""Data modules of the datasets: MNIST, Fashion-MNIST, KMNIST, CIFAR, SVHN, image folders and the sample."""
+"""Data modules of the datasets: MNIST, Fashion-MNIST, KMNIST, CIFAR, SVHN and the sample."""
 
 from pathlib import Path
 from typing import Any
 
 from lit_cnn.data.arrays import Arrays, channel_statistics
-from lit_cnn.data.cache import default_folder
-from lit_cnn.data.image_files import is_folder
 from lit_cnn.data.module import ImageDataModule
-from lit_cnn.data.sources import cifar, folder, mnist, sample, svhn
-from lit_cnn.data.synthetic_module import SyntheticDataModule  # noqa: F401  (makes it known with the others)
-from lit_cnn.errors import ConfigError, printable
-from lit_cnn.sizes import height_and_width
+from lit_cnn.data.own_images import ImageFolderDataModule  # noqa: F401  (makes it known with the others)
+from lit_cnn.data.sources import cifar, mnist, sample, svhn
+from lit_cnn.data.synthetic_module import SyntheticDataModule  # noqa: F401
 
 
 class FromFiles:
@@ -137,66 +134,6 @@ class SVHNDataModule(FromFiles, ImageDataModule):
     in_channels = 3
     image_size = (32, 32)
     class_names = [str(digit) for digit in range(10)]
-
-
-class ImageFolderDataModule(ImageDataModule):
-    """Image files in `train/CLASS/*` and `test/CLASS/*` or folders below, of any size, greyscale or colour.
-
-    It reads all files with a suffix that Pillow knows; `prepare_data` prints what it leaves out. Images are decoded
-    once, into a memory-mapped cache that later runs use while the images stay unchanged; it may be larger than
-    memory. They are normalised with the mean and standard deviation of all training images.
-
-    Args:
-        data_dir: The folder with `train/` and `test/`.
-        image_size: Height and width in pixels to resize the images to, one number for both; by default the
-            size of the first training image, and images of another size are refused.
-        in_channels: 1 to read the images as greyscale, 3 as colour; by default as the first training image.
-        cache: Keep the decoded images in a memory-mapped file; if false, decode them into memory each time.
-        cache_dir: Folder of the cache; by default `lit_cnn/` in $XDG_CACHE_HOME or ~/.cache.
-        **kwargs: Arguments of ImageDataModule.
-
-    Example:
-        >>> data = ImageFolderDataModule(data_dir="pets", image_size=32)  # doctest: +SKIP
-    """
-
-    def __init__(
-        self,
-        data_dir: str = "data",
-        image_size: int | tuple[int, int] | None = None,
-        in_channels: int | None = None,
-        cache: bool = True,
-        cache_dir: str | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(**kwargs)
-        if in_channels not in (None, 1, 3):
-            raise ConfigError(f"`in_channels` is 1 for greyscale or 3 for colour, but got {in_channels}.")
-        size = None if image_size is None else height_and_width(image_size)
-        if size is not None and min(size) < 1:
-            raise ConfigError(f"`image_size` is a number of pixels from 1 up, but got {image_size}.")
-        self.data_dir = Path(data_dir).expanduser()
-        self.cache_dir = (Path(cache_dir).expanduser() if cache_dir else default_folder()) if cache else None
-        self._folders = folder.class_names(self.data_dir)
-        self.class_names = [printable(name) for name in self._folders]
-        self.num_classes = len(self.class_names)
-        self.shape = folder.shape_of(self.data_dir, self._folders, in_channels, size)
-        self.in_channels = self.shape.in_channels
-        self.image_size = self.shape.image_size
-        self.has_test = is_folder(self.data_dir / "test")
-        self._said: set[str] = set()
-
-    def prepare_data(self) -> None:
-        """Prints once which files are left out because they are no images."""
-        for sentence in folder.what_is_left_out(self.data_dir, self._folders):
-            if sentence not in self._said:
-                print(sentence, flush=True)
-                self._said.add(sentence)
-
-    def read(self, split: str) -> Arrays:
-        arrays, mean, std = folder.read(self.data_dir, split, self._folders, self.shape, self.cache_dir)
-        if split == "train":
-            self.mean, self.std = mean, std
-        return arrays
 
 
 class SampleDataModule(ImageDataModule):

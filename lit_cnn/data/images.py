@@ -1,5 +1,6 @@
 """Image files to bytes, in the same way for training and prediction."""
 
+import io
 import stat
 import warnings
 from collections.abc import Sequence
@@ -31,18 +32,20 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
-def open_image(path: str | Path) -> Image.Image:
+def open_image(path: str | Path, content: bytes | None = None) -> Image.Image:
     """Opens an image file (the first picture of an animation), converts it to 8 bits, and rotates it as its EXIF says.
+
+    With `content`, the file's bytes, the path is only its name.
 
     Raises DataError if it is missing, broken, larger than `MOST_PIXELS`, or its pixels have no known range.
     """
     name = printable(path)
     try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):
+        if content is None and not stat.S_ISREG(Path(path).stat().st_mode):
             raise DataError(f"{name} is not a file. Replace or remove it.")
         known = {*suffixes().values()}  # Pillow 11.0 has no AVIF, for example
         formats = [*(form for form in FORMATS if form in known), *filter(None, [suffixes().get(suffix_of(path))])]
-        with Image.open(path, formats=formats) as image:
+        with Image.open(path if content is None else io.BytesIO(content), formats=formats) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise _too_large(name, f"{image.height:,} x {image.width:,} pixels")
             return ImageOps.exif_transpose(eight_bits(image, name))

@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningDataModule
+from torch import Tensor
 
-from lit_cnn.data.arrays import Arrays, number_held_out, stratified_split
+from lit_cnn.data.arrays import Arrays
 from lit_cnn.data.batches import BatchMaker
 from lit_cnn.data.loader import ArrayLoader
 from lit_cnn.data.order import BatchOrder
+from lit_cnn.data.splits import Split, check_size, fold_of
 from lit_cnn.data.unneeded import refuse
 from lit_cnn.errors import ConfigError, DataError
 from lit_cnn.transforms import Augmentation, Preprocess
@@ -30,6 +32,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
             stratified by class. The test images are used by `test` only.
         train_size: Train on so many images only, with the classes' shares kept; by default on all but those held out.
         split_seed: Seed of the validation split and of `train_size`, independent of the run's seed.
+        fold: Cross-validation, such as "2 of 5": of so many equal parts of the training images, this one is tested, and
+            the others are trained on and validated with; the test images are not used. The folds are of split_seed.
         permute: Permute the pixels of all images by one fixed permutation.
         permute_seed: Seed of the permutation, independent of the run's seed, so that all runs have the same task; or
             the word seed for the run's seed, so that each seed draws another permutation.
@@ -41,6 +45,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
             PhaseScramble, ShuffleChannels, ShufflePixels, Translate (docs/locality.md).
         augment: Random augmentations of the training images, such as RandomCrop and RandomFlip. Always in the order
             geometry, policies, colours, erasing, mixing (docs/augmentations.md lists all).
+        sampling: shuffle, each training image once in an epoch; or balanced, as many images of each class, those of
+            rare classes several times, each time augmented differently.
         seed: Seed of the shuffling and the augmentations; by default the run's seed, from `seed_everything`.
         resident: Keep all images in GPU memory if there is a GPU; refused if they do not fit.
 
@@ -66,7 +72,9 @@ class ImageDataModule(TypedArguments, LightningDataModule):
     class_names: list[str]
     mean: list[float]  # of each channel, on a scale from 0 to 1; `read` may find both
     std: list[float]
-    has_test: bool = True  # whether there are test images
+    has_test: bool = True  # whether there are test images, or some are drawn
+    has_val: bool = False  # whether `read` has "val" images, so that none are held out
+    test_size: int | float = 0  # of test images to draw from those for training, where there are no others
     __str__ = object.__repr__  # Lightning's reads attributes that only torch's loaders have
 
     def __init__(
@@ -76,12 +84,14 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         val_size: int | float = 0.1,
         train_size: int | None = None,
         split_seed: int = 0,
+        fold: str | None = None,
         permute: bool = False,
         permute_seed: int | Literal["seed"] = 0,
         permute_kind: PermutationKind = "pixels",
         permute_block: int = 1,
         views: list[View] | None = None,
         augment: list[Augmentation] | None = None,
+        sampling: Literal["shuffle", "balanced"] = "shuffle",
         seed: int | None = None,
         resident: bool = False,
         **unknown: Any,
@@ -91,8 +101,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
             if size < 1:
                 raise ConfigError(f"`{name}` is a number of images from 1 up, but got {size}.")
-        if val_size < 0 or (isinstance(val_size, float) and val_size >= 1 and not val_size.is_integer()):
-            raise ConfigError(f"`val_size` is a number of images, or a share from 0 up to 1, but got {val_size}.")
+        check_size("val_size", val_size)
         if train_size is not None and train_size < 1:
             raise ConfigError(f"`train_size` is a number of images from 1 up, but got {train_size}.")
         self.batch_size = batch_size
@@ -100,12 +109,14 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         self.val_size = val_size
         self.train_size = train_size
         self.split_seed = split_seed
+        self.fold = None if fold is None else fold_of(fold)
         self.permute = permute
         self.permute_seed = permute_seed
         self.permute_kind = permute_kind
         self.permute_block = permute_block
         self.views = views or []
         self.augment = sorted(augment or [], key=lambda a: a.stage)
+        self.sampling = sampling
         self.seed = seed
         self.resident = resident
         self.preprocess: Preprocess | None = None
@@ -113,7 +124,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
 
     @abstractmethod
     def read(self, split: str) -> Arrays:
-        """Reads the "train" or "test" images into memory."""
+        """Reads the "train" or "test" images into memory, or the "val" images if it has them."""
 
     def setup(self, stage: str) -> None:
         """Reads the images for a stage, and checks that the settings fit them."""
@@ -132,7 +143,10 @@ class ImageDataModule(TypedArguments, LightningDataModule):
                     f"images ({len(self._arrays['val'])} more are held out for validation). Take a smaller one."
                 )
         if stage in ("test", "predict") and "test" not in self._arrays:
-            self._arrays["test"] = self._checked("test")
+            if self.split.draws_test:
+                self._read_train()
+            else:
+                self._arrays["test"] = self._checked("test")
         if self.preprocess is None:
             if not hasattr(self, "mean"):
                 self.read("train")  # finds mean and standard deviation
@@ -153,20 +167,28 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         """The settings of the views, for checkpoints."""
         return [settings_of(view) for view in self.views]
 
+    @property
+    def split(self) -> Split:
+        """What is drawn from the training images."""
+        val_size = 0 if self.has_val else self.val_size
+        return Split(val_size, self.test_size, self.train_size, self.fold, self.split_seed)
+
+    def draw_parts(self, everything: Arrays) -> dict[str, Tensor]:
+        """Returns which of the training images to train, validate and perhaps test with, as their positions."""
+        return self.split.draw(everything.labels)
+
     def _read_train(self) -> None:
         if "train" in self._arrays:
             return
         everything = self._checked("train")
-        held_out = number_held_out(self.val_size, len(everything))
-        kept, held = stratified_split(everything.labels, held_out, self.split_seed)
-        if self.train_size is not None:
-            if self.train_size > len(kept):
-                raise ConfigError(f"`train_size` is {self.train_size}, but there are only {len(kept)} training images.")
-            kept = kept[stratified_split(everything.labels[kept], self.train_size, self.split_seed)[1]]
+        parts = self.draw_parts(everything)
+        to_learn_from = everything.part(torch.cat([parts["train"], parts["val"]])) if "test" in parts else everything
         for augmentation in self.augment:
-            augmentation.learn(everything.images)
-        self._arrays["train"] = everything.part(kept) if len(kept) < len(everything) else everything
-        self._arrays["val"] = everything.part(held)
+            augmentation.learn(to_learn_from.images)
+        of_parts = {part: everything.part(positions) for part, positions in parts.items()}
+        self._arrays |= of_parts if len(parts["train"]) < len(everything) else of_parts | {"train": everything}
+        if self.has_val:
+            self._arrays["val"] = self._checked("val")
 
     def _checked(self, split: str) -> Arrays:
         arrays = self.read(split)
@@ -209,7 +231,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         trainer, arrays = self.trainer, self.arrays(split)
         rank, devices = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         frozen = bool(trainer and trainer.overfit_batches)  # type: ignore[attr-defined]
-        order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen)
+        labels = arrays.labels.cpu() if split == "train" and self.sampling == "balanced" else None
+        order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen, labels)
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         self._bring_to(device, split)
         loader = ArrayLoader(self.batch_maker(split, device), order, keep=split == "val")  # the test images come once
@@ -222,7 +245,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         """Returns the BatchMaker of a split; it makes batches on a device, by default that of the images."""
         arrays, preprocess = self.arrays(split), self.preprocess
         assert preprocess is not None
-        return BatchMaker(arrays, preprocess, self.augment, self.num_classes, self.run_seed, device or arrays.device)
+        place, copies = device or arrays.device, split == "train" and self.sampling == "balanced"
+        return BatchMaker(arrays, preprocess, self.augment, self.num_classes, self.run_seed, place, copies)
 
     def _bring_to(self, device: torch.device, split: str) -> None:
         arrays = self._arrays[split]

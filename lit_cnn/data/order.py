@@ -36,6 +36,7 @@ class BatchOrder:
     rank: int = 0
     devices: int = 1
     frozen: bool = False  # keep the order of epoch 0, to overfit a few batches
+    balanced: Int64[Tensor, "n"] | None = None  # the class of each image, to draw as many of each class; see `balance`
 
     def __post_init__(self) -> None:
         self.epoch = 0
@@ -60,6 +61,8 @@ class BatchOrder:
 
     def __iter__(self) -> Iterator[Int64[Tensor, "b"]]:
         order = permutation(self.n, self.seed, "order", self.epoch) if self.training else torch.arange(self.n)
+        if self.training and self.balanced is not None:
+            order = balance(self.balanced, self.seed, self.epoch)[order]
         for batch, (start, _) in enumerate(self._cuts):
             share = self.share(batch)
             yield order[start + share.first : start + share.first + share.images]
@@ -70,3 +73,21 @@ class BatchOrder:
         each, more = divmod(stop - start, self.devices)  # the first devices take the remainder
         first = self.rank * each + min(self.rank, more)
         return Share(first, each + (self.rank < more), stop - start)
+
+
+def balance(labels: Int64[Tensor, "n"], seed: int, epoch: int) -> Int64[Tensor, "n"]:
+    """Balanced sampling: returns n indices of images, as many of each class, a function of (seed, epoch) only.
+
+    The images of a class come equally often, give or take one. The j-th copy of image i is i + j * n, so that each copy
+    is augmented by draws of its own.
+    """
+    n = len(labels)
+    classes = labels.unique()
+    wanted = torch.bincount((torch.arange(n) + epoch) % len(classes), minlength=len(classes))
+    drawn = []
+    for c, m in zip(classes.tolist(), wanted.tolist(), strict=True):
+        own = (labels == c).nonzero().flatten()
+        copies = range(-(-m // len(own)))
+        shuffled = [own[permutation(len(own), seed, "balance", epoch, c, copy)] + copy * n for copy in copies]
+        drawn.append(torch.cat(shuffled)[:m])
+    return torch.cat(drawn)

@@ -11,7 +11,7 @@ from lit_cnn.errors import CheckpointError
 from lit_cnn.inference.weights import read_weights, weights_file
 from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.class_paths import ALLOW, find_class, path_of, present
-from lit_cnn.runs.folder import find_run
+from lit_cnn.runs.folder import SPLIT, find_run
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms import Preprocess
 from lit_cnn.transforms.views import completed
@@ -136,3 +136,10 @@ def take_over_preprocessing(path: str | Path, checkpoint: dict[str, Any], data: 
                 "Take the config.yaml beside the checkpoint's folder."
             )
     data.preprocess = Preprocess(**preprocess)
+    take_over_split(Path(path).absolute().parent.parent, data)
+
+
+def take_over_split(run: Path, data: ImageDataModule) -> None:
+    """Gives a data module that draws its parts those of a run, unless it has been given a split already."""
+    if (run / SPLIT).is_file() and getattr(data, "split_file", "") is None:
+        data.split_file = str(run / SPLIT)  # type: ignore[attr-defined]

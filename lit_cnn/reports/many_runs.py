@@ -4,9 +4,11 @@ from collections.abc import Callable
 from itertools import combinations
 from statistics import mean, stdev
 
+from lit_cnn.callbacks.results import is_unbalanced
 from lit_cnn.errors import ConfigError, LitCNNError, nearest
 from lit_cnn.inference.load import load
 from lit_cnn.plots.comparisons import cost_chart, interval_chart
+from lit_cnn.reports.cross_validation import FOLD, cross_validation
 from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
 from lit_cnn.reports.figures import along_axes, training_curves
 from lit_cnn.reports.groups import Group, differences, group_runs
@@ -15,6 +17,7 @@ from lit_cnn.reports.statistics import PairedTest, holm, mean_interval, paired_t
 from lit_cnn.runs.record import Run
 
 ACC, NLL, EACH = "test/acc", "test/nll", "each_epoch/test_acc"
+MACRO = {"test/acc_macro": "macro accuracy", "test/f1": "macro F1"}
 CURVES = 12  # maximum number of variants in one panel
 CHARTED = 60  # maximum number of rows of the interval chart
 ENOUGH = 3  # minimum number of seeds for an interval in a figure; for two it is +- 13 standard errors
@@ -59,8 +62,11 @@ def _section(all_groups: list[Group], baseline: str | None, tag: str) -> list[Bl
             "a bar without an end goes on beyond the axis."
         )
         blocks.append(Picture(f"accuracy{tag}", caption, chart))
-    blocks += along_axes(groups, tag)
-    blocks += [Heading("Differences"), *_tests(groups, baseline), *_what_differs(groups)]
+    blocks += [*along_axes(groups, tag), *cross_validation(groups)]
+    blocks += [Heading("Differences"), *_tests(groups, baseline, ACC, "accuracy")]
+    for figure, name in _macro_of(groups).items():
+        blocks += _tests(groups, baseline, figure, name)
+    blocks += _what_differs(groups)
     if drawn := training_curves(groups[:CURVES], tag):
         blocks.append(Heading("Training curves"))
         if len(groups) > CURVES:
@@ -68,8 +74,14 @@ def _section(all_groups: list[Group], baseline: str | None, tag: str) -> list[Bl
     return [*blocks, *drawn, *_costs(groups, tag), *_selection(groups)]
 
 
-def _percent(group: Group) -> list[float]:
-    return [100 * value for value in group.values(ACC).values()]
+def _percent(group: Group, figure: str = ACC) -> list[float]:
+    return [100 * value for value in group.values(figure).values()]
+
+
+def _macro_of(groups: list[Group]) -> dict[str, str]:
+    """Returns the macro figures and their names, if the classes of some runs are not balanced."""
+    unbalanced = any(is_unbalanced(run.results) for group in groups for run in group.runs)
+    return MACRO if unbalanced and any(group.values("test/f1") for group in groups) else {}
 
 
 def _permutations(groups: list[Group]) -> list[Block]:
@@ -87,6 +99,7 @@ def _permutations(groups: list[Group]) -> list[Block]:
 
 def _results(groups: list[Group]) -> list[Block]:
     rows = []
+    macro = _macro_of(groups)
     for group in groups:
         accuracies = _percent(group)
         interval = mean_interval(accuracies, within=PERCENT)
@@ -97,11 +110,15 @@ def _results(groups: list[Group]) -> list[Block]:
             f"{stdev(accuracies):.2f}" if len(accuracies) > 1 else "-",
             f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else NO_SPREAD if len(accuracies) > 1 else "-",
             f"{len(accuracies)}" if len(accuracies) == expected else f"{len(accuracies)} of {expected}",
+            *(_spread(_percent(group, figure), 2) for figure in macro),
             _spread([*group.values(NLL).values()], 4),
             _spread([*group.values("fit_seconds").values()], 1),
         ])  # fmt: skip
-    head = ["variant", "test accuracy, %", "sd", "95 % interval", "seeds", "test NLL, nats", "training, s"]
+    named = [f"{name}, %" for name in macro.values()]
+    head = ["variant", "test accuracy, %", "sd", "95 % interval", "seeds", *named, "test NLL, nats", "training, s"]
     caption = "Mean, standard deviation and 95 % interval (Student's t, within 0 and 100 %) over the seeds."
+    if macro:
+        caption += " Macro figures are means over the classes, which have different numbers of images."
     return _table(caption, head, rows)
 
 
@@ -131,14 +148,14 @@ def _pairs(groups: list[Group], baseline: str | None) -> list[tuple[Group, Group
     pairs = list(combinations(groups, 2))
     if all(group.labels for group in groups):
         pairs = [(a, b) for a, b in pairs if sum(a.labels[axis] != b.labels.get(axis) for axis in a.labels) == 1]
-    return pairs
+    return [(a, b) for a, b in pairs if a.settings.get(FOLD) == b.settings.get(FOLD)]
 
 
-def _tests(groups: list[Group], baseline: str | None) -> list[Block]:
+def _tests(groups: list[Group], baseline: str | None, figure: str, name: str) -> list[Block]:
     tests = {
         f"{first.label} → {second.label}": test
         for first, second in _pairs(groups, baseline)
-        if (test := paired_test(first.values(ACC), second.values(ACC), within=(-1, 1)))
+        if (test := paired_test(first.values(figure), second.values(figure), within=(-1, 1)))
     }
     if not tests:
         return [Paragraph("No two variants share two seeds or more, which a paired test needs.")]
@@ -148,7 +165,7 @@ def _tests(groups: list[Group], baseline: str | None) -> list[Block]:
         for (pair, test), p in zip(tests.items(), corrected, strict=True)
     ]
     caption = (
-        "Test accuracy of the second minus that of the first, in points, by the t-test over equal seeds. The last "
+        f"Test {name} of the second minus that of the first, in points, by the t-test over equal seeds. The last "
         f"column is corrected for {len(rows)} comparison{'s' * (len(rows) > 1)} (Holm 1979). A large p-value does not "
         "show that two are equal: the interval says how far apart they may still be."
     )

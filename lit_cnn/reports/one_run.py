@@ -4,6 +4,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from lit_cnn.callbacks.results import is_unbalanced
 from lit_cnn.callbacks.tensorboard.features import first_filters
 from lit_cnn.errors import LitCNNError
 from lit_cnn.plots import class_accuracy, confusion_matrix, filters, reliability_diagram
@@ -42,6 +43,7 @@ def report_of_one(run: Run, data_dir: Path | None = None) -> Document:
 
 def _result(v: dict[str, Any]) -> list[Block]:
     rows = []
+    unbalanced = {"acc_macro": "macro accuracy", "f1": "macro F1"} if is_unbalanced(v) and "test/f1" in v else {}
     for split, name in (("train", "training"), ("val", "validation"), ("test", "test")):
         if f"{split}/acc" not in v:
             continue
@@ -49,7 +51,8 @@ def _result(v: dict[str, Any]) -> list[Block]:
         interval = "-"
         if n and split != "train":
             interval = percent_interval(v.get(f"{split}/correct", round(accuracy * n)), n)
-        rows.append([name, f"{n:,}" if n else "-", f"{accuracy:.2%}", interval, f"{nll:.4f}"])
+        macro = [f"{v[key]:.2%}" if (key := f"{split}/{figure}") in v else "-" for figure in unbalanced]
+        rows.append([name, f"{n:,}" if n else "-", f"{accuracy:.2%}", interval, *macro, f"{nll:.4f}"])
     if not rows:
         return []
     best = f", the best by {v['monitor']}" if "monitor" in v else ""
@@ -59,7 +62,7 @@ def _result(v: dict[str, Any]) -> list[Block]:
         "images determines the figure, not what another seed would change. Training figures are those of the "
         f"augmented images, met before the epoch's end.{chosen}"
     )
-    return [Table(caption, ["images of", "n", "accuracy", "95 % interval", "NLL, nats"], rows)]
+    return [Table(caption, ["images of", "n", "accuracy", "95 % interval", *unbalanced.values(), "NLL, nats"], rows)]
 
 
 def _agreement(v: dict[str, Any], predictions: Predictions) -> str:
@@ -86,9 +89,10 @@ def _classes(p: Predictions) -> list[Block]:
         wrong[c] = 0
         most = f"{names[int(wrong.argmax())]} ({int(wrong.max())})" if wrong.any() else "-"
         precision = f"{right / taken:.2%}" if taken else "-"
+        f1 = f"{2 * right / (n + taken):.2%}" if n + taken else "-"
         if n:
-            rows.append([name, f"{n:,}", f"{right / n:.2%}", percent_interval(right, n), precision, most])
-    head = ["class", "images", "right (recall)", "95 % interval", "precision", "most often taken for"]
+            rows.append([name, f"{n:,}", f"{right / n:.2%}", percent_interval(right, n), precision, f1, most])
+    head = ["class", "images", "right (recall)", "95 % interval", "precision", "F1", "most often taken for"]
     return [
         Table("The test images of each class.", head, rows),
         Picture("confusion", "Confusion matrix: true classes in rows.", confusion_matrix(counts, names, about)),

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import ConfigError
-from lit_cnn.inference.load import load
+from lit_cnn.inference.load import load, take_over_split
 from lit_cnn.models import layer_table
 from lit_cnn.plots import worst_mistakes
 from lit_cnn.runs.class_paths import find_class
@@ -62,6 +62,7 @@ def predict(run: Run, data_dir: Path | None = None) -> Predictions:
     """Predicts the test images with a run's best checkpoint; the data are in `data_dir`, or where its config says."""
     module = load(run.folder)
     data = _data_of(run, data_dir)
+    take_over_split(run.folder, data)
     data.preprocess = module.preprocess
     data.setup("test")
     module.to(default_device())

@@ -16,6 +16,7 @@ from lit_cnn.errors import CheckpointError, ConfigError, DiskError, nearest
 _CLAIMED = "LIT_CNN_RUN_FOLDER"  # tells the processes of a distributed strategy which folder the first one claimed
 _MADE: dict[Path, list[Path]] = {}  # for each claimed folder, the folders above it that were created
 RESULTS = "results.json"
+SPLIT = "split.csv"  # which image is in which part, where parts were drawn
 # What Windows has for no folder: its devices' names, some characters, and a dot or space at the end.
 UNUSABLE = re.compile(r'^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\.|$)|[<>:"|?*\\]|[. ]$', re.IGNORECASE)
 FLOAT32 = 2**-24  # a little above the rounding error of a number from 0 to 1

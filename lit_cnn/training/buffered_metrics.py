@@ -28,7 +28,9 @@ class BufferedMetrics(nn.ModuleDict):
     def __init__(self, num_classes: int):
         stages = ("train", "val", "test", "test_views")
         names = {stage: (f"{stage}/", None) for stage in stages[:3]} | {"test_views": ("test/", "_views")}
-        super().__init__({f"{stage}_metrics": accuracy_and_nll(num_classes, *name) for stage, name in names.items()})
+        super().__init__()
+        for stage, (prefix, postfix) in names.items():
+            self[f"{stage}_metrics"] = accuracy_and_nll(num_classes, prefix, postfix, macro=stage in ("val", "test"))
         self["of_each_class"] = MulticlassAccuracy(num_classes, average="none", validate_args=False)
         self._waiting: dict[str, list[tuple[Tensor, Tensor]]] = {stage: [] for stage in stages}
         self.listeners: dict[str, Callable[[Tensor, Tensor], None]] = {}
@@ -73,13 +75,22 @@ class BufferedMetrics(nn.ModuleDict):
             "loss alone, override `loss_of`, which `training_step` calls."
         )
 
-    def log_each_class(self, module: Any, names: Sequence[Any]) -> dict[str, float]:
-        """Logs the test accuracy of each class, and returns it in float64; Lightning logs float32."""
+    def log_each_class(self, module: Any, names: Sequence[Any]) -> tuple[dict[str, float], dict[str, float]]:
+        """Logs the test accuracy (recall) of each class, and returns it in float64; Lightning logs float32.
+
+        The second are precision and F1 of each class, which are not logged.
+        """
         metric: Any = self["of_each_class"]
         with metric.sync_context():
             right, images = metric.tp.tolist(), (metric.tp + metric.fn).tolist()
+            predicted = (metric.tp + metric.fp).tolist()
         exact = {f"test/acc_of/{names[k]}": r / n for k, (r, n) in enumerate(zip(right, images, strict=True)) if n}
         # Equal on all devices; a mean would round again.
         module.log_dict(exact, sync_dist=True, reduce_fx="max")
         metric.reset()
-        return exact
+        others = {}
+        for name, r, n, m in zip(names, right, images, predicted, strict=True):
+            if n:
+                others[f"test/precision_of/{name}"] = r / m if m else 0.0
+                others[f"test/f1_of/{name}"] = 2 * r / (n + m)
+        return exact, others

@@ -14,7 +14,7 @@ from lit_cnn.training.buffered_metrics import BufferedMetrics
 from lit_cnn.training.continuation import Continuation
 from lit_cnn.training.data_parallel import OneNetwork
 from lit_cnn.training.fast_loop import FewerCalls
-from lit_cnn.training.losses import LossName, build_loss
+from lit_cnn.training.losses import ClassWeights, LossName, build_loss, weights_of
 from lit_cnn.training.optimizers import build, refuse_unwritable, try_out
 from lit_cnn.training.picture_predictions import PicturePredictions
 from lit_cnn.training.step_losses import StepLosses
@@ -28,7 +28,7 @@ Batch = tuple[Float[Tensor, "b c h w"], Targets]
 
 
 class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
-    """Trains any network from images to logits, and logs `train|val|test/{acc,nll}`.
+    """Trains any network from images to logits, and logs `train|val|test/{acc,nll}` and `val|test/{acc_macro,f1}`.
 
     Batches are pairs of images and labels, from any data module or DataLoader.
 
@@ -50,6 +50,8 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
             of the lengths among its arguments.
         loss: cross_entropy, nll (the same, from log-probabilities) or hinge (multi-class margin).
         label_smoothing: Label smoothing, from 0 to 1; cross_entropy only.
+        class_weights: Weights of the classes in the loss: balanced, inversely by their numbers of training images; or a
+            list of numbers, or numbers by the classes' names. They change the loss alone, and not val/nll or test/nll.
         sum_loss: Minimise the sum of the loss over the images of a batch, not the mean; it is logged per image still.
         decay_norms_and_biases: Apply weight_decay to norms and biases too; if false, only to the weights of
             convolutions and linear layers.
@@ -88,6 +90,7 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         param_groups: list[dict[str, Any]] | None = None,
         loss: LossName = "cross_entropy",
         label_smoothing: float = 0.0,
+        class_weights: ClassWeights | None = None,
         sum_loss: bool = False,
         decay_norms_and_biases: bool = True,
         norm_momentum: float | None = None,
@@ -174,7 +177,7 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         if self.hparams["test_views"]:
             self.metrics.log(self, "test_views")
         names = getattr(self._datamodule, "class_names", None) or range(self.hparams["num_classes"])
-        self.exact = self.metrics.log_each_class(self, names)
+        self.exact, self.by_class = self.metrics.log_each_class(self, names)
 
     def configure_optimizers(self) -> Any:
         """Builds the optimizer and the learning-rate schedule."""
@@ -203,8 +206,20 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         self.one_network = OneNetwork(self, self.trainer)
         if stage == "fit":
             learn_whitening(self.net, self._datamodule)
+            if self.hparams["class_weights"] is not None:
+                self.loss.weights = self._weights_of_classes()
         if stage == "fit" and self.hparams["compile"]:
             self.net.compile(mode=self.hparams["compile"])
+
+    def _weights_of_classes(self) -> Tensor:
+        data, given = self._datamodule, self.hparams["class_weights"]
+        if hasattr(data, "arrays"):
+            return weights_of(given, data.arrays("train").labels, data.class_names)
+        if not isinstance(given, list):
+            raise ConfigError(
+                "`class_weights` are a list of numbers where no data module of lit_cnn counts the classes."
+            )
+        return weights_of(given, Tensor(), range(self.hparams["num_classes"]))  # type: ignore[arg-type]
 
     def configure_callbacks(self) -> list[Callback]:
         """Registers exact resume and the fast loop with any Trainer that lacks them."""

@@ -1,16 +1,76 @@
-"""Loss functions: cross-entropy, NLL and hinge, as a mean over the batch."""
+"""Loss functions: cross-entropy, NLL and hinge, as a mean over the batch, with or without weights of the classes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import isfinite
 from typing import Literal
 
-from torch import Tensor
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lit_cnn.errors import ConfigError, nearest, printable
+
 LossName = Literal["cross_entropy", "nll", "hinge"]
+ClassWeights = Literal["balanced"] | list[float] | dict[str, float]
 
 
-def build_loss(name: LossName, label_smoothing: float = 0.0) -> Callable[[Tensor, Tensor], Tensor]:
+class Loss(nn.Module):
+    """The mean over a batch of a loss function, each image by the weight of its class.
+
+    Differs from torch's weighted mean: the sum is divided by the number of images, not by the sum of their weights, so
+    that a batch that is divided among devices has the loss of the whole.
+    """
+
+    weights: Tensor | None
+
+    def __init__(self, function: Callable[..., Tensor]):
+        super().__init__()
+        self.function = function
+        self.register_buffer("weights", None, persistent=False)
+
+    def forward(self, logits: Float[Tensor, "b k"], targets: Tensor) -> Float[Tensor, ""]:
+        """Returns the loss for classes, or for shares of the classes."""
+        if self.weights is None:
+            return self.function(logits, targets)
+        return self.function(logits, targets, weight=self.weights.to(logits.dtype), reduction="none").mean()
+
+
+def weights_of(given: ClassWeights, labels: Int64[Tensor, "n"], class_names: Sequence[str]) -> Float[Tensor, "k"]:
+    """Returns the weight of each class.
+
+    Args:
+        given: "balanced", n / (k * images of the class), so that all classes weigh the same and the mean over the n
+            training images is 1; or the weights, in the order of the classes or by their names, 1 where none is given.
+        labels: The classes of the training images.
+        class_names: Names of the k classes.
+
+    Raises:
+        ConfigError: If a class is not there, or a weight is below 0 or not finite.
+    """
+    names = list(class_names)
+    if given == "balanced":
+        counts = torch.bincount(labels.cpu(), minlength=len(names)).double()
+        return torch.where(counts > 0, len(labels) / (len(names) * counts), 0).float()
+    if isinstance(given, Mapping):
+        if unknown := [name for name in given if name not in names]:
+            known = ", ".join(printable(name) for name in names[:10]) + (" ..." if len(names) > 10 else "")
+            raise ConfigError(
+                f"`class_weights` has {unknown[0]!r}, which is no class.{nearest(unknown[0], names)}\n"
+                f"There are {known}."
+            )
+        weights = [float(given.get(name, 1)) for name in names]
+    else:
+        weights = [float(weight) for weight in given]
+        if len(weights) != len(names):
+            raise ConfigError(f"`class_weights` has {len(weights)} weights, but there are {len(names)} classes.")
+    if not all(isfinite(weight) and weight >= 0 for weight in weights) or not any(weights):
+        raise ConfigError(f"`class_weights` are numbers from 0 up, not all of them 0, but got {given}.")
+    return torch.tensor(weights)
+
+
+def build_loss(name: LossName, label_smoothing: float = 0.0) -> Loss:
     """Returns the loss function of this name.
 
     Args:
@@ -26,4 +86,4 @@ def build_loss(name: LossName, label_smoothing: float = 0.0) -> Callable[[Tensor
         raise ValueError(f"`label_smoothing` is a share from 0 up to 1, but got {label_smoothing}.")
     if label_smoothing and name != "cross_entropy":
         raise ValueError(f"`label_smoothing` goes with the loss cross_entropy, not with {name}.")
-    return F.multi_margin_loss if name == "hinge" else partial(F.cross_entropy, label_smoothing=label_smoothing)
+    return Loss(F.multi_margin_loss if name == "hinge" else partial(F.cross_entropy, label_smoothing=label_smoothing))

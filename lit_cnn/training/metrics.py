@@ -1,4 +1,4 @@
-"""Metrics: accuracy and negative log-likelihood (NLL), exact over batches and devices."""
+"""Metrics: accuracy, macro accuracy and F1, and negative log-likelihood (NLL), exact over batches and devices."""
 
 from collections.abc import Callable
 from math import nan
@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import Metric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.classification import MulticlassAccuracy, MulticlassStatScores
 
 from lit_cnn.devices import has_float64
 
@@ -87,9 +87,59 @@ class Accuracy(MulticlassAccuracy):
         return torch.tensor(self.correct / self.counted if self.counted else nan, dtype=kind)
 
 
-def accuracy_and_nll(num_classes: int, prefix: str = "", postfix: str | None = None) -> MetricCollection:
-    """Returns the metrics `acc` (micro accuracy, from 0 to 1) and `nll` (nats per image)."""
+class MacroAccuracy(MulticlassStatScores):
+    """Macro accuracy: the mean over the classes of the share of their images that is right, from 0 to 1, in float64.
+
+    It is the macro recall, and scikit-learn's balanced accuracy: classes without images do not count.
+
+    Example:
+        >>> accuracy = MacroAccuracy(2)
+        >>> accuracy.update(torch.eye(2)[[0, 0, 0, 0]], torch.tensor([0, 0, 0, 1]))
+        >>> float(accuracy.compute())
+        0.5
+    """
+
+    tp: Tensor
+    fp: Tensor
+    fn: Tensor
+
+    def __init__(self, num_classes: int):
+        super().__init__(num_classes, average="macro", validate_args=False)
+
+    def compute(self) -> Float[Tensor, ""]:
+        """Returns the mean over the classes with images."""
+        return self._mean(self.tp, self.tp + self.fn)
+
+    def _mean(self, right: Tensor, of: Tensor) -> Float[Tensor, ""]:
+        there = (of > 0).cpu()
+        exact = (right.cpu().double()[there] / of.cpu().double()[there]).mean()
+        return exact if has_float64(self.device) else exact.float()
+
+
+class MacroF1(MacroAccuracy):
+    """Macro F1: the mean over the classes of 2 TP / (2 TP + FP + FN), from 0 to 1, in float64.
+
+    Classes that have no images and are never predicted do not count, as in torchmetrics and scikit-learn.
+
+    Example:
+        >>> f1 = MacroF1(2)
+        >>> f1.update(torch.eye(2)[[0, 0, 0, 1]], torch.tensor([0, 0, 1, 1]))
+        >>> round(float(f1.compute()), 4)
+        0.7333
+    """
+
+    def compute(self) -> Float[Tensor, ""]:
+        """Returns the mean over the classes with images or predictions."""
+        return self._mean(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+
+def accuracy_and_nll(
+    num_classes: int, prefix: str = "", postfix: str | None = None, macro: bool = False
+) -> MetricCollection:
+    """Returns the metrics `acc` (micro accuracy, from 0 to 1) and `nll` (nats per image); also `acc_macro` and `f1`."""
     parts: dict[str, Any] = {"acc": Accuracy(num_classes), "nll": NLL()}
+    if macro:
+        parts |= {"acc_macro": MacroAccuracy(num_classes), "f1": MacroF1(num_classes)}
     return MetricCollection(parts, prefix=prefix, postfix=postfix, compute_groups=False)
 
 

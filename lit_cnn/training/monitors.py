@@ -12,7 +12,16 @@ from lit_cnn.errors import ConfigError, nearest
 
 DEFAULT = "val/acc"  # monitor of the best checkpoint
 PLATEAU = "val/nll"  # monitor of ReduceLROnPlateau
-MODES = {"acc": "max", "accuracy": "max", "nll": "min", "loss": "min", "ece": "min", "error": "min"}
+MODES = {
+    "acc": "max",
+    "accuracy": "max",
+    "nll": "min",
+    "loss": "min",
+    "ece": "min",
+    "error": "min",
+    "macro": "max",
+    "f1": "max",
+}
 MEANT = {"acc": ("acc", "accuracy", "top1"), "nll": ("nll", "loss", "entropy"), "ece": ("ece", "calibration")}
 STEPS = ("epoch", "step")  # ModelCheckpoint accepts these too
 OURS, LIGHTNING = "lit_cnn.", "lightning.pytorch."
@@ -139,7 +148,7 @@ def _logged(config: Any) -> list[str] | None:
     if _no_validation(config):
         return names
     calibration = config.evaluation.enabled and config.pictures.enabled and config.trainer.logger is not False
-    return [*names, "val/acc", "val/nll", *(["val/ece"] if calibration else [])]
+    return [*names, "val/f1", "val/acc_macro", "val/acc", "val/nll", *(["val/ece"] if calibration else [])]
 
 
 def _remedy(metric: str, logged: list[str], why_not: str) -> str:

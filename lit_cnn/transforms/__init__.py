@@ -10,4 +10,5 @@ from lit_cnn.transforms.permutation import PixelPermutation
 from lit_cnn.transforms.placement import AlternatingFlip, RandomCrop, RandomFlip, RandomShift
 from lit_cnn.transforms.policies import RandAugment, TrivialAugment
 from lit_cnn.transforms.preprocess import Preprocess
+from lit_cnn.transforms.torchvision_v2 import TorchvisionV2
 from lit_cnn.transforms.views import ShuffleChannels, ShufflePixels, Translate, View

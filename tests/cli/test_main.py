@@ -302,10 +302,10 @@ def test_image_folder_without_test_images_is_refused_before_training(lit_cnn, im
     (image_folder / "test").rmdir()
     argv = ("fit", "--model", "LitMLP", "--data", "ImageFolderDataModule", "--data.data_dir", image_folder,
             "--data.batch_size", 8, "--trainer.max_epochs", 1, "--trainer.accelerator", "cpu")  # fmt: skip
-    refused = lit_cnn(*argv)
+    refused = lit_cnn(*argv, "--data.test_size", 0)
     assert refused.code == 3
     assert "Bring them, or set --test_after_fit false" in refused.err
-    assert lit_cnn(*argv, "--test_after_fit", "false").code == 0
+    assert lit_cnn(*argv, "--data.test_size", 0, "--test_after_fit", "false").code == 0
 
 
 def test_debug_shows_the_traceback(lit_cnn, monkeypatch):

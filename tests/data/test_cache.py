@@ -11,9 +11,8 @@ import torch
 from PIL import Image
 
 from lit_cnn import ImageFolderDataModule
-from lit_cnn.data import cache
+from lit_cnn.data import cache, decoding
 from lit_cnn.data.arrays import channel_statistics
-from lit_cnn.data.sources import folder
 from lit_cnn.errors import DataError, DiskError
 
 ROOT = Path(__file__).parents[2]
@@ -23,8 +22,13 @@ ROOT = Path(__file__).parents[2]
 def decoded(monkeypatch):
     """The files that were decoded, in the order of their decoding."""
     paths = []
-    original = folder._decode
-    monkeypatch.setattr(folder, "_decode", lambda path, shape: paths.append(path) or original(path, shape))
+    original = decoding._decode
+
+    def noted(images, index, shape):
+        paths.append(images.names[index])
+        return original(images, index, shape)
+
+    monkeypatch.setattr(decoding, "_decode", noted)
     return paths
 
 
@@ -221,19 +225,18 @@ def test_processes_that_start_together_decode_once(image_folder, tmp_path):
     code = f"""
 import time
 from pathlib import Path
-from lit_cnn.data.sources import folder
-original = folder._decode
-def slow(path, shape):
+from lit_cnn import ImageFolderDataModule
+from lit_cnn.data import decoding
+original = decoding._decode
+def slow(images, index, shape):
     time.sleep(0.05)
-    with open("decoded", "a") as log: log.write(path + "\\n")
-    return original(path, shape)
-folder._decode = slow
-images = Path({str(image_folder)!r})
-names = folder.class_names(images)
+    with open("decoded", "a") as log: log.write(images.names[index] + "\\n")
+    return original(images, index, shape)
+decoding._decode = slow
+data = ImageFolderDataModule({str(image_folder)!r}, batch_size=2, cache_dir="cache")
 with open("ready", "a") as ready: ready.write("x")
 while Path("ready").stat().st_size < 2: time.sleep(0.01)
-arrays, _, _ = folder.read(images, "train", names, folder.shape_of(images, names, None, None), Path("cache"))
-print("sum", int(arrays.images.long().sum()))
+print("sum", int(data.read("train").images.long().sum()))
 """
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     runs = [

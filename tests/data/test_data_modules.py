@@ -189,7 +189,7 @@ def test_image_folder_refuses_colour_among_greyscale(image_folder):
 
 
 def test_image_folder_names_a_missing_folder(tmp_path):
-    with pytest.raises(DataError, match=r"There is no folder .*nowhere/train"):
+    with pytest.raises(DataError, match=r"There is no folder or file .*nowhere"):
         ImageFolderDataModule(data_dir=str(tmp_path / "nowhere"))
 
 

@@ -19,7 +19,7 @@ import lit_cnn
 from lit_cnn import ImageFolderDataModule, LitMLP
 from lit_cnn.data.image_files import EXAMPLES, suffixes
 from lit_cnn.data.images import MOST_PIXELS, as_batch
-from lit_cnn.data.sources.folder import class_names, list_images
+from lit_cnn.data.layouts.class_folders import class_names, list_images
 from lit_cnn.errors import DataError
 
 # What the odd files hold: 8 x 6 pixels that differ in each corner, so that a wrong turn is seen.
@@ -246,8 +246,9 @@ def test_nested_folders_are_read_as_torchvision_reads_them(image_folder):
         path.rename(train / "green/x.png" / path.name)
     (train / "red/linked").symlink_to(train / "red/scans")
     Image.fromarray(COLOUR).save(train / "red/scans/1.png")
-    names = class_names(image_folder)
-    paths, labels = list_images(train, names)
+    names = class_names(train)
+    images = list_images(image_folder, train, names)
+    paths, labels = images.files, images.labels
     assert set(paths) == everything_below(train)
     assert np.bincount(labels).tolist() == [12, 12, 14]
     assert all(
@@ -278,7 +279,8 @@ def test_every_suffix_that_pillow_reads_is_read(image_folder):
         suffixes()
     )  # programs are started, or nothing is read
     assert len(written) > 30
-    paths, _ = list_images(image_folder / "train", class_names(image_folder))
+    train = image_folder / "train"
+    paths = list_images(image_folder, train, class_names(train)).files
     assert set(map(str, written)) <= set(paths)
     data = ImageFolderDataModule(str(image_folder), image_size=(8, 6), batch_size=2, val_size=0)
     data.setup("fit")
@@ -297,7 +299,7 @@ def test_what_is_left_out_is_counted_and_named(image_folder, lit_cnn, capsys):
     data.prepare_data()
     assert capsys.readouterr().out == ""
     for path in ("train/blue/phone.HEIC", "train/blue/.hidden.png", "train/red/._alone.png", "train/red/no suffix",
-                 "train/beside.png", "train/.kept/x.png", "test/blue/deep/raw.cr2", "val/blue/x.png",
+                 "train/beside.png", "train/.kept/x.png", "test/blue/deep/raw.cr2", "aside/blue/x.png",
                  "train/.git/objects/y.png", "train/.git/config", "test/green/.git/z.PNG"):  # fmt: skip
         (image_folder / path).parent.mkdir(parents=True, exist_ok=True)
         (image_folder / path).write_bytes(b"perhaps an image")
@@ -310,8 +312,7 @@ def test_what_is_left_out_is_counted_and_named(image_folder, lit_cnn, capsys):
         "4 hidden images are skipped: .git/objects/y.png, .kept/x.png, blue/.hidden.png and 1 more.",
         f"{image_folder}/test: 1 file is left out, not {EXAMPLES}: blue/deep/raw.cr2; "
         "1 hidden image is skipped: green/.git/z.PNG.",
-        f"{image_folder}: the folders train and test are read, and not val. "
-        "Images to validate with are held out from train.",
+        f"{image_folder}: the folders train and test are read, and not aside.",
     ]
     outcome = lit_cnn(
         "fit", "--model", "LitMLP", "--data", "ImageFolderDataModule", "--data.data_dir", image_folder,

@@ -2,10 +2,11 @@ import pytest
 import torch
 
 from lit_cnn.data import batches, loader
-from lit_cnn.data.arrays import Arrays, channel_statistics, stratified_split
+from lit_cnn.data.arrays import Arrays, channel_statistics
 from lit_cnn.data.batches import BatchMaker
 from lit_cnn.data.loader import ArrayLoader
-from lit_cnn.data.order import BatchOrder
+from lit_cnn.data.order import BatchOrder, balance
+from lit_cnn.data.splits import Split, stratified_split
 from lit_cnn.errors import DataError
 from lit_cnn.transforms import Augmentation, Preprocess
 
@@ -167,3 +168,53 @@ def test_loader_keeps_nothing_that_is_large(monkeypatch):
     loader_ = evaluated(made)
     assert len(list(loader_)) == len(list(loader_)) == 4
     assert made == [20, 20]
+
+
+UNBALANCED = torch.tensor([0] * 40 + [1] * 10 + [2] * 3)
+
+
+def test_balanced_sampling_draws_each_class_as_often_and_each_image_as_often_as_the_others_of_its_class():
+    for epoch in (0, 1):
+        drawn = balance(UNBALANCED, seed=0, epoch=epoch)
+        assert len(drawn) == len(drawn.unique()) == 53
+        images = drawn % 53
+        assert sorted(UNBALANCED[images].bincount().tolist()) == [17, 18, 18]
+        for c in range(3):
+            times = images[UNBALANCED[images] == c].bincount(minlength=53)[c == UNBALANCED]
+            assert times.max() - times.min() <= 1
+    assert torch.equal(drawn, balance(UNBALANCED, seed=0, epoch=1))
+    assert not torch.equal(drawn, balance(UNBALANCED, seed=1, epoch=1))
+
+
+@pytest.mark.parametrize("devices", [1, 3])
+def test_balanced_batches_are_those_of_one_device_and_copies_are_augmented_differently(devices):
+    class Index(Augmentation):
+        def __call__(self, images, draws):
+            return draws.indices.clamp(max=255).to(torch.uint8)[:, None, None, None]
+
+    arrays = Arrays(torch.arange(53, dtype=torch.uint8)[:, None, None, None], UNBALANCED)
+    seen = []
+    for rank in range(devices):
+        order = BatchOrder(53, 12 // devices, True, 0, rank, devices, balanced=UNBALANCED)
+        seen += list(ArrayLoader(BatchMaker(arrays, AS_THEY_ARE, [Index()], copies=True), order))
+    numbers = torch.cat([inputs.flatten() for inputs, _ in seen]).round().long()
+    labels = torch.cat([labels for _, labels in seen])
+    assert sorted(numbers.tolist()) == sorted(balance(UNBALANCED, 0, 0).tolist())
+    assert torch.equal(UNBALANCED[numbers % 53], labels)
+
+
+def test_folds_test_each_image_once_and_are_stratified():
+    labels = torch.arange(103) % 7
+    parts = [Split(val_size=0.1, fold=(number, 5), seed=3).draw(labels) for number in range(1, 6)]
+    assert sorted(torch.cat([part["test"] for part in parts]).tolist()) == list(range(103))
+    for part in parts:
+        assert sorted(torch.cat(list(part.values())).tolist()) == list(range(103))
+        assert set(labels[part["test"]].bincount(minlength=7).tolist()) <= {2, 3}
+
+
+def test_folds_keep_groups_together():
+    labels, groups = torch.arange(102) % 2, torch.arange(102) // 3
+    tested = [Split(fold=(number, 4)).draw(labels, groups)["test"] for number in range(1, 5)]
+    assert sorted(torch.cat(tested).tolist()) == list(range(102))
+    assert sum(len(groups[positions].unique()) for positions in tested) == 34
+    assert {len(positions) for positions in tested} <= {24, 27}

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from lit_cnn.training.losses import build_loss
+from lit_cnn.errors import ConfigError
+from lit_cnn.training.losses import build_loss, weights_of
 
 LOGITS = torch.tensor([[2.0, 1.5, -1.0], [0.0, 0.2, 3.0]])
 LABELS = torch.tensor([0, 1])
@@ -31,3 +32,46 @@ def test_label_smoothing_mixes_in_the_uniform_target():
 def test_label_smoothing_refuses(name, smoothing, match):
     with pytest.raises(ValueError, match=match):
         build_loss(name, smoothing)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "hinge"])
+def test_class_weights_weigh_each_image(name):
+    loss, plain = build_loss(name), build_loss(name)
+    loss.weights = torch.tensor([2.0, 0.5, 1.0])
+    one, other = (float(plain(LOGITS[i : i + 1], LABELS[i : i + 1])) for i in (0, 1))
+    assert float(loss(LOGITS, LABELS)) == pytest.approx((2 * one + 0.5 * other) / 2)
+    assert not loss.state_dict()  # checkpoints stay as they were
+
+
+def test_class_weights_weigh_the_shares_of_a_mixed_image():
+    loss = build_loss("cross_entropy")
+    loss.weights = torch.tensor([2.0, 0.5, 1.0])
+    shares = torch.tensor([[0.3, 0.7, 0.0]])
+    expected = -(shares * loss.weights * LOGITS[:1].log_softmax(1)).sum()
+    assert float(loss(LOGITS[:1], shares)) == pytest.approx(float(expected))
+
+
+def test_balanced_weights_are_those_of_scikit_learn():
+    from sklearn.utils.class_weight import compute_class_weight
+
+    labels = torch.tensor([0] * 50 + [1] * 5 + [2])
+    expected = compute_class_weight("balanced", classes=range(3), y=labels.numpy())
+    found = weights_of("balanced", labels, "abc")
+    assert found.tolist() == pytest.approx(expected.tolist())
+    assert float(found[labels].mean()) == pytest.approx(1)
+    assert weights_of({"b": 5}, labels, "abc").tolist() == [1, 5, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"cats": 2.0}, "has 'cats', which is no class. Did you mean 'cat'?\nThere are cat, dog."),
+        ([1.0], "has 1 weights, but there are 2 classes"),
+        ([1.0, -1.0], "numbers from 0 up"),
+        ([0.0, 0.0], "not all of them 0"),
+    ],
+)
+def test_class_weights_that_do_not_fit_are_refused(given, match):
+    with pytest.raises(ConfigError) as caught:
+        weights_of(given, torch.tensor([0, 1]), ["cat", "dog"])
+    assert match in str(caught.value)

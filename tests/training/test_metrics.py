@@ -2,7 +2,15 @@ import math
 
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, log_loss, recall_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    precision_score,
+    recall_score,
+)
+from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
 from lit_cnn.training.buffered_metrics import BufferedMetrics
 from lit_cnn.training.metrics import NLL, accuracy_and_nll
@@ -92,3 +100,36 @@ def test_nll_is_summed_in_float64_in_a_module_of_any_precision(dtype):
         nll.update(torch.zeros(1, 10), torch.tensor([3]))
     assert nll.total.dtype == torch.float64
     assert float(nll.compute()) == pytest.approx(math.log(10), rel=1e-6)
+
+
+@pytest.mark.parametrize("classes", [5, 7])  # two of which have no images
+def test_macro_figures_equal_scikit_learn_and_torchmetrics(logits_and_labels, classes):
+    logits, labels = logits_and_labels
+    labels = labels.clamp(max=3)  # unbalanced, and the last is predicted only
+    logits = torch.cat([logits, torch.full((103, classes - 5), -99.0)], dim=1)
+    metrics = accuracy_and_nll(classes, macro=True)
+    for part in torch.arange(103).split(16):
+        metrics.update(logits[part], labels[part])
+    values, preds = metrics.compute(), logits.argmax(1)
+    with pytest.warns(UserWarning, match="y_pred contains classes not in y_true"):
+        assert float(values["acc_macro"]) == pytest.approx(balanced_accuracy_score(labels, preds), abs=1e-12)
+    assert float(values["f1"]) == pytest.approx(f1_score(labels, preds, average="macro"), abs=1e-12)
+    assert float(values["f1"]) == pytest.approx(float(multiclass_f1_score(preds, labels, classes)), abs=1e-6)
+    seen = preds < 4  # torchmetrics counts a class without images, where it is predicted, with an accuracy of 0
+    metrics.reset()
+    metrics.update(logits[seen], labels[seen])
+    theirs = multiclass_accuracy(preds[seen], labels[seen], classes, average="macro")
+    assert float(metrics.compute()["acc_macro"]) == pytest.approx(float(theirs), abs=1e-6)
+
+
+def test_precision_and_f1_of_each_class_equal_scikit_learn(logits_and_labels):
+    from types import SimpleNamespace
+
+    logits, labels = logits_and_labels
+    metrics = BufferedMetrics(5)
+    metrics.add("test", logits, labels)
+    metrics.catch_up("test")
+    _, found = metrics.log_each_class(SimpleNamespace(log_dict=lambda *_, **__: None), "abcde")
+    for name, score in (("precision", precision_score), ("f1", f1_score)):
+        expected = score(labels, logits.argmax(1), average=None)
+        assert [found[f"test/{name}_of/{c}"] for c in "abcde"] == pytest.approx(expected.tolist())

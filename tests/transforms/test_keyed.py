@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torchvision.transforms import v2
 
 from lit_cnn import SyntheticDataModule
-from lit_cnn.transforms import Augmentation, ColorJitter, PCANoise, RandomAffine, View
+from lit_cnn.transforms import Augmentation, ColorJitter, PCANoise, RandomAffine, TorchvisionV2, View
 from lit_cnn.typed_arguments import subclasses_of
 
 EPOCH = 3
@@ -15,6 +16,7 @@ BUILT = {
     "ColorJitter": lambda: ColorJitter(0.4, 0.4, 0.4, 0.2),
     "PCANoise": lambda: PCANoise(1.0),
     "RandomAffine": lambda: RandomAffine(20, (0.1, 0.2), (0.8, 1.2), 10),
+    "TorchvisionV2": lambda: TorchvisionV2([v2.RandomRotation(20), v2.ColorJitter(0.4)]),
 }
 OURS = [c for c in subclasses_of(Augmentation) if c.__module__.startswith("lit_cnn.")]
 

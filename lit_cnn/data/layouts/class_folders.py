@@ -1,0 +1,123 @@
+"""Folders of classes: `ROOT/CLASS/*`, or `ROOT/train|val|test/CLASS/*`; images may lie in folders below these."""
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from lit_cnn.data.image_files import EXAMPLES, Files, counted, entries, first_of, images_below, is_folder
+from lit_cnn.data.images import open_image
+from lit_cnn.data.layouts.layout import PARTS, Images, Layout, Options, checked
+from lit_cnn.errors import DataError, printable
+
+LAYOUT = "An image folder is CLASS/*, or train/CLASS/* and test/CLASS/*; --data.data_dir is the folder above them."
+
+
+def find(root: Path, options: Options) -> Layout | None:
+    """Returns the layout of a folder; DataError if its classes are not what they should be."""
+    if not is_folder(root):
+        return None
+    folders = part_folders(root)
+    names = class_names(folders["train"], options.class_depth)
+    parts = {part: partial(list_images, root, folder, names, part == "train") for part, folder in folders.items()}
+    return Layout(names, parts, partial(what_is_left_out, root, folders, names))
+
+
+def part_folders(root: Path) -> dict[str, Path]:
+    """Returns the folder of each part; the root itself as that of the training images if it has no such folders."""
+    found: dict[str, Path] = {}
+    for part, names in PARTS.items():
+        there = [root / name for name in names if is_folder(root / name)]
+        if len(there) > 1:
+            raise DataError(
+                f"{printable(root)} has both {there[0].name} and {there[1].name}, which mean the same.\n"
+                "Leave one of them."
+            )
+        if there:
+            found[part] = there[0]
+    others = [name for name in _visible_folders(root) if root / name not in found.values()]
+    if set(found) == {"train"} and others and not _visible_folders(found["train"]):
+        return {"train": root}  # trains, beside cars and boats
+    if found and "train" not in found:
+        (first, *_) = found.values()
+        raise DataError(f"There is a folder {printable(first)}, but no folder {printable(root / 'train')}.\n{LAYOUT}")
+    return found or {"train": root}
+
+
+def class_names(folder: Path, depth: int = 1) -> list[str]:
+    """Returns the class names: the sorted paths of the folders so many levels below. Raises DataError if none."""
+    names = [""]
+    for _ in range(depth):
+        names = [f"{name}/{below}" for name in names for below in _visible_folders(folder / name.lstrip("/"))]
+    found = [name.lstrip("/") for name in names]
+    if not found:
+        raise DataError(f"There are no folders of classes in {printable(folder.resolve())}.\n{LAYOUT}")
+    if len(found) == 1 and depth == 1 and len(below := _visible_folders(folder / found[0])) > 1:
+        raise DataError(
+            f"{printable(folder)} holds one folder, {printable(found[0])}, with {len(below)} below it.\n"
+            f"Are they the classes? Give --data.data_dir {printable(folder / found[0])}."
+        )
+    return checked(sorted(found), folder)
+
+
+def list_images(root: Path, folder: Path, names: Sequence[str], all_classes: bool = False) -> Images:
+    """Returns the images below a part's folder, sorted by class and name.
+
+    Raises DataError if there are none, one is of a class that is not in `names`, or, with `all_classes`, a class has
+    none.
+    """
+    top = {name.partition("/")[0] for name in names}
+    if foreign := sorted(set(_visible_folders(folder)) - top):
+        raise DataError(f"{printable(folder)} has classes that {printable(root / 'train')} lacks: {first_of(foreign)}.")
+    paths: list[str] = []
+    labels: list[int] = []
+    for label, name in enumerate(names):
+        found = images_below(folder / name) if is_folder(folder / name) else Files()
+        if not found.images and all_classes:
+            also = f"\n{said}." if (said := found.unread(folder)) else ""
+            raise DataError(f"There are no images of the class {printable(name)} in {printable(folder / name)}.{also}")
+        paths += found.images
+        labels += [label] * len(found.images)
+    if not paths:
+        raise DataError(f"There are no images in {printable(folder.resolve())}. They have to be {EXAMPLES}.")
+    start = len(os.path.join(root, ""))
+    return Images([path[start:].replace(os.sep, "/") for path in paths], labels, lambda i: open_image(paths[i]), paths)
+
+
+def what_is_left_out(root: Path, folders: dict[str, Path], names: Sequence[str]) -> list[str]:
+    """Describes the files that are not read in and beside the parts' folders, and classes without test images."""
+    said = [
+        f"{printable(folder)}: {sentence}."
+        for part, folder in folders.items()
+        for sentence in _remarks(folder, names, {"train": "trained on", "val": "validated", "test": "tested"}[part])
+    ]
+    others = sorted(set(_visible_folders(root)) - {folder.name for folder in folders.values()})
+    if others and folders["train"] != root:
+        read = [folder.name for folder in folders.values()]
+        which = f"folders {', '.join(read[:-1])} and {read[-1]} are" if len(read) > 1 else f"folder {read[0]} is"
+        said.append(f"{printable(root)}: the {which} read, and not {first_of(others)}.")
+    return said
+
+
+def _remarks(folder: Path, names: Sequence[str], use: str) -> Iterator[str]:
+    found = images_below(folder)
+    depth = 1 + names[0].count("/")
+    below = [path[len(os.path.join(folder, "")) :].split(os.sep) for path in found.images]
+    if astray := [os.sep.join(parts) for parts in below if len(parts) <= depth]:
+        yield f"{counted(astray, 'image lies', 'images lie')} in no folder of a class: {first_of(astray)}"
+    if unread := found.unread(folder):
+        yield unread
+    classes = {"/".join(parts[:depth]) for parts in below}
+    if without := [name for name in names if name not in classes]:
+        lacking = counted(without, "class has no images and is", "classes have no images and are")
+        yield f"{lacking} not {use}: {first_of(without)}"
+    deeper = {"/".join(parts[: depth + 1]) for parts in below if len(parts) > depth + 1}
+    if len(deeper) > len(names):  # several folders in a class
+        yield (
+            f"{len(deeper)} folders lie within the classes, such as {printable(min(deeper))}; "
+            f"--data.class_depth {depth + 1} makes each a class of its own"
+        )
+
+
+def _visible_folders(folder: Path) -> list[str]:
+    return [name for name in entries(folder)[0] if not name.startswith(".")]

@@ -1,0 +1,95 @@
+"""Layout: what lies on disk, as a list of images with their classes for each part (train, val, test)."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from lit_cnn.data.image_files import first_of
+from lit_cnn.errors import DataError, printable
+
+PARTS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+PART_OF = {name: part for part, names in PARTS.items() for name in names}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person says of a layout, where it is not found by itself; the arguments of ImageFolderDataModule."""
+
+    class_depth: int = 1
+    path_column: str | None = None
+    label_column: str | None = None
+    split_column: str | None = None
+    image_dir: str | None = None
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of one part, in order."""
+
+    names: Sequence[str]  # paths below the dataset's folder, with / between folders; or file/row
+    labels: Sequence[int]  # the class of each
+    open: Callable[[int], Image.Image]  # opens the image of an index, in 8 bits
+    files: Sequence[str | Path]  # those that hold the images: when one changes, they are read again
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A dataset on disk. `parts` has "train", and "val" and "test" where the dataset has such images with labels."""
+
+    class_names: list[str]
+    parts: Mapping[str, Callable[[], Images]]  # each lists its images when it is called
+    remarks: Callable[[], list[str]] = field(default=list)  # sentences on what is not read
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Returns each name once: numbers by their value, others by the alphabet."""
+    found = set(names)
+    return sorted(found, key=int if all(re.fullmatch(r"-?\d+", name) for name in found) else None)
+
+
+def checked(found: list[str], where: str | Path) -> list[str]:
+    """Returns the names of classes, if they may be theirs.
+
+    Raises DataError if two are the same but for case or spaces, one begins or ends with a space, or there is one only.
+    """
+    if spaced := [name for name in found if name != name.strip() or not name.strip()]:
+        raise DataError(
+            f"{printable(where)}: the class {printable(spaced[0])!r} begins or ends with a space, or is empty. "
+            "Take the space away."
+        )
+    alike: dict[str, str] = {}
+    for name in found:
+        other = alike.setdefault(" ".join(name.casefold().split()), name)
+        if other != name and len(name) > 1:  # letters may be classes
+            raise DataError(
+                f"{printable(where)}: the classes {printable(other)!r} and {printable(name)!r} differ by case or "
+                "spaces only.\nGive both one name if they are one class, else names that differ by more."
+            )
+    if len(found) == 1:
+        raise DataError(
+            f"{printable(where)} has one class only, {printable(found[0])}: there is nothing to tell apart.\n"
+            "--data.data_dir is the folder above the folders of classes, or the table of all images."
+        )
+    return found
+
+
+def labelled(names: Sequence[str], labels: Sequence[str], class_names: Sequence[str]) -> list[int]:
+    """Returns the number of each image's class; DataError if a class is not in `class_names`, those of training."""
+    number = {name: i for i, name in enumerate(class_names)}
+    if foreign := sorted({label for label in labels if label not in number}):
+        name = names[labels.index(foreign[0])]
+        raise DataError(
+            f"{printable(name)} is of a class that the training images lack: {first_of(foreign)}.\n"
+            "Give it one of theirs, or take it away."
+        )
+    return [number[label] for label in labels]

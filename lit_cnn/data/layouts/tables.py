@@ -1,0 +1,130 @@
+"""Tables of images: a CSV or Parquet file with a path, a label and perhaps a part (train, val, test) in each row."""
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lit_cnn.data.image_files import entries, first_of, is_folder
+from lit_cnn.data.images import open_image
+from lit_cnn.data.layouts.layout import PART_OF, PARTS, Images, Layout, Options, checked, in_order, labelled
+from lit_cnn.data.layouts.parquet_files import parquet
+from lit_cnn.errors import ConfigError, DataError, nearest, printable
+
+PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img", "img_path")
+LABELS = ("label", "class", "target", "category", "class_name", "label_name", "labels")
+SPLITS = ("split", "part", "partition", "subset", "set")
+SUFFIXES = (".csv", ".tsv", ".parquet")
+
+Table = Mapping[str, Sequence[Any]]  # columns by their names
+
+
+def find(place: Path, options: Options) -> Layout | None:
+    """Returns the layout of a table, or of a folder with one table and no folders of classes; else None."""
+    if is_folder(place):
+        folders, others = entries(place)
+        tables = [name for name in others if name.lower().endswith(SUFFIXES)]
+        if len(tables) != 1 or any(is_folder(place / name) and entries(place / name)[0] for name in folders):
+            return None
+        place = place / tables[0]
+    if not place.name.lower().endswith(SUFFIXES):
+        return None
+    table = _read(place)
+    names = column(table, options.path_column, PATHS, "path", place)
+    classes = column(table, options.label_column, LABELS, "label", place)
+    parts = column(table, options.split_column, SPLITS, "split", place, optional=True)
+    rows = [_cell(place, i, row) for i, row in enumerate(zip(names, classes, parts, strict=True))]
+    if not rows:
+        raise DataError(f"{printable(place)} has no rows. It needs one for each image.")
+    folder = Path(options.image_dir).expanduser() if options.image_dir else place.parent
+    _refuse_missing(place, folder, [name for name, _, _ in rows])
+    of_training = [label for _, label, part in rows if part == "train"]
+    class_names = checked(in_order(of_training or [label for _, label, _ in rows]), place)
+    there = {part for _, _, part in rows}
+    if "train" not in there:
+        raise DataError(f"{printable(place)} has no row of the part train, but {', '.join(sorted(there))}.")
+
+    of_parts = {part: [row[:2] for row in rows if row[2] == part] for part in PARTS if part in there}
+    return Layout(class_names, {part: partial(_images, folder, own, class_names) for part, own in of_parts.items()})
+
+
+def _images(folder: Path, rows: Sequence[tuple[str, str]], class_names: list[str]) -> Images:
+    names = [name for name, _ in rows]
+    paths = [os.path.join(folder, name) for name in names]
+    return Images(
+        names, labelled(names, [label for _, label in rows], class_names), lambda i: open_image(paths[i]), paths
+    )
+
+
+def column(
+    table: Table, given: str | None, known: Sequence[str], what: str, place: Path, optional: bool = False
+) -> Sequence[Any]:
+    """Returns the column of this name, or the only one with a known name; blank cells if it is optional and not there.
+
+    Raises:
+        ConfigError: If there is no column of the given name, or none or several are known.
+    """
+    columns = list(table)
+    if given is not None:
+        if given not in table:
+            raise ConfigError(
+                f"`{what}_column` is {given!r}, but {printable(place)} has the columns {_shown(columns)}."
+                f"{nearest(given, columns)}"
+            )
+        return table[given]
+    found = [name for name in columns if name.strip().lower() in known]
+    if not found and optional:
+        return [""] * len(next(iter(table.values()), ()))
+    if len(found) != 1:
+        which = f"which of {_shown(found)}" if found else f"which of its columns {_shown(columns)}"
+        raise ConfigError(f"{printable(place)}: {which} is the {what}?\nSay it by --data.{what}_column NAME.")
+    return table[found[0]]
+
+
+def _shown(columns: Sequence[str]) -> str:
+    return ", ".join(printable(name) for name in columns[:12]) + (" ..." if len(columns) > 12 else "")
+
+
+def _read(place: Path) -> Table:
+    if place.suffix.lower() == ".parquet":
+        return parquet(place).read().to_pydict()
+    try:
+        text = place.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{printable(place)} cannot be read as text in UTF-8: {error}.") from error
+    first = text.partition("\n")[0]
+    lines = csv.reader(text.splitlines(), delimiter=max(",;\t", key=first.count))
+    head = next(lines, [])
+    rows = [row for row in lines if row]
+    for i, row in enumerate(rows, start=2):
+        if len(row) != len(head):
+            raise DataError(f"{printable(place)}, row {i} has {len(row)} cells, but the head has {len(head)}.")
+    return {name: [row[i] for row in rows] for i, name in enumerate(head)}
+
+
+def _cell(place: Path, index: int, row: tuple[Any, Any, Any]) -> tuple[str, str, str]:
+    """Returns path, label and part of a row; images of no part are those to train on."""
+    where = f"{printable(place)}, row {index + 2}"  # as a spreadsheet counts, with the head
+    name, label, part = ("" if cell is None or cell != cell else str(cell) for cell in row)
+    if not name.strip():
+        raise DataError(f"{where} has no path. Fill it in, or take the row away.")
+    if not label.strip():
+        raise DataError(f"{where}: {printable(name)} has no label. Fill it in, or take the row away.")
+    if part.strip() and part.strip().lower() not in PART_OF:
+        raise DataError(f"{where}: {printable(part)!r} is no part. There are train, val and test; or leave it blank.")
+    return name, label, PART_OF.get(part.strip().lower(), "train")
+
+
+def _refuse_missing(place: Path, folder: Path, names: Sequence[str]) -> None:
+    if missing := [name for name in names if not os.path.exists(os.path.join(folder, name))]:
+        raise DataError(
+            f"{printable(place)} names {len(missing):,} of {len(names):,} files that are not there: "
+            f"{first_of(missing)}.\nThey are looked for in {printable(folder.resolve())}; --data.image_dir says where "
+            "else."
+        )
+    if len(set(names)) < len(names):
+        seen: set[str] = set()
+        twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise DataError(f"{printable(place)} names {printable(twice)} twice. Take one of the rows away.")

@@ -1,0 +1,184 @@
+"""ImageFolderDataModule: images of one's own, however they lie on disk, with the split that is drawn from them."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lit_cnn.data import decoding, groups
+from lit_cnn.data.arrays import Arrays, statistics_at
+from lit_cnn.data.cache import default_folder
+from lit_cnn.data.image_files import counted, first_of
+from lit_cnn.data.layouts import find_layout
+from lit_cnn.data.layouts.layout import Images, Options
+from lit_cnn.data.module import ImageDataModule
+from lit_cnn.data.splits import check_classes, check_size
+from lit_cnn.errors import ConfigError, DataError, printable
+from lit_cnn.runs.folder import SPLIT
+from lit_cnn.sizes import height_and_width
+
+
+class ImageFolderDataModule(ImageDataModule):
+    """Images of your own: folders of classes, tables, arrays or Parquet files (docs/your_images.md).
+
+    What lies there decides how it is read: CLASS/*; train/CLASS/*, with val/ and test/ beside it; Tiny ImageNet; a CSV
+    or Parquet table of paths and labels; .npy or .npz arrays; Parquet files of the Hugging Face hub. Parts that are
+    not there are drawn: the test images from all, the validation images from the rest; by class, with a seed, and
+    copies of an image kept together. The run's split.csv says which they are.
+
+    It reads all files with a suffix that Pillow knows; `prepare_data` prints what it leaves out. Images are decoded
+    once, into a memory-mapped cache that later runs use while the images stay unchanged; it may be larger than
+    memory. They are normalised with the mean and standard deviation of all training images.
+
+    Args:
+        data_dir: The folder or file with the images.
+        image_size: Height and width in pixels to resize the images to, one number for both; by default the
+            size of the first training image, and images of another size are refused.
+        in_channels: 1 to read the images as greyscale, 3 as colour; by default as the first training image.
+        test_size: Images to test with, where the data have none: a number of images, or a share below 1. They are
+            drawn by split_seed, once for all runs. 0 draws none.
+        group_pattern: A regular expression of the images' names; those in which it finds the same text (in its first
+            parentheses, if any) are kept in one part, such as 'patient(\\d+)'.
+        split_file: The split.csv of an earlier run, for the same split.
+        class_depth: How many folders deep classes lie: 1 for cat/*, 2 for animal/cat/*.
+        path_column: The column of a table with the images' paths; by default path, file, image or the like.
+        label_column: The column of a table with the classes; by default label, class, target or the like.
+        split_column: The column of a table with the parts train, val and test; by default split, if there is one.
+        image_dir: The folder below which a table's paths lie; by default the table's own.
+        cache: Keep the decoded images in a memory-mapped file; if false, decode them into memory each time.
+        cache_dir: Folder of the cache; by default `lit_cnn/` in $XDG_CACHE_HOME or ~/.cache.
+        **kwargs: Arguments of ImageDataModule. val_size and split_seed are of use where no validation images lie.
+
+    Example:
+        >>> data = ImageFolderDataModule(data_dir="pets", image_size=32)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        data_dir: str = "data",
+        image_size: int | tuple[int, int] | None = None,
+        in_channels: int | None = None,
+        test_size: int | float = 0.1,
+        group_pattern: str | None = None,
+        split_file: str | None = None,
+        class_depth: int = 1,
+        path_column: str | None = None,
+        label_column: str | None = None,
+        split_column: str | None = None,
+        image_dir: str | None = None,
+        cache: bool = True,
+        cache_dir: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if in_channels not in (None, 1, 3):
+            raise ConfigError(f"`in_channels` is 1 for greyscale or 3 for colour, but got {in_channels}.")
+        size = None if image_size is None else height_and_width(image_size)
+        if size is not None and min(size) < 1:
+            raise ConfigError(f"`image_size` is a number of pixels from 1 up, but got {image_size}.")
+        if class_depth < 1:
+            raise ConfigError(f"`class_depth` is a number of folders from 1 up, but got {class_depth}.")
+        check_size("test_size", test_size)
+        self.data_dir = Path(data_dir).expanduser()
+        self.cache_dir = (Path(cache_dir).expanduser() if cache_dir else default_folder()) if cache else None
+        self.split_file = split_file
+        self.group_pattern = groups.compiled(group_pattern)
+        options = Options(class_depth, path_column, label_column, split_column, image_dir)
+        self._layout = find_layout(self.data_dir, options)
+        self.class_names = [printable(name) for name in self._layout.class_names]
+        self.num_classes = len(self.class_names)
+        self.shape = decoding.shape_of(self._layout, in_channels, size)
+        self.in_channels = self.shape.in_channels
+        self.image_size = self.shape.image_size
+        self.has_val = "val" in self._layout.parts and self.val_size != 0
+        self.test_size = 0 if "test" in self._layout.parts else test_size
+        self.has_test = "test" in self._layout.parts or self.split.draws_test
+        self._pool: Images | None = None  # the images of which parts are drawn
+        self._pixels: Arrays | None = None  # theirs, before any view
+        self._drawn: dict[str, Tensor] = {}
+        self._said: set[str] = set()
+
+    def prepare_data(self) -> None:
+        """Prints once what is not read, and what is drawn."""
+        said = self._layout.remarks()
+        if self.test_size and not self.fold:
+            which = f"a share of {self.test_size}" if self.test_size < 1 else f"{self.test_size:g}"
+            said.append(
+                f"{printable(self.data_dir)}: no test images lie there; {which} of the training images is drawn for "
+                "the test (--data.test_size)."
+            )
+        for sentence in said:
+            self._say(sentence)
+
+    def _say(self, sentence: str) -> None:
+        if sentence not in self._said:
+            print(sentence, flush=True)
+            self._said.add(sentence)
+
+    def read(self, split: str) -> Arrays:
+        images = self._layout.parts[split]()
+        arrays, mean, std = decoding.read(
+            self.data_dir, split, images, self._layout.class_names, self.shape, self.cache_dir
+        )
+        if split == "train":
+            self._pool, self._pixels = images, arrays
+            self.mean, self.std = mean, std
+        return arrays
+
+    def draw_parts(self, everything: Arrays) -> dict[str, Tensor]:
+        pixels = self._pixels
+        assert self._pool is not None
+        assert pixels is not None
+        if self.split_file is not None:
+            parts = self._parts_of_file(Path(self.split_file).expanduser(), self._pool.names)
+        else:
+            draws = {"test": self.split.draws_test, "val": bool(self.split.val_size)}
+            together = groups.of_images(pixels, self._pool.names, self.group_pattern) if any(draws.values()) else None
+            names = {"test": "test", "val": "validation"}
+            needed = ["training", *(names[part] for part, drawn in draws.items() if drawn)]
+            remedy = " or ".join(f"set --data.{part}_size 0" for part, drawn in draws.items() if drawn)
+            check_classes(everything.labels, together, self.class_names, needed, remedy)
+            parts = self.split.draw(everything.labels, together, at_least=1)
+        if "test" in parts:
+            self.mean, self.std = statistics_at(pixels, torch.cat([parts["train"], parts["val"]]))
+        self._drawn, self._pixels = parts, None
+        return parts
+
+    def _parts_of_file(self, file: Path, names: Sequence[str]) -> dict[str, Tensor]:
+        """Returns the positions of the images in each part of a split.csv."""
+        try:
+            rows = list(csv.DictReader(io.StringIO(file.read_text("utf-8"), newline="")))
+            part_of = {row["path"]: row["split"] for row in rows}
+        except (OSError, UnicodeDecodeError, KeyError) as error:
+            reason = getattr(error, "strerror", None) or "it has no columns path and split"
+            raise DataError(f"{printable(file)} is not a run's {SPLIT}: {reason}.") from error
+        known = set(names)
+        if missing := [name for name in part_of if name not in known]:
+            raise DataError(
+                f"{printable(file)} names {len(missing):,} of {len(part_of):,} images that are not in "
+                f"{printable(self.data_dir)}: {first_of(missing)}.\n"
+                "Put them back, or begin a new run, which draws anew."
+            )
+        if others := [name for name in names if name not in part_of]:
+            number = counted(others, "image is", "images are")
+            self._say(f"{number} not in {printable(file)} and left out: {first_of(others)}.")
+        found = [part_of.get(name) for name in names]
+        parts = {part: [i for i, its in enumerate(found) if its == part] for part in ("train", "val", "test")}
+        return {part: torch.tensor(p, dtype=torch.int64) for part, p in parts.items() if p or part != "test"}
+
+    def split_table(self) -> str | None:
+        """Returns the text of split.csv: path, label and part of each image of which parts were drawn; None if none."""
+        if self._pool is None or len(self._drawn) < 2:
+            return None
+        part_of = {int(i): part for part, positions in self._drawn.items() for i in positions}
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["path", "label", "split"])
+        for i, (name, label) in enumerate(zip(self._pool.names, self._pool.labels, strict=True)):
+            if i in part_of:
+                writer.writerow([name, self._layout.class_names[label], part_of[i]])
+        return text.getvalue()

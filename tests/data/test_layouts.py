@@ -1,0 +1,285 @@
+"""Layouts of images on disk: each is read with the right images, classes and parts, or refused in a sentence."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lit_cnn import ImageFolderDataModule
+from lit_cnn.errors import ConfigError, DataError
+
+COLOURS = {"blue": (30, 30, 200), "green": (30, 200, 30), "red": (200, 30, 30)}
+RNG = np.random.default_rng(0)
+
+
+def picture(colour):
+    return np.clip(np.array(colour) + RNG.integers(-20, 20, (8, 6, 3)), 0, 255).astype(np.uint8)
+
+
+def save(path, colour):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture(colour)).save(path)
+
+
+def folders(root, n=10, classes=COLOURS):
+    for name, colour in classes.items():
+        for i in range(n):
+            save(root / name / f"{i:02}.png", colour)
+    return root
+
+
+def opened(place, **settings):
+    data = ImageFolderDataModule(str(place), batch_size=2, **settings)
+    data.setup("fit")
+    data.setup("test")
+    return data
+
+
+def sizes(data):
+    return {part: torch.bincount(data.arrays(part).labels, minlength=data.num_classes).tolist() for part in PARTS}
+
+
+PARTS = ("train", "val", "test")
+
+
+def is_of_its_colour(data):
+    """Whether each image has the colour of its class, in all parts."""
+    brightest = {"blue": 2, "green": 1, "red": 0}
+    for part in PARTS:
+        images, labels = data.arrays(part).images, data.arrays(part).labels
+        found = images.float().mean((2, 3)).argmax(1)
+        expected = torch.tensor([brightest[name.rpartition("/")[2]] for name in data.class_names])[labels]
+        if not torch.equal(found, expected):
+            return False
+    return True
+
+
+def classes_alone(root):
+    return folders(root), {}
+
+
+def three_parts(root):
+    for part, n in (("train", 8), ("valid", 1), ("test", 1)):
+        folders(root / part, n)
+    return root, {}
+
+
+def nested(root):
+    folders(root / "cold", classes={"blue": COLOURS["blue"]})
+    folders(root / "warm", classes={name: COLOURS[name] for name in ("green", "red")})
+    return root, {"class_depth": 2}
+
+
+def tiny_imagenet(root):
+    for name, colour in COLOURS.items():
+        for i in range(9):
+            save(root / "train" / name / "images" / f"{name}_{i}.JPEG", colour)
+        (root / "train" / name / f"{name}_boxes.txt").write_text(f"{name}_0.JPEG\t0\t0\t5\t5\n")
+    lines = []
+    for i, (name, colour) in enumerate(COLOURS.items()):
+        save(root / "val" / "images" / f"val_{i}.JPEG", colour)
+        lines.append(f"val_{i}.JPEG\t{name}\t0\t0\t5\t5\n")
+    (root / "val" / "val_annotations.txt").write_text("".join(lines))
+    save(root / "test" / "images" / "test_0.JPEG", (9, 9, 9))
+    (root / "wnids.txt").write_text("\n".join(COLOURS))
+    return root, {}
+
+
+def rows_of(root, split=True):
+    folders(root / "pictures")
+    parts = ["train"] * 8 + ["validation", "test"]
+    rows = [{"file": f"pictures/{name}/{i:02}.png", "species": name} for name in COLOURS for i in range(10)]
+    return [row | {"split": parts[i % 10]} if split else row for i, row in enumerate(rows)]
+
+
+def csv_with_parts(root):
+    rows = rows_of(root)
+    with (root / "labels.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0]])
+        writer.writeheader()
+        writer.writerows(rows)
+    return root / "labels.csv", {"label_column": "species"}
+
+
+def csv_without_parts(root):
+    rows = rows_of(root, split=False)
+    lines = ["\ufefflabel;filename", *(f"{row['species']};{row['file'].removeprefix('pictures/')}" for row in rows)]
+    (root / "table.csv").write_text("\n".join(lines), encoding="utf-8")
+    return root / "table.csv", {"image_dir": str(root / "pictures")}
+
+
+def parquet_table(root):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.Table.from_pylist(rows_of(root)), root / "labels.parquet")
+    return root / "labels.parquet", {"label_column": "species"}
+
+
+def hugging_face(root):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    names = list(COLOURS)
+    features = {"label": {"names": names, "_type": "ClassLabel"}, "image": {"_type": "Image"}}
+    about = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    for file, n in (("train-00000-of-00002", 5), ("train-00001-of-00002", 3), ("validation-00000-of-00001", 1),
+                    ("test-00000-of-00001", 1)):  # fmt: skip
+        rows = []
+        for i in range(3 * n):
+            save(root / "x.png", COLOURS[names[i % 3]])
+            rows.append({"image": {"bytes": (root / "x.png").read_bytes(), "path": f"{i}.png"}, "label": i % 3})
+            (root / "x.png").unlink()
+        (root / "data").mkdir(exist_ok=True)
+        table = pyarrow.Table.from_pylist(rows).replace_schema_metadata(about)
+        parquet.write_table(table, root / "data" / f"{file}.parquet", row_group_size=4)
+    return root, {}
+
+
+def npz(root):
+    named = {}
+    for part, n in (("train", 8), ("val", 1), ("test", 1)):
+        named[f"{part}_images"] = np.stack([picture(colour) for colour in COLOURS.values() for _ in range(n)])
+        named[f"{part}_labels"] = np.repeat(list(COLOURS), n)[:, None]
+    root.mkdir(exist_ok=True)
+    np.savez(root / "colours.npz", **named)
+    return root / "colours.npz", {}
+
+
+def npy(root):
+    root.mkdir(exist_ok=True)
+    pixels = np.stack([picture(colour) for colour in COLOURS.values() for _ in range(10)])
+    np.save(root / "X.npy", (pixels / 255).astype(np.float32).transpose(0, 3, 1, 2))
+    np.save(root / "y.npy", np.repeat(np.array(list(COLOURS)), 10))
+    return root, {}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [classes_alone, three_parts, nested, tiny_imagenet, csv_with_parts, csv_without_parts, parquet_table, hugging_face,
+     npz, npy],
+)  # fmt: skip
+def test_each_layout_is_read(make, tmp_path):
+    place, settings = make(tmp_path / "mine")
+    data = opened(place, **settings)
+    assert [name.rpartition("/")[2] for name in data.class_names] == ["blue", "green", "red"]
+    assert sizes(data) == {"train": [8] * 3, "val": [1] * 3, "test": [1] * 3}
+    assert is_of_its_colour(data)
+
+
+def test_hugging_face_files_without_labels_for_the_test_have_it_drawn(tmp_path, capsys):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    root, _ = hugging_face(tmp_path / "mine")
+    path = root / "data" / "test-00000-of-00001.parquet"
+    table = parquet.read_table(path)
+    parquet.write_table(table.set_column(1, "label", pyarrow.array([-1] * len(table))), path)
+    data = opened(root)
+    data.prepare_data()
+    assert sum(sizes(data)["test"]) == 3
+    assert "the 3 images of test have no labels and are not read" in capsys.readouterr().out
+
+
+def test_vehicles_named_train_are_a_class(tmp_path):
+    data = opened(folders(tmp_path, classes={"boat": (1, 2, 3), "car": (4, 5, 6), "train": (7, 8, 9)}))
+    assert data.class_names == ["boat", "car", "train"]
+
+
+def test_copies_and_groups_are_kept_together(tmp_path):
+    root = tmp_path / "mine"
+    for name, colour in COLOURS.items():
+        for i in range(30):
+            save(root / name / f"patient{i // 3}_{i % 3}.png", colour)
+    copied = root / "red/patient0_0.png"
+    for i in range(4):
+        (root / "red" / f"copy{i}.png").write_bytes(copied.read_bytes())
+    data = opened(root, group_pattern=r"(\w+/patient\d+)", test_size=0.2, val_size=0.2)
+    rows = list(csv.DictReader(data.split_table().splitlines()))
+    part_of = {row["path"]: row["split"] for row in rows}
+    assert set(part_of.values()) == set(PARTS)
+    assert len(part_of) == 94
+    for name in COLOURS:
+        for patient in range(10):
+            assert len({part_of[f"{name}/patient{patient}_{i}.png"] for i in range(3)}) == 1
+    assert len({part_of[f"red/copy{i}.png"] for i in range(4)} | {part_of["red/patient0_0.png"]}) == 1
+    assert all(12 <= sum(sizes(data)[part]) <= 20 for part in ("val", "test"))
+    assert all(0 not in of_class for of_class in sizes(data).values())
+
+
+def test_the_split_follows_its_seed_and_is_taken_from_a_file(tmp_path, capsys):
+    root = folders(tmp_path / "mine")
+    table = opened(root).split_table()
+    assert table == opened(root, seed=5).split_table()
+    assert table != opened(root, split_seed=1).split_table()
+    Path("split.csv").write_text(table)
+    save(root / "red" / "new.png", COLOURS["red"])
+    data = opened(root, split_seed=1, split_file="split.csv")
+    assert data.split_table() == table
+    assert "1 image is not in split.csv and left out: red/new.png." in capsys.readouterr().out
+    (root / "red/03.png").unlink()
+    with pytest.raises(DataError, match=r"names 1 of 30 images that are not in .*: red/03.png"):
+        opened(root, split_file="split.csv")
+
+
+def test_mean_and_deviation_do_not_know_the_drawn_test_images(tmp_path):
+    data = opened(folders(tmp_path / "mine"), test_size=0.3)
+    kept = torch.cat([data.arrays("train").images, data.arrays("val").images])
+    assert data.preprocess.settings["mean"] == pytest.approx((kept.double() / 255).mean((0, 2, 3)).tolist())
+
+
+def table(root, *lines):
+    folders(root / "pictures", 3)
+    (root / "t.csv").write_text("\n".join(["path,label", *lines]))
+    return root / "t.csv"
+
+
+FILES = [f"pictures/{name}/0{i}.png,{name}" for name in COLOURS for i in range(3)]
+BAD = {
+    "no label": (lambda r: table(r, *FILES, "pictures/x.png,"), "row 11: pictures/x.png has no label"),
+    "space": (lambda r: table(r, FILES[0] + " ", *FILES[1:]), "the class 'blue ' begins or ends with a space"),
+    "case": (lambda r: table(r, FILES[0].replace(",b", ",B"), *FILES[1:]), "'Blue' and 'blue' differ by case"),
+    "no file": (lambda r: table(r, *FILES, "no.png,red"), "names 1 of 10 files that are not there: no.png"),
+    "twice": (lambda r: table(r, *FILES, FILES[0]), "names pictures/blue/00.png twice"),
+    "cells": (lambda r: table(r, *FILES, "a,b,c"), "row 11 has 3 cells, but the head has 2"),
+    "columns": (lambda r: table(r).write_text("a,b\n1,2") and r / "t.csv", "which of its columns a, b is the path"),
+    "one class": (lambda r: folders(r, classes={"red": (200, 0, 0)}), "has one class only, red"),
+    "folders alike": (lambda r: folders(r, classes=COLOURS | {"Red": (1, 1, 1)}), "'Red' and 'red' differ by case"),
+    "one image": (lambda r: (save(r / "pink/0.png", (9, 9, 9)), folders(r))[1], "The class pink has 1 image; training, "
+                  "test and validation need one each"),
+    "above": (lambda r: folders(r / "inner").parent, "holds one folder, inner, with 3 below it"),
+    "no train": (lambda r: folders(r / "test").parent, "but no folder .*train"),
+    "empty": (lambda r: r.mkdir() or r, "There are no folders of classes"),
+    "arrays": (lambda r: r.mkdir() or np.savez(r / "a.npz", foo=np.zeros(3)) or r, "holds foo"),
+    "lengths": (lambda r: r.mkdir() or np.savez(r / "a.npz", x=np.zeros((3, 4, 4), np.uint8), y=np.arange(4)) or r,
+                "has 3 images, but there are 4 labels"),
+    "range": (lambda r: r.mkdir() or np.savez(r / "a.npz", x=np.full((3, 4, 4), 900), y=np.arange(3)) or r,
+              "from 900 to 900"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_what_is_wrong_is_said_in_a_sentence(fault, tmp_path):
+    make, message = BAD[fault]
+    place = make(tmp_path / "mine")
+    with pytest.raises((DataError, ConfigError), match=message) as caught:
+        opened(place)
+    assert len(str(caught.value).splitlines()) <= 3
+
+
+def test_copies_of_one_image_cannot_be_in_all_parts(tmp_path):
+    root = folders(tmp_path / "mine")
+    for i in range(10):
+        (root / "red" / f"0{i}.png").write_bytes((root / "red/00.png").read_bytes())
+    with pytest.raises(DataError, match="red has 10 images, but as copies and groups they are 1 to divide"):
+        opened(root)
+
+
+@pytest.mark.parametrize(("pattern", "match"), [("(", "no regular expression"), ("patient", "is found in no name")])
+def test_group_patterns_that_do_not_fit_are_refused(pattern, match, tmp_path):
+    with pytest.raises(ConfigError, match=match):
+        opened(folders(tmp_path / "mine"), group_pattern=pattern)
