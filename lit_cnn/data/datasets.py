@@ -192,6 +192,13 @@ class ImageFolderDataModule(ImageDataModule):
                 print(sentence, flush=True)
                 self._said.add(sentence)
 
+    def image_names(self, split: str) -> list[str]:
+        positions = self.arrays(split).positions
+        folder_of_split = self.data_dir / ("test" if split == "test" else "train")
+        paths, _ = folder.list_images(folder_of_split, self._folders)
+        names = [printable(Path(path).relative_to(self.data_dir)) for path in paths]
+        return names if positions is None else [names[i] for i in positions.tolist()]
+
     def read(self, split: str) -> Arrays:
         arrays, mean, std = folder.read(self.data_dir, split, self._folders, self.shape, self.cache_dir)
         if split == "train":
