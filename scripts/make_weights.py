@@ -20,8 +20,8 @@ from safetensors.torch import save_file
 
 from lit_cnn.inference.export import metadata_of
 from lit_cnn.inference.load import load
-from lit_cnn.inference.weights import FOLDER, INDEX, SUFFIX
 from lit_cnn.runs.folder import read_results
+from lit_cnn.runs.weights import FOLDER, INDEX, SUFFIX
 
 
 def main() -> None:

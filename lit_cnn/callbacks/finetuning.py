@@ -22,14 +22,16 @@ def refuse_unfit(callback: BackboneFinetuning, module: LightningModule) -> None:
     if not isinstance(getattr(module, "backbone", None), nn.Module):
         raise ConfigError(
             f"trainer.callbacks: {name} trains a head first, but {type(module).__name__} has no `backbone` to freeze.\n"
-            "Take a network with `weights` and `freeze_body`, such as LitResNet, or remove the callback."
+            "Take a network with a last fully connected or convolutional layer, or remove the callback."
         )
     if module.hparams.get("freeze_body"):
         raise ConfigError(
             f"model.freeze_body keeps frozen what {name} would train from epoch {epoch} on. Leave one of them out."
         )
+    if module.hparams.get("frozen_epochs"):
+        raise ConfigError(f"model.frozen_epochs does what {name} does. Leave one of them out.")
     if scheduler := module.hparams.get("scheduler"):
         raise ConfigError(
             f"model.scheduler: {scheduler} does not know the parameters that {name} brings in epoch {epoch}.\n"
-            f"Leave the scheduler out; or {name}, and take --model.freeze_body true."
+            f"Leave {name} out, and take --model.frozen_epochs {epoch}, which goes with any schedule."
         )

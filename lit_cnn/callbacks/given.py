@@ -18,8 +18,8 @@ REFUSED: dict[type[Callback], str] = {
         "a run that breaks off goes on from its last checkpoint: --checkpoint_every 5min, then --resume RUN."
     ),
     theirs.LearningRateFinder: (
-        "would train with another learning rate than the config says. Remove it, and\n"
-        "compare rates: `python -m lit_cnn search FILE`, where FILE has `axes: {model.lr: [0.001, 0.003, 0.01]}`."
+        "would train with another learning rate than the config says. Remove it;\n"
+        "`python -m lit_cnn check ... --lr_find` suggests one for --model.lr, and `search` compares several."
     ),
     theirs.BatchSizeFinder: (
         "would train with another batch size than the config says. Remove it;\n"

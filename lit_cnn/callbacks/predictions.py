@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 
 class PredictionWriter(Callback):
-    """Writes the predicted class of each image, with its probability and the true class.
+    """Writes the file, true class, predicted class and its probability for each image.
 
     Args:
         folder: Where the file goes.
@@ -28,9 +28,12 @@ class PredictionWriter(Callback):
         self._rows.append(torch.stack([part.cpu().double() for part in (preds, batch[1], confidence)], dim=1))
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        names = trainer.datamodule.class_names  # type: ignore[attr-defined]
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        names, rows = data.class_names, torch.cat(self._rows).tolist()
+        files_of = getattr(data, "image_names", lambda split: None)("test") or [""] * len(rows)
         with (self.folder / self.FILE).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["index", "predicted", "probability", "label", "right"])
-            for index, (pred, label, confidence) in enumerate(torch.cat(self._rows).tolist()):
-                writer.writerow([index, names[int(pred)], f"{confidence:.6f}", names[int(label)], int(pred == label)])
+            writer.writerow(["index", "file", "label", "predicted", "probability", "right"])
+            for index, (name, (pred, label, confidence)) in enumerate(zip(files_of, rows, strict=False)):
+                classes = names[int(label)], names[int(pred)]
+                writer.writerow([index, name, *classes, f"{confidence:.6f}", int(pred == label)])

@@ -44,7 +44,8 @@ def allow_imports() -> None:
 def refusal(name: str, place: str) -> str:
     """Returns the error message for a class path that is not allowed, with the place of its setting."""
     standard = name.partition(".")[0] in sys.stdlib_module_names
-    remedy = "Remove it." if standard else f"If you trust it: {ALLOW}={name.rpartition('.')[0]} python -m lit_cnn ..."
+    package = name.rpartition(".")[0]
+    remedy = "Remove it." if standard else f"If you trust it: --allow {package}, or {ALLOW}={package}."
     return (
         f"{place} names {name}, but configs import only lit_cnn,\n"
         f"torchmetrics, and the parts of lightning, torch and torchvision that a run is made of. {remedy}"

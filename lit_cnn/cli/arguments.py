@@ -5,13 +5,16 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from jsonargparse.typing import PositiveInt
+from jsonargparse.typing import PositiveInt, register_type
 
 from lit_cnn.callbacks.checkpointing import Minutes
 from lit_cnn.cli.known_settings import PARTS
 from lit_cnn.inference import load as checkpoints
+from lit_cnn.models.by_path import Recipe
 from lit_cnn.runs.settings import LINKED
 from lit_cnn.training import hardware, monitors
+
+register_type(Recipe, dict, Recipe)
 
 
 def of_the_run(
@@ -41,6 +44,12 @@ def of_the_run(
             from 1 on.
         fast_loop: Skip Lightning's hooks on steps where none is used; the results are the same.
     """
+
+
+def default_name(config: Any, configs: list[Path]) -> str:
+    """Returns the name of a run that is given none: that of its first config, else of its network or class."""
+    net = config.model.init_args.get("net")
+    return configs[0].stem if configs else getattr(net, "name", config.model.class_path.rpartition(".")[2])
 
 
 def add_arguments(parser: Any) -> None:

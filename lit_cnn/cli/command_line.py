@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lit_cnn.cli import safe_yaml
+from lit_cnn.cli import network_flags, safe_yaml
 from lit_cnn.cli.known_settings import BRANCHES, classes_of
 from lit_cnn.cli.shipped_configs import find_file, name_of, shipped_configs
 from lit_cnn.errors import CheckpointError, ConfigError, nearest
@@ -74,7 +74,7 @@ def expand(argv: list[str]) -> list[str]:
             raise CheckpointError(f"There is no run {run} to go on with. Give the folder of a run that `fit` began.")
         flags += [RESUME, str(run)]
         configs = configs or [str(run / "config.yaml")]
-    return [verb, *_flags_of(configs), *flags]
+    return [verb, *_flags_of(configs), *network_flags.gathered(flags, [Path(config) for config in configs])]
 
 
 def _flags_of(configs: list[str]) -> list[str]:

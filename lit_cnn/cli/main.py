@@ -14,6 +14,7 @@ from io import TextIOWrapper
 from typing import Any
 
 from lit_cnn.errors import ConfigError, DiskError, LitCNNError, forbidden, nearest
+from lit_cnn.runs.class_paths import ALLOW
 from lit_cnn.version import __version__
 
 VERBS = {
@@ -35,6 +36,7 @@ COMMANDS = {
     "verify": "train a shipped config with new seeds, and compare with its expected result",
 }
 
+LR_FIND = "--lr_find"  # the one flag of `check` that is no setting of `fit`
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
 HELP = f"""usage: python -m lit_cnn VERB [CONFIG ...] [--model MODEL] [--data DATA] [--KEY VALUE ...]
@@ -51,6 +53,7 @@ a complete config to start from                python -m lit_cnn fit --config qu
 its cost, and whether it can learn at all      python -m lit_cnn check --config quickstart
 test a run with its own config and weights     python -m lit_cnn test RUN
 resume an interrupted run                      python -m lit_cnn fit --resume RUN
+any verb with a network or data of your own    python -m lit_cnn VERB ... --allow my_package
 
 exit codes: 0 done, 1 a bug, 2 config (or too little memory for it), 3 data, 4 checkpoint, 5 diverged, 6 disk or
 permissions, 7 not as expected (verify), 130 interrupted, 143 terminated. LIT_CNN_DEBUG=1 shows tracebacks.
@@ -64,8 +67,9 @@ def main(argv: list[str] | None = None) -> int:
         argv: The arguments; by default those of the process.
     """
     argv = sys.argv[1:] if argv is None else argv
+    before = os.environ.get(ALLOW)
     try:
-        return _dispatch(argv)
+        return _dispatch(_allowing(argv))
     except SystemExit as stop:  # --help, --print_config; Ctrl-C, which Lightning turns into exit(1)
         if isinstance(stop.__context__, KeyboardInterrupt):
             return 130
@@ -82,6 +86,24 @@ def main(argv: list[str] | None = None) -> int:
         else:
             print(f"error: {fault}", file=sys.stderr)
         return fault.exit_code if fault else 1
+    finally:
+        os.environ.pop(ALLOW, None)
+        if before is not None:
+            os.environ[ALLOW] = before
+
+
+def _allowing(argv: list[str]) -> list[str]:
+    """Returns the arguments without `--allow PACKAGE`, which goes to $LIT_CNN_ALLOW for processes of this run too."""
+    others, rest = list[str](), list(argv)
+    while rest:
+        name, equals, value = (argument := rest.pop(0)).partition("=")
+        if name != "--allow":
+            others.append(argument)
+            continue
+        if not equals and not rest:
+            raise ConfigError("--allow needs the name of a package or module that configs and checkpoints may import.")
+        os.environ[ALLOW] = ",".join(filter(None, [os.environ.get(ALLOW), value if equals else rest.pop(0)]))
+    return others
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -92,7 +114,8 @@ def _dispatch(argv: list[str]) -> int:
         print(HELP)
     elif verb in VERBS or verb in COMMANDS:
         if verb in VERBS or verb == "check":
-            import_module("lit_cnn.cli.quick_check").check(argv)  # within a second; what follows takes several
+            settings = [word for word in argv if verb != "check" or word != LR_FIND]
+            import_module("lit_cnn.cli.quick_check").check(settings)  # within a second; what follows takes several
         if verb in VERBS:
             _import_once("lit_cnn.cli.trainer").run_verb(argv)
         else:

@@ -32,14 +32,18 @@ def refuse_misfit(model: LitClassifier, data: ImageDataModule) -> None:
                 raise ConfigError(
                     f"The network {own[0]} does not take the images of {data.dataset_name}, {shape} "
                     f"(channels, height, width):\n{' '.join(str(error).split())[:300]}\n"
-                    f"Give it a first layer for {data.in_channels} channels, and layers for images of this size."
+                    f"Give it a first layer for {data.in_channels} channels, and layers for images of this size; "
+                    f"timm's transformers take --model.net.img_size."
                 ) from error
         for part, mode in modes:
             part.training = mode
         got = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
         if got != [2, data.num_classes]:
             what = f"logits {['batch', *got[1:]]}".replace("'", "") if isinstance(got, list) else f"a {got}"
+            several = not isinstance(got, list)
+            remedy = "aux_logits false, if it takes that" if several else f"num_classes {data.num_classes}"
             raise ConfigError(
                 f"The network {own[0]} turns images {shape} into {what}{' in training' * training}, but "
-                f"{data.dataset_name} has {data.num_classes} classes: it has to be [batch, {data.num_classes}]."
+                f"{data.dataset_name} has {data.num_classes} classes: it has to be [batch, {data.num_classes}].\n"
+                f"Set its argument, such as --model.net.{remedy}, or change its last layer."
             )

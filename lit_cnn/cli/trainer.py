@@ -24,7 +24,7 @@ from lit_cnn.callbacks.tensorboard.epoch_axis import EpochAxis
 from lit_cnn.callbacks.trackers import Trackers
 from lit_cnn.cli import resume
 from lit_cnn.cli.allowed_imports import allow_imports
-from lit_cnn.cli.arguments import add_arguments
+from lit_cnn.cli.arguments import add_arguments, default_name
 from lit_cnn.cli.command_line import config_paths, given_settings
 from lit_cnn.cli.known_settings import PARTS
 from lit_cnn.cli.library_errors import as_ours, raised_in
@@ -89,7 +89,7 @@ class LitCLI(LightningCLI):
             config.trainer.callbacks = [config.trainer.callbacks]
         hardware.set_matmul_precision(config.matmul_precision)
         if config.name is None:
-            config.name = self._configs[0].stem if self._configs else config.model.class_path.rpartition(".")[2]
+            config.name = default_name(config, self._configs)
         if not is_name(config.name):
             shown = f"name: {printable(config.name)[:80]!r} is no name of a folder on every system."
             raise ConfigError(f"{shown} Use letters and digits.")
@@ -228,8 +228,8 @@ class LitCLI(LightningCLI):
         """Prints which training begins."""
         if self.verb == "fit":
             parameters = sum(p.numel() for p in self.model.parameters())
-            where = f"{self.datamodule.dataset_name}, run {self.results.folder}{param_groups.text(self.model)}"
-            _say(f"{type(self.model).__name__} ({parameters:,} parameters) on {where}")
+            where = f"{self.datamodule.dataset_name}, run {self.results.folder}{self.model.start}"
+            _say(f"{self.model.title} ({parameters:,} parameters) on {where}{param_groups.text(self.model)}")
         if self._resumed:
             _say(f"goes on from {self._resumed_from}, step {self._first_step}")
 

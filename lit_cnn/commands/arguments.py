@@ -27,6 +27,10 @@ class Parser(argparse.ArgumentParser):
         images = "image files, folders (with all folders below them), or patterns such as 'scans/*.png'"
         self.add_argument("images", nargs="+", help=images)
 
+    def add_inverting(self) -> None:
+        """Adds the argument that turns images over: light becomes dark."""
+        self.add_argument("--invert", action="store_true", help="invert the images: dark on light to light on dark")
+
     def parse_before_settings(self, argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         """Returns the verb's own arguments, and all others, which are settings of `fit`."""
         self.usage = self.format_usage().removeprefix("usage: ").rstrip() + " [--KEY VALUE of fit ...]"

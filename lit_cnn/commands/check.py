@@ -12,7 +12,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LambdaCallback
 from lightning.pytorch.utilities.seed import isolate_rng
 
-from lit_cnn.checks import judgements, text
+from lit_cnn import plots
+from lit_cnn.checks import judgements, lr_range, text
 from lit_cnn.checks.cost import length_of, memory_of
 from lit_cnn.checks.overfit import images_to_learn, loss_of_one_answer, overfit
 from lit_cnn.checks.trial import Steps, first_line, take_first_steps
@@ -23,7 +24,8 @@ from lit_cnn.models.layer_table import layers_of
 from lit_cnn.runs.folder import claim_folder, give_back
 from lit_cnn.training import param_groups
 
-EPILOG = """It takes the arguments of fit (python -m lit_cnn fit --help), writes no files, and prints
+PICTURE = "lr_find.png"
+EPILOG = f"""It takes the arguments of fit (python -m lit_cnn fit --help), writes no files, and prints
 
   a layer table   output size, parameters, MACs, and the receptive field: its size in pixels, its stride (the distance
                   in pixels between neighbours), and the share of the image that it covers
@@ -33,8 +35,12 @@ EPILOG = """It takes the arguments of fit (python -m lit_cnn fit --help), writes
   estimates       memory, and time from timed steps; on one device, and without the test at the end
   a verdict       "sound" and exit code 0, or what is wrong, what to change, and exit code 2
 
+With --lr_find it prints the loss at rising learning rates and suggests one in place of all that, and writes the curve
+to {PICTURE}. It changes no config: set --model.lr yourself.
+
 examples:
   python -m lit_cnn check --config quickstart
+  python -m lit_cnn check --config quickstart --lr_find
   python -m lit_cnn check --config configs/resnet18_cifar.yaml --data.data_dir data
   python -m lit_cnn check --model my_package.LitMine --data CIFAR10DataModule
 """
@@ -48,9 +54,11 @@ ALONE: dict[str, Any] = {
 
 def main(argv: list[str]) -> None:
     """Checks a run, given by arguments of `fit`."""
-    Parser("check", __doc__, EPILOG).parse_before_settings(argv)
+    parser = Parser("check", __doc__, EPILOG)
+    parser.add_argument("--lr_find", action="store_true", help="find a learning rate: print and draw loss by rate")
+    given, settings = parser.parse_before_settings(argv)
     with state_kept():
-        run_verb(["fit", *argv], CheckCLI)
+        run_verb(["fit", *settings], LrFindCLI if given.lr_find else CheckCLI)
 
 
 @contextmanager
@@ -86,7 +94,7 @@ class CheckCLI(LitCLI):
     def before(self) -> None:
         """Prints the layer table, from a copy of the network on the meta device; or why there is none."""
         shape = (self.datamodule.in_channels, *self.datamodule.image_size)
-        title = f"{type(self.model).__name__} on {self.datamodule.dataset_name}: {text.by(shape)} pixels"
+        title = f"{self.model.title} on {self.datamodule.dataset_name}: {text.by(shape)} pixels"
         print(f"{title}, {self.datamodule.num_classes} classes\n")
         try:
             layers = layers_of(copy.deepcopy(self.model.net).to("meta"), shape)
@@ -134,6 +142,28 @@ class CheckCLI(LitCLI):
             more = f" ({len(wrong) - 1} more above)" if wrong[1:] else ""
             raise ConfigError(f"not sound. {wrong[0].subject}: {wrong[0].text}{more}.\n{wrong[0].remedy}")
         print("\nsound: train it with the same arguments, python -m lit_cnn fit ...")
+
+
+class LrFindCLI(CheckCLI):
+    """Begins `fit`, raises the learning rate from step to step, and prints and draws the loss."""
+
+    def before(self) -> None:
+        """Prints nothing."""
+
+    def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes the steps."""
+        trainer.should_stop = True
+        self.found = lr_range.take_range_test(Steps(trainer, self.model))
+
+    def after(self) -> None:
+        """Prints the curve and the suggestion, and writes the picture."""
+        found, lr = self.found, self.model.hparams["lr"]
+        print(lr_range.text(found, lr))
+        marks = {"suggested": found.suggestion, "too high": found.lowest, "config": lr}
+        title = f"{self.model.title} on {self.datamodule.dataset_name}, {self.model.hparams['optimizer']}"
+        curve = (found.rates.tolist(), found.losses.tolist(), found.smoothed.tolist())
+        plots.lr_range(*curve, marks, title).savefig(PICTURE, dpi=110)
+        print(f"picture    {PICTURE}; nothing else was written or changed")
 
 
 class TimingCLI(CheckCLI):

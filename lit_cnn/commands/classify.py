@@ -18,11 +18,15 @@ differs, normalised, and permuted if the run was. The table goes to stdout, all 
 files are left out as no images, what was converted or resized, and how many are right where the name of an image's
 folder, or of the one above it, is a class.
 
+--wrong prints only the images whose class is not that of their folder, with that class. Where images are dark on light
+and the training images were light on dark, or the other way round, a sentence says so, and --invert turns them over.
+
 An image that cannot be read is a marked row; the others are classified, and the exit code is 3.
 
 examples:
   python -m lit_cnn classify logs/quickstart/version_0 digit.png
   python -m lit_cnn classify logs/vgg_cifar pictures/test 'scans/*.jpg' --top_k 1 --format csv > classes.csv
+  python -m lit_cnn classify logs/vgg_cifar pictures/test --wrong
 """
 
 
@@ -32,6 +36,12 @@ class Row(NamedTuple):
     path: str
     ranking: list[tuple[str, float]]
     fault: str
+    truth: str | None  # the class of its folder, if that is one
+
+    @property
+    def wrong(self) -> bool:
+        """Whether its most likely class is another than that of its folder."""
+        return bool(self.ranking) and self.truth is not None and self.ranking[0][0] != self.truth
 
 
 def main(argv: list[str]) -> None:
@@ -41,19 +51,28 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--top_k", type=positive, default=3, help="classes to name for each image (default 3)")
     parser.add_argument("--format", choices=list(PRINTERS), default="table", help="how to print it (default table)")
     parser.add_argument("--batch_size", type=positive, default=256, help="images at a time (default 256)")
+    parser.add_argument("--wrong", action="store_true", help="print only mistakes, in folders named as the classes")
+    parser.add_inverting()
     given = parser.parse_args(argv)
     module, paths = run_and_images(given)
+    if given.wrong and not any(true_class(path, module.class_names) for path in paths):
+        known = printable(", ".join(module.class_names[:5]))
+        raise DataError(f"--wrong needs images in folders named as the classes, such as {known}. None of these is.")
     top_k = min(given.top_k, len(module.class_names))
-    PRINTERS[given.format](_rows(module, paths, top_k, given.batch_size), paths, module.class_names, top_k)
+    rows = _rows(module, paths, top_k, given.batch_size, given.invert)
+    shown = (row for row in rows if row.wrong or row.fault) if given.wrong else rows
+    PRINTERS[given.format](shown, paths, module.class_names, top_k, given.wrong)
 
 
-def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int) -> Iterator[Row]:
+def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int, invert: bool) -> Iterator[Row]:
     """Yields a row for each image, batch by batch, and says at the end what was converted and what is right."""
     from tqdm import tqdm
 
     from lit_cnn.data.stream import stream
+    from lit_cnn.inference.polarity import Polarity
     from lit_cnn.training.hardware import default_device
 
+    polarity = Polarity(module, invert)
     module.to(default_device())
     names, (channels, height, width) = module.class_names, module.input_shape
     converted = f"converted to {'greyscale' if channels == 1 else 'colour'}"
@@ -63,14 +82,15 @@ def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int
     broken = 0
     with tqdm(total=len(paths), desc="Classifying", unit=" images", leave=False, disable=None) as bar:
         for batch in stream(paths, channels, (height, width), batch_size):
-            found = module.predict(batch.images).cpu().topk(top_k)
+            found = module.predict(polarity.seen(batch.images)).cpu().topk(top_k)
             best = zip(found.indices.tolist(), found.values.tolist(), strict=True)
             top = dict(zip(batch.readable, best, strict=True))
             for path in batch.paths:
                 ranking = [(names[i], p) for i, p in zip(*top[path], strict=True)] if path in top else []
-                if ranking and (truth := true_class(path, names)) is not None:
-                    right.append(ranking[0][0] == truth)
-                yield Row(path, ranking, " ".join(batch.broken.get(path, "").split()))
+                row = Row(path, ranking, " ".join(batch.broken.get(path, "").split()), true_class(path, names))
+                if ranking and row.truth is not None:
+                    right.append(not row.wrong)
+                yield row
             broken += len(batch.broken)
             changed[converted] += batch.converted
             changed[resized] += batch.resized
@@ -79,6 +99,8 @@ def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int
         if images:
             count = f"{len(images)} image{'s' * (len(images) > 1)}"
             print(f"{count} {what}, {printable(images[0])} first", file=sys.stderr)
+    if said := polarity.text():
+        print(said, file=sys.stderr)
     if right:
         share = f"{sum(right)} of {len(right)} right ({sum(right) / len(right):.2%})"
         print(f"{share}, by the names of their folders", file=sys.stderr)
@@ -87,29 +109,32 @@ def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int
         raise DataError(f"{count} could not be read. Their rows say why; the others are classified.")
 
 
-def _print_table(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int) -> None:
+def _print_table(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int, truth: bool) -> None:
     width, class_width = (max(len(printable(name)) for name in names) for names in (paths, class_names))
-    for path, ranking, fault in rows:
+    for path, ranking, fault, label in rows:
         cells = [f"{name:{class_width}} {probability:7.2%}" for name, probability in ranking]
+        cells[:0] = [f"is {label or '':{class_width}}"] * (truth and not fault)
         print(printable(path).ljust(width), *(cells or [f"BROKEN: {fault}"]), sep="  ")
 
 
-def _print_csv(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int) -> None:
+def _print_csv(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int, truth: bool) -> None:
     table = csv.writer(sys.stdout, lineterminator="\n")
     ranks = ["", *(f"_{k}" for k in range(2, top_k + 1))]
-    table.writerow(["image", *(f"{what}{k}" for k in ranks for what in ("class", "probability")), "fault"])
-    for path, ranking, fault in rows:
+    columns = [f"{what}{k}" for k in ranks for what in ("class", "probability")]
+    table.writerow(["image", *["label"] * truth, *columns, "fault"])
+    for path, ranking, fault, label in rows:
         cells = [cell for name, probability in ranking for cell in (name, f"{probability:.6f}")]
         name = path.encode(errors="surrogateescape").decode(errors="backslashreplace")  # valid text for any bytes
-        table.writerow([name, *(cells or [""] * 2 * top_k), fault])
+        table.writerow([name, *[label] * truth, *(cells or [""] * 2 * top_k), fault])
 
 
-def _print_json(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int) -> None:
+def _print_json(rows: Iterable[Row], paths: list[str], class_names: list[str], top_k: int, truth: bool) -> None:
     before = "[\n"
     try:
-        for path, ranking, fault in rows:
+        for path, ranking, fault, label in rows:
+            labelled = {"label": label} if truth else {}
             classes = [{"class": name, "probability": round(probability, 6)} for name, probability in ranking]
-            print(before + json.dumps({"image": path, "classes": classes, "fault": fault or None}), end="")
+            print(before + json.dumps({"image": path, **labelled, "classes": classes, "fault": fault or None}), end="")
             before = ",\n"
     finally:
         print("\n]")

@@ -36,11 +36,13 @@ def main(argv: list[str]) -> None:
     parser.add_run_and_images()
     parser.add_argument("--output", type=Path, default=Path("explained"), help="folder to write to (default explained)")
     parser.add_argument("--occlude", type=positive, help="side of the hidden square, in pixels (default a fifth)")
+    parser.add_inverting()
     given = parser.parse_args(argv)
 
     from tqdm import tqdm
 
     from lit_cnn.data.stream import stream
+    from lit_cnn.inference.polarity import Polarity
 
     module, paths = run_and_images(given)
     channels, height, width = module.input_shape
@@ -48,14 +50,17 @@ def main(argv: list[str]) -> None:
     targets = targets_of(paths, given.output)
     given.output.mkdir(parents=True, exist_ok=True)
     broken: dict[str, str] = {}
+    polarity = Polarity(module, given.invert)
     with tqdm(total=len(paths), desc="Explaining", unit=" images", leave=False, disable=None) as bar:
         for batch in stream(paths, channels, (height, width), batch_size=16):
             broken |= batch.broken
-            figures = explain(module, batch.images, batch.readable, side) if batch.readable else []
+            figures = explain(module, polarity.seen(batch.images), batch.readable, side) if batch.readable else []
             for path, figure in zip(batch.readable, figures, strict=True):
                 figure.savefig(targets[path], dpi=110)
                 bar.update()
     print(f"wrote {len(paths) - len(broken)} pictures to {given.output}")
+    if said := polarity.text():
+        print(said, file=sys.stderr)
     for path, reason in broken.items():
         print(f"BROKEN {printable(path)}: {' '.join(reason.split())}", file=sys.stderr)
     if broken:

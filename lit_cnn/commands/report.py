@@ -10,14 +10,17 @@ from lit_cnn.errors import ConfigError, nearest
 
 FORMATS = ("html", "md", "tex", "csv")
 EPILOG = """Of one run: result with intervals, curves, classes, most confident mistakes, filters, cost, config. For this
-its best checkpoint is applied to the test images once more. Of several runs, made by `ablate` or not: runs that differ
-in their seed alone are one variant; mean, spread and interval of each, paired tests between them, curves, accuracy
-against cost, what differs between the configs. Runs of different datasets are shown apart.
+its best checkpoint is applied to the test images once more. Test images whose labels are likely wrong, and
+near-duplicates, are tables; --all_images looks for them among training and validation images too. Of several runs,
+made by `ablate` or not: runs that differ in their seed alone are one variant; mean, spread and interval of each, paired
+tests between them, curves, accuracy against cost, what differs between the configs. Runs of different datasets are
+shown apart.
 
 report.html needs no network and no other file. report.md and report.tex have their pictures in report_files.
 
 examples:
   python -m lit_cnn report logs/quickstart/version_0
+  python -m lit_cnn report logs/quickstart/version_0 --all_images
   python -m lit_cnn report exercise                        # logs/exercise, as `ablate exercise` left it
   python -m lit_cnn report my_experiment.yaml              # logs/my_experiment, likewise
   python -m lit_cnn report logs/vgg_cifar logs/resnet18_cifar --output comparison --format html tex
@@ -30,6 +33,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("runs", nargs="+", help="runs' folders, folders above them, or an experiment's name or file")
     add_output(parser, "the first one given", None)
     parser.add_argument("--baseline", help="variant that all others are compared with (default: pairs in one axis)")
+    also = "look for likely wrong labels and near-duplicates among training and validation images too (one run)"
+    parser.add_argument("--all_images", action="store_true", help=also)
     given = parser.parse_args(argv)
     paths = [_folder(name) for name in given.runs]
 
@@ -40,7 +45,7 @@ def main(argv: list[str]) -> None:
 
     runs = runs_in(paths)
     if len(runs) == 1 and not runs[0].labels:
-        document, folder = report_of_one(runs[0], given.data_dir), runs[0].folder
+        document, folder = report_of_one(runs[0], given.data_dir, given.all_images), runs[0].folder
     else:
         document, folder = report_of_many(", ".join(path.name for path in paths), runs, given.baseline), paths[0]
     table = next((block for block in document.blocks if isinstance(block, Table) and len(block.head) > 2), None)

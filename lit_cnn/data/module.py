@@ -215,6 +215,16 @@ class ImageDataModule(TypedArguments, LightningDataModule):
             self.setup("test" if split == "test" else "fit")
         return self._arrays[split]
 
+    def image_names(self, split: str) -> list[str] | None:
+        """Returns the file of each "train", "val" or "test" image, in order; None if the images are no files."""
+        return None
+
+    def evaluation_loader(self, split: str) -> ArrayLoader:
+        """Returns a loader of a split's images in order, without augmentation."""
+        arrays = self.arrays(split)
+        order = BatchOrder(len(arrays), self.eval_batch_size, False, self.run_seed)
+        return ArrayLoader(self.batch_maker(split, torch.device("cpu")), order)
+
     def train_dataloader(self) -> ArrayLoader:
         return self._loader("train", self.batch_size)
 

@@ -170,6 +170,12 @@ class ImageFolderDataModule(ImageDataModule):
         parts = {part: [i for i, its in enumerate(found) if its == part] for part in ("train", "val", "test")}
         return {part: torch.tensor(p, dtype=torch.int64) for part, p in parts.items() if p or part != "test"}
 
+    def image_names(self, split: str) -> list[str]:
+        self.arrays(split)
+        if split in self._drawn and self._pool is not None:
+            return [printable(self._pool.names[i]) for i in self._drawn[split].tolist()]
+        return [printable(name) for name in self._layout.parts[split]().names]
+
     def split_table(self) -> str | None:
         """Returns the text of split.csv: path, label and part of each image of which parts were drawn; None if none."""
         if self._pool is None or len(self._drawn) < 2:

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from lit_cnn.errors import not_installed
 from lit_cnn.inference.load import build
-from lit_cnn.inference.weights import read_weights
 from lit_cnn.keyed_random import Draws
 from lit_cnn.runs.class_paths import path_of
+from lit_cnn.runs.weights import read_weights
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms import Preprocess
 

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 
 from lit_cnn.data.module import ImageDataModule
-from lit_cnn.errors import CheckpointError
-from lit_cnn.inference.weights import read_weights, weights_file
+from lit_cnn.errors import CheckpointError, ConfigError
 from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.class_paths import ALLOW, find_class, path_of, present
 from lit_cnn.runs.folder import SPLIT, find_run
+from lit_cnn.runs.weights import read_weights, weights_file
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms import Preprocess
 from lit_cnn.transforms.views import completed
@@ -76,10 +76,10 @@ def load(path: str | Path) -> LitClassifier:
             f"{path} was trained on data of another project, so that its preprocessing is not known.\n"
             f"Use {checkpoint['class_path']}.load_from_checkpoint in its place."
         )
-    if checkpoint["class_path"] == path_of(LitClassifier):
+    if checkpoint["class_path"] == path_of(LitClassifier) and "net" not in checkpoint["hyper_parameters"]:
         raise CheckpointError(
-            f"{path} holds a network of your own, which the checkpoint cannot build.\n"
-            "Use LitClassifier.load_from_checkpoint(path, net=...) in its place."
+            f"{path} holds a network that was given as an object, which the checkpoint cannot build.\n"
+            "Use LitClassifier.load_from_checkpoint(path, net=...), or train it by its path: net='my_module.MyNet'."
         )
     cls = find_class(checkpoint["class_path"], LitClassifier)
     if cls is None:
@@ -88,7 +88,10 @@ def load(path: str | Path) -> LitClassifier:
             f"{path} holds the class {class_name}. Import {module_name} first, so that it is known.\n"
             f"From a shell, if you trust it: {ALLOW}={module_name} python -m lit_cnn ..."
         )
-    module = build(cls, checkpoint["hyper_parameters"])
+    try:
+        module = build(cls, checkpoint["hyper_parameters"])
+    except ConfigError as error:  # a network by its path, of a package that is missing or not allowed
+        raise CheckpointError(f"{path}: {error}") from error
     check_fits(path, checkpoint, module)
     module.load_state_dict(checkpoint["state_dict"])
     data = checkpoint["data"]

@@ -1,14 +1,18 @@
-"""Pretrained weights: loading them, adapting the last layer, and freezing the backbone."""
+"""Pretrained weights: loading them, adapting first and last layer, and freezing the backbone."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lit_cnn.errors import CheckpointError, nearest
+from lit_cnn.models.heads import belongs, body_of, heads_of
+from lit_cnn.runs.weights import SUFFIX, read_weights, shipped_weights
 
 State = dict[str, Tensor]
 
@@ -41,7 +45,7 @@ class Pretrained(nn.Module):
     def start_from(self, name: str, weights: str | None, freeze_body: bool) -> None:
         """Loads the weights of an architecture, and freezes all but the heads; batch norms keep their statistics."""
         if weights is not None:
-            self.load_state_dict(self._fitted(name, weights, _read(name, weights)))
+            start_from(self, name, weights, self.auxiliary)
         if freeze_body:
             self._body_is_frozen = True
             self.body.requires_grad_(False)
@@ -50,8 +54,7 @@ class Pretrained(nn.Module):
     @property
     def body(self) -> nn.ModuleList:
         """The backbone: all layers but the heads."""
-        layers = {key: layer for key, layer in self.named_modules() if not [*layer.children()]}
-        return nn.ModuleList(layer for key, layer in layers.items() if not _belongs(key, self.heads))
+        return body_of(self)
 
     def train(self, mode: bool = True) -> Self:
         """Sets training mode; the batch norms of a frozen backbone stay in evaluation mode."""
@@ -62,28 +65,52 @@ class Pretrained(nn.Module):
                     layer.eval()
         return self
 
-    def _fitted(self, name: str, weights: str, theirs: State) -> State:
-        ours = self.state_dict()
-        keep = {key for key in ours if _belongs(key, self.auxiliary) and key not in theirs}
-        keep |= {key for key in ours if key.endswith("num_batches_tracked")} - set(theirs)  # files from before 2018
-        theirs = {key: value for key, value in theirs.items() if key in ours or not _belongs(key, self.auxiliary)}
-        for head in self.heads:
-            mine, others = ({k: v.shape for k, v in s.items() if _belongs(k, (head,))} for s in (ours, theirs))
-            if mine != others:
-                keep |= set(mine)
-                theirs = {key: value for key, value in theirs.items() if key not in others}
-        expected = {key: value for key, value in ours.items() if key not in keep}
-        for key in [*expected, *theirs]:
-            here, there = (list(s[key].shape) if key in s else None for s in (expected, theirs))
-            if here != there:
-                raise CheckpointError(
-                    f"`weights` {weights} {_mismatch(name, key, here, there, key == next(iter(ours)))}"
-                )
-        return {key: ours[key] if key in keep else theirs[key] for key in ours}
+
+def start_from(net: nn.Module, name: str, weights: str, auxiliary: Sequence[str] = ()) -> None:
+    """Loads weights into a network; its attribute `adapted` says which layers are new or changed, if any.
+
+    A head of other classes keeps its initial values. Kernels of colour images are summed over the colours for grey
+    images, which gives the same as an image with the same values in each colour; those of grey images are divided
+    among the colours.
+
+    Args:
+        net: The network.
+        name: Its name, for torchvision's weights and messages.
+        weights: A file, or torchvision's name of weights.
+        auxiliary: Parts that the weights may include or not.
+
+    Raises:
+        CheckpointError: If the weights cannot be read or are of another network.
+    """
+    ours, theirs, said = net.state_dict(), dict(_read(name, weights)), list[str]()
+    keep = {key for key in ours if belongs(key, auxiliary) and key not in theirs}
+    keep |= {key for key in ours if key.endswith("num_batches_tracked")} - set(theirs)  # files from before 2018
+    theirs = {key: value for key, value in theirs.items() if key in ours or not belongs(key, auxiliary)}
+    for head in heads_of(net):
+        mine, others = ({k: v.shape for k, v in s.items() if belongs(k, (head,))} for s in (ours, theirs))
+        if mine != others:
+            keep |= set(mine)
+            theirs = {key: value for key, value in theirs.items() if key not in others}
+            said.append(f"{head} starts anew")
+    expected = {key: value for key, value in ours.items() if key not in keep}
+    first = next(iter(ours), "")
+    if first in theirs and (adapted := _of_other_channels(theirs[first], ours[first])) is not None:
+        colours = ("summed over" if len(adapted[0]) == 1 else "divided among") + " the colours"
+        said.append(f"the kernels of {first.rpartition('.')[0]} are {colours}")
+        theirs[first] = adapted
+    for key in [*expected, *theirs]:
+        here, there = (list(s[key].shape) if key in s else None for s in (expected, theirs))
+        if here != there:
+            raise CheckpointError(f"`weights` {weights} {_mismatch(name, key, here, there, key == first)}")
+    net.load_state_dict({key: ours[key] if key in keep else theirs[key] for key in ours})
+    net.__dict__["adapted"] = f"{weights}: {'; '.join(said) or 'all layers'}"
 
 
-def _belongs(key: str, parts: tuple[str, ...]) -> bool:
-    return any(key == part or key.startswith(f"{part}.") for part in parts)
+def _of_other_channels(theirs: Tensor, ours: Tensor) -> Tensor | None:
+    """Returns kernels of colour images for grey ones, or the other way round; None for any other difference."""
+    if theirs.dim() != 4 or len(theirs) != len(ours) or {theirs.shape[1], ours.shape[1]} != {1, 3}:
+        return None
+    return theirs.sum(1, keepdim=True) if ours.shape[1] == 1 else theirs.expand(-1, 3, -1, -1) / 3
 
 
 def _mismatch(name: str, key: str, ours: list[int] | None, theirs: list[int] | None, is_first: bool) -> str:
@@ -106,25 +133,40 @@ def _mismatch(name: str, key: str, ours: list[int] | None, theirs: list[int] | N
 
 
 def _read(name: str, weights: str) -> State:
-    if not Path(weights).is_file():
+    file = Path(weights)
+    if file.is_dir():
+        file = file / "checkpoints" / "best.ckpt"
+    if not file.is_file() and (shipped := shipped_weights().get(weights)):
+        return _of_checkpoint(read_weights(shipped))
+    if not file.is_file():
         if re.fullmatch(r"[A-Z0-9_]+", weights):
             return _download(name, weights)
+        known = ", ".join(shipped_weights())
         raise CheckpointError(
-            f"`weights` {weights}: there is no such file. Give a file, or torchvision's name such as IMAGENET1K_V1."
+            f"`weights` {weights}: there is no such file. Give a file, or torchvision's name such as IMAGENET1K_V1, "
+            f"or one of {known}."
         )
     try:
-        content = torch.load(weights, map_location="cpu", weights_only=True)
+        safe = file.suffix == SUFFIX
+        content = load_file(file) if safe else torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen kinds here
         reason = (str(error).strip() or repr(error)).splitlines()[0].split(". ")[0]
         raise CheckpointError(
             f"`weights` {weights} cannot be read, it may be cut short: {reason}\n"
             "Download it again, or save the network's `state_dict()` again."
         ) from error
-    if isinstance(content, dict) and "state_dict" in content:  # a checkpoint of lit_cnn, whose network is `net`
-        content = {k.removeprefix("net."): v for k, v in content["state_dict"].items() if k.startswith("net.")}
+    if isinstance(content, dict) and "state_dict" in content:
+        content = _of_checkpoint(content)
     if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):
         raise CheckpointError(f"`weights` {weights} holds no state dict. Save a network's `state_dict()` to it.")
-    return content
+    return {key: value.float() if value.is_floating_point() else value for key, value in content.items()}
+
+
+def _of_checkpoint(content: dict[str, Any]) -> State:
+    """Returns the network's part of a checkpoint of lit_cnn, where it is `net`; of others the whole state dict."""
+    state = content["state_dict"]
+    ours = {key.removeprefix("net."): value for key, value in state.items() if key.startswith("net.")}
+    return ours or state
 
 
 def _download(name: str, weights: str) -> State:

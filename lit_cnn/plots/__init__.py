@@ -8,3 +8,4 @@ from lit_cnn.plots.features import filters as filters
 from lit_cnn.plots.grids import prediction_grid as prediction_grid
 from lit_cnn.plots.grids import sample_grid as sample_grid
 from lit_cnn.plots.grids import worst_mistakes as worst_mistakes
+from lit_cnn.plots.lr_range import lr_range as lr_range

@@ -7,19 +7,25 @@ from typing import Any
 from lit_cnn.callbacks.results import is_unbalanced
 from lit_cnn.callbacks.tensorboard.features import first_filters
 from lit_cnn.errors import LitCNNError
+from lit_cnn.models.by_path import Recipe
 from lit_cnn.plots import class_accuracy, confusion_matrix, filters, reliability_diagram
+from lit_cnn.reports.cleaning import images_to_look_at
 from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
 from lit_cnn.reports.figures import training_curves
 from lit_cnn.reports.groups import Group
-from lit_cnn.reports.predictions import Predictions, macs_of, predict
+from lit_cnn.reports.predictions import Predictions, macs_of, predict, predict_split
 from lit_cnn.reports.statistics import percent_interval
 from lit_cnn.runs.record import Run
 
 
-def report_of_one(run: Run, data_dir: Path | None = None) -> Document:
-    """Returns the report of a run, with its data in `data_dir`; without its test images, from the run's folder only."""
-    model = str((run.config.get("model") or {}).get("class_path", "")).rpartition(".")[2]
-    blocks: list[Block] = [Paragraph(f"{model} on {run.dataset}, seed {run.seed}.")]
+def report_of_one(run: Run, data_dir: Path | None = None, all_images: bool = False) -> Document:
+    """Returns the report of a run, with its data in `data_dir`; without its test images, from the run's folder only.
+
+    `all_images` looks for wrong labels and near-duplicates among training and validation images too.
+    """
+    model = run.config.get("model") or {}
+    name, net = str(model.get("class_path", "")).rpartition(".")[2], (model.get("init_args") or {}).get("net")
+    blocks: list[Block] = [Paragraph(f"{name}{f' of {Recipe(net)}' if net else ''} on {run.dataset}, seed {run.seed}.")]
     if run.fault:
         text = f"This run has no result: {run.fault}. To go on: python -m lit_cnn fit --resume {run.folder}"
         blocks.append(Paragraph(text))
@@ -35,6 +41,11 @@ def report_of_one(run: Run, data_dir: Path | None = None) -> Document:
         blocks += [Heading("Training curves"), *drawn]
     if predictions is not None:
         blocks += [Heading("Classes"), *_classes(predictions), Heading("Mistakes"), *_mistakes(predictions)]
+        parts, module, data = [predictions], predictions.module, predictions.data
+        for split in ("val", "train") if all_images else ():
+            if len(data.arrays(split)):
+                parts.append(predict_split(module, data, split, f"{run.folder}: {split} images"))
+        blocks += [Heading("Images to look at"), *images_to_look_at(parts)]
         if (weights := first_filters(predictions.module, predictions.data)) is not None:
             blocks += [Heading("Filters"), Picture("filters", "Weights of the first layer.", filters(weights))]
     blocks += [Heading("Cost"), _cost(run.results, predictions), Heading("To repeat"), *_to_repeat(run)]
@@ -108,7 +119,11 @@ def _mistakes(p: Predictions) -> list[Block]:
     if not len(wrong):
         return [Paragraph("There are none."), last]
     figure = p.most_confident(wrong, f"{about}: the most confident of {len(wrong):,} mistakes")
-    return [Picture("mistakes", "The most confident mistakes.", figure), last]
+    names, rows = p.data.class_names, []
+    for i in p.by_confidence(wrong).tolist():
+        rows.append([p.places[i], names[p.labels[i]], names[p.preds[i]], f"{p.confidences[i]:.2%}"])
+    table = Table("The same as a table.", ["image", "true class", "prediction", "probability"], rows)
+    return [Picture("mistakes", "The most confident mistakes.", figure), table, last]
 
 
 def _cost(v: dict[str, Any], predictions: Predictions | None) -> Table:

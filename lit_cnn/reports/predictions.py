@@ -30,7 +30,7 @@ SHOWN = 18  # maximum number of images in a gallery
 
 @dataclass
 class Predictions:
-    """A network's predictions for the test images, in order."""
+    """A network's predictions for the images of a split, in order."""
 
     module: LitClassifier
     data: ImageDataModule
@@ -38,6 +38,13 @@ class Predictions:
     confidences: Float[Tensor, "n"]  # its probability
     nll: Float[Tensor, "n"]  # of the true class, in nats
     labels: Int64[Tensor, "n"]  # the true class
+    split: str = "test"
+
+    @cached_property
+    def places(self) -> list[str]:
+        """What to call each image: its split, and its file or its number in the split."""
+        names = self.data.image_names(self.split) or map(str, range(len(self.labels)))
+        return [f"{self.split} {name}" for name in names]
 
     @cached_property
     def right(self) -> Bool[Tensor, "n"]:
@@ -49,15 +56,18 @@ class Predictions:
         """Confusion matrix: number of images of class i (row) predicted as class j (column)."""
         return multiclass_confusion_matrix(self.preds, self.labels, self.data.num_classes)
 
+    def by_confidence(self, indices: Int64[Tensor, "m"]) -> Int64[Tensor, "k"]:
+        """Returns those of some images with the highest confidence, highest first."""
+        return indices[self.confidences[indices].argsort(descending=True, stable=True)][:SHOWN]
+
     def most_confident(self, indices: Int64[Tensor, "m"], title: str) -> Figure:
         """Grid of some of the mistakes, after the dataset's views: those with the highest confidence."""
-        chosen = indices[self.confidences[indices].argsort(descending=True, stable=True)][:SHOWN]
+        chosen = self.by_confidence(indices)
         images = as_bytes(self.data.arrays("test").images_at(chosen))
         said = self.labels[chosen], self.preds[chosen], self.confidences[chosen]
         return worst_mistakes(images, *said, self.data.class_names, title)
 
 
-@torch.inference_mode()
 def predict(run: Run, data_dir: Path | None = None) -> Predictions:
     """Predicts the test images with a run's best checkpoint; the data are in `data_dir`, or where its config says."""
     module = load(run.folder)
@@ -65,15 +75,22 @@ def predict(run: Run, data_dir: Path | None = None) -> Predictions:
     take_over_split(run.folder, data)
     data.preprocess = module.preprocess
     data.setup("test")
+    return predict_split(module, data, "test", f"{run.folder}: test images")
+
+
+@torch.inference_mode()
+def predict_split(module: LitClassifier, data: ImageDataModule, split: str, what: str) -> Predictions:
+    """Predicts the images of a split, without augmentation; `what` is the progress bar's name."""
     module.to(default_device())
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
-    loader = data.test_dataloader()
+    loader = data.evaluation_loader(split)
     loader.contiguous = False  # the run's memory format
-    for images, labels in tqdm(loader, f"{run.folder}: test images", unit=" batches", leave=False, disable=None):
+    for images, labels in tqdm(loader, what, unit=" batches", leave=False, disable=None):
         logits = module.evaluate(images.to(module.device)).float().cpu()
         confidences, preds = logits.softmax(dim=1).max(dim=1)
         parts.append((preds, confidences, cross_entropy(logits, labels.cpu(), reduction="none"), labels.cpu()))
-    return Predictions(module.cpu(), data, *(torch.cat(part) for part in zip(*parts, strict=True)))
+    preds, confidences, nll, labels = (torch.cat(part) for part in zip(*parts, strict=True))
+    return Predictions(module.cpu(), data, preds, confidences, nll, labels, split)
 
 
 def _data_of(run: Run, data_dir: Path | None) -> ImageDataModule:

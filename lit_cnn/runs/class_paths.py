@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from inspect import Parameter
+from inspect import Parameter, isabstract
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ def at_home(settings: Any) -> Any:
 
 
 def find_class(path: str, base: type) -> Any:
-    """Returns the subclass of `base` with this path, or None if it is unknown.
+    """Returns `base` or the subclass of it with this path, or None if it is unknown.
 
     A lit_cnn class is imported, and one of a module in $LIT_CNN_ALLOW; any other has to be imported already.
     """
@@ -71,7 +71,8 @@ def find_class(path: str, base: type) -> Any:
     module = path.rpartition(".")[0]
     if path in homes().values() or any(f"{module}.".startswith(f"{name}.") for name in trusted()):
         import_module(module)
-    return next((cls for cls in subclasses_of(base) if path_of(cls) == path), None)
+    known = (base, *subclasses_of(base))
+    return next((cls for cls in known if path_of(cls) == path and not isabstract(cls)), None)
 
 
 def with_defaults(settings: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,12 @@ from lightning.pytorch import Callback, LightningModule
 from torch import Tensor, nn
 
 from lit_cnn.errors import ConfigError
+from lit_cnn.models.by_path import Recipe, build_network
+from lit_cnn.models.heads import body_of, heads_of
 from lit_cnn.models.layers import set_norm_momentum
-from lit_cnn.training import lightning_internals
+from lit_cnn.models.pretrained import start_from
+from lit_cnn.sizes import ImageSize
+from lit_cnn.training import finetuning, lightning_internals
 from lit_cnn.training.buffered_metrics import BufferedMetrics
 from lit_cnn.training.continuation import Continuation
 from lit_cnn.training.data_parallel import OneNetwork
@@ -33,7 +37,10 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
     Batches are pairs of images and labels, from any data module or DataLoader.
 
     Args:
-        net: The network, from images `[b, c, h, w]` to logits `[b, num_classes]`.
+        net: The network, from images `[b, c, h, w]` to logits `[b, num_classes]`. By the import path of a class or
+            function, such as torchvision.models.resnet18, or a dict of `class_path` and `init_args`, checkpoints can
+            build it again; on the command line --model.net PATH, and --model.net.NAME for each of its arguments.
+            Its num_classes, in_channels (in_chans) and image_size (img_size) come from the data, if it takes them.
         num_classes: Number of classes.
         lr: Learning rate, above 0.
         optimizer: Name of a class in torch.optim, such as Adam or SGD; or Muon, for the filters of convolutions, with
@@ -60,8 +67,15 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         test_time_flip: Test-time augmentation: evaluate and predict with the mean logits of image and mirror image.
         test_views: Test-time augmentation as a second figure, `test/acc_views` beside `test/acc`: flip, image and
             mirror image; or flip_translate, also both shifted by one pixel to two corners, with half the weight.
+        weights: Where to start from: a state dict, checkpoint or safetensors file, a run, or the name of weights
+            that come with the package. A head of other classes starts anew, and kernels of colour images are summed
+            for grey ones.
+        body_lr: Learning rate of the backbone: all layers but the last; by default lr.
+        frozen_epochs: Epochs, from the first on, in which the backbone is frozen, so that only the last layer learns.
         compile: Compile the network for training with torch.compile: default; reduce-overhead, with CUDA graphs;
             max-autotune. Checkpoints are the same as without.
+        in_channels: Channels of the images, for a network by its path.
+        image_size: Height and width of the images, in pixels, for a network by its path.
 
     Raises:
         ValueError: If a setting is out of range, or the optimizer or scheduler does not take its arguments.
@@ -79,7 +93,7 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
 
     def __init__(
         self,
-        net: nn.Module,
+        net: Recipe | dict[str, Any] | str | nn.Module,
         num_classes: int,
         lr: float = 1e-3,
         optimizer: str = "Adam",
@@ -96,7 +110,12 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         norm_momentum: float | None = None,
         test_time_flip: bool = False,
         test_views: TestViews | None = None,
+        weights: str | None = None,
+        body_lr: float | None = None,
+        frozen_epochs: int = 0,
         compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None,
+        in_channels: int | None = None,
+        image_size: ImageSize | None = None,
     ):
         super().__init__()
         if not (lr > 0 and math.isfinite(lr)):
@@ -104,7 +123,16 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         refuse_unwritable(optimizer_args=optimizer_args, scheduler_args=scheduler_args)
         self.save_hyperparameters(ignore=list(self.unsaved))
         self.save_hyperparameters({name: plain(value) for name, value in self.hparams.items()})
-        self.net, self.__dict__["backbone"] = net, getattr(net, "body", None)  # the latter for BackboneFinetuning
+        if not isinstance(net, nn.Module):
+            recipe = Recipe(net)
+            net = build_network(recipe, num_classes, in_channels, image_size)
+            self.save_hyperparameters({"net": plain(recipe.for_checkpoints())})
+        if weights is not None:
+            start_from(net, type(net).__name__, weights)
+        finetuning.check(net, body_lr, frozen_epochs)
+        self.net = net
+        self.__dict__["backbone"] = body_of(net) if heads_of(net) else None  # for BackboneFinetuning
+        self._frozen = finetuning.Frozen(body_of(net), frozen_epochs) if frozen_epochs else None
         self.channels_last = all(c.__module__.startswith("lit_cnn.") for c in {type(self), type(net)} - {LitClassifier})
         self.loss = build_loss(loss, label_smoothing)
         if norm_momentum is not None:
@@ -115,6 +143,23 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         self.preprocess: Preprocess | None = None
         self.class_names: list[str] = []
         try_out(self.hparams)  # refuses wrong settings now, not later
+
+    @property
+    def title(self) -> str:
+        """Its class, and the network that it was given by path."""
+        of = f" of {Recipe(self.hparams['net'])}" if "net" in self.hparams else ""
+        return f"{type(self).__name__}{of}"
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        """Its parameter groups, with that of `body_lr`."""
+        return finetuning.groups_of(self.net, self.hparams)
+
+    @property
+    def start(self) -> str:
+        """A line, after a line break, on the weights that it starts from; empty if they are random."""
+        adapted = getattr(self.net, "adapted", "")
+        return f"\nstarts from {adapted}" if adapted else ""
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         """Returns logits."""
@@ -162,6 +207,17 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         logits = logits.detach()
         self.metrics.add(stage, logits.clone() if self.hparams["compile"] == "reduce-overhead" else logits, labels)
 
+    def on_train_start(self) -> None:
+        """Freezes the backbone; also in the middle of an epoch, where Lightning calls no start of one."""
+        if self._frozen and self.trainer.world_size > 1:
+            raise ConfigError("`frozen_epochs` is for one device: several share gradients of layers that have none.")
+        self.on_train_epoch_start()
+
+    def on_train_epoch_start(self) -> None:
+        """Freezes the backbone in the first epochs, and unfreezes it after them."""
+        if self._frozen:
+            self._frozen.begin(self.trainer.current_epoch)
+
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's accuracy and NLL over the training images, measured during the steps."""
         self.step_losses.check(self.trainer)
@@ -186,7 +242,7 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
             per_step = self.hparams["scheduler_interval"] == "step"
             length = self.trainer.estimated_stepping_batches if per_step else self.trainer.max_epochs or -1
             validate_every = self.trainer.check_val_every_n_epoch
-            if per_step and any("epochs" in group for group in self.hparams["param_groups"] or ()):
+            if per_step and any("epochs" in group for group in self.groups):
                 if self.trainer.num_training_batches == math.inf:  # not known yet
                     self.trainer.fit_loop.setup_data()
                 per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
@@ -195,7 +251,7 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
                 f"`scheduler` {self.hparams['scheduler']} needs to know how long the run is: set max_epochs."
             )
         try:
-            return build(self, self.hparams, int(length), validate_every, per_epoch)
+            return build(self, {**self.hparams, "param_groups": self.groups}, int(length), validate_every, per_epoch)
         except ValueError as error:  # the run's length does not suit the scheduler
             raise ConfigError(str(error)) from error
 

@@ -12,6 +12,7 @@ from torch import nn
 from lit_cnn.errors import ConfigError, nearest
 
 OWN = ("pattern", "epochs")  # keys that are not the optimizer's
+LABEL = "label"  # of a group that is not the user's
 
 
 @dataclass
@@ -27,15 +28,16 @@ class Members:
         """Describes the group in a line."""
         numbers = sum(p.numel() for p in self.parameters)
         shown = ", ".join(self.names[:3]) + (f" and {len(self.names) - 3} more" if len(self.names) > 3 else "")
-        settings = ", ".join(f"{key} {value}" for key, value in self.settings.items() if key != "pattern")
+        settings = ", ".join(f"{key} {value}" for key, value in self.settings.items() if key not in ("pattern", LABEL))
         which = f"param_groups {self.settings['pattern']!r}" if self.settings else "all other parameters"
+        which = self.settings.get(LABEL, which)
         taken = f"; {len(self.earlier)} more are in an earlier group: {self.earlier[0]}" if self.earlier else ""
         return f"{which}: {shown} ({numbers:,} numbers){f'; {settings}' if settings else ''}{taken}"
 
 
 def of_optimizer(group: dict[str, Any]) -> dict[str, Any]:
     """Returns the optimizer's settings of a group."""
-    return {key: value for key, value in group.items() if key not in OWN}
+    return {key: value for key, value in group.items() if key not in (*OWN, LABEL)}
 
 
 def check(groups: Sequence[Any], optimizer: type) -> None:
@@ -92,5 +94,5 @@ def members(named: Iterable[tuple[str, nn.Parameter]], groups: Sequence[dict[str
 
 def text(module: Any) -> str:
     """Returns a line for each parameter group of a LitClassifier, each after a line break; nothing without patterns."""
-    groups = module.hparams["param_groups"] or ()
+    groups = module.groups
     return "".join(f"\n{one.text()}" for one in members(module.named_parameters(), groups)) if groups else ""

@@ -74,7 +74,7 @@ def test_the_user_may_allow_a_package_for_one_command(lit_cnn, evil, monkeypatch
     argv = ("fit", "--config", "quickstart", "--model", evil, "--print_config")
     refused = lit_cnn(*argv)
     assert refused.code == 2
-    assert "If you trust it: LIT_CNN_ALLOW=evil_module python -m lit_cnn" in refused.err
+    assert "If you trust it: --allow evil_module, or LIT_CNN_ALLOW=evil_module." in refused.err
     monkeypatch.setenv("LIT_CNN_ALLOW", "other_package, evil_module")
     allowed = lit_cnn(*argv)
     assert allowed.code == 0, allowed.err

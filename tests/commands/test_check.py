@@ -12,12 +12,13 @@ import torch
 from torch import nn
 
 from lit_cnn import LitClassifier, SyntheticDataModule
-from lit_cnn.checks import judgements
+from lit_cnn.checks import judgements, lr_range
 from lit_cnn.checks.cost import Length
 from lit_cnn.checks.judgements import equal_logits, judge_attempts, judge_first_loss, judge_gradients, judge_losses
 from lit_cnn.checks.overfit import Attempt, _balanced, images_to_learn, loss_of_one_answer
 from lit_cnn.checks.text import duration, time_table
 from lit_cnn.checks.trial import ActivationBytes, FirstSteps
+from lit_cnn.errors import ConfigError
 from lit_cnn.models import LeNet
 from lit_cnn.training.losses import build_loss
 
@@ -324,3 +325,31 @@ def test_times_add_up():
     assert [line.split("  ")[-1].strip() for line in text.splitlines()] == ["25.0 min", "5.0 min", "30.0 min"]
     assert "per epoch" in time_table(Length(math.inf, 100, 0.5, 0, 0.0))
     assert [duration(s) for s in (5e-5, 0.05, 5, 300, 7300)] == ["50.0 us", "50.0 ms", "5.0 s", "5.0 min", "2.0 h"]
+
+
+def test_lr_find_prints_a_curve_and_a_rate_and_changes_nothing(lit_cnn, monkeypatch):
+    monkeypatch.setattr("lit_cnn.checks.lr_range.STEPS", 60)
+    found = lit_cnn("check", "--lr_find", "--model", "LitLeNet", *DATA)
+    assert found.code == 0, found.err
+    rate = float(re.search(r"suggested  --model.lr (\S+),", found.out)[1])
+    too_high = float(re.search(r"too high   from (\S+) on", found.out)[1])
+    assert 1e-5 < rate < too_high <= 10
+    assert "<- steepest" in found.out
+    assert [path.name for path in Path().iterdir()] == ["lr_find.png"]
+    refused = lit_cnn("check", "--lr_find", "--model", "LitLeNet", *DATA, "--model.lrr", "3")
+    assert refused.code == 2
+
+
+def test_smoothing_and_the_steepest_fall_are_those_of_a_plain_loop():
+    rates = np.geomspace(1e-4, 1, 60)
+    losses = np.where(rates < 1e-2, 2 - 1 / (1 + (1e-3 / rates) ** 4), 1 + (rates - 1e-2) * 50)
+    found = lr_range._judged(rates, losses, diverged=True)
+    average, smoothed = 0.0, []
+    for step, loss in enumerate(losses, 1):
+        average = 0.9 * average + 0.1 * loss
+        smoothed.append(average / (1 - 0.9**step))
+    assert np.allclose(found.smoothed, smoothed)
+    falls = [(smoothed[i + 1] - smoothed[i - 1], rates[i]) for i in range(10, int(np.argmin(smoothed)))]
+    assert found.suggestion == pytest.approx(min(falls)[1])
+    with pytest.raises(ConfigError, match="does not fall at any rate"):
+        lr_range._judged(rates, np.linspace(1, 2, 60), diverged=True)

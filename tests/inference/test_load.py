@@ -81,7 +81,7 @@ def test_load_names_what_is_wrong(trained, tmp_path):
         lit_cnn.load(tmp_path / "plain.pt")
     checkpoint = torch.load(trained[0] / "checkpoints" / "best.ckpt", weights_only=True)
     torch.save(checkpoint | {"class_path": "lit_cnn.training.classifier.LitClassifier"}, tmp_path / "own.ckpt")
-    with pytest.raises(CheckpointError, match="holds a network of your own"):
+    with pytest.raises(CheckpointError, match="holds a network that was given as an object"):
         lit_cnn.load(tmp_path / "own.ckpt")
     torch.save(checkpoint | {"class_path": "elsewhere.LitOther"}, tmp_path / "other.ckpt")
     with pytest.raises(CheckpointError, match="holds the class LitOther. Import elsewhere first"):

@@ -78,7 +78,10 @@ class LitMine(LitClassifier):
 def test_network_of_a_users_own_goes_by_its_class_path(lit_cnn, tmp_path, monkeypatch):
     (tmp_path / "somebodys.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
-    assert "If you trust it: LIT_CNN_ALLOW=somebodys " in lit_cnn("fit", "--model", "somebodys.LitMine", *SMALL).err
+    assert (
+        "If you trust it: --allow somebodys, or LIT_CNN_ALLOW=somebodys"
+        in lit_cnn("fit", "--model", "somebodys.LitMine", *SMALL).err
+    )
     monkeypatch.setenv("LIT_CNN_ALLOW", "somebodys")
     outcome = lit_cnn("fit", "--model", "somebodys.LitMine", "--model.width", "5", *SMALL)
     assert outcome.code == 0, outcome.err

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 import lit_cnn as package
 from lit_cnn.errors import CheckpointError
 from lit_cnn.inference.load import load
-from lit_cnn.inference.weights import INDEX, shipped_weights
+from lit_cnn.runs.weights import INDEX, shipped_weights
 
 KNOWN = json.loads(INDEX.read_text())
 
@@ -86,7 +86,7 @@ def test_damaged_file_of_the_package_is_refused(tmp_path, monkeypatch):
     content = bytearray(shipped_weights()["cnn_mnist"].read_bytes())
     content[-3] ^= 1
     (tmp_path / "cnn_mnist.safetensors").write_bytes(content)
-    monkeypatch.setattr("lit_cnn.inference.weights.FOLDER", tmp_path)
+    monkeypatch.setattr("lit_cnn.runs.weights.FOLDER", tmp_path)
     with pytest.raises(CheckpointError, match="is damaged. Install lit_cnn again"):
         load("cnn_mnist")
 

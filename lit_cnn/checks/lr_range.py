@@ -1,0 +1,108 @@
+"""Learning-rate range test: the loss while the rate rises from step to step, and the rate that it suggests.
+
+Smith 2017, https://arxiv.org/abs/1506.01186, section 3.3.
+Differs: the rate rises by a factor, not by a sum, and the steepest fall of the smoothed loss is the suggestion, as in
+Lightning's and fastai's finders.
+"""
+
+import math
+from itertools import chain, repeat
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from tqdm import tqdm
+
+from lit_cnn.checks.trial import Steps
+from lit_cnn.errors import ConfigError
+
+LOWEST, HIGHEST = 1e-6, 10.0
+STEPS = 120
+SMOOTHING = 0.9  # share of the losses before in the smoothed loss
+DIVERGED = 4.0  # times the lowest smoothed loss
+SETTLED = 10  # steps before the smoothed loss is of enough batches to have a slope
+
+
+class RangeTest(NamedTuple):
+    """The losses at rising rates, and what they suggest."""
+
+    rates: Float[np.ndarray, "n"]
+    losses: Float[np.ndarray, "n"]  # of each step's batch, before the step
+    smoothed: Float[np.ndarray, "n"]
+    suggestion: float  # where the smoothed loss falls the fastest
+    lowest: float  # the rate with the lowest smoothed loss, from which on it is too high
+    diverged: bool  # whether it ended because the loss had grown
+
+
+def take_range_test(steps: Steps) -> RangeTest:
+    """Takes steps of a run at rising rates, until the loss diverges; afterwards the network is as it was.
+
+    Groups of parameters keep the ratios of their rates.
+
+    Raises:
+        ConfigError: If the loss does not fall at any rate.
+    """
+    steps.start_afresh()
+    loader: Any = steps.trainer.train_dataloader
+    batches = chain.from_iterable(repeat(loader))
+    own = steps.module.hparams["lr"]
+    groups = [(group, group.get("initial_lr", group["lr"]) / own) for group in steps.optimizer.param_groups]
+    rates, losses = np.geomspace(LOWEST, HIGHEST, STEPS), list[float]()
+    best = math.inf
+    for rate, batch in zip(tqdm(rates, "rates", leave=False, disable=None), batches, strict=False):
+        for group, ratio in groups:
+            group["lr"] = rate * ratio
+        losses.append(float(steps.take(batch)[1]))
+        now = float(smooth(losses)[-1])
+        best = min(best, now)
+        if not math.isfinite(losses[-1]) or now > DIVERGED * best:
+            break
+    steps.start_afresh()
+    finite = [loss for loss in losses if math.isfinite(loss)]
+    return _judged(rates[: len(finite)], np.array(finite), len(losses) < STEPS)
+
+
+def smooth(losses: list[float] | Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    """Returns the exponential moving average of losses, without the bias of its start.
+
+    Example:
+        >>> smooth([1.0, 1.0, 1.0]).round(6).tolist()
+        [1.0, 1.0, 1.0]
+    """
+    average, found = 0.0, []
+    for step, loss in enumerate(losses, 1):
+        average = SMOOTHING * average + (1 - SMOOTHING) * loss
+        found.append(average / (1 - SMOOTHING**step))
+    return np.array(found)
+
+
+def _judged(rates: np.ndarray, losses: np.ndarray, diverged: bool) -> RangeTest:
+    smoothed = smooth(losses)
+    bottom = SETTLED + int(smoothed[SETTLED:].argmin()) if len(smoothed) > SETTLED else 0
+    slopes = np.gradient(smoothed, np.log(rates)) if len(smoothed) > 1 else np.zeros(1)
+    if bottom <= SETTLED or not (falling := slopes[SETTLED:bottom]).min() < 0:
+        raise ConfigError(
+            f"--lr_find: the loss does not fall at any rate from {LOWEST:g} to {rates[-1]:.2g}.\n"
+            "Look at what `check` without --lr_find says of the network."
+        )
+    steepest = SETTLED + int(falling.argmin())
+    return RangeTest(rates, losses, smoothed, float(rates[steepest]), float(rates[bottom]), diverged)
+
+
+def text(found: RangeTest, lr: float, rows: int = 16) -> str:
+    """Returns the curve as lines of rate, smoothed loss and a bar, and what it suggests beside the config's `lr`."""
+    chosen = np.linspace(SETTLED, len(found.rates) - 1, min(rows, len(found.rates) - SETTLED)).round().astype(int)
+    highest = found.smoothed[chosen].max()
+    marks = {int(abs(np.log(found.rates[chosen] / found.suggestion)).argmin()): "  <- steepest"}
+    marks[int(abs(np.log(found.rates[chosen] / found.lowest)).argmin())] = "  <- lowest"
+    lines = ["learning rate  loss"]
+    for row, i in enumerate(chosen):
+        bar = "#" * round(40 * found.smoothed[i] / highest)
+        lines.append(f"{found.rates[i]:13.1e}  {found.smoothed[i]:.3f}  {bar}{marks.get(row, '')}")
+    end = f"diverges at {found.rates[-1]:.1e}" if found.diverged else f"does not diverge up to {HIGHEST:g}"
+    lines += [
+        "",
+        f"suggested  --model.lr {found.suggestion:.1e}, where the loss falls the fastest; the config has {lr:g}",
+        f"too high   from {found.lowest:.1e} on, where the loss is lowest; it {end}",
+    ]
+    return "\n".join(lines)
