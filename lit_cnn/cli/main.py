@@ -28,6 +28,7 @@ COMMANDS = {
     "check": "check a run before it is trained: layers, first loss, gradients, memory and time",
     "classify": "classify image files with a trained network",
     "compare": "compare two runs: McNemar's test, classes, the test images on which they disagree",
+    "demo": "draw a digit on a local web page, and see what trained networks see",
     "explain": "show where a trained network looks: Grad-CAM, occlusion, saliency, one picture for each image",
     "export": "write a trained network as ONNX, pt2, TorchScript or safetensors, and compare its logits",
     "models": "list all networks: paper, parameters, MACs, smallest image",
