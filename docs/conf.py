@@ -14,6 +14,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_co
 html_theme = "furo"
 html_title = f"lit_cnn {__version__}"
 html_show_sphinx = False
+html_show_copyright = False
 html_css_files = ["site.css"]
 html_static_path = ["static"]
 exclude_patterns = ["_build", "generated/*.md"]
@@ -23,10 +24,10 @@ myst_heading_anchors = 3
 copybutton_exclude = ".linenos, .gp, .go"
 
 default_role = "code"  # single backticks in docstrings
-autodoc_typehints = "none"  # the signatures have them
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
 autodoc_preserve_defaults = True
 autodoc_inherit_docstrings = False
-autodoc_class_signature = "separated"
 add_module_names = False
 
 

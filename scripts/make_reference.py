@@ -15,7 +15,7 @@ import lit_cnn
 from lit_cnn.cli.main import COMMANDS, VERBS, main
 
 ROOT = Path(__file__).parents[1]
-FULL: dict[str, str] = {}
+FULL = dict.fromkeys(VERBS, "--help_all")  # their `--help` is the short one
 MEMBERS = {  # methods that people call or override; the others are Lightning's
     "LitClassifier": "predict, classify, loss_of, count",
     "ImageDataModule": "read, arrays",
@@ -40,7 +40,8 @@ def help_of(*argv: str) -> str:
 def groups() -> dict[str, list[str]]:
     """Returns the public names by kind, in alphabetical order."""
     found: dict[str, list[str]] = {}
-    for name in sorted(set(lit_cnn.__all__) - {"models", "__version__"}):
+    names: list[str] = lit_cnn.__all__  # type: ignore[attr-defined]
+    for name in sorted(set(names) - {"models", "__version__"}):
         found.setdefault(_kind(getattr(lit_cnn, name)), []).append(name)
     order = ["Load", "Networks with their training", "Data modules", "Transforms", "Callbacks and plugins"]
     return {kind: found[kind] for kind in order}

@@ -21,7 +21,7 @@ from pathlib import Path
 
 COMMAND = "python -m lit_cnn fit --config configs/quickstart.yaml"
 TARGET = Path(__file__).parents[1] / "docs" / "terminal.svg"
-COLUMNS, ROWS = 80, 29
+COLUMNS, ROWS = 80, 26
 SPEED = 2.0
 SHORTEST, LONGEST, LAST = "100", "1000", "6000"  # milliseconds of a frame, and of the last one
 

@@ -5,7 +5,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from lit_cnn.callbacks.tensorboard.features import first_filters
-from lit_cnn.errors import LitCNNError
+from lit_cnn.errors import LitCNNError, counted
 from lit_cnn.plots import class_accuracy, confusion_matrix, filters, reliability_diagram
 from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
 from lit_cnn.reports.figures import training_curves
@@ -103,7 +103,7 @@ def _mistakes(p: Predictions) -> list[Block]:
     last = Picture("reliability", "Reliability diagram: accuracy by confidence.", reliability)
     if not len(wrong):
         return [Paragraph("There are none."), last]
-    figure = p.most_confident(wrong, f"{about}: the most confident of {len(wrong):,} mistakes")
+    figure = p.most_confident(wrong, f"{about}: the most confident of {counted(len(wrong), 'mistake')}")
     return [Picture("mistakes", "The most confident mistakes.", figure), last]
 
 
