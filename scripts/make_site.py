@@ -39,6 +39,7 @@ class Page(HTMLParser):
 
 def faults(folder: Path) -> list[str]:
     """Returns the dead links of a site, and what its pages and style sheets load from elsewhere."""
+    folder = folder.resolve()
     pages = {path: Page(path) for path in sorted(folder.rglob("*.html"))}
     found = []
     for path, page in pages.items():
