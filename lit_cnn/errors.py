@@ -72,6 +72,16 @@ def closest(name: str, known: list[str]) -> str | None:
     return lowered[best[0]] if best else None
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns a number of things.
+
+    Example:
+        >>> counted(1, "picture"), counted(2000, "picture")
+        ('1 picture', '2,000 pictures')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def printable(path: object) -> str:
     """Returns a path or name as one line of text, with newlines, invalid bytes and the like escaped.
 

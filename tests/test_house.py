@@ -134,14 +134,3 @@ def test_every_augmentation_is_documented():
     text = (ROOT / "docs" / "augmentations.md").read_text()
     ours = [c.__name__ for c in subclasses_of(Augmentation) if c.__module__.startswith("lit_cnn.")]
     assert [name for name in ours if f"| `{name}" not in text] == []
-
-
-def test_readme_names_what_exists():
-    readme = (ROOT / "README.md").read_text()
-    for line in readme.splitlines():
-        if line.startswith("python -m lit_cnn fit"):
-            assert any(f"configs/{name}.yaml" in line or f"--config {name}" in line for name in (*CONFIGS, *RECIPES)), (
-                line
-            )
-    for name in ("LitVGG", "CIFAR10DataModule", "lit_cnn.load"):
-        assert name in readme

@@ -128,7 +128,7 @@ def _score(lit_cnn, path):
 def test_where_no_best_is_kept_the_last_epoch_is_told(lit_cnn):
     outcome = lit_cnn("fit", *SETTINGS, "--model.lr", "0.3", "--checkpoint.save_top_k", "0")
     assert outcome.code == 0, outcome.err
-    assert "the best by" not in outcome.out
+    assert "best epoch" not in outcome.out
     assert results_of()["epoch"] == 3
 
 
@@ -213,5 +213,5 @@ def test_a_run_that_stopped_early_says_so(lit_cnn):
     )
     outcome = lit_cnn("fit", *SETTINGS, *flags, "--trainer.max_epochs", "9", "--trainer.callbacks.min_delta=2")
     assert outcome.code == 0, outcome.err
-    assert "for 2 epochs, ended by EarlyStopping; the best by val/acc is " in outcome.out
+    assert "for 2 epochs, ended by EarlyStopping; best epoch by val/acc: " in outcome.out
     assert (results_of()["epochs"], results_of()["ended_by"]) == (2, "EarlyStopping")

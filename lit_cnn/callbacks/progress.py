@@ -14,6 +14,9 @@ IN_NOTEBOOK = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
 LINES = 30.0  # minimum seconds between lines if there is no bar
 VERBS = {"val": "validate", "test": "test", "predict": "predict"}
 DELAY = 1.0  # seconds before the bar of a validation within `fit` appears: most are over by then
+BAR = "{desc} {percentage:3.0f}%|{bar}| {remaining} left{postfix}"  # fits into 80 columns
+ENDLESS = "{desc} {n_fmt} batches in {elapsed}{postfix}"  # where the number of batches is not known
+WHY_LOWER = "(train: average while learning; val: at the epoch's end, so it can be higher)"
 
 
 class Count:
@@ -29,9 +32,8 @@ class Count:
     def __init__(self, name: str, batches: float, first: int = 0, delay: float = 0.0):
         total = int(batches) if batches != float("inf") else None
         disable = False if IN_NOTEBOOK else None  # notebooks show bars, pipes do not
-        self._bar = tqdm(
-            total=total, desc=name, initial=first, unit=" batches", leave=False, disable=disable, delay=delay
-        )
+        shown = {"desc": name, "bar_format": BAR if total else ENDLESS, "dynamic_ncols": True, "leave": False}
+        self._bar = tqdm(total=total, initial=first, disable=disable, delay=delay, **shown)
         self._name, self._total, self._first, self._done = name, total, first, first
         self.start = self._last_line = time.perf_counter()
 
@@ -126,6 +128,8 @@ class Progress(ProgressBar):
             if f"{stage}/acc" in m and (stage == "train" or self._validated)
         ]
         print("  ".join([f"{self._epoch_line:12}", *parts, f"{self._seconds:.1f} s"]), flush=True)
+        if self._epoch_line.partition("/")[0] == "epoch 1" and len(parts) == 2 and m["train/acc"] < m["val/acc"]:
+            print(WHY_LOWER, flush=True)
         self._epoch_line = None
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

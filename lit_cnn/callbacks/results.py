@@ -10,12 +10,13 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, Timer
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_cnn import files
 from lit_cnn.callbacks import log_everywhere, tensorboards
 from lit_cnn.callbacks.checkpointing import validates
+from lit_cnn.errors import counted
 from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.folder import RESULTS, SPLIT, read_results
 from lit_cnn.training.lightning_internals import is_last_batch
@@ -25,7 +26,7 @@ PER_CLASS = "test/acc_of/"
 UNBALANCED = 1.5  # from this ratio of the largest to the smallest class on, the summary has macro figures
 HARDEST = 3  # hardest classes named in the summary
 EARLY = ("max_time", "EarlyStopping")  # early ends that the summary mentions
-METRICS = ("val/acc", "val/nll", "test/acc", "test/nll")
+METRICS = ("test/acc", "val/acc", "test/nll", "val/nll")  # accuracies first, in the hyperparameters tab
 
 
 class Results(Callback):
@@ -97,7 +98,7 @@ class Results(Callback):
         names = [name for name in METRICS if expected[name.partition("/")[0]]]
         for logger in tensorboards(trainer):
             settings = {**self.settings, "seed": self.values["seed"]}
-            logger.log_hyperparams(settings, {_hp(name): nan for name in names}, step=0)
+            logger.log_hyperparams(settings, dict.fromkeys(names, nan), step=0)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Handles a mid-epoch resume, where Lightning calls no epoch start."""
@@ -183,7 +184,7 @@ class Results(Callback):
             return
         final = {_hp(name): self.values[name] for name in METRICS if name in self.values}
         for logger in trainer.loggers:
-            if not isinstance(logger, CSVLogger):
+            if not isinstance(logger, CSVLogger | TensorBoardLogger):  # these have them by their own names
                 logger.log_metrics(final, step=trainer.global_step)
         files.write_text(self.folder / RESULTS, json.dumps(self.values, indent=2) + "\n")
 
@@ -192,7 +193,7 @@ class Results(Callback):
         v, lines = self.values, []
         for split in ("train", "val", "test"):
             if f"{split}/acc" in v:
-                images = f"  {v[f'{split}_images']:,} images" if f"{split}_images" in v else ""
+                images = f"  {counted(v[f'{split}_images'], 'image')}" if f"{split}_images" in v else ""
                 lines.append(f"{split:5}  acc {v[f'{split}/acc']:.2%}  nll {v[f'{split}/nll']:.4f}{images}")
         if is_unbalanced(v) and "test/f1" in v:
             few, many = (v[f"class_images/{which}"] for which in ("smallest", "largest"))
@@ -203,10 +204,10 @@ class Results(Callback):
         per_class = {name.removeprefix(PER_CLASS): acc for name, acc in v.items() if name.startswith(PER_CLASS)}
         if len(per_class) > HARDEST:
             hardest = sorted(per_class, key=lambda name: per_class[name])[:HARDEST]
-            lines.append("hardest to tell: " + ", ".join(f"{name} {per_class[name]:.1%}" for name in hardest))
+            lines.append("hardest classes: " + ", ".join(f"{name} ({per_class[name]:.1%})" for name in hardest))
         if "fit_seconds" in v:
-            best = f"; the best by {v['monitor']} is {v['epoch']}" if "monitor" in v else ""
-            epochs = "1 epoch" if v["epochs"] == 1 else f"{v['epochs']} epochs"
+            best = f"; best epoch by {v['monitor']}: {v['epoch']}" if "monitor" in v else ""
+            epochs = counted(v["epochs"], "epoch")
             end = f", ended by {v['ended_by']}" if v.get("ended_by") in EARLY else ""
             lines.append(f"time   {v['fit_seconds']:.1f} s for {epochs}{end}{best}")
         lines.append(f"run    {self.folder}")

@@ -48,7 +48,7 @@ or without --config in front. Several are merged from left to right, and flags o
 verbs:
 {"".join(f"  {verb:10} {what}{chr(10)}" for verb, what in (VERBS | COMMANDS).items())}
 a first run, without downloading data          python -m lit_cnn fit --config quickstart
-all settings of a verb                         python -m lit_cnn fit --help
+the settings that most runs need               python -m lit_cnn fit --help
 the settings of one model or data module       python -m lit_cnn fit --model.help LitVGG
 a complete config to start from                python -m lit_cnn fit --config quickstart --print_config
 its cost, and whether it can learn at all      python -m lit_cnn check --config quickstart
@@ -113,7 +113,10 @@ def _dispatch(argv: list[str]) -> int:
         print(f"lit_cnn {__version__}")
     elif verb in ("--help", "-h"):
         print(HELP)
+    elif verb in VERBS and {"--help", "-h"} & set(rest):
+        print(import_module("lit_cnn.cli.short_help").short_help(verb))
     elif verb in VERBS or verb in COMMANDS:
+        argv = ["--help" if argument == "--help_all" else argument for argument in argv]
         if verb in VERBS or verb == "check":
             settings = [word for word in argv if verb != "check" or word != LR_FIND]
             import_module("lit_cnn.cli.quick_check").check(settings)  # within a second; what follows takes several

@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Timer
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger
 
-from lit_cnn.callbacks.tensorboard.epoch_axis import EpochBoard
+from lit_cnn.callbacks.tensorboard.board import Board, EpochBoard
 from lit_cnn.cli.command_line import RESUME
 from lit_cnn.errors import CheckpointError, ConfigError
 from lit_cnn.runs import checkpoint_io
@@ -140,5 +140,5 @@ def loggers(folder: Path, before: tuple[int, int] | None, axis: str = "step", bo
     table = ContinuedCSVLogger(folder, *before) if before else UTF8CSVLogger(folder, name="", version="")
     if not board:
         return [table]
-    kind, purge_step = EpochBoard if axis == "epoch" else TensorBoardLogger, before[0] if before else None
+    kind, purge_step = EpochBoard if axis == "epoch" else Board, before[0] if before else None
     return [kind(folder, name="", version="", default_hp_metric=False, purge_step=purge_step), table]

@@ -20,7 +20,7 @@ from lit_cnn.callbacks.predictions import PredictionWriter
 from lit_cnn.callbacks.results import Results
 from lit_cnn.callbacks.selection import TestEachEpoch
 from lit_cnn.callbacks.stop_on_signal import StopOnSignal
-from lit_cnn.callbacks.tensorboard.epoch_axis import EpochAxis
+from lit_cnn.callbacks.tensorboard.board import EpochAxis
 from lit_cnn.callbacks.trackers import Trackers
 from lit_cnn.cli import resume
 from lit_cnn.cli.allowed_imports import allow_imports

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from lit_cnn.checks.text_table import text_table
 from lit_cnn.commands.arguments import Parser, positive
 from lit_cnn.data.download import FORBIDDEN
-from lit_cnn.errors import DataError, LitCNNError
+from lit_cnn.errors import DataError, LitCNNError, counted
 from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure, write_plan
 from lit_cnn.experiments.cluster import submit
 from lit_cnn.experiments.grid import Experiment, read_experiment, seeds_of
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
     folder = write_plan(experiment, cells).parent
     command = ["ablate", str(experiment.path), "--jobs", str(given.jobs), "--seeds", str(experiment.seeds), *overrides]
     jobs = submit(command, given.submit, given.submit_args, folder / "jobs")
-    print(f"{folder}: {len(cells)} cells, {sum(cell.results() is not None for cell in cells)} finished")
+    print(f"{folder}: {counted(len(cells), 'cell')}, {sum(cell.results() is not None for cell in cells)} finished")
     print(f"submitted {', '.join(job.job_id for job in jobs)}; their output: {folder / 'jobs'}")
     print(f"what is finished: python -m lit_cnn ablate {experiment.path} --dry_run")
 
@@ -94,7 +94,7 @@ def run_grid(
         if not dry_run:
             raise
         left = "time not known without the data"
-    print(f"{cells[0].root}: {len(cells)} cells, {len(cells) - len(todo)} finished; {left}", flush=True)
+    print(f"{cells[0].root}: {counted(len(cells), 'cell')}, {len(cells) - len(todo)} finished; {left}", flush=True)
     if dry_run:
         for cell in cells:
             print(f"  {'to run' if cell in todo else 'finished':8}  {cell.name}")

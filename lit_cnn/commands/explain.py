@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lit_cnn.commands.arguments import Parser, positive, run_and_images, true_class
-from lit_cnn.errors import DataError, printable
+from lit_cnn.errors import DataError, counted, printable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
             for path, figure in zip(batch.readable, figures, strict=True):
                 figure.savefig(targets[path], dpi=110)
                 bar.update()
-    print(f"wrote {len(paths) - len(broken)} pictures to {given.output}")
+    print(f"wrote {counted(len(paths) - len(broken), 'picture')} to {given.output}")
     if said := polarity.text():
         print(said, file=sys.stderr)
     for path, reason in broken.items():
@@ -93,7 +93,7 @@ def explain(module: "LitClassifier", images: "Tensor", paths: list[str], side: i
     kinds: list[tuple[str, Callable[[Tensor], Tensor]]] = [("as the network sees it", lambda pixels: pixels)]
     if permute := preprocess.permute:
         back = lambda pixels: permute.inverse(pixels.reshape(1, -1, *pixels.shape[-2:])).reshape(pixels.shape)  # noqa: E731
-        kinds.append(("the same, pixels put back", back))
+        kinds.append(("the same, permutation undone", back))
     figures = []
     for i, path in enumerate(paths):
         name, truth = module.class_names[int(classes[i])], true_class(path, module.class_names)

@@ -122,7 +122,7 @@ class CIFAR100DataModule(FromFiles, ImageDataModule):
 
 
 class SVHNDataModule(FromFiles, ImageDataModule):
-    """SVHN: 73,257 training and 26,032 test digits of house numbers, 32 x 32, colour; *.mat in `data_dir`; needs SciPy.
+    """SVHN: 73,257 training and 26,032 test digits of house numbers, 32 x 32, colour; `*.mat` in `data_dir`.
 
     Netzer et al. 2011, http://ufldl.stanford.edu/housenumbers/nips2011_housenumbers.pdf.
 

@@ -36,9 +36,9 @@ def explanation(title: str, image: UInt8[Tensor, "c h w"], views: list[View], si
         _show(row[1], view.image, view.name)
         _heat(figure, row[2], view, view.grad_cam, "Grad-CAM: evidence for the class")
         drawn = row[3].imshow(view.occlusion.numpy(), cmap="RdBu_r", vmin=-largest, vmax=largest)
-        row[3].set_title(f"occlusion, {side} x {side} pixels:\ndrop in its probability", fontsize=9)
+        row[3].set_title(f"occlusion, {side} x {side} pixels:\ndrop in the class's probability", fontsize=9)
         figure.colorbar(drawn, ax=row[3], shrink=0.75).ax.tick_params(labelsize=7)
-        _heat(figure, row[4], view, view.saliency, "saliency: gradient of its logit")
+        _heat(figure, row[4], view, view.saliency, "saliency: gradient of the class's logit")
     figure.suptitle(title, fontsize=11)
     return figure
 

@@ -43,12 +43,12 @@ def confusion_matrix(
         figure.subplots_adjust(left=room / wide, right=1 - 0.1 / wide, bottom=room / high, top=1 - 0.4 / high)
         for i, j in zip(*counts.nonzero(), strict=True):
             colour = "white" if shares[i, j] > 0.5 else "black"
-            axis.text(j, i, f"{counts[i, j]}", ha="center", va="center", fontsize=7, color=colour)
+            axis.text(j, i, f"{counts[i, j]}", ha="center", va="center", fontsize=9, color=colour)
     picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     axis.set(xlabel="predicted class", ylabel="true class")
     if k <= NAMED:
-        axis.set_xticks(range(k), names, rotation=90 if max(map(len, names)) > 2 else 0, fontsize=8)
-        axis.set_yticks(range(k), names, fontsize=8)
+        axis.set_xticks(range(k), names, rotation=90 if max(map(len, names)) > 2 else 0, fontsize=9)
+        axis.set_yticks(range(k), names, fontsize=9)
     else:
         axis.set(xlabel="predicted class, by its number", ylabel="true class, by its number")
     figure.colorbar(picture, ax=axis, label="share of the true class", shrink=0.7)

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from lit_cnn.plots.curves import add_legend, colours
+from lit_cnn.plots.curves import ENOUGH, WIDTH, add_legend, colours
 from lit_cnn.plots.text import LEGEND, Figure, shortened
+
+MARGIN = 2.0  # factor by which an axis of costs goes beyond the smallest and the largest
 
 
 def interval_chart(
@@ -14,7 +16,7 @@ def interval_chart(
 ) -> Figure:
     """Interval chart: a row for each variant, its runs as dots, and the interval of their mean, if any, as a bar."""
     names = list(values)
-    figure = Figure(figsize=(8, 0.32 * len(names) + 1.4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.32 * len(names) + 1.4), layout="constrained")
     axis = figure.subplots()
     colour = colours(names)
     for row, (name, found) in enumerate(values.items()):
@@ -46,9 +48,11 @@ def cost_chart(
     """Cost chart: a panel for each cost, with a dot for each variant and a line through the Pareto front.
 
     Costs and fronts go by the name of the cost; costs, values of the metric and their standard deviations by variant.
+    Costs are on a logarithmic scale, on which equal factors are equally far apart, and costs that differ by little are
+    seen to do so.
     """
     colour = colours(list(values))
-    figure = Figure(figsize=(4.4 * len(costs) + 1.5, 4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4), layout="constrained")
     axes = figure.subplots(1, len(costs), squeeze=False, sharey=True)[0]
     for axis, (kind, of) in zip(axes, costs.items(), strict=True):
         dots = {"fmt": "o", "markersize": 5, "capsize": 2}
@@ -56,12 +60,12 @@ def cost_chart(
             axis.errorbar(cost, values[name], yerr=spreads.get(name), color=colour[name], label=name, **dots)
         front = sorted(fronts[kind], key=lambda name: (of[name], values[name]))
         axis.plot([of[n] for n in front], [values[n] for n in front], color="black", linewidth=1, zorder=0)
-        if min(of.values()) > 0 and max(of.values()) > 3 * min(of.values()):
+        if min(of.values()) > 0:
             axis.set_xscale("log")
-            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
+            axis.set_xlim(min(of.values()) / MARGIN, max(of.values()) * MARGIN)
+            between = (1, 2, 5) if max(of.values()) < 4 * min(of.values()) else (1,)
+            axis.xaxis.set_major_locator(LogLocator(subs=between, numticks=6))
             axis.xaxis.set_minor_formatter(NullFormatter())
-        else:
-            axis.xaxis.set_major_locator(MaxNLocator(4))
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.set(xlabel=kind)
         axis.grid(alpha=0.3)
@@ -78,13 +82,13 @@ def trends(
 
     A line has the metric of each run for each step, a value of the setting; steps are drawn at equal distances.
     """
-    figure = Figure(figsize=(7.5, 4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4), layout="constrained")
     axis = figure.subplots()
     colour = colours(list(lines))
     for name, line in lines.items():
         values = {place: line[step] for place, step in enumerate(steps) if line.get(step)}
         means = [mean(v) for v in values.values()]
-        spreads = [stdev(v) if len(v) > 1 else 0 for v in values.values()]
+        spreads = [stdev(v) if len(v) >= ENOUGH else 0 for v in values.values()]
         axis.errorbar(list(values), means, spreads, marker="o", capsize=3, color=colour[name], label=name)
     axis.set_xticks(range(len(steps)), [shortened(step) for step in steps])
     axis.set(xlabel=xlabel, ylabel=ylabel)

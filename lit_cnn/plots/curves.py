@@ -11,6 +11,9 @@ from matplotlib.ticker import MaxNLocator
 
 from lit_cnn.plots.text import LEGEND, Figure, shortened
 
+ENOUGH = 3  # minimum number of runs for a band, bar or interval
+WIDTH = 9.6  # inches of every figure of a report
+
 
 class Curve(NamedTuple):
     """A metric of the runs of one variant, at the points that all runs have."""
@@ -18,6 +21,7 @@ class Curve(NamedTuple):
     x: Sequence[float]  # epochs, steps or seconds
     values: np.ndarray  # `[runs, points]`
     dashed: bool = False  # it belongs to another curve of the same colour
+    label: str = ""  # in the legend; by default the name of the variant
 
 
 def colours(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
@@ -37,12 +41,12 @@ def add_legend(figure: Figure, axes: Iterable[Axes]) -> None:
 
 
 def curves(panels: Mapping[str, Mapping[str, Sequence[Curve]]], xlabel: str, title: str) -> Figure:
-    """Training curves: a panel for each metric, with the mean over runs as a line and a standard deviation as a band.
+    """Training curves: a panel for each metric, with the mean as a line, and a standard deviation of 3 runs as a band.
 
     The panels have the curves of each variant, by the name of the metric.
     """
     colour = colours([name for lines in panels.values() for name in lines])
-    figure = Figure(figsize=(4.6 * len(panels) + 2, 3.8), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (ylabel, lines) in zip(axes, panels.items(), strict=True):
         for name, group in lines.items():
@@ -62,8 +66,8 @@ def curves(panels: Mapping[str, Mapping[str, Sequence[Curve]]], xlabel: str, tit
 def _draw(axis: Axes, curve: Curve, colour: tuple[float, ...], name: str) -> None:
     mean = curve.values.mean(axis=0)
     style, marker = "--" if curve.dashed else "-", "o" if len(curve.x) < 15 else None
-    label = f"{name}, train" if curve.dashed else name
+    label = curve.label or name
     axis.plot(curve.x, mean, label=label, color=colour, linestyle=style, marker=marker, markersize=3)
-    if len(curve.values) > 1:
+    if len(curve.values) >= ENOUGH:
         spread = curve.values.std(axis=0, ddof=1)
         axis.fill_between(curve.x, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)

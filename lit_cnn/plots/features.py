@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from lit_cnn.plots.grids import Grid
+from lit_cnn.plots.grids import SIZE, Grid
 from lit_cnn.plots.text import Figure, shortened
 
 FILTERS, COLUMNS = 64, 8  # maximum number of filters, and of those in a row
@@ -60,5 +60,5 @@ def feature_maps(
             grid.show(found[channel], (row, column), f"{channel}", cmap="RdBu_r", vmin=-largest, vmax=largest)
         text = f"{shortened(name, 18)}\n{len(found)} maps\n{found.shape[1]} x {found.shape[2]}"
         middle = sum(grid.axis.images[-1].get_extent()[2:]) / 2
-        grid.axis.text(2.15, middle, text, fontsize=8, ha="right", va="center")
+        grid.axis.text(2.15, middle, text, fontsize=SIZE, ha="right", va="center")
     return grid.figure

@@ -11,7 +11,8 @@ from torch import Tensor
 from lit_cnn.plots.text import Figure, drawable, shortened
 
 RIGHT, WRONG = "#1a7f37", "#c0262d"
-TEXT, HEAD = 0.36, 0.4  # inches for the text above an image, and for the title
+TEXT, HEAD = 0.42, 0.52  # inches for the text above an image, and for the title
+SIZE, TITLE, NARROW = 10, 13, 9  # points of the text, of the title, and of one above a few images
 GAP = 0.12  # between images, in image widths
 
 
@@ -29,7 +30,7 @@ class Grid:
         share = height * inches / (height * inches + HEAD)
         self.axis: Axes = self.figure.add_axes((0, 0, 1, share))
         self.axis.axis("off")
-        self.figure.suptitle(title, fontsize=11 if width * inches > 5 else 9, y=0.99, va="top")
+        self.figure.suptitle(title, fontsize=TITLE if width * inches > 5 else NARROW, y=0.99, va="top")
         self._limits = {"xlim": (-GAP, width - GAP), "ylim": (height, 0)}
 
     def show(
@@ -53,7 +54,9 @@ class Grid:
         self.axis.imshow(pixels, extent=box, interpolation="nearest", aspect="auto", **how)
         self.axis.set(**self._limits)
         if text:
-            self.axis.text(left + 0.5, top - 0.03, text, color=colour or "black", ha="center", va="bottom", fontsize=8)
+            self.axis.text(
+                left + 0.5, top - 0.03, text, color=colour or "black", ha="center", va="bottom", fontsize=SIZE
+            )
         if colour:
             self.axis.add_patch(Rectangle((left, top), 1, self.aspect, fill=False, color=colour, linewidth=2))
 
@@ -64,7 +67,7 @@ def sample_grid(
     titles: Sequence[str],
     title: str,
     seen_as: str,
-    columns: int = 8,
+    columns: int = 6,
 ) -> Figure:
     """Grid of sample images, each with a title above and the network's view of it, `seen`, below.
 
@@ -99,7 +102,7 @@ def prediction_grid(
         title: Title of the figure.
     """
     right = sum(label == pred for label, pred in zip(labels, preds, strict=True))
-    grid = _grid_for(images, f"{title}: {right} of {len(images)} right", columns=8)
+    grid = _grid_for(images, f"{title}: {right} of {len(images)} right", columns=6)
     return _with_predictions(grid, "{} {:.0%}", images, labels, preds, probabilities, class_names)
 
 
@@ -116,7 +119,7 @@ def worst_mistakes(
         figure = Figure(figsize=(5, 1))
         figure.text(0.5, 0.5, f"{title}: none", ha="center", va="center")
         return figure
-    grid = _grid_for(images, title, columns=6, inches=1.6)
+    grid = _grid_for(images, title, columns=6, inches=1.4)
     return _with_predictions(grid, "said {} {:.1%}", images, labels, preds, probabilities, class_names)
 
 

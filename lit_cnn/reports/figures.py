@@ -3,20 +3,27 @@
 import numpy as np
 
 from lit_cnn.plots.comparisons import trends
-from lit_cnn.plots.curves import Curve, curves
+from lit_cnn.plots.curves import ENOUGH, Curve, curves
 from lit_cnn.reports.document import Block, Picture
 from lit_cnn.reports.groups import Group
 
 ALONG = {"epoch": "epoch", "step": "optimizer steps", "seconds": "seconds of training"}
+NAMES = {  # of axes, as a figure says them; others by their last word
+    "data.permute_block": "block size k (pixels)",
+    "data.batch_size": "batch size (images)",
+    "model.lr": "learning rate",
+    "model.kernel_size": "kernel size (pixels)",
+    "model.label_smoothing": "label smoothing",
+    "trainer.max_epochs": "epochs of training",
+}
 PANELS = {"accuracy, %": "acc", "NLL, nats per image": "nll"}
-BANDS = "bands are one standard deviation over the seeds."
 STEPS = 3  # minimum number of values of an axis
 
 
 def training_curves(groups: list[Group], tag: str = "") -> list[Block]:
-    """Returns the curves of accuracy and NLL by epoch, step and seconds; for a single epoch, the loss by step.
+    """Returns the curves of accuracy and NLL by epoch; of several groups by step and seconds too.
 
-    The tag ends the names of the files.
+    For a single epoch it is the loss by step. The tag ends the names of the files.
     """
     if not any(len(run.epochs()) > 1 for group in groups for run in group.runs):
         losses = {group.label: found for group in groups if (found := _losses(group))}
@@ -24,26 +31,33 @@ def training_curves(groups: list[Group], tag: str = "") -> list[Block]:
             return []
         title = "loss of the batches in the course of the training"
         figure = curves({"loss of a batch": losses}, "optimizer steps", title)
-        return [Picture(f"loss_by_step{tag}", f"The {title}; {BANDS}", figure)]
+        return [Picture(f"loss_by_step{tag}", f"The {title}{_about_bands(groups)}.", figure)]
     blocks: list[Block] = []
-    for along, xlabel in ALONG.items():
+    for along, xlabel in list(ALONG.items())[: None if len(groups) > 1 else 1]:
         panels: dict[str, dict[str, list[Curve]]] = {}
         for ylabel, metric in PANELS.items():
             for group in groups:
-                if found := _curve(group, along, f"val/{metric}") + _curve(group, along, f"train/{metric}"):
+                name = f"{group.label}, " if len(groups) > 1 else ""
+                found = _curve(group, along, f"val/{metric}", f"{name}validation")
+                if found := found + _curve(group, along, f"train/{metric}", f"{name}training"):
                     panels.setdefault(ylabel, {})[group.label] = found
         if panels:
             figure = curves(panels, xlabel, f"accuracy and NLL by {xlabel}")
-            caption = f"Accuracy and NLL by {xlabel}: validation as lines, training dashed; {BANDS}"
+            caption = f"Accuracy and NLL by {xlabel}: validation as lines, training dashed{_about_bands(groups)}."
             blocks.append(Picture(f"curves_by_{along}{tag}", caption, figure))
     return blocks
 
 
-def _curve(group: Group, along: str, metric: str) -> list[Curve]:
+def _about_bands(groups: list[Group]) -> str:
+    drawn = any(len(group.runs) >= ENOUGH for group in groups)
+    return f"; bands are one standard deviation over {ENOUGH} seeds or more" if drawn else ""
+
+
+def _curve(group: Group, along: str, metric: str, label: str) -> list[Curve]:
     scale = 100 if metric.endswith("/acc") else 1
     runs = [[row for row in run.epochs() if metric in row and along in row] for run in group.runs]
     tables = [{row["epoch"]: (row[along], scale * row[metric]) for row in rows} for rows in runs]
-    return _through(tables, dashed=metric.startswith("train"))
+    return _through(tables, metric.startswith("train"), label)
 
 
 def _losses(group: Group) -> list[Curve]:
@@ -51,13 +65,18 @@ def _losses(group: Group) -> list[Curve]:
     return _through([{row["step"]: (row["step"] + 1, row["train/loss"]) for row in rows} for rows in runs])
 
 
-def _through(tables: list[dict[float, tuple[float, float]]], dashed: bool = False) -> list[Curve]:
+def _through(tables: list[dict[float, tuple[float, float]]], dashed: bool = False, label: str = "") -> list[Curve]:
     """Returns the curve through the points that all runs have, if any; x is the mean over the runs."""
     shared = sorted(set.intersection(*map(set, tables))) if tables else []
     if not shared:
         return []
     points = np.array([[table[key] for key in shared] for table in tables])
-    return [Curve(points[:, :, 0].mean(axis=0).tolist(), points[:, :, 1], dashed)]
+    return [Curve(points[:, :, 0].mean(axis=0).tolist(), points[:, :, 1], dashed, label)]
+
+
+def name_of(axis: str) -> str:
+    """Returns the words for an axis of an experiment."""
+    return NAMES.get(axis, axis.rpartition(".")[2].replace("_", " "))
 
 
 def along_axes(groups: list[Group], tag: str) -> list[Block]:
@@ -76,8 +95,9 @@ def along_axes(groups: list[Group], tag: str) -> list[Block]:
             others = [label for other, label in group.labels.items() if other != axis]
             line = lines.setdefault(", ".join(others) or "all", {})
             line[steps[group.labels[axis]]] = [100 * v for v in group.values("test/acc").values()]
-        title = f"test accuracy by {axis}"
-        figure = trends(lines, ordered, axis, "test accuracy, %", title)
+        title = f"test accuracy by {name_of(axis)}"
+        figure = trends(lines, ordered, name_of(axis), "test accuracy, %", title)
+        spreads = ", and one standard deviation over the seeds" * any(len(group.runs) >= ENOUGH for group in groups)
         name = f"by_{axis.rpartition('.')[2]}{tag}"
-        blocks.append(Picture(name, f"The {title}: means, and one standard deviation over the seeds.", figure))
+        blocks.append(Picture(name, f"The {title}: means{spreads}.", figure))
     return blocks

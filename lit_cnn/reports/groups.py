@@ -9,9 +9,10 @@ from typing import Any
 
 from lit_cnn.runs.folder import RESULTS
 from lit_cnn.runs.record import Run
-from lit_cnn.runs.settings import decisive
+from lit_cnn.runs.settings import LINKED, decisive
 
 SEEDS = ("seed_everything", "data.seed")
+CLASSES = ("model", "data")
 
 
 @dataclass
@@ -73,16 +74,18 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
 
 def differences(groups: Sequence[Group]) -> dict[str, list[str]]:
     """Returns the settings that differ between groups, with each group's value."""
-    keys = sorted({key for group in groups for key in group.settings})
-    table = {key: [_text(group.settings.get(key)) for group in groups] for key in keys}
+    linked = {f"model.{name}" for name in LINKED}  # which the data decide, whatever a config says
+    keys = sorted({key for group in groups for key in group.settings} - linked)
+    table = {key: [_text(group.settings.get(key), key in CLASSES) for group in groups] for key in keys}
     return {key: values for key, values in table.items() if len(set(values)) > 1}
 
 
-def _text(value: Any) -> str:
-    """Returns a setting's value as in a config, cut to 40 letters; - for None."""
+def _text(value: Any, is_class: bool = False) -> str:
+    """Returns a setting's value as in a config, cut to 40 letters; a class without its module; - for None."""
     if value is None:
         return "-"
     written = value if isinstance(value, str) else json.dumps(value)
+    written = written.rpartition(".")[2] if is_class else written
     return written if len(written) <= 40 else written[:37] + "..."
 
 

@@ -5,9 +5,10 @@ from itertools import combinations
 from statistics import mean, stdev
 
 from lit_cnn.callbacks.results import is_unbalanced
-from lit_cnn.errors import ConfigError, LitCNNError, nearest
+from lit_cnn.errors import ConfigError, LitCNNError, counted, nearest
 from lit_cnn.inference.load import load
 from lit_cnn.plots.comparisons import cost_chart, interval_chart
+from lit_cnn.plots.curves import ENOUGH  # for two seeds an interval is +- 13 standard errors
 from lit_cnn.reports.cross_validation import FOLD, cross_validation
 from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
 from lit_cnn.reports.figures import along_axes, training_curves
@@ -20,7 +21,6 @@ ACC, NLL, EACH = "test/acc", "test/nll", "each_epoch/test_acc"
 MACRO = {"test/acc_macro": "macro accuracy", "test/f1": "macro F1"}
 CURVES = 12  # maximum number of variants in one panel
 CHARTED = 60  # maximum number of rows of the interval chart
-ENOUGH = 3  # minimum number of seeds for an interval in a figure; for two it is +- 13 standard errors
 PERCENT = (0.0, 100.0)
 NO_SPREAD = "no spread"
 
@@ -38,7 +38,7 @@ def report_of_many(title: str, runs: list[Run], baseline: str | None = None) -> 
         )
     datasets = list(dict.fromkeys(group.any_run.dataset for group in groups))
     finished = sum(len(group.runs) for group in groups)
-    about = f"{finished} finished runs of {len(groups)} variants on {' and '.join(datasets)}."
+    about = f"{counted(finished, 'finished run')} of {counted(len(groups), 'variant')} on {' and '.join(datasets)}."
     blocks: list[Block] = [Paragraph(about), *_left_out(groups)]
     for dataset in datasets:
         tag = ""
@@ -102,13 +102,13 @@ def _results(groups: list[Group]) -> list[Block]:
     macro = _macro_of(groups)
     for group in groups:
         accuracies = _percent(group)
-        interval = mean_interval(accuracies, within=PERCENT)
+        interval = mean_interval(accuracies, within=PERCENT) if len(accuracies) >= ENOUGH else None
         expected = len(group.runs) + len(group.unfinished)
         rows.append([
             group.label,
             f"{mean(accuracies):.2f}" if accuracies else "-",
             f"{stdev(accuracies):.2f}" if len(accuracies) > 1 else "-",
-            f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else NO_SPREAD if len(accuracies) > 1 else "-",
+            f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else NO_SPREAD if len(accuracies) >= ENOUGH else "-",
             f"{len(accuracies)}" if len(accuracies) == expected else f"{len(accuracies)} of {expected}",
             *(_spread(_percent(group, figure), 2) for figure in macro),
             _spread([*group.values(NLL).values()], 4),
@@ -116,7 +116,10 @@ def _results(groups: list[Group]) -> list[Block]:
         ])  # fmt: skip
     named = [f"{name}, %" for name in macro.values()]
     head = ["variant", "test accuracy, %", "sd", "95 % interval", "seeds", *named, "test NLL, nats", "training, s"]
-    caption = "Mean, standard deviation and 95 % interval (Student's t, within 0 and 100 %) over the seeds."
+    caption = (
+        f"Mean and standard deviation over the seeds; from {ENOUGH} seeds on the 95 % interval of the mean too "
+        "(Student's t, within 0 and 100 %)."
+    )
     if macro:
         caption += " Macro figures are means over the classes, which have different numbers of images."
     return _table(caption, head, rows)
@@ -138,7 +141,8 @@ def _left_out(groups: list[Group]) -> list[Block]:
     rows = [[str(run.folder), run.fault] for group in groups for run in group.unfinished]
     repeated = [run for group in groups for run in group.repeated]
     rows += [[str(run.folder), f"seed {run.seed} again; the newest counts"] for run in repeated]
-    return _table(f"{len(rows)} runs are missing or left out.", ["run", "why"], rows)
+    verb = "is" if len(rows) == 1 else "are"
+    return _table(f"{counted(len(rows), 'run')} {verb} missing or left out.", ["run", "why"], rows)
 
 
 def _pairs(groups: list[Group], baseline: str | None) -> list[tuple[Group, Group]]:
@@ -166,7 +170,7 @@ def _tests(groups: list[Group], baseline: str | None, figure: str, name: str) ->
     ]
     caption = (
         f"Test {name} of the second minus that of the first, in points, by the t-test over equal seeds. The last "
-        f"column is corrected for {len(rows)} comparison{'s' * (len(rows) > 1)} (Holm 1979). A large p-value does not "
+        f"column is corrected for {counted(len(rows), 'comparison')} (Holm 1979). A large p-value does not "
         "show that two are equal: the interval says how far apart they may still be."
     )
     head = ["first → second", "difference", "95 % interval", "seeds", "p", "p, corrected"]
@@ -175,7 +179,7 @@ def _tests(groups: list[Group], baseline: str | None, figure: str, name: str) ->
 
 def in_points(test: PairedTest | None) -> str:
     """Formats the interval of a paired test in percentage points."""
-    if test is None:
+    if test is None or test.n < ENOUGH:
         return "-"
     return f"{100 * test.interval[0]:+z.2f} to {100 * test.interval[1]:+z.2f}" if test.interval else NO_SPREAD
 
@@ -196,7 +200,7 @@ def _what_differs(groups: list[Group]) -> list[Block]:
 def _costs(groups: list[Group], tag: str) -> list[Block]:
     tested = {group.label: group for group in groups if group.values(ACC)}
     values = {label: mean(_percent(group)) for label, group in tested.items()}
-    spreads = {label: stdev(v) for label, group in tested.items() if len(v := _percent(group)) > 1}
+    spreads = {label: stdev(v) for label, group in tested.items() if len(v := _percent(group)) >= ENOUGH}
     costs: dict[str, dict[str, float]] = {}
     fronts = {}
     for kind, cost_of in COSTS.items():
@@ -214,7 +218,8 @@ def _costs(groups: list[Group], tag: str) -> list[Block]:
             star = "*" * (row[0] in fronts[kind])
             row.append(f"{of[row[0]]:,.1f}".removesuffix(".0") + star if row[0] in of else "-")
     caption = "Costs; * marks the Pareto front: no other variant is at most as dear and at least as good."
-    picture = Picture(f"costs{tag}", "Test accuracy against cost; bars are one standard deviation.", chart)
+    bars = "; bars are one standard deviation" * bool(spreads)
+    picture = Picture(f"costs{tag}", f"Test accuracy against cost{bars}.", chart)
     return [Heading("Cost"), Table(caption, head, rows), picture]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from lit_cnn.callbacks.results import is_unbalanced
 from lit_cnn.callbacks.tensorboard.features import first_filters
-from lit_cnn.errors import LitCNNError
+from lit_cnn.errors import LitCNNError, counted
 from lit_cnn.models.by_path import Recipe
 from lit_cnn.plots import class_accuracy, confusion_matrix, filters, reliability_diagram
 from lit_cnn.reports.cleaning import images_to_look_at
@@ -118,7 +118,7 @@ def _mistakes(p: Predictions) -> list[Block]:
     last = Picture("reliability", "Reliability diagram: accuracy by confidence.", reliability)
     if not len(wrong):
         return [Paragraph("There are none."), last]
-    figure = p.most_confident(wrong, f"{about}: the most confident of {len(wrong):,} mistakes")
+    figure = p.most_confident(wrong, f"{about}: the most confident of {counted(len(wrong), 'mistake')}")
     names, rows = p.data.class_names, []
     for i in p.by_confidence(wrong).tolist():
         rows.append([p.places[i], names[p.labels[i]], names[p.preds[i]], f"{p.confidences[i]:.2%}"])

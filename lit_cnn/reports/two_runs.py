@@ -5,7 +5,7 @@ from statistics import mean
 
 import torch
 
-from lit_cnn.errors import ConfigError
+from lit_cnn.errors import ConfigError, counted
 from lit_cnn.reports.document import Block, Document, Heading, Paragraph, Picture, Table
 from lit_cnn.reports.figures import training_curves
 from lit_cnn.reports.groups import Group, differences
@@ -100,7 +100,7 @@ def _gallery(right: Predictions, wrong: Predictions, name: str, other: str) -> B
     split = (right.right & ~wrong.right).nonzero().flatten()
     if not len(split):
         return Paragraph(f"There is no image that {name} has right and {other} wrong.")
-    title = f"{name} right, {other} wrong: {other}'s most confident of {len(split):,} mistakes"
+    title = f"{name} right, {other} wrong: {other}'s most confident of {counted(len(split), 'mistake')}"
     confidence = mean(right.confidences[split].tolist())
     caption = (
         f"Images that {name} has right and {other} wrong, with what {other} takes them for; {name} gives the true "

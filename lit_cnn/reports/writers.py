@@ -14,6 +14,7 @@ from lit_cnn import files
 from lit_cnn.errors import printable
 from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
 
+WIDE = 8.0  # inches from which a figure has a row of its own; two narrower ones share a row
 STYLE = """
 :root { color-scheme: light }
 body { font: 15px/1.5 system-ui, sans-serif; color: #1f2328; background: #fff; max-width: 62rem;
@@ -25,7 +26,8 @@ table { border-collapse: collapse; margin: .6rem 0; font-variant-numeric: tabula
 th, td { padding: .2rem .7rem; border-bottom: 1px solid #d8dee4; text-align: right; vertical-align: top }
 th { border-bottom: 2px solid #8c959f }
 th:first-child, td:first-child { text-align: left }
-figure { margin: 1rem 0 } figure img { max-width: 100%; height: auto } figcaption { color: #57606a }
+figure { margin: 1rem 0 } figure img { width: 100%; height: auto } figcaption { color: #57606a }
+figure.half { display: inline-block; width: 49%; vertical-align: top }
 pre { background: #f6f8fa; padding: .7rem; overflow-x: auto; font-size: 13px }
 """
 
@@ -55,11 +57,10 @@ def _html(block: Block) -> str:
                 lines += "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>\n"
             return f'<p class="about">{html.escape(caption)}</p>\n<div class="wide"><table>{lines}</table></div>'
         case Picture(_, caption, figure):
-            data, caption, width = base64.b64encode(_png(figure)).decode(), html.escape(caption), figure.get_figwidth()
-            return (
-                f'<figure><img alt="{caption}" src="data:image/png;base64,{data}" width="{96 * width:.0f}">'
-                f"<figcaption>{caption}</figcaption></figure>"
-            )
+            data, caption = base64.b64encode(_png(figure)).decode(), html.escape(caption)
+            size = ' class="half"' * (figure.get_figwidth() < WIDE)
+            picture = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
+            return f"<figure{size}>{picture}<figcaption>{caption}</figcaption></figure>"
 
 
 def to_markdown(document: Document) -> str:

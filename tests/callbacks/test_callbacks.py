@@ -1,4 +1,5 @@
 import io
+from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +25,21 @@ def events(lit_cnn):
 def test_tensorboard_holds_scalars_by_their_names(events):
     scalars = events.Tags()["scalars"]
     assert {f"{split}/{m}" for split in ("train", "val", "test") for m in ("acc", "nll")} <= set(scalars)
-    assert [e.step for e in events.Scalars("lr")] == [4, 9, 14]
+    assert [e.step for e in events.Scalars("watch/lr")] == [4, 9, 14]
     assert len(events.Scalars("val/acc")) == 2
     assert {f"test/acc_of/pattern {c}" for c in range(3)} <= set(scalars)
+
+
+def test_cards_of_val_and_test_come_before_what_few_look_at(events):
+    tags = events.Tags()["scalars"] + events.Tags()["images"]
+    assert {tag.partition("/")[0] for tag in tags} == {"test", "train", "val", "watch"}
 
 
 def test_hyperparameters_tab_holds_the_final_metrics(events):
     for split in ("val", "test"):
         for metric in ("acc", "nll"):
-            last = events.Scalars(f"hp/{split}_{metric}")[-1].value
-            shown = [e.value for e in events.Scalars(f"{split}/{metric}")]
-            assert last in shown
+            assert f"{split}/{metric}".encode() in events.SummaryMetadata("_hparams_/experiment").plugin_data.content
+            assert not any(isnan(e.value) for e in events.Scalars(f"{split}/{metric}"))
     plugin = events.SummaryMetadata("_hparams_/session_start_info").plugin_data
     for setting in (b"model/lr", b"data/permute", b"data/batch_size", b"seed"):
         assert setting in plugin.content
@@ -42,8 +47,8 @@ def test_hyperparameters_tab_holds_the_final_metrics(events):
 
 def test_pictures_are_there_and_not_empty(events):
     both = ("predictions", "confusion", "accuracy of classes", "reliability", "worst mistakes")
-    expected = {f"{kind}/{split}" for kind in both for split in ("val", "test")}
-    expected |= {"samples/train", "filters/first layer", "feature maps/0", "feature maps/1"}
+    expected = {f"{split}/{kind}" for kind in both for split in ("val", "test")}
+    expected |= {"train/samples", "watch/first layer", "watch/feature maps of image 0", "watch/feature maps of image 1"}
     assert expected <= set(events.Tags()["images"])
     for tag in events.Tags()["images"]:
         image = Image.open(io.BytesIO(events.Images(tag)[-1].encoded_image_string))
@@ -62,13 +67,13 @@ def test_epochs_can_be_the_x_axis(lit_cnn, events):
     assert outcome.code == 0, outcome.err
     run = run_folder(outcome.out)
     by_epoch = EventAccumulator(str(run), size_guidance={"scalars": 0, "images": 0}).Reload()
-    of_steps = {"lr", "train/loss", "epoch"}
+    of_steps = {"watch/lr", "train/loss"}
     for name in events.Tags()["scalars"]:
         before, now = events.Scalars(name), by_epoch.Scalars(name)
-        if name != "seconds":
+        if name != "watch/seconds":
             assert [e.value for e in now] == pytest.approx([e.value for e in before], nan_ok=True), name
         assert now[-1].step == (before[-1].step if name in of_steps else 2), name
-    for name in ("train/acc", "train/nll", "val/acc", "seconds", "val/ece", "layers/weight norm 01 features.0"):
+    for name in ("train/acc", "train/nll", "val/acc", "watch/seconds", "val/ece", "watch/weight norm 01 features.0"):
         assert [e.step for e in by_epoch.Scalars(name)] == [1, 2], name
         assert [e.step for e in events.Scalars(name)] != [1, 2], name
     assert {e.step for name in by_epoch.Tags()["images"] for e in by_epoch.Images(name)} == {0, 2}

@@ -1,12 +1,15 @@
 """What a person sees while a run goes on, by a clock that the tests turn."""
 
+import io
 import re
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
 from conftest import SMALL
+from tqdm import tqdm
 
 from lit_cnn import LitClassifier
 from lit_cnn.callbacks import progress
@@ -89,3 +92,25 @@ def test_a_terminal_gets_a_bar_and_no_lines(clock, capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert out == ""
     assert "epoch 1/1" in err
+
+
+@pytest.mark.parametrize("batches", [57, 117_187, float("inf")])
+def test_bar_is_whole_in_80_columns(batches, monkeypatch):
+    written = io.StringIO()
+    monkeypatch.setattr(progress, "tqdm", partial(tqdm, file=written, ncols=80, mininterval=0))
+    monkeypatch.setattr(progress, "IN_NOTEBOOK", True)  # shows the bar though this is no terminal
+    monkeypatch.setattr(progress, "_so_far", lambda *_: "acc 98.4% nll 0.052 ")
+    count = Count("epoch 100/200", batches)
+    count._bar.set_postfix_str("acc 98.4% nll 0.052 115,562 images/s")
+    count.close()
+    lines = [line.rstrip() for line in written.getvalue().split("\r") if "acc" in line]
+    assert lines
+    assert all(len(line) <= 80 and "images/s" in line for line in lines), lines
+
+
+def test_the_first_epoch_says_why_training_lies_below_validation(lit_cnn):
+    out = lit_cnn("fit", "--config", "quickstart", "--trainer.max_epochs", 2, "--pictures.enabled", "false").out
+    lines = out.splitlines()
+    assert lines.count(progress.WHY_LOWER) == 1
+    assert lines[lines.index(progress.WHY_LOWER) - 1].startswith("epoch 1/2")
+    assert len(progress.WHY_LOWER) <= 80

@@ -84,7 +84,7 @@ def test_a_logger_of_ones_own_gets_settings_metrics_and_figures(lit_cnn, own):
     assert {"seed", "data/train_images", "model/lr"} <= set(notes.params)
     assert notes.metrics["hp/test_acc"] == results["test/acc"]
     assert {"train/acc", "val/nll", "test/nll"} <= set(notes.metrics)
-    assert "confusion/test" in dict(notes.images)
+    assert "test/confusion" in dict(notes.images)
 
 
 def test_a_failed_start_leaves_nothing_in_an_added_logger(lit_cnn, own):
@@ -109,7 +109,7 @@ def test_wandb_keeps_a_run_on_disk(lit_cnn, monkeypatch):
     assert folder_of(outcome) == ALWAYS | {"events", "wandb", "trackers.json"}
     (run,) = (RUN / "wandb").glob("offline-run-*")
     assert f"see    wandb sync {run}" in outcome.out
-    assert list(run.glob("files/media/images/confusion/test*.png"))
+    assert list(run.glob("files/media/images/test/confusion*.png"))
 
 
 @needs["mlflow"]

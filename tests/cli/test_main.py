@@ -56,8 +56,8 @@ def test_summary_names_the_hardest_classes(lit_cnn):
     accuracies = {k.removeprefix("test/acc_of/"): v for k, v in per_class.items() if k.startswith("test/acc_of/")}
     assert len(accuracies) == 5
     assert all(float(Fraction(share).limit_denominator(1000)) == share for share in accuracies.values())
-    (line,) = [line for line in out.splitlines() if line.startswith("hardest to tell: ")]
-    named = [part.rpartition(" ")[0] for part in line.removeprefix("hardest to tell: ").split(", ")]
+    (line,) = [line for line in out.splitlines() if line.startswith("hardest classes: ")]
+    named = [part.rpartition(" ")[0] for part in line.removeprefix("hardest classes: ").split(", ")]
     assert [accuracies[name] for name in named] == sorted(accuracies.values())[:3]
 
 

@@ -122,10 +122,10 @@ def test_explanation_of_a_permuted_run_is_put_back_too(permuted_run):
     images = torch.arange(120, dtype=torch.uint8).view(1, 1, 12, 10)
     (figure,) = explain(module, images, ["pattern 1/x.png"], side=3)
     titles = [axis.get_title() for axis in figure.axes]
-    assert titles.count("as the network sees it") == titles.count("the same, pixels put back") == 1
+    assert titles.count("as the network sees it") == titles.count("the same, permutation undone") == 1
     shown = {axis.get_title(): axis for axis in figure.axes}
     image = shown["the image"].images[0].get_array()
-    assert (shown["the same, pixels put back"].images[0].get_array() == image).all()
+    assert (shown["the same, permutation undone"].images[0].get_array() == image).all()
     assert (shown["as the network sees it"].images[0].get_array() != image).any()
     seen, back = (a.images[0].get_array() for a in figure.axes if a.get_title().startswith("occlusion"))
     order = module.preprocess.permute.order

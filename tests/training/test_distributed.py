@@ -77,7 +77,7 @@ def test_figures_are_of_the_images_of_all_devices(one, several, images):
             assert torch.equal(found[name], expected[name]), name
         assert torch.allclose(found["confidences"], expected["confidences"], atol=1e-6)  # of batches of another size
         assert found["ece"] == pytest.approx(float(expected["ece"]), abs=1e-6)
-    assert "confusion/test" in expected["figures"]
+    assert "test/confusion" in expected["figures"]
     assert [process["drawn"][images]["figures"] for process in several] == [
         expected["figures"],
         *[[]] * (len(several) - 1),

@@ -119,7 +119,7 @@ def test_what_a_network_of_ones_own_logs_is_taken_at_its_word(lit_cnn):
     assert "Set checkpoint.mode to max where more is better" in unsaid.err
     outcome = lit_cnn("fit", *own, "--checkpoint.monitor", "val/f1", "--checkpoint.mode", "max")
     assert outcome.code == 0, outcome.err
-    assert "; the best by val/f1 is 1" in outcome.out
+    assert "; best epoch by val/f1: 1" in outcome.out
 
 
 def test_a_plateau_is_stepped_when_its_metric_is_new(lit_cnn):

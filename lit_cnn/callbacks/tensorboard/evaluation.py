@@ -13,6 +13,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 from lit_cnn.callbacks import log_everywhere
 from lit_cnn.callbacks.tensorboard.figures import Draws, add, boards, data_of
 from lit_cnn.data.loader import ArrayLoader
+from lit_cnn.errors import counted
 from lit_cnn.plots import class_accuracy, confusion_matrix, reliability_diagram, worst_mistakes
 from lit_cnn.plots.calibration import expected_calibration_error
 from lit_cnn.training.buffered_metrics import BufferedMetrics
@@ -99,16 +100,16 @@ class Evaluation(Draws):
             names = data.class_names
             about = f"{data.dataset_name}, {NAMES[split]} images"
             counts = multiclass_confusion_matrix(preds, labels, data.num_classes)
-            add(trainer, f"confusion/{split}", confusion_matrix(counts, names, about))
-            add(trainer, f"accuracy of classes/{split}", class_accuracy(counts, names, f"{about}: accuracy by class"))
-            add(trainer, f"reliability/{split}", reliability_diagram(confidences, preds == labels, about))
+            add(trainer, f"{split}/confusion", confusion_matrix(counts, names, about))
+            add(trainer, f"{split}/accuracy of classes", class_accuracy(counts, names, f"{about}: accuracy by class"))
+            add(trainer, f"{split}/reliability", reliability_diagram(confidences, preds == labels, about))
             if indices.min() >= 0:
                 wrong = (preds != labels).nonzero().flatten()
                 worst = wrong[confidences[wrong].argsort(descending=True, stable=True)][: self.mistakes]
                 images, _ = data.arrays(split).gather(indices[worst].to(data.arrays(split).device))
                 shown = as_bytes(images.cpu()), labels[worst], preds[worst], confidences[worst], names
-                figure = worst_mistakes(*shown, f"{about}: the most confident of {len(wrong):,} mistakes")
-                add(trainer, f"worst mistakes/{split}", figure)
+                figure = worst_mistakes(*shown, f"{about}: the most confident of {counted(len(wrong), 'mistake')}")
+                add(trainer, f"{split}/worst mistakes", figure)
 
 
 def _split(trainer: Trainer) -> str:

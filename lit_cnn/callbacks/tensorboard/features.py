@@ -8,6 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
+from lit_cnn.callbacks.tensorboard.board import WATCH
 from lit_cnn.callbacks.tensorboard.figures import Draws, add, data_of, evaluating, for_network, some
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.models.layer_table import hooked
@@ -43,7 +44,7 @@ class Features(Draws):
             return
         with self._budget.spending():
             if (weights := first_filters(module, data)) is not None:
-                add(trainer, "filters/first layer", filters(weights))
+                add(trainer, WATCH + "first layer", filters(weights))
             self._draw_maps(trainer, module, data)
 
     def _draw_maps(self, trainer: Trainer, module: LightningModule, data: ImageDataModule) -> None:
@@ -59,7 +60,7 @@ class Features(Draws):
         for i, picture in enumerate(data.preprocess.to_picture(inputs.cpu())):
             title = f"an image of class {data.class_names[int(labels[i])]}: the strongest maps of the convolutions"
             figure = feature_maps(picture, {name: outputs[name][i] for name in chosen}, title)
-            add(trainer, f"feature maps/{i}", figure)
+            add(trainer, f"{WATCH}feature maps of image {i}", figure)
 
 
 def first_filters(module: nn.Module, data: ImageDataModule) -> Tensor | None:

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from lit_cnn.callbacks import tensorboards
-from lit_cnn.callbacks.tensorboard.epoch_axis import place
+from lit_cnn.callbacks.tensorboard.board import place
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.keyed_random import permutation
 

@@ -8,6 +8,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
 from lit_cnn.callbacks import tensorboards
+from lit_cnn.callbacks.tensorboard.board import WATCH
 from lit_cnn.callbacks.tensorboard.figures import Draws, evaluating, for_network, some
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.models.layer_table import hooked
@@ -53,8 +54,8 @@ class Health(Draws):
             for name, weight in self._before.items():
                 norm = layers[name].weight.detach().float().norm()
                 update = (layers[name].weight.detach() - weight).float().norm()
-                self._scalars[f"layers/weight norm {name}"] = norm
-                self._scalars[f"layers/update ratio {name}"] = update / weight.float().norm().clamp(min=1e-12)
+                self._scalars[f"{WATCH}weight norm {name}"] = norm
+                self._scalars[f"{WATCH}update ratio {name}"] = update / weight.float().norm().clamp(min=1e-12)
             self._before = {}
 
         optimizer: Any = getattr(trainer.optimizers[0], "optimizer", trainer.optimizers[0])
@@ -94,11 +95,11 @@ def activations(module: LightningModule, inputs: Tensor) -> dict[str, float]:
     found: dict[str, Tensor] = {}  # a layer that is used several times counts at its last use
 
     def on_layer(name: str, layer: nn.Module, args: Any, output: Tensor) -> None:
-        found[f"layers/activation size {name}"] = output.detach().float().square().mean().sqrt()
+        found[f"{WATCH}activation size {name}"] = output.detach().float().square().mean().sqrt()
 
     def on_relu(name: str, layer: nn.Module, args: Any, output: Tensor) -> None:
         alive = (output.detach() > 0).transpose(0, 1).flatten(1).any(dim=1)
-        found[f"layers/dead ReLUs {name}"] = 1 - alive.float().mean()
+        found[f"{WATCH}dead ReLUs {name}"] = 1 - alive.float().mean()
 
     hooks = [(m, partial(on_layer, n)) for n, m in _layers(module, (nn.Conv2d, nn.Linear)).items()]
     hooks += [(m, partial(on_relu, n)) for n, m in _layers(module, nn.ReLU).items()]

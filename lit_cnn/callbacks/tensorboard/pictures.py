@@ -40,7 +40,7 @@ class Pictures(Draws):
             f"{data.dataset_name}: training images with their labels",
             ", ".join(changes) or "unchanged",
         )
-        add(trainer, "samples/train", figure)
+        add(trainer, "train/samples", figure)
 
     @rank_zero_only
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -73,4 +73,4 @@ class Pictures(Draws):
                 data.class_names,
                 f"{data.dataset_name}: predictions on {'validation' if split == 'val' else split} images",
             )
-            add(trainer, f"predictions/{split}", figure)
+            add(trainer, f"{split}/predictions", figure)

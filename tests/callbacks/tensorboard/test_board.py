@@ -41,7 +41,7 @@ def test_health_and_graph_are_there(on):
     events = EventAccumulator(str(on), size_guidance={"scalars": 0}).Reload()
     scalars = set(events.Tags()["scalars"])
     for kind in ("weight norm", "update ratio", "activation size", "dead ReLUs"):
-        found = [name for name in scalars if name.startswith(f"layers/{kind} 01 ")]
+        found = [name for name in scalars if name.startswith(f"watch/{kind} 01 ")]
         assert len(found) == 1, kind
         assert len(events.Scalars(found[0])) == 2  # epochs
     assert {"val/ece", "test/ece"} <= scalars
@@ -74,7 +74,7 @@ def test_scalars_are_those_of_a_computation_by_other_means(on):
         assert found["ece"].value == pytest.approx(sum(gaps) / len(labels), abs=1e-5)
         assert len({event.step for event in found.values()}) == 1
     for name, tensor in _weights(on).items():
-        scalar = f"layers/weight norm 01 {name.removeprefix('net.').removesuffix('.weight')}"
+        scalar = f"watch/weight norm 01 {name.removeprefix('net.').removesuffix('.weight')}"
         if scalar in events.Tags()["scalars"]:
             assert events.Scalars(scalar)[-1].value == pytest.approx(np.linalg.norm(tensor.numpy()), rel=1e-5)
             assert [e.step for e in events.Scalars(scalar)] == [e.step for e in events.Scalars("train/acc")]
@@ -107,7 +107,7 @@ def test_health_of_many_short_epochs_is_logged_as_often_as_there_is_time(lit_cnn
     )  # each takes a second
     outcome = lit_cnn("fit", "--model", "LitCNN", *SMALL, "--trainer.max_epochs", 6, "--pictures.enabled", "false")
     events = EventAccumulator(str(run_folder(outcome.out)), size_guidance={"scalars": 0}).Reload()
-    (name,) = (name for name in events.Tags()["scalars"] if name.startswith("layers/weight norm 01 "))
+    (name,) = (name for name in events.Tags()["scalars"] if name.startswith("watch/weight norm 01 "))
     assert len(events.Scalars(name)) == 2
     assert len(events.Scalars("val/acc")) == 6
 
@@ -119,8 +119,8 @@ def test_dead_relus_and_sizes_are_those_of_the_layers():
         module[0].weight.zero_()
         module[0].bias.copy_(torch.tensor([1.0, -1.0, -2.0, 3.0]))
     found = activations(module, torch.randn(6, 2))
-    assert found["layers/dead ReLUs 01 1"] == 0.5
-    assert found["layers/activation size 01 0"] == pytest.approx((15 / 4) ** 0.5)
+    assert found["watch/dead ReLUs 01 1"] == 0.5
+    assert found["watch/activation size 01 0"] == pytest.approx((15 / 4) ** 0.5)
     assert module.training
     assert all(not m._forward_hooks for m in module.modules())
 

@@ -1,4 +1,4 @@
-"""Epochs instead of steps on TensorBoard's x-axis, for metrics logged once an epoch."""
+"""TensorBoard's loggers: val and test come first, and the x-axis is the optimizer's steps, or epochs."""
 
 from typing import Any
 
@@ -6,10 +6,24 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-OF_EPOCHS = ("train/acc", "train/nll", "val/", "test/", "layers/", "hp/", "seconds", "each_epoch/")
+WATCH = "watch/"  # cards in the order of the alphabet: test, train, val, then what few look at
+OF_EPOCHS = ("train/acc", "train/nll", "val/", "test/", "seconds", "each_epoch/", WATCH)
 
 
-class EpochBoard(TensorBoardLogger):
+class Board(TensorBoardLogger):
+    """TensorBoard logger without cards that say nothing: the epoch against the step, and values that are not there.
+
+    Learning rate and seconds stand with the layers' scalars, below `watch`.
+    """
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        """Writes each metric but NaN (unequal to itself), by which the columns of the HParams tab are announced."""
+        shown = {name: value for name, value in metrics.items() if name != "epoch" and value == value}
+        super().log_metrics({WATCH * (name in ("lr", "seconds")) + name: v for name, v in shown.items()}, step)
+
+
+class EpochBoard(Board):
     """TensorBoard logger whose x-axis is the epoch, from 1, for all metrics logged once an epoch.
 
     It is a logger, since a metric called "step", which Lightning would use as the step, would change metrics.csv too,

@@ -1,0 +1,100 @@
+"""The help of a Trainer's verb on two screens: the settings that most runs need, read from source code in no time.
+
+`--help_all` shows all settings instead, as LightningCLI knows them, which takes seconds.
+"""
+
+import ast
+import re
+import shutil
+import textwrap
+
+from docstring_parser import DocstringStyle, parse
+
+from lit_cnn.cli.known_settings import ARGUMENTS, BRANCHES, classes_of, names_in
+
+ALL = "--help_all"
+NARROWEST, WIDEST = 78, 100  # letters in a line
+COLUMN = 33  # letters for the name of a setting
+
+# Settings that most runs leave as they are; the help of their class has them.
+RARE = {
+    *("net", "num_classes", "param_groups", "sum_loss", "decay_norms_and_biases", "norm_momentum", "test_time_flip"),
+    *("test_views", "scheduler_interval", "split_seed", "permute_seed", "permute_kind", "permute_block", "seed"),
+    *("eval_batch_size", "tensorboard_axis", "fast_loop", "matmul_precision"),
+}
+DATA_DIR = {"data_dir": "Where a dataset lies or is downloaded to; for an image folder, its root."}
+OF_THE_TRAINER = {  # Lightning's own texts fill pages
+    "max_epochs": "Epochs of training.",
+    "accelerator": "cpu, gpu, mps, or auto for the best there is.",
+    "devices": "Number of devices; batch_size is that of each.",
+    "precision": "32-true, or bf16-mixed for bfloat16 where the hardware has it.",
+    "gradient_clip_val": "Largest norm of the gradients.",
+    "accumulate_grad_batches": "Batches for one step of the optimizer.",
+    "limit_train_batches": "Number of batches in an epoch, or a share of them.",
+    "callbacks": "Callbacks of Lightning or lit_cnn, such as EarlyStopping, EMA.",
+    "logger": "A tracker beside metrics.csv and TensorBoard, such as WandbLogger; false for no TensorBoard.",
+    "default_root_dir": "Folder of all runs; by default logs.",
+}
+SEED = {"seed_everything": "The run's seed, which decides every random choice; by default 0."}
+USES = {
+    "fit": "Trains a network, tests its best checkpoint once, and prints a summary.",
+    "validate": "Evaluates a trained network on the validation images.",
+    "test": "Evaluates a trained network on the test images.",
+    "predict": "Writes a trained network's predictions on the test images as a table.",
+}
+OF_CONFIGS = (
+    "CONFIG is a file, or the name of a config that comes with lit_cnn, such as quickstart. Several are merged from "
+    "left to right, and flags win over all of them."
+)
+OF_RUNS = (
+    "RUN is the folder of a run, such as logs/quickstart/version_0, or a checkpoint. The run's config.yaml has all "
+    "settings, and flags change them."
+)
+
+
+def short_help(verb: str) -> str:
+    """Returns the help of fit, validate, test or predict, as wide as the terminal but for its limits."""
+    width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
+    training = verb == "fit"
+    lines = [
+        f"usage: python -m lit_cnn {verb} {'[CONFIG ...]' if training else 'RUN'} [--KEY VALUE ...]",
+        "",
+        USES[verb],
+    ]
+    lines += textwrap.wrap(OF_CONFIGS if training else OF_RUNS, width)
+    for branch, title, more in (("model", "the network", {}), ("data", "the data", DATA_DIR)):
+        lines += ["", f"{title}: --{branch} CLASS, which is one of"]
+        lines += textwrap.wrap(", ".join(classes_of(branch)), width, initial_indent="  ", subsequent_indent="  ")
+        home, base = BRANCHES[branch]
+        lines += [f"with these settings beside its own (--{branch}.help CLASS)"]
+        lines += _settings(f"{branch}.", more | _described(home, base), width)
+    lines += ["", "the training", *_settings("trainer.", OF_THE_TRAINER, width)]
+    lines += ["", "the run", *_settings("", SEED | _described(ARGUMENTS, "of_the_run"), width)]
+    lines += ["", "more, each after python -m lit_cnn"]
+    others = {
+        f"{verb} {ALL}": "all settings and their types",
+        f"{verb} --model.help LitVGG": "all settings of a network",
+        f"{verb} --data.help MNISTDataModule": "all settings of a data module",
+        f"{verb} quickstart --print_config": "all settings of a run, as a config",
+        "models": "the networks: paper, size, smallest image",
+    }
+    lines += [f"  {command:{COLUMN + 3}} {text}" for command, text in others.items()]
+    return "\n".join(lines)
+
+
+def _settings(prefix: str, texts: dict[str, str], width: int) -> list[str]:
+    """Returns the lines of a section: each setting that is not rare, with the first sentence on it."""
+    lines = []
+    for name, text in texts.items():
+        if name not in RARE:
+            sentence = re.split(r"(?<=\w)\.\s", text, maxsplit=1)[0].rstrip(".")
+            flag, indent = f"  --{prefix}{name}", " " * (COLUMN + 3)
+            lines += textwrap.wrap(f"{flag:{COLUMN + 2}} {sentence}", width, subsequent_indent=indent)
+    return lines
+
+
+def _described(module: str, name: str) -> dict[str, str]:
+    """Returns the text on each argument of a class or function."""
+    docstring = ast.get_docstring(names_in(module)[name]) or ""
+    parsed = parse(docstring, DocstringStyle.GOOGLE)
+    return {p.arg_name: " ".join((p.description or "").split()) for p in parsed.params}
