@@ -1,6 +1,6 @@
 """Puts trained weights into the package, with what is known about them.
 
-    python scripts/make_weights.py cnn_mnist logs/cnn_mnist/version_0 --images "MNIST"
+    python scripts/make_weights.py cnn_mnist logs/cnn_mnist/version_0 --data MNISTDataModule --images "MNIST" ...
     python scripts/make_weights.py airbench94_cifar exported.safetensors --half --seed 0 --correct 8976 --of 10000 ...
 
 A run's seed and test figure come from its results.json. For a file of `export --format safetensors` they are given.
@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("name", help="the config's name")
     parser.add_argument("source", type=Path, help="a run's folder, or a file of `export --format safetensors`")
     parser.add_argument("--images", required=True, help="on what images it was trained and tested")
+    parser.add_argument("--data", required=True, help="the data module of its test images, such as MNISTDataModule")
     parser.add_argument("--machine", required=True, help="on what machine it was trained")
     parser.add_argument("--half", action="store_true", help="in float16; test these weights, not the run's")
     parser.add_argument("--seed", type=int)
@@ -57,6 +58,7 @@ def main() -> None:
         "seed": seed,
         "correct": correct,
         "test_images": images,
+        "data": given.data,
         "trained_on": given.images,
         "machine": given.machine,
         "bytes": target.stat().st_size,

@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from lit_cnn.errors import CheckpointError, nearest
+from lit_cnn.errors import CheckpointError, ConfigError, nearest
 from lit_cnn.runs.class_paths import present
 
 FOLDER = Path(__file__).parents[1] / "weights"
@@ -17,6 +17,14 @@ OF_PREPROCESS = ("mean", "std", "image_size", "permute_seed", "permute_kind", "p
 def shipped_weights() -> dict[str, Path]:
     """Returns the weights that come with the package, by the name of their config."""
     return {path.stem: path for path in sorted(FOLDER.glob(f"*{SUFFIX}"))}
+
+
+def about_weights(name: str) -> dict[str, Any]:
+    """Returns what is known of weights that come with the package: seed, test figure, images, machine, digest."""
+    index: dict[str, dict[str, Any]] = json.loads(INDEX.read_text("utf-8"))
+    if name not in index:
+        raise ConfigError(f"There are no weights {name}.{nearest(name, list(index))} There are {', '.join(index)}.")
+    return index[name]
 
 
 def weights_file(path: str | Path) -> Path | None:
@@ -46,8 +54,7 @@ def read_weights(path: Path) -> dict[str, Any]:
             state = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} cannot be read as a safetensors file: {error}") from error
-    known = json.loads(INDEX.read_text("utf-8")).get(path.stem) if path.parent == FOLDER else None
-    if known and sha256(path.read_bytes()).hexdigest() != known["sha256"]:
+    if path.parent == FOLDER and sha256(path.read_bytes()).hexdigest() != about_weights(path.stem)["sha256"]:
         raise CheckpointError(f"{path} is damaged. Install lit_cnn again.")
     if broken := [name for name, t in state.items() if t.is_floating_point() and not t.isfinite().all()]:
         raise CheckpointError(f"{path} has weights that are no numbers, in {broken[0]}.")

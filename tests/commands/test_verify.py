@@ -1,6 +1,7 @@
 """`verify`: the expected results, the band around them, and what it says inside and outside of it."""
 
 import json
+import re
 import statistics
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from scipy import stats
 from lit_cnn.cli.shipped_configs import shipped_configs
 from lit_cnn.commands import verify
 from lit_cnn.experiments.expected import Expected, expected_of, recorded
+from lit_cnn.runs import weights
 from scripts.make_results import documents, figures, head
 
 
@@ -120,3 +122,32 @@ def test_quickstart_comes_to_its_expected_result(processes):
     code, out = processes.run("verify", "quickstart", *sure, "--pictures.enabled", "false")
     assert code == 0, out
     assert "inside" in out
+
+
+def test_shipped_weights_are_tested_anew(lit_cnn):
+    outcome = lit_cnn("verify", "--weights", "quickstart")
+    assert outcome.code == 0, outcome.err
+    assert "expected  965 of 1,000 right" in outcome.out
+    assert re.search(r"found     96\d of 1,000 right", outcome.out)
+
+
+def test_weights_that_do_not_do_what_they_should_are_an_exit_code_of_7(lit_cnn, monkeypatch):
+    wrong = weights.about_weights("quickstart") | {"correct": 990}
+    monkeypatch.setattr(weights, "about_weights", lambda name: wrong)
+    with pytest.raises(verify.OutsideError, match="right, not 990 of 1,000"):
+        verify.test_weights("quickstart", None)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "name a config, or --weights NAME"),
+        (["quickstart", "--weights", "quickstart"], "name a config, or --weights NAME"),
+        (["--weights", "quickstart", "--model.lr", "1"], "--model.lr is a setting of `fit`"),
+        (["--weights", "cnn_mnis"], "Did you mean 'cnn_mnist'?"),
+    ],
+)
+def test_wrong_words_about_weights_are_answered(lit_cnn, argv, said):
+    outcome = lit_cnn("verify", *argv)
+    assert outcome.code == 2
+    assert said in outcome.err
