@@ -73,6 +73,11 @@ class Outcome(NamedTuple):
     err: str
 
 
+def pytest_xdist_auto_num_workers(config):
+    """At most four processes: each imports torch and takes its memory."""
+    return min(4, os.cpu_count() or 1)
+
+
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -122,7 +127,7 @@ class Processes:
         return self.wait()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def launcher():
     # With a thread each: the spinning threads of several processes on the same cores wait for each other by the second.
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
