@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from lit_cnn import LitLeNet, LitMLP, SyntheticDataModule
+from lit_cnn.callbacks.tensorboard import evaluation, figures, graph
 from lit_cnn.cli.main import main
 from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms import Augmentation
@@ -28,7 +29,10 @@ LAUNCHER = """
 import json, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 import lit_cnn.cli.trainer
+from lit_cnn.callbacks.tensorboard import evaluation, figures, graph
 from lit_cnn.cli import main as cli
+for module in (figures, evaluation, graph):
+    module.boards = lambda trainer: []  # drawing takes five sixths of a small run's time
 for line in sys.stdin:
     order = json.loads(line)
     child = os.fork()
@@ -85,6 +89,14 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _draws_only_where_asked(request, monkeypatch):
+    """Figures take five sixths of a small run's time: only tests marked `pictures` draw them."""
+    if request.node.get_closest_marker("pictures") is None:
+        for module in (figures, evaluation, graph):
+            monkeypatch.setattr(module, "boards", lambda trainer: [])
 
 
 @pytest.fixture

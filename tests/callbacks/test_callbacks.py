@@ -13,6 +13,8 @@ from lit_cnn.callbacks.results import Results
 from lit_cnn.plots import prediction_grid, sample_grid
 from lit_cnn.training.classifier import LitClassifier
 
+pytestmark = pytest.mark.pictures
+
 
 @pytest.fixture
 def events(lit_cnn):

@@ -18,6 +18,8 @@ ELSEWHERE = "{class_path: CSVLogger, init_args: {save_dir: elsewhere, name: a, v
 needs = {name: pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is missing") for name in ("wandb", "mlflow")}
 OTHERS = "ignore"  # the warnings of other packages
 
+pytestmark = pytest.mark.pictures
+
 
 class Notes(Logger):
     """A logger of one's own."""

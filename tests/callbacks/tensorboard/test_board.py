@@ -18,6 +18,8 @@ from lit_cnn.plots.calibration import expected_calibration_error
 
 OFF = [f"--{name}.enabled=false" for name in ("pictures", "evaluation", "features", "health", "graph")]
 
+pytestmark = pytest.mark.pictures
+
 
 def _weights(folder):
     return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
