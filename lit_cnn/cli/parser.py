@@ -60,6 +60,13 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, torch.device) else value
 
 
+def _is_writable(given: Any) -> bool:
+    """Whether a value is plain, though jsonargparse does not know its type, as with `numbers.Number`."""
+    if isinstance(given, list | tuple):
+        return all(map(_is_writable, given))
+    return isinstance(given, str | bool | int | float | None)
+
+
 def _restored(written: Any, given: Any, key: str) -> Any:
     """Returns the written config, with the original texts of objects."""
     if isinstance(written, dict):
@@ -68,7 +75,7 @@ def _restored(written: Any, given: Any, key: str) -> Any:
         return [_restored(inner, one, key) for inner, one in zip(written, given, strict=True)]
     if not (isinstance(written, str) and written.startswith(UNWRITTEN)):
         return written
-    if isinstance(given, str):
+    if _is_writable(given):
         return given
     raise ConfigError(
         f"{key.replace('.init_args', '')}: {given!r:.80} cannot be written to config.yaml, which repeats the run.\n"

@@ -178,7 +178,8 @@ class ImageFolderDataModule(ImageDataModule):
 
     def split_table(self) -> str | None:
         """Returns the text of split.csv: path, label and part of each image of which parts were drawn; None if none."""
-        if self._pool is None or len(self._drawn) < 2:
+        drawn = any(len(positions) for part, positions in self._drawn.items() if part != "train")
+        if self._pool is None or not drawn:
             return None
         part_of = {int(i): part for part, positions in self._drawn.items() for i in positions}
         text = io.StringIO(newline="")

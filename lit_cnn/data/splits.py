@@ -107,7 +107,7 @@ def stratified_split(
         of_class = [shuffled[labels[shuffled] == c] for c in range(len(quota))]
         held = torch.cat([positions[:q] for positions, q in zip(of_class, quota, strict=True)])
     else:
-        held = _whole_groups(labels.numpy(), groups.numpy(), quota.numpy().copy(), shuffled.numpy(), at_least)
+        held = _whole_groups(labels.numpy(), groups.numpy(), quota.numpy(), shuffled.numpy(), at_least)
     kept = torch.ones(len(labels), dtype=torch.bool)
     kept[held] = False
     return kept.nonzero().flatten(), held.sort().values
@@ -133,20 +133,21 @@ def _whole_groups(
     members = _members(groups)
     order = list(dict.fromkeys(groups[shuffled].tolist()))
     classes = {group: np.bincount(labels[members[group]], minlength=len(quota)) for group in order}
-    left, wanted = quota.copy(), quota > 0
-    held = []
+    taken, total = np.zeros_like(quota), np.bincount(labels, minlength=len(quota))
+    held: dict[int, None] = {}
     for group in order:
-        if (classes[group] <= 2 * left).all():
-            left -= classes[group]
-            held.append(group)
-    total = np.bincount(labels, minlength=len(quota))
-    for c in np.flatnonzero(wanted) if at_least else ():
-        taken = sum((classes[group] for group in held), np.zeros_like(quota))
-        own = [group for group in order if classes[group][c] and group not in held]
-        # Some of each class have to be left to train on.
-        spare = [group for group in own if (taken + classes[group] < total)[classes[group] > 0].all()]
-        if not taken[c] and spare:
-            held.append(min(spare, key=lambda group: len(members[group])))
+        if (classes[group] <= 2 * (quota - taken)).all():
+            taken += classes[group]
+            held[group] = None
+    for c in np.flatnonzero(quota) if at_least else ():
+        if not taken[c]:
+            own = [group for group in order if classes[group][c] and group not in held]
+            # Some of each class have to be left to train on.
+            spare = [group for group in own if (taken + classes[group] < total)[classes[group] > 0].all()]
+            if spare:
+                group = min(spare, key=lambda group: len(members[group]))
+                taken += classes[group]
+                held[group] = None
     return torch.from_numpy(np.concatenate([members[g] for g in held] or [np.empty(0, np.int64)])).long()
 
 

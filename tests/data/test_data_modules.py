@@ -91,6 +91,8 @@ def test_order_follows_the_seed_of_the_run(monkeypatch):
         ({"batch_size": 4000}, "`batch_size` is 4000, but there are only 3600 training images"),
         ({"val_size": -1}, "but got -1"),
         ({"val_size": 1.5}, "but got 1.5"),
+        ({"fold": "6 of 5"}, "`fold` is one of two or more, such as '1 of 5', but got '6 of 5'"),
+        ({"fold": "1/5"}, "but got '1/5'"),
         ({"val_size": 4000}, "`val_size` is 4000, but there are only 4000 training images"),
     ],
 )

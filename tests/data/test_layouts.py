@@ -185,6 +185,13 @@ def test_hugging_face_files_without_labels_for_the_test_have_it_drawn(tmp_path, 
     assert "the 3 images of test have no labels and are not read" in capsys.readouterr().out
 
 
+def test_tables_and_arrays_beside_folders_of_classes_are_not_taken_for_the_images(tmp_path):
+    folders(tmp_path / "mine")
+    (tmp_path / "mine/notes.csv").write_text("when,what\n1,2\n")
+    np.save(tmp_path / "mine/embedding.npy", np.zeros(3))
+    assert sizes(opened(tmp_path / "mine"))["train"] == [8] * 3
+
+
 def test_vehicles_named_train_are_a_class(tmp_path):
     data = opened(folders(tmp_path, classes={"boat": (1, 2, 3), "car": (4, 5, 6), "train": (7, 8, 9)}))
     assert data.class_names == ["boat", "car", "train"]

@@ -188,19 +188,23 @@ def test_balanced_sampling_draws_each_class_as_often_and_each_image_as_often_as_
 
 @pytest.mark.parametrize("devices", [1, 3])
 def test_balanced_batches_are_those_of_one_device_and_copies_are_augmented_differently(devices):
-    class Index(Augmentation):
-        def __call__(self, images, draws):
-            return draws.indices.clamp(max=255).to(torch.uint8)[:, None, None, None]
+    class Noted(Augmentation):
+        drawn: list = []
 
-    arrays = Arrays(torch.arange(53, dtype=torch.uint8)[:, None, None, None], UNBALANCED)
+        def __call__(self, images, draws):
+            self.drawn.append(draws.indices)
+            return images
+
+    arrays, noted = Arrays(torch.arange(53, dtype=torch.uint8)[:, None, None, None], UNBALANCED), Noted()
+    noted.drawn.clear()
     seen = []
     for rank in range(devices):
         order = BatchOrder(53, 12 // devices, True, 0, rank, devices, balanced=UNBALANCED)
-        seen += list(ArrayLoader(BatchMaker(arrays, AS_THEY_ARE, [Index()], copies=True), order))
-    numbers = torch.cat([inputs.flatten() for inputs, _ in seen]).round().long()
-    labels = torch.cat([labels for _, labels in seen])
-    assert sorted(numbers.tolist()) == sorted(balance(UNBALANCED, 0, 0).tolist())
-    assert torch.equal(UNBALANCED[numbers % 53], labels)
+        seen += list(ArrayLoader(BatchMaker(arrays, AS_THEY_ARE, [noted], copies=True), order))
+    drawn, labels = torch.cat(noted.drawn), torch.cat([labels for _, labels in seen])
+    assert sorted(drawn.tolist()) == sorted(balance(UNBALANCED, 0, 0).tolist())
+    assert torch.equal(torch.cat([inputs.flatten() for inputs, _ in seen]).round().long(), drawn % 53)
+    assert torch.equal(UNBALANCED[drawn % 53], labels)
 
 
 def test_folds_test_each_image_once_and_are_stratified():

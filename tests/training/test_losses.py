@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -55,7 +56,7 @@ def test_balanced_weights_are_those_of_scikit_learn():
     from sklearn.utils.class_weight import compute_class_weight
 
     labels = torch.tensor([0] * 50 + [1] * 5 + [2])
-    expected = compute_class_weight("balanced", classes=range(3), y=labels.numpy())
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=labels.numpy())
     found = weights_of("balanced", labels, "abc")
     assert found.tolist() == pytest.approx(expected.tolist())
     assert float(found[labels].mean()) == pytest.approx(1)

@@ -18,7 +18,7 @@ NAMES = "Arrays are called images and labels, or train_images, train_labels, tes
 
 
 def find(place: Path, options: Options) -> Layout | None:
-    """Returns the layout of an .npz file, of a folder with one, or of a folder of .npy files; else None."""
+    """Returns the layout of an .npz file, of a folder with one or with .npy files alone; else None."""
     arrays = _arrays(place)
     if arrays is None:
         return None
@@ -50,7 +50,9 @@ def find(place: Path, options: Options) -> Layout | None:
 def _arrays(place: Path) -> dict[str, Callable[[], np.ndarray]] | None:
     """Returns the arrays by their names, each read when it is called."""
     if is_folder(place):
-        files = entries(place)[1]
+        folders, files = entries(place)
+        if folders:
+            return None
         packed = [name for name in files if name.endswith(".npz")]
         loose = [name for name in files if name.endswith(".npy")]
         if loose and not packed:

@@ -22,11 +22,11 @@ Table = Mapping[str, Sequence[Any]]  # columns by their names
 
 
 def find(place: Path, options: Options) -> Layout | None:
-    """Returns the layout of a table, or of a folder with one table and no folders of classes; else None."""
+    """Returns the layout of a table, or of a folder with one table and at most one folder beside it; else None."""
     if is_folder(place):
         folders, others = entries(place)
         tables = [name for name in others if name.lower().endswith(SUFFIXES)]
-        if len(tables) != 1 or any(is_folder(place / name) and entries(place / name)[0] for name in folders):
+        if len(tables) != 1 or len(folders) > 1 or any(entries(place / name)[0] for name in folders):
             return None
         place = place / tables[0]
     if not place.name.lower().endswith(SUFFIXES):
