@@ -32,6 +32,9 @@ class LitMLP(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        weights: str | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -62,6 +65,9 @@ class LitCNN(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        weights: str | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -92,6 +98,9 @@ class LitLeNet(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        weights: str | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -119,6 +128,9 @@ class LitPointwiseCNN(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        weights: str | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -147,6 +159,9 @@ class LitDilatedCNN(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        weights: str | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -180,6 +195,8 @@ class LitAlexNet(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -214,6 +231,8 @@ class LitZFNet(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -248,6 +267,8 @@ class LitVGG(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -284,6 +305,8 @@ class LitGoogLeNet(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -314,6 +337,8 @@ class LitInceptionV2(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -347,6 +372,8 @@ class LitInceptionV3(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -378,6 +405,8 @@ class LitResNet(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -409,6 +438,8 @@ class LitCIFARResNet(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -440,6 +471,8 @@ class LitPreActResNet(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -468,5 +501,8 @@ class LitAirbench(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        weights: str | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...

@@ -39,8 +39,8 @@ def shapes(tmp_path):
         for name in ("line", "square"):
             (tmp_path / "shapes" / split / name).mkdir(parents=True)
             for i in range(n):
-                pixels = draws.integers(0, 40, (12, 12)).astype(np.uint8)
-                row, column = draws.integers(0, 6, 2)
+                pixels = draws.integers(0, 40, (16, 16)).astype(np.uint8)
+                row, column = draws.integers(0, 10, 2)
                 pixels[row : row + 6, column : column + (6 if name == "square" else 1)] = 230
                 Image.fromarray(pixels).save(tmp_path / "shapes" / split / name / f"{i:02}.png")
     folder = tmp_path / "shapes" / "test"
@@ -50,8 +50,10 @@ def shapes(tmp_path):
 
 
 def test_mistakes_are_named_by_their_files(lit_cnn, shapes):
-    fit = ("--model", "LitLeNet", "--data", "ImageFolderDataModule", "--data.data_dir", str(shapes), "--model.lr", "0.01",
-           "--data.batch_size", "16", "--trainer.max_epochs", "6", "--trainer.accelerator", "cpu", "--name", "run")  # fmt: skip
+    fit = (
+        "--model", "LitLeNet", "--model.lr", "0.01", "--data", "ImageFolderDataModule", "--data.data_dir", str(shapes),
+        "--data.batch_size", "16", "--trainer.max_epochs", "6", "--trainer.accelerator", "cpu", "--name", "run",
+    )  # fmt: skip
     outcome = lit_cnn("fit", *fit, "--data.cache", "false", "--pictures.enabled", "false")
     assert outcome.code == 0, outcome.err
     run = "logs/run/version_0"
