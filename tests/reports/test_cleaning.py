@@ -1,6 +1,7 @@
 """Images to look at: near-duplicates and labels that are likely wrong, and where mistakes are named."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,12 +59,12 @@ def test_mistakes_are_named_by_their_files(lit_cnn, shapes):
     assert outcome.code == 0, outcome.err
     run = "logs/run/version_0"
     assert lit_cnn("predict", run).code == 0
-    rows = list(csv.DictReader(open("logs/run/predict_0/predictions.csv", encoding="utf-8")))
+    rows = list(csv.DictReader(Path("logs/run/predict_0/predictions.csv").read_text("utf-8").splitlines()))
     (swapped,) = [row for row in rows if row["file"].endswith("swapped.png")]
     assert (swapped["label"], swapped["predicted"], swapped["right"]) == ("line", "square", "0")
     reported = lit_cnn("report", run, "--all_images", "--format", "md")
     assert reported.code == 0, reported.err
-    text = open(f"{run}/report.md", encoding="utf-8").read()
+    text = Path(run, "report.md").read_text("utf-8")
     wrong = text[text.index("Labels that are likely wrong") :]
     assert "test/line/swapped.png" in wrong.split("Near-duplicates")[0]
     assert "train" in wrong[:120]
