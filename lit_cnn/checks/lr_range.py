@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from lit_cnn.checks.trial import Steps
 from lit_cnn.errors import ConfigError
+from lit_cnn.training.optimizers import build
 
 LOWEST, HIGHEST = 1e-6, 10.0
 STEPS = 120
@@ -45,14 +46,16 @@ def take_range_test(steps: Steps) -> RangeTest:
     steps.start_afresh()
     loader: Any = steps.trainer.train_dataloader
     batches = chain.from_iterable(repeat(loader))
-    own = steps.module.hparams["lr"]
-    groups = [(group, group.get("initial_lr", group["lr"]) / own) for group in steps.optimizer.param_groups]
+    module = steps.module
+    without_schedule = {**module.hparams, "scheduler": None, "param_groups": module.groups}  # which sets other rates
+    optimizer = build(module, without_schedule)["optimizer"]
+    groups = [(group, group["lr"] / module.hparams["lr"]) for group in optimizer.param_groups]
     rates, losses = np.geomspace(LOWEST, HIGHEST, STEPS), list[float]()
     best = math.inf
     for rate, batch in zip(tqdm(rates, "rates", leave=False, disable=None), batches, strict=False):
         for group, ratio in groups:
             group["lr"] = rate * ratio
-        losses.append(float(steps.take(batch)[1]))
+        losses.append(float(steps.take(batch, optimizer)[1]))
         now = float(smooth(losses)[-1])
         best = min(best, now)
         if not math.isfinite(losses[-1]) or now > DIVERGED * best:

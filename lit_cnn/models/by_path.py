@@ -117,9 +117,7 @@ def build_network(
     if weights is not None:
         start_from(net, recipe.name, weights)
     elif given.get("pretrained") and in_channels == 1:
-        net.__dict__["adapted"] = (
-            f"timm's weights of {recipe.name}; the kernels of its first layer are summed over the colours"
-        )
+        net.__dict__["adapted"] = f"timm's weights of {recipe.name}: first kernels are summed over the colours"
     return net
 
 

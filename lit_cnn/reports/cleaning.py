@@ -15,7 +15,7 @@ from lit_cnn.reports.predictions import Predictions
 SHOWN = 30  # rows of each table
 SIDE = 8  # pixels of the small grey images that are all compared with each other
 CANDIDATES = 5000  # pairs of them that are compared in full
-ALIKE = 0.95  # correlation of the pixels of near-duplicates
+ALIKE = 0.97  # correlation of the pixels of near-duplicates
 
 
 class Pair(NamedTuple):
@@ -33,7 +33,8 @@ def images_to_look_at(parts: Sequence[Predictions]) -> list[Block]:
     nll = torch.cat([p.nll for p in parts])
     preds, labels, sure = (torch.cat([getattr(p, what) for p in parts]) for what in ("preds", "labels", "confidences"))
     wrong = likely_wrong(nll, preds, labels)
-    splits = " and ".join(p.split for p in parts)
+    *first, last = [p.split for p in parts]
+    splits = f"{', '.join(first)} and {last}" if first else last
     rows = [
         [where[i], names[labels[i]], names[preds[i]], f"{sure[i]:.2%}", f"{(-nll[i]).exp():.2%}", f"{nll[i]:.2f}"]
         for i in wrong[:SHOWN].tolist()
@@ -43,7 +44,8 @@ def images_to_look_at(parts: Sequence[Predictions]) -> list[Block]:
     found: list[Block] = [Table(f"Labels that are likely wrong: {about}.", head, rows)] if rows else []
     pairs = near_duplicates(torch.cat([p.data.arrays(p.split).images for p in parts]))
     if pairs:
-        crossing = sum(where[a].split(" ")[0] != where[b].split(" ")[0] for a, b, _ in pairs) if len(parts) > 1 else 0
+        split_of = [p.split for p in parts for _ in p.places]
+        crossing = sum(split_of[a] != split_of[b] for a, b, _ in pairs)
         rows = [[where[a], where[b], names[labels[a]], names[labels[b]], f"{c:.4f}"] for a, b, c in pairs[:SHOWN]]
         across = f"; {crossing:,} of them in two splits" if crossing else ""
         others = sum(bool(labels[a] != labels[b]) for a, b, _ in pairs)

@@ -44,7 +44,7 @@ class Predictions:
     def places(self) -> list[str]:
         """What to call each image: its split, and its file or its number in the split."""
         names = self.data.image_names(self.split) or map(str, range(len(self.labels)))
-        return [f"{self.split} {name}" for name in names]
+        return [f"{self.split}: {name}" for name in names]
 
     @cached_property
     def right(self) -> Bool[Tensor, "n"]:

@@ -33,6 +33,9 @@ class LitMLP(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        weights: str | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -64,6 +67,9 @@ class LitCNN(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        weights: str | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -95,6 +101,9 @@ class LitLeNet(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        weights: str | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -123,6 +132,9 @@ class LitPointwiseCNN(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        weights: str | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -152,6 +164,9 @@ class LitDilatedCNN(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        weights: str | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -186,6 +201,8 @@ class LitAlexNet(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -221,6 +238,8 @@ class LitZFNet(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -256,6 +275,8 @@ class LitVGG(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -293,6 +314,8 @@ class LitGoogLeNet(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -324,6 +347,8 @@ class LitInceptionV2(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -358,6 +383,8 @@ class LitInceptionV3(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -390,6 +417,8 @@ class LitResNet(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -422,6 +451,8 @@ class LitCIFARResNet(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -454,6 +485,8 @@ class LitPreActResNet(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -483,5 +516,8 @@ class LitAirbench(LitNetwork):
         norm_momentum: float | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
+        weights: str | None = ...,
+        body_lr: float | None = ...,
+        frozen_epochs: int = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...

@@ -218,6 +218,11 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         if self._frozen:
             self._frozen.begin(self.trainer.current_epoch)
 
+    def on_train_end(self) -> None:
+        """Unfreezes the backbone, so that another run begins as the first did."""
+        if self._frozen:
+            self._frozen.begin(self._frozen.epochs)
+
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's accuracy and NLL over the training images, measured during the steps."""
         self.step_losses.check(self.trainer)

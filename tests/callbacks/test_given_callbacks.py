@@ -144,7 +144,7 @@ def test_an_own_progress_bar_takes_the_place_of_ours(lit_cnn):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (("--model", "LitMLP"), "LitMLP has no `backbone` to freeze"),
+        ((*NET, "--model.frozen_epochs", "1"), "model.frozen_epochs does what BackboneFinetuning does"),
         ((*NET, "--model.freeze_body", "true"), "model.freeze_body keeps frozen what BackboneFinetuning would train"),
         ((*NET, "--model.scheduler", "OneCycleLR"), "OneCycleLR does not know the parameters that BackboneFinetuning"),
     ],

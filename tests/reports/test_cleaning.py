@@ -1,6 +1,7 @@
 """Images to look at: near-duplicates and labels that are likely wrong, and where mistakes are named."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,8 +40,8 @@ def shapes(tmp_path):
         for name in ("line", "square"):
             (tmp_path / "shapes" / split / name).mkdir(parents=True)
             for i in range(n):
-                pixels = draws.integers(0, 40, (12, 12)).astype(np.uint8)
-                row, column = draws.integers(0, 6, 2)
+                pixels = draws.integers(0, 40, (16, 16)).astype(np.uint8)
+                row, column = draws.integers(0, 10, 2)
                 pixels[row : row + 6, column : column + (6 if name == "square" else 1)] = 230
                 Image.fromarray(pixels).save(tmp_path / "shapes" / split / name / f"{i:02}.png")
     folder = tmp_path / "shapes" / "test"
@@ -50,18 +51,20 @@ def shapes(tmp_path):
 
 
 def test_mistakes_are_named_by_their_files(lit_cnn, shapes):
-    fit = ("--model", "LitLeNet", "--data", "ImageFolderDataModule", "--data.data_dir", str(shapes), "--model.lr", "0.01",
-           "--data.batch_size", "16", "--trainer.max_epochs", "6", "--trainer.accelerator", "cpu", "--name", "run")  # fmt: skip
+    fit = (
+        "--model", "LitLeNet", "--model.lr", "0.01", "--data", "ImageFolderDataModule", "--data.data_dir", str(shapes),
+        "--data.batch_size", "16", "--trainer.max_epochs", "6", "--trainer.accelerator", "cpu", "--name", "run",
+    )  # fmt: skip
     outcome = lit_cnn("fit", *fit, "--data.cache", "false", "--pictures.enabled", "false")
     assert outcome.code == 0, outcome.err
     run = "logs/run/version_0"
     assert lit_cnn("predict", run).code == 0
-    rows = list(csv.DictReader(open("logs/run/predict_0/predictions.csv", encoding="utf-8")))
+    rows = list(csv.DictReader(Path("logs/run/predict_0/predictions.csv").read_text("utf-8").splitlines()))
     (swapped,) = [row for row in rows if row["file"].endswith("swapped.png")]
     assert (swapped["label"], swapped["predicted"], swapped["right"]) == ("line", "square", "0")
     reported = lit_cnn("report", run, "--all_images", "--format", "md")
     assert reported.code == 0, reported.err
-    text = open(f"{run}/report.md", encoding="utf-8").read()
+    text = Path(run, "report.md").read_text("utf-8")
     wrong = text[text.index("Labels that are likely wrong") :]
     assert "test/line/swapped.png" in wrong.split("Near-duplicates")[0]
     assert "train" in wrong[:120]

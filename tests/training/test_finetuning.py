@@ -42,7 +42,8 @@ def test_body_is_all_but_the_head():
 
 @pytest.mark.parametrize("resume", [False, True])
 def test_body_is_frozen_for_some_epochs_and_then_trained(tmp_path, resume):
-    module = LitClassifier(Patched(), 3, lr=0.1, optimizer="SGD", frozen_epochs=2, scheduler="CosineAnnealingLR")
+    settings = {"scheduler": "CosineAnnealingLR", "scheduler_args": {"T_max": 10}, "optimizer": "SGD", "lr": 0.1}
+    module = LitClassifier(Patched(), 3, frozen_epochs=2, **settings)
     before = {name: value.clone() for name, value in module.net.state_dict().items()}
 
     def changed(net):
@@ -53,7 +54,7 @@ def test_body_is_frozen_for_some_epochs_and_then_trained(tmp_path, resume):
     assert changed(module.net) == {"classifier.weight", "classifier.bias"}
     if resume:  # in another process, which knows nothing of the first
         trainer.save_checkpoint(tmp_path / "x.ckpt")
-        module = LitClassifier(Patched(), 3, lr=0.1, optimizer="SGD", frozen_epochs=2, scheduler="CosineAnnealingLR")
+        module = LitClassifier(Patched(), 3, frozen_epochs=2, **settings)
         trainer = L.Trainer(max_epochs=3, **TRAINER)
         trainer.fit(module, data(), ckpt_path=tmp_path / "x.ckpt", weights_only=True)
     else:
