@@ -62,7 +62,7 @@ class Server(ThreadingHTTPServer):
     def server_bind(self) -> None:
         """Binds the port. http.server's own also looks up the machine's name, which waits where there is no network."""
         TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[misc, assignment]
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
     @property
     def address(self) -> str:

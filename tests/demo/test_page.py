@@ -95,12 +95,12 @@ def test_dial_shuffles_the_picture_and_shows_the_accuracies(page):
     assert page.locator("[data-network=dial-CNN] .tiles figure").count() == 2
     page.locator("#block").fill("0")
     page.wait_for_function("document.querySelectorAll('[data-network=dial-CNN] .tiles figure').length === 3")
-    assert page.locator("#k").inner_text() == "1"
+    assert page.locator("#k").inner_text() == "1 pixel"
     assert "CNN: 84.2 % at k = 1" in page.locator("#chart").text_content()
     page.click("[data-training=whole]")
     page.wait_for_function("!document.querySelector('#chart').textContent.includes('84.2 %')")
     page.locator("#knob text").nth(3).click(force=True)
-    page.wait_for_function("document.querySelector('#k').textContent === '7'")
+    page.wait_for_function("document.querySelector('#k').textContent === '7 pixels'")
 
 
 def test_sliders_change_what_the_networks_see(page):

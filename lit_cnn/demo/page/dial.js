@@ -137,7 +137,7 @@ export class Chart {
 
   show(stop, training) {
     this.svg.replaceChildren();
-    const [left, right, top, bottom] = [62, 712, 14, 200];
+    const [left, right, top, bottom] = [62, 660, 14, 200];
     const x = (i) => left + 24 + ((right - left - 48) * i) / (this.blocks.length - 1);
     const y = (share) => bottom - (bottom - top) * share;
     for (const share of [0, 0.25, 0.5, 0.75, 1]) {
@@ -178,7 +178,7 @@ export class Chart {
         `the CNN ${lost(cnn)}.`;
     }
     return `Trained with blocks of k = ${k} in these places, the MLP loses ${lost(mlp)} against whole digits, ` +
-      `the CNN ${lost(cnn)}: the MLP has no idea of neighbours, and so nothing to lose. One network each, seed 0; ` +
-      "another seed moves a figure by a point or two.";
+      `the CNN ${lost(cnn)}. The MLP does not know which pixels are neighbours, so it should lose nothing: these are ` +
+      "one network each, and another seed moves a figure by a point or two.";
   }
 }

@@ -64,6 +64,7 @@ function show({ empty, networks, dial }) {
 function say(text) { get("status").textContent = text; }
 
 function turnTo(mode) {
+  if (mode !== pad.mode) reset();
   for (const button of get("modes").children) button.setAttribute("aria-pressed", button.dataset.mode === mode);
   cards.forEach((card, i) => { card.node.hidden = about.networks[i].mode !== mode; });
   const { classes } = about.networks.find((network) => network.mode === mode);
@@ -92,6 +93,10 @@ async function open(file) {
   }
 }
 
+function reset() {
+  for (const slider of SLIDERS) { slider.value = 0; label(slider); }
+}
+
 function label(slider) {
   slider.parentElement.querySelector("output").textContent = slider.value + slider.dataset.unit;
 }
@@ -107,7 +112,7 @@ function buildDial() {
   get("pair").append(...pair.map((card) => card.node));
   knob = new Knob(get("knob"), get("block"), blocks, (stop) => {
     state.block = blocks[stop];
-    get("k").textContent = state.block;
+    get("k").textContent = state.block === 1 ? "1 pixel" : `${state.block} pixels`;
     shuffle.turn(stop, state.block);
     chart.show(stop, state.training);
     ask();
@@ -145,10 +150,7 @@ get("clear").addEventListener("click", () => pad.clear());
 get("undo").addEventListener("click", () => pad.undo());
 get("centre").addEventListener("change", ask);
 get("file").addEventListener("change", ({ target }) => { if (target.files[0]) open(target.files[0]); target.value = ""; });
-get("reset").addEventListener("click", () => {
-  for (const slider of SLIDERS) { slider.value = 0; label(slider); }
-  ask();
-});
+get("reset").addEventListener("click", () => { reset(); ask(); });
 for (const slider of SLIDERS) {
   label(slider);
   slider.addEventListener("input", () => { label(slider); ask(); });
