@@ -119,3 +119,11 @@ def test_command_serves_this_machine_only_and_ends_with_ctrl_c(processes):
         code, out = processes.wait()
     assert code == 0
     assert "Traceback" not in out
+
+
+def test_bug_of_ours_is_named_as_such(ask, server, monkeypatch, capsys):
+    monkeypatch.setattr(server.session, "look", lambda request: 1 / 0)
+    answer, content = ask("POST", "/look", "{}", JSON)
+    assert answer.status == 500
+    assert json.loads(content) == {"error": "A bug of the demo. The terminal has its details."}
+    assert "ZeroDivisionError" in capsys.readouterr().err
