@@ -6,8 +6,10 @@ import tomllib
 
 import pytest
 
-nbformat = pytest.importorskip("nbformat", reason="needs nbclient and ipykernel: pip install -e '.[test]'")
+pytest.importorskip("nbclient", reason="needs nbclient: pip install -e '.[test]'")
 pytest.importorskip("ipykernel", reason="needs ipykernel: pip install -e '.[test]'")
+
+import nbformat  # noqa: E402
 
 from scripts.make_notebooks import ADDRESS, FOLDER, run, tidy  # noqa: E402
 

@@ -65,7 +65,7 @@ class Session:
 
         Args:
             request: `image`, a PNG as a data URL; `mode`, "draw" or "photo"; and if they are wanted `centre`, whether
-                to prepare the drawing as MNIST's digits were; the fields of `Changes`; the dial's `block` in pixels;
+                to make the drawing white on black, and scale and centre it, as MNIST's digits were; the fields of `Changes`; the dial's `block` in pixels;
                 and `training`, "shuffled" or "whole".
 
         Raises:
@@ -78,10 +78,9 @@ class Session:
         changes = Changes(*(_number(name, request.get(name, 0), limit) for name, limit in LIMITS._asdict().items()))
         picture = read_png(str(request.get("image")))
         if mode == "draw":
-            picture = white_on_black(picture)
+            picture = centred(white_on_black(picture)) if request.get("centre") else picture.convert("L")
             if not np.asarray(picture).any():
                 return {"empty": True}
-            picture = centred(picture) if request.get("centre") else picture
         looks = []
         for network in self.networks:
             if network.mode == mode:

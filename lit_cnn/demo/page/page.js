@@ -76,7 +76,7 @@ function turnTo(mode) {
   get("hint").textContent = mode === "draw" ? `Draw ${digits ? "a digit" : "here"}, or drop an image`
     : "Drop, paste or open a photo; then cover parts of it with the grey pen";
   get("digits").hidden = mode !== "draw" || !about.digits.length;
-  get("centring").hidden = mode !== "draw";
+  get("centring").hidden = mode !== "draw" || !digits;
   get("dial").hidden = mode !== "draw" || !about.dial;
   pad.turnTo(mode);
   changed();
@@ -136,6 +136,7 @@ function train() {
   chart.show(knob.stop, state.training);
 }
 
+get("centre").checked = about.digits.length > 0;  // not for networks of other pictures
 get("networks").append(...cards.map((card) => card.node));
 get("modes").hidden = modes.length < 2;
 for (const button of get("modes").children) button.addEventListener("click", () => turnTo(button.dataset.mode));
