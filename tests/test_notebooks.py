@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("nbclient", reason="needs nbclient: pip install -e '.[test]'")
 pytest.importorskip("ipykernel", reason="needs ipykernel: pip install -e '.[test]'")
 
-import nbformat  # noqa: E402
+import nbformat
 
-from scripts.make_notebooks import ADDRESS, FOLDER, run, tidy  # noqa: E402
+from scripts.make_notebooks import ADDRESS, FOLDER, run, tidy
 
 ROOT = FOLDER.parents[1]
 # Fewer steps than a reader takes; the first notebook compares its figures itself.

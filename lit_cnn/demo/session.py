@@ -64,9 +64,9 @@ class Session:
         """Returns the looks of the networks of a mode at a picture, and of the dial's for a drawing.
 
         Args:
-            request: `image`, a PNG as a data URL; `mode`, "draw" or "photo"; and if they are wanted `centre`, whether
-                to make the drawing white on black, and scale and centre it, as MNIST's digits were; the fields of `Changes`; the dial's `block` in pixels;
-                and `training`, "shuffled" or "whole".
+            request: `image`, a PNG as a data URL, and `mode`, "draw" or "photo". What may be missing: `centre`, whether
+                to make a drawing white on black, and scale and centre it, as MNIST's digits are; the fields of
+                `Changes`; the dial's `block` in pixels; and `training`, "shuffled" or "whole".
 
         Raises:
             DataError: If the picture cannot be read.
