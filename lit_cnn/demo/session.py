@@ -13,8 +13,8 @@ from lit_cnn.demo.looks import look
 from lit_cnn.demo.picture import Changes, centred, changed, read_png, white_on_black, write_png
 from lit_cnn.errors import ConfigError
 from lit_cnn.inference.load import load
-from lit_cnn.inference.weights import FOLDER, INDEX, weights_file
 from lit_cnn.runs.folder import find_run, read_results
+from lit_cnn.runs.weights import FOLDER, INDEX, weights_file
 from lit_cnn.training.classifier import LitClassifier
 
 SHIPPED = ("mlp_mnist", "cnn_mnist", "quickstart", "airbench94_cifar")
