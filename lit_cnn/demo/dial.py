@@ -14,7 +14,7 @@ from torch import Tensor
 from lit_cnn.demo.looks import look
 from lit_cnn.demo.picture import write_png
 from lit_cnn.inference.load import load
-from lit_cnn.inference.weights import INDEX
+from lit_cnn.runs.weights import INDEX
 
 BLOCKS = (1, 2, 4, 7, 14, 28)  # pixels; at 28 the digit is whole
 NETWORKS = ("mlp_mnist", "cnn_mnist")

@@ -82,7 +82,7 @@ def centred(drawing: Image.Image) -> Image.Image:
     digit = digit.resize([max(round(side * factor), 1) for side in digit.size], Image.Resampling.BOX)
     mass = np.asarray(digit).astype(np.float64)
     shares = mass.sum(0) / mass.sum(), mass.sum(1) / mass.sum()
-    corner = [round(SIDE / 2 - 0.5 - float(share @ np.arange(len(share)))) for share in shares]
+    corner = [round(SIDE / 2 - float(share @ np.arange(len(share)))) for share in shares]
     whole.paste(digit, (corner[0], corner[1]))
     return whole
 

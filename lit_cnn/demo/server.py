@@ -7,7 +7,9 @@ Content-Security-Policy holds the browser to, and answers no page of another sit
 import errno
 import json
 import os
+import sys
 import threading
+import traceback
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
@@ -62,7 +64,12 @@ class Server(ThreadingHTTPServer):
     def server_bind(self) -> None:
         """Binds the port. http.server's own also looks up the machine's name, which waits where there is no network."""
         TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[misc, assignment]
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Is silent about a browser that has left while it was answered."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:
@@ -74,6 +81,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers one connection."""
 
     protocol_version = "HTTP/1.1"  # a connection stays open, so that drawing is answered at once
+    disable_nagle_algorithm = True  # which holds each answer back for 40 ms
     server: Server
 
     def do_GET(self) -> None:
@@ -113,6 +121,9 @@ class Handler(BaseHTTPRequestHandler):
                 return HTTPStatus.OK, self.server.session.look(request)
         except (LitCNNError, ValueError) as error:
             return HTTPStatus.BAD_REQUEST, {"error": str(error)}
+        except Exception:
+            traceback.print_exc()
+            return HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "A bug of the demo. The terminal has its details."}
 
     def _from_here(self) -> bool:
         """Whether the browser asked for this very server, and not for a name of another site that leads here."""

@@ -13,8 +13,8 @@ from lit_cnn.demo.looks import look
 from lit_cnn.demo.picture import Changes, centred, changed, read_png, white_on_black, write_png
 from lit_cnn.errors import ConfigError
 from lit_cnn.inference.load import load
-from lit_cnn.inference.weights import FOLDER, INDEX, weights_file
 from lit_cnn.runs.folder import find_run, read_results
+from lit_cnn.runs.weights import FOLDER, INDEX, weights_file
 from lit_cnn.training.classifier import LitClassifier
 
 SHIPPED = ("mlp_mnist", "cnn_mnist", "quickstart", "airbench94_cifar")
@@ -64,9 +64,9 @@ class Session:
         """Returns the looks of the networks of a mode at a picture, and of the dial's for a drawing.
 
         Args:
-            request: `image`, a PNG as a data URL; `mode`, "draw" or "photo"; and if they are wanted `centre`, whether
-                to prepare the drawing as MNIST's digits were; the fields of `Changes`; the dial's `block` in pixels;
-                and `training`, "shuffled" or "whole".
+            request: `image`, a PNG as a data URL, and `mode`, "draw" or "photo". What may be missing: `centre`, whether
+                to make a drawing white on black, and scale and centre it, as MNIST's digits are; the fields of
+                `Changes`; the dial's `block` in pixels; and `training`, "shuffled" or "whole".
 
         Raises:
             DataError: If the picture cannot be read.
@@ -78,10 +78,9 @@ class Session:
         changes = Changes(*(_number(name, request.get(name, 0), limit) for name, limit in LIMITS._asdict().items()))
         picture = read_png(str(request.get("image")))
         if mode == "draw":
-            picture = white_on_black(picture)
+            picture = centred(white_on_black(picture)) if request.get("centre") else picture.convert("L")
             if not np.asarray(picture).any():
                 return {"empty": True}
-            picture = centred(picture) if request.get("centre") else picture
         looks = []
         for network in self.networks:
             if network.mode == mode:

@@ -65,62 +65,59 @@ def draw_a_one(page):
 
 
 def answer(page, network):
-    return page.locator(f"[data-network='{network}'] .answer b").inner_text()
-
-
-def wait_for(page, network, text):
-    page.wait_for_function(
-        "([network, text]) => document.querySelector(`[data-network='${network}'] .answer b`).textContent === text",
-        arg=[network, text],
-    )
+    return page.locator(f"[data-network='{network}'] .answer b")
 
 
 def test_drawn_digit_is_read_and_cleared(page):
-    assert answer(page, "cnn_mnist") == "?"
+    expect = playwright.expect
+    expect(answer(page, "cnn_mnist")).to_have_text("?")
     draw_a_one(page)
     for network in ("mlp_mnist", "cnn_mnist", "quickstart"):
-        wait_for(page, network, "1")
-    assert page.locator("[data-network=cnn_mnist] .tiles img").first.get_attribute("src").startswith("data:image/png")
+        expect(answer(page, network)).to_have_text("1")
+    seen = page.locator("[data-network=cnn_mnist] .tiles img").first
+    assert seen.get_attribute("src").startswith("data:image/png")
     page.click("#undo")
-    wait_for(page, "cnn_mnist", "?")
+    expect(answer(page, "cnn_mnist")).to_have_text("?")
     draw_a_one(page)
-    wait_for(page, "cnn_mnist", "1")
+    expect(answer(page, "cnn_mnist")).to_have_text("1")
     page.click("#clear")
-    wait_for(page, "cnn_mnist", "?")
+    expect(answer(page, "cnn_mnist")).to_have_text("?")
 
 
 def test_dial_shuffles_the_picture_and_shows_the_accuracies(page):
+    expect, tiles = playwright.expect, page.locator("[data-network=dial-CNN] .tiles figure")
     page.locator("#digits button").nth(3).click()
-    wait_for(page, "dial-CNN", "3")
-    assert page.locator("[data-network=dial-CNN] .tiles figure").count() == 2
+    expect(answer(page, "dial-CNN")).to_have_text("3")
+    expect(tiles).to_have_count(2)
     page.locator("#block").fill("0")
-    page.wait_for_function("document.querySelectorAll('[data-network=dial-CNN] .tiles figure').length === 3")
-    assert page.locator("#k").inner_text() == "1"
-    assert "CNN: 84.2 % at k = 1" in page.locator("#chart").text_content()
+    expect(tiles).to_have_count(3)
+    expect(page.locator("#k")).to_have_text("1 pixel")
+    expect(page.locator("#chart")).to_contain_text("CNN: 84.2 % at k = 1")
     page.click("[data-training=whole]")
-    page.wait_for_function("!document.querySelector('#chart').textContent.includes('84.2 %')")
+    expect(page.locator("#chart")).not_to_contain_text("84.2 %")
     page.locator("#knob text").nth(3).click(force=True)
-    page.wait_for_function("document.querySelector('#k').textContent === '7'")
+    expect(page.locator("#k")).to_have_text("7 pixels")
 
 
 def test_sliders_change_what_the_networks_see(page):
+    expect, seen = playwright.expect, page.locator("[data-network=cnn_mnist] .tiles img").first
     page.locator("#digits button").nth(6).click()
-    wait_for(page, "cnn_mnist", "6")
-    tile = "document.querySelector('[data-network=cnn_mnist] .tiles img').src"
-    before = page.evaluate(tile)
+    expect(answer(page, "cnn_mnist")).to_have_text("6")
+    before = seen.get_attribute("src")
     page.locator("#degrees").fill("180")
-    page.wait_for_function(f"{tile} !== arguments[0]".replace("arguments[0]", repr(before)))
+    expect(seen).not_to_have_attribute("src", before)
     page.click("#reset")
-    page.wait_for_function(f"{tile} === {before!r}")
+    expect(seen).to_have_attribute("src", before)
 
 
 def test_opened_photo_goes_to_the_networks_of_photos(page, tmp_path):
     from PIL import Image
 
+    expect = playwright.expect
     Image.new("RGB", (80, 60), (40, 90, 200)).save(tmp_path / "sky.png")
     page.set_input_files("#file", tmp_path / "sky.png")
-    page.wait_for_function("document.querySelector('[data-network=airbench94_cifar] .answer b').textContent !== '?'")
-    assert page.locator("[data-network=cnn_mnist]").is_hidden()
+    expect(answer(page, "airbench94_cifar")).not_to_have_text("?")
+    expect(page.locator("[data-network=cnn_mnist]")).to_be_hidden()
     (tmp_path / "broken.png").write_bytes(b"no image")
     page.set_input_files("#file", tmp_path / "broken.png")
-    page.wait_for_function("document.querySelector('#status').textContent.includes('cannot read this file')")
+    expect(page.locator("#status")).to_contain_text("cannot read this file")

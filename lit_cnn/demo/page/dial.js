@@ -137,33 +137,31 @@ export class Chart {
 
   show(stop, training) {
     this.svg.replaceChildren();
-    const [left, right, top, bottom] = [62, 712, 14, 200];
+    const [left, right, top, bottom] = [62, 660, 14, 200];
     const x = (i) => left + 24 + ((right - left - 48) * i) / (this.blocks.length - 1);
-    const y = (share) => bottom - (bottom - top) * share;
-    for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+    const lowest = training === "whole" ? 0 : 0.75;
+    const y = (share) => bottom - ((bottom - top) * (share - lowest)) / (1 - lowest);
+    for (const share of [0, 0.2, 0.4, 0.6, 0.8, 1].map((part) => lowest + part * (1 - lowest))) {
       shape(this.svg, "line", { class: "grid", x1: left, x2: right, y1: y(share), y2: y(share) });
-      shape(this.svg, "text", { x: left - 8, y: y(share) + 5, "text-anchor": "end" }, `${100 * share} %`);
+      shape(this.svg, "text", { x: left - 8, y: y(share) + 5, "text-anchor": "end" }, `${Math.round(100 * share)} %`);
     }
     this.blocks.forEach((block, i) => shape(this.svg, "text", { x: x(i), y: bottom + 20, "text-anchor": "middle" }, block));
     shape(this.svg, "text", { x: (left + right) / 2, y: bottom + 43, "text-anchor": "middle" },
       "block size k (pixels) · test accuracy on 10,000 digits of MNIST");
     shape(this.svg, "line", { class: "now", x1: x(stop), x2: x(stop), y1: top, y2: bottom });
-    for (const kind of Object.keys(this.accuracies).sort((a) => (a === training ? 1 : -1))) {
-      const ends = [];
-      Object.keys(NAMES).forEach((network, number) => {
-        const line = this.accuracies[kind][network];
-        const group = shape(this.svg, "g", { class: `of-${number} ${kind === training ? "" : "other"}` });
-        shape(group, "path", { d: line.map((share, i) => `${i ? "L" : "M"}${x(i)} ${y(share)}`).join("") });
-        line.forEach((share, i) => shape(group, "circle", { cx: x(i), cy: y(share), r: i === stop ? 8 : 5 }));
-        if (kind === training) ends.push([y(line.at(-1)) + 5, network, number, line[stop]]);
-      });
-      ends.sort(([a], [b]) => a - b).forEach(([height, network, number, share], i) => {
-        const text = `${NAMES[network]}: ${percent(share)} at k = ${this.blocks[stop]}`;
-        const apart = i ? Math.max(height, ends[i - 1][0] + 19) : height;
-        ends[i][0] = apart;
-        shape(this.svg, "text", { class: `name of-${number}`, x: right - 12, y: apart }, text);
-      });
-    }
+    const ends = Object.keys(NAMES).map((network, number) => {
+      const line = this.accuracies[training][network];
+      const group = shape(this.svg, "g", { class: `of-${number}` });
+      shape(group, "path", { d: line.map((share, i) => `${i ? "L" : "M"}${x(i)} ${y(share)}`).join("") });
+      line.forEach((share, i) => shape(group, "circle", { cx: x(i), cy: y(share), r: i === stop ? 8 : 5 }));
+      return [y(line.at(-1)) + 5, network, number, line[stop]];
+    });
+    ends.sort(([a], [b]) => a - b).forEach(([height, network, number, share], i) => {
+      const text = `${NAMES[network]}: ${percent(share)} at k = ${this.blocks[stop]}`;
+      const apart = i ? Math.max(height, ends[i - 1][0] + 19) : height;
+      ends[i][0] = apart;
+      shape(this.svg, "text", { class: `name of-${number}`, x: right - 12, y: apart }, text);
+    });
     this.finding.textContent = this.#words(stop, training);
   }
 
@@ -178,7 +176,7 @@ export class Chart {
         `the CNN ${lost(cnn)}.`;
     }
     return `Trained with blocks of k = ${k} in these places, the MLP loses ${lost(mlp)} against whole digits, ` +
-      `the CNN ${lost(cnn)}: the MLP has no idea of neighbours, and so nothing to lose. One network each, seed 0; ` +
-      "another seed moves a figure by a point or two.";
+      `the CNN ${lost(cnn)}. The MLP does not know which pixels are neighbours, so it should lose nothing: these are ` +
+      "one network each, and another seed moves a figure by a point or two.";
   }
 }

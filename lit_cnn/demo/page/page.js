@@ -64,6 +64,7 @@ function show({ empty, networks, dial }) {
 function say(text) { get("status").textContent = text; }
 
 function turnTo(mode) {
+  if (mode !== pad.mode) reset();
   for (const button of get("modes").children) button.setAttribute("aria-pressed", button.dataset.mode === mode);
   cards.forEach((card, i) => { card.node.hidden = about.networks[i].mode !== mode; });
   const { classes } = about.networks.find((network) => network.mode === mode);
@@ -75,7 +76,7 @@ function turnTo(mode) {
   get("hint").textContent = mode === "draw" ? `Draw ${digits ? "a digit" : "here"}, or drop an image`
     : "Drop, paste or open a photo; then cover parts of it with the grey pen";
   get("digits").hidden = mode !== "draw" || !about.digits.length;
-  get("centring").hidden = mode !== "draw";
+  get("centring").hidden = mode !== "draw" || !digits;
   get("dial").hidden = mode !== "draw" || !about.dial;
   pad.turnTo(mode);
   changed();
@@ -90,6 +91,10 @@ async function open(file) {
   } catch {
     say("The browser cannot read this file as an image.");
   }
+}
+
+function reset() {
+  for (const slider of SLIDERS) { slider.value = 0; label(slider); }
 }
 
 function label(slider) {
@@ -107,7 +112,7 @@ function buildDial() {
   get("pair").append(...pair.map((card) => card.node));
   knob = new Knob(get("knob"), get("block"), blocks, (stop) => {
     state.block = blocks[stop];
-    get("k").textContent = state.block;
+    get("k").textContent = state.block === 1 ? "1 pixel" : `${state.block} pixels`;
     shuffle.turn(stop, state.block);
     chart.show(stop, state.training);
     ask();
@@ -131,6 +136,7 @@ function train() {
   chart.show(knob.stop, state.training);
 }
 
+get("centre").checked = about.digits.length > 0;  // not for networks of other pictures
 get("networks").append(...cards.map((card) => card.node));
 get("modes").hidden = modes.length < 2;
 for (const button of get("modes").children) button.addEventListener("click", () => turnTo(button.dataset.mode));
@@ -145,10 +151,7 @@ get("clear").addEventListener("click", () => pad.clear());
 get("undo").addEventListener("click", () => pad.undo());
 get("centre").addEventListener("change", ask);
 get("file").addEventListener("change", ({ target }) => { if (target.files[0]) open(target.files[0]); target.value = ""; });
-get("reset").addEventListener("click", () => {
-  for (const slider of SLIDERS) { slider.value = 0; label(slider); }
-  ask();
-});
+get("reset").addEventListener("click", () => { reset(); ask(); });
 for (const slider of SLIDERS) {
   label(slider);
   slider.addEventListener("input", () => { label(slider); ask(); });
