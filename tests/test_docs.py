@@ -38,8 +38,9 @@ def blocks(path, language):
 
 
 def commands(path):
-    """Returns the words of each command of the page's sh blocks, and of those in its sentences without placeholders."""
+    """Returns the words of each command: in sh blocks, above an output, and without placeholders in sentences."""
     lines = "".join(blocks(path, "sh")).replace("\\\n", " ").splitlines()
+    lines += re.findall(r"^(?:\$ )?(python .*)$", "".join(blocks(path, "")), re.M)
     inline = re.findall(r"`(python (?:-m lit_cnn|scripts/)[^`]*)`", path.read_text("utf-8").replace("\n", " "))
     found = []
     for line in [*lines, *(command for command in inline if not re.search(r"[A-Z]{3}|\.\.\.", command))]:
@@ -112,6 +113,7 @@ def try_verb(argv, left):
 def try_script(file, flags):
     """A script is there, and it or a part of it knows the flags."""
     assert file.is_file(), file
+    assert file.name != "bench.py" or (ROOT / "scripts" / "benchmarks" / f"{flags[0]}.py").is_file(), flags[0]
     source = "".join(path.read_text("utf-8") for path in [file, *(ROOT / "scripts" / "benchmarks").glob("*.py")])
     for flag in flags:
         assert not flag.startswith("--") or f'"{flag}"' in source, f"{file.name} has no {flag}"

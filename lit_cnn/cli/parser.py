@@ -13,6 +13,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from lit_cnn import files
 from lit_cnn.errors import ConfigError
 
+COMMAND = "python -m lit_cnn fit"
 UNWRITTEN = "Unable to serialize instance "  # jsonargparse's placeholder for an object
 
 
@@ -24,6 +25,8 @@ class Parser(LightningArgumentParser):
     """Parser of the Trainer's verbs."""
 
     def __init__(self, *args: Any, **kwargs: Any):
+        if "prog" not in kwargs:  # jsonargparse's parser for `--model.help CLASS`, whose usage would fill a screen
+            kwargs |= {"prog": COMMAND, "usage": f"{COMMAND} ... [--KEY VALUE ...]"}
         super().__init__(*args, **kwargs, allow_abbrev=False)  # --trainer.max_epoch would mean max_epochs
 
     def error(self, message: str, ex: Exception | None = None) -> Any:
