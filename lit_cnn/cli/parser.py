@@ -25,8 +25,9 @@ class Parser(LightningArgumentParser):
     """Parser of the Trainer's verbs."""
 
     def __init__(self, *args: Any, **kwargs: Any):
-        if "prog" not in kwargs:  # jsonargparse's parser for `--model.help CLASS`, whose usage would fill a screen
-            kwargs |= {"prog": COMMAND, "usage": f"{COMMAND} ... [--KEY VALUE ...]"}
+        command = kwargs.setdefault("prog", f"{COMMAND} ...")  # none from jsonargparse, for `--model.help CLASS`
+        kwargs.setdefault("description", "All settings, and their types.")
+        kwargs.setdefault("usage", f"{command} [--KEY VALUE ...]")  # with all keys it would fill screens
         super().__init__(*args, **kwargs, allow_abbrev=False)  # --trainer.max_epoch would mean max_epochs
 
     def error(self, message: str, ex: Exception | None = None) -> Any:
