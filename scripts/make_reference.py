@@ -15,7 +15,6 @@ import lit_cnn
 from lit_cnn.cli.main import COMMANDS, VERBS, main
 
 ROOT = Path(__file__).parents[1]
-FULL = dict.fromkeys(VERBS, "--help_all")  # their `--help` is the short one
 MEMBERS = {  # methods that people call or override; the others are Lightning's
     "LitClassifier": "predict, classify, loss_of, count",
     "ImageDataModule": "read, arrays",
@@ -59,8 +58,10 @@ def write_reference(folder: Path) -> None:
     """Writes all pages into a folder; files that would not change are left as they are."""
     pages = {"overview.md": f"```text\n{help_of('--help')}\n```\n"}
     for verb, what in (VERBS | COMMANDS).items():
-        text = help_of(verb, FULL.get(verb, "--help"))
-        pages[f"verbs/{verb}.md"] = f"# {verb}\n\n{what[0].upper()}{what[1:]}.\n\n```text\n{text}\n```\n"
+        page = f"# {verb}\n\n{what[0].upper()}{what[1:]}.\n\n```text\n{help_of(verb, '--help')}\n```\n"
+        if verb in VERBS:
+            page += f"\n## All settings\n\n```text\n{help_of(verb, '--help_all')}\n```\n"
+        pages[f"verbs/{verb}.md"] = page
     api = ""
     for kind, names in groups().items():
         api += f"## {kind}\n\n```{{eval-rst}}\n"

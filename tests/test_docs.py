@@ -24,6 +24,7 @@ MADE = {"_build", "generated", "_static"}
 PAGES = [*ROOT.glob("README*.md"), ROOT / "configs" / "README.md"]
 PAGES += [path for path in sorted((ROOT / "docs").rglob("*.md")) if not MADE & set(path.parts)]
 TOOLS = {"tensorboard", "mlflow", "wandb", "for", "do", "done", "cd", "git", "uv", "ruff", "mypy", "docker"}
+QUICKSTART = shipped_configs()["quickstart"]
 OF_A_READER = re.compile(r"my_\w+(\.yaml)?")  # experiments that readers write
 SHORT = ("--trainer.max_epochs", "1", "--trainer.limit_train_batches", "8", "--pictures.enabled", "false")
 
@@ -38,8 +39,9 @@ def blocks(path, language):
 
 
 def commands(path):
-    """Returns the words of each command of the page's sh blocks, and of those in its sentences without placeholders."""
+    """Returns the words of each command: in sh blocks, above an output, and without placeholders in sentences."""
     lines = "".join(blocks(path, "sh")).replace("\\\n", " ").splitlines()
+    lines += re.findall(r"^(?:\$ )?(python .*)$", "".join(blocks(path, "")), re.M)
     inline = re.findall(r"`(python (?:-m lit_cnn|scripts/)[^`]*)`", path.read_text("utf-8").replace("\n", " "))
     found = []
     for line in [*lines, *(command for command in inline if not re.search(r"[A-Z]{3}|\.\.\.", command))]:
@@ -82,7 +84,7 @@ def stand_in(argv):
             (folder := Path(match[0], "checkpoints")).mkdir(parents=True, exist_ok=True)
             for checkpoint in ("best.ckpt", "last.ckpt"):
                 (folder / checkpoint).touch()
-            shutil.copy(shipped_configs()[match[1]], folder.parent / "config.yaml")
+            shutil.copy(shipped_configs().get(match[1], QUICKSTART), folder.parent / "config.yaml")
         elif given == "--resume" and "--config" in argv:
             stand_in([f"logs/{name_of(argv[argv.index('--config') + 1])}/version_0"])
 
@@ -91,27 +93,31 @@ def try_verb(argv, left):
     """Parses the arguments of a verb of ours."""
     from importlib import import_module
 
+    if "--allow" in argv:  # of every verb
+        argv = argv[: argv.index("--allow")] + argv[argv.index("--allow") + 2 :]
     verb, *rest = argv
-    assert verb in VERBS or verb in COMMANDS or verb.startswith("--") or verb in ("VERB",), verb
-    if verb.startswith("--") or verb == "VERB":
+    assert verb in VERBS or verb in COMMANDS or verb.startswith("--"), verb
+    if verb.startswith("--"):
         return
     stand_in(rest)
-    if verb in VERBS or verb == "check":
-        check([word.replace("CONFIG", "quickstart") for word in argv])
+    if verb in VERBS:
+        check(argv)
         return
     with pytest.raises(Parsed):
         import_module(f"lit_cnn.commands.{verb}").main(rest)
-    settings = [word for word in left if word.startswith("--") or left[left.index(word) - 1].startswith("--")]
-    assert left in ([], settings), f"{verb} does not take {left}"
-    if settings:
-        check(["fit", "--config", "mlp_mnist", *settings])
-    if verb in ("ablate", "search") and not OF_A_READER.fullmatch(rest[0]) and rest[0].islower():
+    if verb == "check":
+        check(["fit", *left])
+    elif left:
+        assert left[0].startswith("--"), f"{verb} does not take {left[0]}"
+        check(["fit", "--config", "mlp_mnist", *left])
+    if verb in ("ablate", "search") and not OF_A_READER.fullmatch(rest[0]):
         find_file(rest[0], "experiment")
 
 
 def try_script(file, flags):
     """A script is there, and it or a part of it knows the flags."""
     assert file.is_file(), file
+    assert file.name != "bench.py" or (ROOT / "scripts" / "benchmarks" / f"{flags[0]}.py").is_file(), flags[0]
     source = "".join(path.read_text("utf-8") for path in [file, *(ROOT / "scripts" / "benchmarks").glob("*.py")])
     for flag in flags:
         assert not flag.startswith("--") or f'"{flag}"' in source, f"{file.name} has no {flag}"
@@ -126,7 +132,10 @@ def try_install(words):
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name)
-def test_commands_are_right(path, parsed, monkeypatch):
+def test_commands_are_right(path, parsed):
+    for block in blocks(path, "yaml"):
+        if match := re.match(r"# (\w+\.yaml)\n", block):
+            Path(match[1]).write_text(block)
     for command in map(without_variables, commands(path)):
         try:
             if "lit_cnn" in command and command[command.index("lit_cnn") - 1] == "-m":
@@ -185,6 +194,8 @@ def test_start_works_as_it_stands(lit_cnn):
         if "lit_cnn" not in command:
             continue
         argv = command[3:]
+        if argv[0] == "demo":  # serves until Ctrl-C; its own tests open it
+            continue
         if "digit.png" in argv:
             from PIL import Image
 

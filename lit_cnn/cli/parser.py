@@ -13,6 +13,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from lit_cnn import files
 from lit_cnn.errors import ConfigError
 
+COMMAND = "python -m lit_cnn fit"
 UNWRITTEN = "Unable to serialize instance "  # jsonargparse's placeholder for an object
 
 
@@ -24,6 +25,9 @@ class Parser(LightningArgumentParser):
     """Parser of the Trainer's verbs."""
 
     def __init__(self, *args: Any, **kwargs: Any):
+        command = kwargs.setdefault("prog", f"{COMMAND} ...")  # none from jsonargparse, for `--model.help CLASS`
+        kwargs.setdefault("description", "All settings, and their types.")
+        kwargs.setdefault("usage", f"{command} [--KEY VALUE ...]")  # with all keys it would fill screens
         super().__init__(*args, **kwargs, allow_abbrev=False)  # --trainer.max_epoch would mean max_epochs
 
     def error(self, message: str, ex: Exception | None = None) -> Any:

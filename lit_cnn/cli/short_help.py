@@ -14,13 +14,15 @@ from lit_cnn.cli.known_settings import ARGUMENTS, BRANCHES, classes_of, names_in
 
 ALL = "--help_all"
 NARROWEST, WIDEST = 78, 100  # letters in a line
-COLUMN = 33  # letters for the name of a setting
+COLUMN = 27  # letters for the name of a setting
+LONG = 90  # letters of a sentence of which only the part before a semicolon is shown
 
 # Settings that most runs leave as they are; the help of their class has them.
 RARE = {
     *("net", "num_classes", "param_groups", "sum_loss", "decay_norms_and_biases", "norm_momentum", "test_time_flip"),
     *("test_views", "scheduler_interval", "split_seed", "permute_seed", "permute_kind", "permute_block", "seed"),
-    *("eval_batch_size", "tensorboard_axis", "fast_loop", "matmul_precision"),
+    *("eval_batch_size", "tensorboard_axis", "fast_loop", "matmul_precision", "compile", "body_lr", "frozen_epochs"),
+    *("in_channels", "image_size", "train_size", "resident", "class_weights", "sampling"),
 }
 DATA_DIR = {"data_dir": "Where a dataset lies or is downloaded to; for an image folder, its root."}
 OF_THE_TRAINER = {  # Lightning's own texts fill pages
@@ -65,6 +67,7 @@ def short_help(verb: str) -> str:
     for branch, title, more in (("model", "the network", {}), ("data", "the data", DATA_DIR)):
         lines += ["", f"{title}: --{branch} CLASS, which is one of"]
         lines += textwrap.wrap(", ".join(classes_of(branch)), width, initial_indent="  ", subsequent_indent="  ")
+        lines += ["  or a network of yours, LitClassifier --model.net IMPORT_PATH"] * (branch == "model")
         home, base = BRANCHES[branch]
         lines += [f"with these settings beside its own (--{branch}.help CLASS)"]
         lines += _settings(f"{branch}.", more | _described(home, base), width)
@@ -78,7 +81,7 @@ def short_help(verb: str) -> str:
         f"{verb} quickstart --print_config": "all settings of a run, as a config",
         "models": "the networks: paper, size, smallest image",
     }
-    lines += [f"  {command:{COLUMN + 3}} {text}" for command, text in others.items()]
+    lines += [f"  {command:{COLUMN + 9}} {text}" for command, text in others.items()]
     return "\n".join(lines)
 
 
@@ -88,6 +91,7 @@ def _settings(prefix: str, texts: dict[str, str], width: int) -> list[str]:
     for name, text in texts.items():
         if name not in RARE:
             sentence = re.split(r"(?<=\w)\.\s", text, maxsplit=1)[0].rstrip(".")
+            sentence = sentence.partition(";")[0] if len(sentence) > LONG else sentence
             flag, indent = f"  --{prefix}{name}", " " * (COLUMN + 3)
             lines += textwrap.wrap(f"{flag:{COLUMN + 2}} {sentence}", width, subsequent_indent=indent)
     return lines

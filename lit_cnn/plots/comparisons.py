@@ -52,7 +52,7 @@ def cost_chart(
     seen to do so.
     """
     colour = colours(list(values))
-    figure = Figure(figsize=(WIDTH, 4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, max(4, 0.2 * len(values) + 0.6)), layout="constrained")
     axes = figure.subplots(1, len(costs), squeeze=False, sharey=True)[0]
     for axis, (kind, of) in zip(axes, costs.items(), strict=True):
         dots = {"fmt": "o", "markersize": 5, "capsize": 2}
@@ -89,7 +89,15 @@ def trends(
         values = {place: line[step] for place, step in enumerate(steps) if line.get(step)}
         means = [mean(v) for v in values.values()]
         spreads = [stdev(v) if len(v) >= ENOUGH else 0 for v in values.values()]
-        axis.errorbar(list(values), means, spreads, marker="o", capsize=3, color=colour[name], label=name)
+        axis.errorbar(
+            list(values),
+            means,
+            spreads if any(spreads) else None,
+            marker="o",
+            capsize=3,
+            color=colour[name],
+            label=name,
+        )
     axis.set_xticks(range(len(steps)), [shortened(step) for step in steps])
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.grid(alpha=0.3)

@@ -38,3 +38,9 @@ def test_all_settings_are_one_flag_away(lit_cnn):
     assert outcome.code == 0
     for flag in ("--trainer.check_val_every_n_epoch", "--model.help", "--checkpoint.every_n_epochs", "--fast_loop"):
         assert flag in outcome.out
+
+
+def test_help_of_a_class_begins_with_a_short_usage(lit_cnn):
+    out = lit_cnn("fit", "--model.help", "LitVGG").out
+    assert out.startswith("usage: python -m lit_cnn fit ... [--KEY VALUE ...]\n")
+    assert "--model.widths" in out

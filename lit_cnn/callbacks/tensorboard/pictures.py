@@ -17,7 +17,7 @@ class Pictures(Draws):
         predictions: Number of images with predictions.
     """
 
-    def __init__(self, enabled: bool = True, samples: int = 16, predictions: int = 32):
+    def __init__(self, enabled: bool = True, samples: int = 12, predictions: int = 30):
         self.enabled = enabled
         self.samples = samples
         self.predictions = predictions
