@@ -65,9 +65,8 @@ def of_bfloat16(net: nn.Module, shape: tuple[int, ...], device: torch.device, pr
             return ""
         slower = f"{factor:.2g} times slower"
     return (
-        f"trainer.precision: {precision} is emulated, since this {device.type.upper()} has no bfloat16: steps of "
-        f"{IMAGES} images are {slower} than in float32.\n"
-        "Leave it out, or let --config overlays/fast measure which settings are the fastest."
+        f"trainer.precision: {precision} is emulated, since this {device.type.upper()} has no bfloat16. Steps of {IMAGES} "
+        f"images are {slower}\nthan in float32. Leave it out, or have --config overlays/fast measure what is the fastest."
     )
 
 
