@@ -16,7 +16,7 @@ from lit_cnn.errors import CheckpointError, ConfigError
 from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.class_paths import at_home, with_defaults
 from lit_cnn.runs.folder import read_mapping, read_results
-from lit_cnn.runs.settings import LENGTH
+from lit_cnn.runs.settings import DECISIVE, LENGTH, decisive_of_steps
 from lit_cnn.training.lightning_internals import UTF8CSVLogger
 
 LIMITS_OF_LENGTH = {"max_epochs": "N", "max_steps": "N", "max_time": "LONGER"}  # with a placeholder for the value
@@ -75,11 +75,21 @@ def epochs_of(checkpoint: dict[str, Any]) -> int:
     return int(progress.get("current", {}).get("processed", checkpoint["epoch"]))
 
 
+def go_on_with_settings(config: Any, checkpoint: dict[str, Any]) -> None:
+    """Takes the number of threads of a checkpoint unless one is given, and refuses other changes without permission."""
+    if config.threads is None:
+        config.threads = checkpoint.get(RunSettings.KEY, {}).get("threads")
+    if not config.allow_changes:
+        refuse_changes(config.ckpt_path, checkpoint, decisive_of_steps(config.as_dict()))
+
+
 def refuse_changes(path: str | Path, checkpoint: dict[str, Any], now: dict[str, Any]) -> None:
     """Refuses to resume from a checkpoint if the settings in it differ from those of the command line."""
     before = checkpoint.get(RunSettings.KEY, now)
     missing = "nothing"
-    then, today = with_defaults(at_home(before)), with_defaults(at_home(now))
+    today = with_defaults(at_home(now))
+    gained = {key: today[key] for key in DECISIVE if key in today}  # not in checkpoints of earlier versions
+    then = gained | with_defaults(at_home(before))
     changed = [key for key in before | now if then.get(key, missing) != today.get(key, missing)]
     if changed:
         each = [f"{key} was {before.get(key, missing)}, now {now.get(key, missing)}" for key in changed]
@@ -96,8 +106,12 @@ class RunSettings(Callback):
 
     KEY = "settings"
 
-    def __init__(self, settings: dict[str, Any]):
-        self.settings = settings
+    def __init__(self, config: Any):
+        self.config = config
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Reads the settings, which are all settled now."""
+        self.settings = decisive_of_steps(self.config.as_dict())
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Adds the settings."""
