@@ -58,7 +58,7 @@ def _html(block: Block) -> str:
             return f'<p class="about">{html.escape(caption)}</p>\n<div class="wide"><table>{lines}</table></div>'
         case Picture(_, caption, figure):
             data, caption = base64.b64encode(_png(figure)).decode(), html.escape(caption)
-            size = ' class="half"' * (figure.get_figwidth() < WIDE)
+            size = ' class="half"' * bool(figure.get_figwidth() < WIDE)  # NumPy's bool cannot repeat a text
             picture = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
             return f"<figure{size}>{picture}<figcaption>{caption}</figcaption></figure>"
 
