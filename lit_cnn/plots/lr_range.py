@@ -25,5 +25,6 @@ def lr_range(
         axis.axvline(rate, color=colour, linestyle="--", label=f"{name}: {rate:.1e}")
     top = 1.2 * max(smoothed[0], min(smoothed))
     axis.set(xscale="log", ylim=(0, top), xlabel="learning rate", ylabel="loss of a training step", title=title)
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")  # the default one is in mathematics
     axis.legend(fontsize=8)
     return figure

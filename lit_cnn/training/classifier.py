@@ -67,9 +67,8 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         test_time_flip: Test-time augmentation: evaluate and predict with the mean logits of image and mirror image.
         test_views: Test-time augmentation as a second figure, `test/acc_views` beside `test/acc`: flip, image and
             mirror image; or flip_translate, also both shifted by one pixel to two corners, with half the weight.
-        weights: Where to start from: a state dict, checkpoint or safetensors file, a run, or the name of weights
-            that come with the package. A head of other classes starts anew, and kernels of colour images are summed
-            for grey ones.
+        weights: Where to start from: a file of weights, a run, or the name of weights that come with the package. A
+            head of other classes starts anew, and kernels of colour images are summed for grey ones.
         body_lr: Learning rate of the backbone: all layers but the last; by default lr.
         frozen_epochs: Epochs, from the first on, in which the backbone is frozen, so that only the last layer learns.
         compile: Compile the network for training with torch.compile: default; reduce-overhead, with CUDA graphs;
@@ -132,7 +131,6 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         finetuning.check(net, body_lr, frozen_epochs)
         self.net = net
         self.__dict__["backbone"] = body_of(net) if heads_of(net) else None  # for BackboneFinetuning
-        self._frozen = finetuning.Frozen(body_of(net), frozen_epochs) if frozen_epochs else None
         self.channels_last = all(c.__module__.startswith("lit_cnn.") for c in {type(self), type(net)} - {LitClassifier})
         self.loss = build_loss(loss, label_smoothing)
         if norm_momentum is not None:
@@ -207,22 +205,6 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         logits = logits.detach()
         self.metrics.add(stage, logits.clone() if self.hparams["compile"] == "reduce-overhead" else logits, labels)
 
-    def on_train_start(self) -> None:
-        """Freezes the backbone; also in the middle of an epoch, where Lightning calls no start of one."""
-        if self._frozen and self.trainer.world_size > 1:
-            raise ConfigError("`frozen_epochs` is for one device: several share gradients of layers that have none.")
-        self.on_train_epoch_start()
-
-    def on_train_epoch_start(self) -> None:
-        """Freezes the backbone in the first epochs, and unfreezes it after them."""
-        if self._frozen:
-            self._frozen.begin(self.trainer.current_epoch)
-
-    def on_train_end(self) -> None:
-        """Unfreezes the backbone, so that another run begins as the first did."""
-        if self._frozen:
-            self._frozen.begin(self._frozen.epochs)
-
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's accuracy and NLL over the training images, measured during the steps."""
         self.step_losses.check(self.trainer)
@@ -285,6 +267,8 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
     def configure_callbacks(self) -> list[Callback]:
         """Registers exact resume and the fast loop with any Trainer that lacks them."""
         callbacks: list[Callback] = [Continuation()]
+        if epochs := self.hparams["frozen_epochs"]:
+            callbacks.append(finetuning.HeadFirst(self.net, epochs))
         if lightning_internals.is_tested():
             callbacks.append(FewerCalls(LitClassifier))
         known = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]

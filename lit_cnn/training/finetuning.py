@@ -3,11 +3,12 @@
 import re
 from typing import Any
 
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lit_cnn.errors import ConfigError
-from lit_cnn.models.heads import heads_of
+from lit_cnn.models.heads import body_of, heads_of
 
 
 def check(net: nn.Module, body_lr: float | None, frozen_epochs: int) -> None:
@@ -33,21 +34,39 @@ def groups_of(net: nn.Module, h: Any) -> list[dict[str, Any]]:
     return groups
 
 
-class Frozen:
-    """The backbone of a network, frozen and unfrozen by the number of the epoch.
+class HeadFirst(Callback):
+    """Trains the head alone in the first epochs: the backbone is frozen, with its batch norms' statistics.
 
-    The optimizer has all its parameters from the start, so that schedules and a resume need to know nothing of it.
+    The optimizer has all parameters from the start, so that schedules and a resume need to know nothing of it.
+
+    Args:
+        net: The network.
+        epochs: How many epochs.
     """
 
-    def __init__(self, body: nn.Module, epochs: int):
-        self.epochs = epochs
+    def __init__(self, net: nn.Module, epochs: int):
+        body = body_of(net)
+        self.epochs, self.frozen = epochs, False
         self.parameters = [p for p in body.parameters() if p.requires_grad]
         self.norms = [layer for layer in body.modules() if isinstance(layer, _BatchNorm)]
-        self.frozen = False
 
-    def begin(self, epoch: int) -> None:
-        """Freezes in the first epochs, batch norms' statistics too, and unfreezes after them."""
-        now = epoch < self.epochs
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Freezes; also in the middle of an epoch, where Lightning calls no start of one."""
+        if trainer.world_size > 1:
+            raise ConfigError(
+                "`frozen_epochs` is for one device: several share gradients, and frozen layers have none."
+            )
+        self._freeze(trainer.current_epoch < self.epochs)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Freezes or unfreezes."""
+        self._freeze(trainer.current_epoch < self.epochs)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Unfreezes, so that another run begins as the first did."""
+        self._freeze(False)
+
+    def _freeze(self, now: bool) -> None:
         if now or self.frozen:
             for parameter in self.parameters:
                 parameter.requires_grad_(not now)
