@@ -1,7 +1,7 @@
-"""Builds the site of the documentation into docs/_build: strictly, without dead links, and readable from a file.
+"""Builds the site of the documentation into docs/_build/html: strictly, without dead links, and readable from a file.
 
     pip install -e '.[docs]'
-    python scripts/make_site.py          # then open docs/_build/index.html; no server and no network is needed
+    python scripts/make_site.py          # then open docs/_build/html/index.html; no server and no network is needed
 
 Ends with 1 if Sphinx warns, if a link within the site leads nowhere, or if a page loads something from elsewhere.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 ROOT = Path(__file__).parents[1]
-TARGET = ROOT / "docs" / "_build"
+TARGET = ROOT / "docs" / "_build" / "html"
 LOADS = {"img": "src", "script": "src", "link": "href", "source": "src", "iframe": "src", "use": "href"}
 
 
@@ -72,7 +72,7 @@ def main() -> int:
         return 1
     found = faults(TARGET)
     pages = len(list(TARGET.rglob("*.html")))
-    print("\n".join([*found, f"docs/_build/index.html: {pages} pages, {len(found)} faults"]))
+    print("\n".join([*found, f"docs/_build/html/index.html: {pages} pages, {len(found)} faults"]))
     return int(bool(found))
 
 

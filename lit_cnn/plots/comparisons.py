@@ -63,7 +63,7 @@ def cost_chart(
         if min(of.values()) > 0:
             axis.set_xscale("log")
             axis.set_xlim(min(of.values()) / MARGIN, max(of.values()) * MARGIN)
-            between = (1, 2, 5) if max(of.values()) < 4 * min(of.values()) else (1,)
+            between = (1, 2, 5) if max(of.values()) < 20 * min(of.values()) else (1,)
             axis.xaxis.set_major_locator(LogLocator(subs=between, numticks=6))
             axis.xaxis.set_minor_formatter(NullFormatter())
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
