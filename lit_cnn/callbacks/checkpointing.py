@@ -8,12 +8,22 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from lit_cnn.callbacks.given import given
+from lit_cnn.errors import ConfigError
 from lit_cnn.training import lightning_internals as internals
 from lit_cnn.training.loop_conditions import patient
 
 LAST = "last"  # its file name, without the suffix
 
 Minutes = restricted_string_type("Minutes", r"^\d+(\.\d+)?min$", docstring="minutes, such as 10min")
+
+
+def refuse_one_name(best: Any) -> None:
+    """Refuses settings of a ModelCheckpoint by which the files of several checkpoints would have one name."""
+    if best.save_top_k not in (0, 1) and "{" not in (best.filename or ""):
+        raise ConfigError(
+            f"checkpoint.save_top_k is {best.save_top_k}, but all checkpoints would be called {best.filename!r}.\n"
+            "Set --checkpoint.filename to something like 'epoch{epoch:03}' too."
+        )
 
 
 def arrange_checkpoints(callbacks: list[Callback], trainer: dict[str, Any], every: int | str | None) -> None:

@@ -24,6 +24,7 @@ def of_the_run(
     resume: str | None = None,
     allow_changes: bool = False,
     checkpoint_every: PositiveInt | Minutes | None = None,
+    threads: PositiveInt | None = None,
     matmul_precision: hardware.Matmul = "highest",
     tensorboard_axis: Literal["step", "epoch"] = "step",
     fast_loop: bool = True,
@@ -38,6 +39,8 @@ def of_the_run(
         allow_changes: Resume from a checkpoint although it was trained with other settings.
         checkpoint_every: Also write last.ckpt within epochs: every so many steps, such as 500, or minutes, such as
             10min.
+        threads: CPU threads of each process; by default as torch chooses. The last digits of results depend on it, so
+            config.yaml keeps the number.
         matmul_precision: Precision of float32 products on GPUs: high and medium use TF32 and bfloat16, which is
             faster and less exact.
         tensorboard_axis: TensorBoard's x-axis for metrics logged once an epoch: the optimizer's steps, or epochs

@@ -22,6 +22,7 @@ AT_LEAST = {
 # Smallest and largest value of each; a value in brackets is excluded.
 LIMITS: dict[str, tuple[float | list[float], float]] = {
     "seed_everything": (0, 2**32 - 1),
+    "threads": (1, 1024),
     "trainer.val_check_interval": ([0], HUGE),
     **{key: (least, HUGE) for least, keys in AT_LEAST.items() for key in keys.split()},
 }

@@ -16,7 +16,7 @@ from lit_cnn.errors import CheckpointError, ConfigError
 from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.class_paths import at_home, with_defaults
 from lit_cnn.runs.folder import read_mapping, read_results
-from lit_cnn.runs.settings import LENGTH
+from lit_cnn.runs.settings import DECISIVE, LENGTH, decisive_of_steps
 from lit_cnn.training.lightning_internals import UTF8CSVLogger
 
 LIMITS_OF_LENGTH = {"max_epochs": "N", "max_steps": "N", "max_time": "LONGER"}  # with a placeholder for the value
@@ -30,6 +30,12 @@ def newest_checkpoint(run: Path) -> tuple[Path, list[str]]:
     if newest is None:
         raise CheckpointError("\n".join([*broken[-2:], f"There is no checkpoint in {run} to go on from. Begin anew."]))
     return newest, broken
+
+
+def keep_threads(run: Path, config: Any) -> None:
+    """Sets the number of threads to that of the run, unless another is given."""
+    if config.threads is None:
+        config.threads = read_mapping(run / "config.yaml", yaml.safe_load).get("threads")
 
 
 def refuse_finished(run: Path, config: Any) -> None:
@@ -79,7 +85,9 @@ def refuse_changes(path: str | Path, checkpoint: dict[str, Any], now: dict[str, 
     """Refuses to resume from a checkpoint if the settings in it differ from those of the command line."""
     before = checkpoint.get(RunSettings.KEY, now)
     missing = "nothing"
-    then, today = with_defaults(at_home(before)), with_defaults(at_home(now))
+    today = with_defaults(at_home(now))
+    gained = {key: today[key] for key in DECISIVE if key in today}  # not in checkpoints of earlier versions
+    then = gained | with_defaults(at_home(before))
     changed = [key for key in before | now if then.get(key, missing) != today.get(key, missing)]
     if changed:
         each = [f"{key} was {before.get(key, missing)}, now {now.get(key, missing)}" for key in changed]
@@ -96,8 +104,12 @@ class RunSettings(Callback):
 
     KEY = "settings"
 
-    def __init__(self, settings: dict[str, Any]):
-        self.settings = settings
+    def __init__(self, config: Any):
+        self.config = config
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Reads the settings, which are all settled now."""
+        self.settings = decisive_of_steps(self.config.as_dict())
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Adds the settings."""

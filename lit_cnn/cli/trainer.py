@@ -12,7 +12,7 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_cnn.callbacks.checkpointing import arrange_checkpoints
+from lit_cnn.callbacks.checkpointing import arrange_checkpoints, refuse_one_name
 from lit_cnn.callbacks.disk import DiskCheck
 from lit_cnn.callbacks.final_test import FinalTestCheck, refuse_missing_test
 from lit_cnn.callbacks.given import companions, refuse_doubles
@@ -96,6 +96,7 @@ class LitCLI(LightningCLI):
         if config.resume:
             self._resumed = Path(config.resume)
             resume.refuse_finished(self._resumed, config)
+            resume.keep_threads(self._resumed, config)
             config.name = self._resumed.parent.name
             newest, broken = resume.newest_checkpoint(self._resumed)
             for sentence in broken:
@@ -109,12 +110,9 @@ class LitCLI(LightningCLI):
             monitors.settle(config, self.given)
         elif self.verb == "validate" and config.data.init_args.val_size == 0:
             raise ConfigError("data.val_size is 0, so there are no images to validate on.")
-        best = config.checkpoint
-        if best.save_top_k not in (0, 1) and "{" not in (best.filename or ""):
-            raise ConfigError(
-                f"checkpoint.save_top_k is {best.save_top_k}, but all checkpoints would be called {best.filename!r}.\n"
-                "Set --checkpoint.filename to something like 'epoch{epoch:03}' too."
-            )
+        refuse_one_name(config.checkpoint)
+        if config.threads:
+            hardware.set_threads(config.threads)
 
     def instantiate_classes(self) -> None:
         """Builds data, model and trainer; errors of their classes become ConfigErrors."""
@@ -168,7 +166,7 @@ class LitCLI(LightningCLI):
             plugins.append(SafeCheckpointIO())
         callbacks: list[Callback] = [self.config_init[part] for part in PARTS]
         callbacks += [self.results, DiskCheck(), StopOnSignal(folder / "checkpoints" / checkpoints.LAST)]
-        callbacks += [resume.RunSettings(decisive_of_steps(config.as_dict())), EpochAxis(), *self.final_test]
+        callbacks += [resume.RunSettings(config), EpochAxis(), *self.final_test]
         callbacks += companions(arguments, self.model)
         if self.verb == "fit" and config.test_each_epoch:
             callbacks.append(TestEachEpoch())
@@ -184,7 +182,12 @@ class LitCLI(LightningCLI):
         if not config.trainer.fast_dev_run:
             save = SaveConfigCallback(self.parser, self.config, overwrite=self._resumed is not None)
             arguments["callbacks"].append(save)
-        return Trainer(**arguments)
+        trainer = Trainer(**arguments)
+        started: Any = (
+            trainer.strategy if trainer.strategy.launcher else None
+        )  # else there is one, or another starts them
+        config.threads = hardware.set_threads(config.threads, getattr(started, "num_processes", 1))
+        return trainer
 
     @property
     def root(self) -> Path:

@@ -63,9 +63,9 @@ def main(argv: list[str]) -> None:
 
 @contextmanager
 def state_kept() -> Iterator[None]:
-    """Restores random generators, environment and matmul precision afterwards."""
+    """Restores random generators, environment, threads and matmul precision afterwards."""
     precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    environment = dict(os.environ)
+    environment, threads = dict(os.environ), torch.get_num_threads()
     with isolate_rng():
         try:
             yield
@@ -74,6 +74,7 @@ def state_kept() -> Iterator[None]:
             os.environ.update(environment)
             torch.set_float32_matmul_precision(precision)
             torch.backends.cudnn.allow_tf32 = tf32
+            torch.set_num_threads(threads)
 
 
 class CheckCLI(LitCLI):

@@ -13,6 +13,7 @@ from lit_cnn.runs.settings import LINKED, decisive
 
 SEEDS = ("seed_everything", "data.seed")
 CLASSES = ("model", "data")
+NO_VARIANTS = (*SEEDS, "threads")  # the last digits of a result, which differ by seed anyway, depend on the threads
 
 
 @dataclass
@@ -90,7 +91,7 @@ def _text(value: Any, is_class: bool = False) -> str:
 
 
 def _settings_of(run: Run) -> dict[str, Any]:
-    return {key: value for key, value in _flat(decisive(run.config)).items() if key not in SEEDS}
+    return {key: value for key, value in _flat(decisive(run.config)).items() if key not in NO_VARIANTS}
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -101,10 +101,14 @@ def runs_in(paths: list[Path]) -> list[Run]:
 
 
 def runs_of(folder: Path, config: dict[str, Any]) -> list[Path]:
-    """Returns the runs in a folder with the same decisive settings as a config, newest first."""
+    """Returns the runs in a folder with the same decisive settings as a config, newest first.
+
+    A config that leaves the number of threads open, as those of cells do, takes runs with any.
+    """
     runs = sorted(folder.glob("version_*"), key=lambda run: int(run.name.rpartition("_")[2]), reverse=True)
     wanted = decisive(config)
-    return [run for run in runs if decisive(read_mapping(run / "config.yaml", yaml.safe_load)) == wanted]
+    open_ones = {"threads": None} if wanted["threads"] is None else {}
+    return [run for run in runs if decisive(read_mapping(run / "config.yaml", yaml.safe_load)) | open_ones == wanted]
 
 
 def run_at(folder: Path) -> Run:

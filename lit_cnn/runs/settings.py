@@ -9,7 +9,7 @@ from lit_cnn.runs.class_paths import at_home, with_defaults
 LINKED = ("num_classes", "in_channels", "image_size")
 
 # Parts of a config that decide a run's result, in addition to `model` and `data`.
-DECISIVE = ("seed_everything", "test_after_fit", "matmul_precision", "trainer")
+DECISIVE = ("seed_everything", "threads", "test_after_fit", "matmul_precision", "trainer")
 DECISIVE_OF_CHECKPOINT = ("monitor", "mode", "every_n_epochs", "every_n_train_steps")  # these select the tested epoch
 
 # Arguments that do not change the result.
@@ -44,7 +44,8 @@ def hyperparameters(config: Any) -> dict[str, Any]:
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the settings of a `fit`'s config.yaml that decide its result, as plain values by dotted keys.
 
-    Two runs with the same ones have the same result: `ablate` reuses such a run, and `report` groups by them.
+    Two runs with the same ones have the same result: `ablate` reuses such a run, and `report` groups by them, though
+    not by the number of threads, which decides the last digits alone.
     """
     settings: dict[str, Any] = {}
     for part in DECISIVE:
@@ -67,7 +68,7 @@ def decisive_of_steps(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in settings.items()
-        if key in ("seed_everything", "model", "data", *trainer)
+        if key in ("seed_everything", "threads", "model", "data", *trainer)
         or (key.startswith(("model.", "data.")) and key not in CHANGED_ON_RESUME)
     }
 

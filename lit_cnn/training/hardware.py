@@ -1,4 +1,4 @@
-"""Hardware settings: memory allocator, matmul precision, and error messages about devices."""
+"""Hardware settings: memory allocator, threads, matmul precision, and error messages about devices."""
 
 import ctypes
 import os
@@ -10,6 +10,7 @@ from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator, MPSAcce
 
 Matmul = Literal["highest", "high", "medium"]
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
+THREADS = "OMP_NUM_THREADS"
 
 
 def keep_memory() -> bool:
@@ -24,6 +25,27 @@ def keep_memory() -> bool:
     if not hasattr(libc, "gnu_get_libc_version"):
         return False
     return bool(libc.mallopt(M_MMAP_MAX, 0) and libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+def cores() -> int:
+    """Returns the number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def set_threads(threads: int | None, processes: int = 1) -> int:
+    """Sets the threads of torch's operations on CPUs, and returns their number.
+
+    Args:
+        threads: Threads of each process; None for torch's own choice, which several processes on a machine share.
+        processes: Number of processes of the run on this machine.
+    """
+    if threads is None:
+        own = torch.get_num_threads()
+        threads = own if processes == 1 or THREADS in os.environ else max(1, own // processes)
+    if processes > 1:
+        os.environ[THREADS] = str(threads)  # of the other processes; Lightning leaves a number that is set
+    torch.set_num_threads(threads)
+    return torch.get_num_threads()
 
 
 def default_device() -> torch.device:

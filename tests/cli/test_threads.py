@@ -1,0 +1,85 @@
+"""`--threads`: the number of CPU threads is part of a run's settings."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from conftest import SMALL
+
+from lit_cnn.runs.record import runs_of
+from lit_cnn.training import hardware
+
+RUN = Path("logs/run/version_0")
+FIT = (
+    "fit",
+    "--model",
+    "LitLeNet",
+    *SMALL,
+    "--pictures.enabled",
+    "false",
+    "--name",
+    "run",
+    "--trainer.max_epochs",
+    "1",
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_again():
+    environment = dict(os.environ)
+    yield
+    torch.set_num_threads(1)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def config_of(run):
+    return yaml.safe_load((run / "config.yaml").read_text())
+
+
+def test_number_of_threads_is_written_and_holds_when_the_config_runs_again(lit_cnn):
+    assert lit_cnn(*FIT).code == 0
+    assert config_of(RUN)["threads"] == 1
+    torch.set_num_threads(2)  # as on a machine with more cores
+    assert lit_cnn("fit", "--config", RUN / "config.yaml", "--name", "again").code == 0
+    assert torch.get_num_threads() == config_of(Path("logs/again/version_0"))["threads"] == 1
+
+
+def test_resume_keeps_the_number_of_threads_and_refuses_another(lit_cnn):
+    assert lit_cnn(*FIT).code == 0
+    torch.set_num_threads(2)
+    more = ("--trainer.max_epochs", "2")
+    other = lit_cnn("fit", "--resume", RUN, *more, "--threads", "2")
+    assert other.code == 4
+    assert "threads was 1, now 2" in other.err
+    assert lit_cnn(*FIT, "--resume", RUN, *more).code == 0
+    assert torch.get_num_threads() == config_of(RUN)["threads"] == 1
+    allowed = ("--trainer.max_epochs", "3", "--threads", "2", "--allow_changes", "true")
+    assert lit_cnn("fit", "--resume", RUN, *allowed).code == 0
+    assert config_of(RUN)["threads"] == 2
+
+
+def test_cells_that_ask_for_no_number_of_threads_take_a_run_with_any(lit_cnn):
+    assert lit_cnn(*FIT).code == 0
+    config = config_of(RUN)
+    assert runs_of(RUN.parent, config | {"threads": None}) == [RUN]
+    assert runs_of(RUN.parent, config | {"threads": 2}) == []
+
+
+@pytest.mark.parametrize("wrong", ["0", "two", "1.5", "100000"])
+def test_a_wrong_number_of_threads_is_answered(lit_cnn, wrong):
+    outcome = lit_cnn(*FIT, "--threads", wrong)
+    assert outcome.code == 2
+    assert "threads" in outcome.err
+    assert len(outcome.err.splitlines()) <= 3
+
+
+def test_processes_of_a_run_share_the_threads_unless_a_number_is_given(monkeypatch):
+    monkeypatch.delenv(hardware.THREADS, raising=False)
+    torch.set_num_threads(2)
+    assert hardware.set_threads(None, 2) == 1
+    assert os.environ[hardware.THREADS] == "1"  # for the other process, and Lightning leaves it
+    assert hardware.set_threads(None, 2) == 1
+    assert hardware.set_threads(2, 2) == torch.get_num_threads() == 2
