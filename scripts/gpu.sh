@@ -15,8 +15,9 @@ parts=${PARTS:-tests speed airbench recipes} at_once=${AT_ONCE:-6} last_start=${
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 mkdir -p "$output/results"
 given=(--trainer.accelerator gpu --trainer.devices 1 --trainer.precision bf16-mixed --data.resident true)
-given+=(--trainer.benchmark true --pictures.enabled false --trainer.enable_progress_bar false --data.data_dir "$data")
-[[ -d $data/train ]] && given+=(--data ImageFolderDataModule)
+given+=(--trainer.benchmark true --pictures.enabled false --trainer.enable_progress_bar false)
+images=(--data.data_dir "$data") && [[ -d $data/train ]] && images+=(--data ImageFolderDataModule)
+given+=("${images[@]}")
 
 recipe() {  # CONFIG SEED [ARGUMENTS...]: trains, keeps results.json, and prints a line
   local name=$1-seed$2 began=$SECONDS code
@@ -33,7 +34,11 @@ for part in $parts; do
   echo "== $part, after $SECONDS s"
   case $part in
     tests) python3 -m pytest -q -m gpu tests/test_gpu.py 2>&1 | tee "$output/tests.txt" | tail -n 15 ;;
-    speed) python3 scripts/bench.py gpu --repetitions 3 --only "${SPEED:-}" 2>&1 | tee "$output/speed.txt" ;;
+    speed)
+      python3 scripts/bench.py gpu --repetitions 3 --only "${SPEED:-}" 2>&1 | tee "$output/speed.txt"
+      python3 -m lit_cnn check --config resnet18_cifar --config overlays/fast "${images[@]}" 2>&1 \
+        | tee "$output/tuned.txt" | sed '/^LitResNet/,$d'  # the table of settings
+      ;;
     airbench)
       recipe airbench94_cifar 0
       if [[ -n $airbench ]]; then

@@ -9,8 +9,10 @@ from jsonargparse.typing import PositiveInt, register_type
 
 from lit_cnn.callbacks.checkpointing import Minutes
 from lit_cnn.cli.known_settings import PARTS
+from lit_cnn.errors import ConfigError, printable
 from lit_cnn.inference import load as checkpoints
 from lit_cnn.models.by_path import Recipe
+from lit_cnn.runs.folder import is_name
 from lit_cnn.runs.settings import LINKED
 from lit_cnn.training import hardware, monitors
 
@@ -24,7 +26,9 @@ def of_the_run(
     resume: str | None = None,
     allow_changes: bool = False,
     checkpoint_every: PositiveInt | Minutes | None = None,
+    tune_speed: bool = False,
     threads: PositiveInt | None = None,
+    channels_last: bool | None = None,
     matmul_precision: hardware.Matmul = "highest",
     tensorboard_axis: Literal["step", "epoch"] = "step",
     fast_loop: bool = True,
@@ -39,8 +43,13 @@ def of_the_run(
         allow_changes: Resume from a checkpoint although it was trained with other settings.
         checkpoint_every: Also write last.ckpt within epochs: every so many steps, such as 500, or minutes, such as
             10min.
+        tune_speed: Before `fit` begins, time a few steps with each setting that may make them faster on this machine
+            (threads, precision, channels_last, compile, and on GPUs more), and take the fastest. What is typed as a
+            flag stays.
         threads: CPU threads of each process; by default as torch chooses. The last digits of results depend on it, so
             config.yaml keeps the number.
+        channels_last: Give the network images in channels_last memory, the fastest for convolutions; by default only
+            networks of lit_cnn, since `view` fails on it.
         matmul_precision: Precision of float32 products on GPUs: high and medium use TF32 and bfloat16, which is
             faster and less exact.
         tensorboard_axis: TensorBoard's x-axis for metrics logged once an epoch: the optimizer's steps, or epochs
@@ -73,6 +82,15 @@ def add_arguments(parser: Any) -> None:
         }
     )
     try_whole_numbers_first(parser)
+
+
+def settle_name(config: Any, configs: list[Path]) -> None:
+    """Sets the run's name, by default that of its first config or of its model; one that is no folder is refused."""
+    if config.name is None:
+        config.name = default_name(config, configs)
+    if not is_name(config.name):
+        shown = f"name: {printable(config.name)[:80]!r} is no name of a folder on every system."
+        raise ConfigError(f"{shown} Use letters and digits.")
 
 
 def try_whole_numbers_first(parser: Any) -> None:

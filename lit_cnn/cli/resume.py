@@ -32,12 +32,6 @@ def newest_checkpoint(run: Path) -> tuple[Path, list[str]]:
     return newest, broken
 
 
-def keep_threads(run: Path, config: Any) -> None:
-    """Sets the number of threads to that of the run, unless another is given."""
-    if config.threads is None:
-        config.threads = read_mapping(run / "config.yaml", yaml.safe_load).get("threads")
-
-
 def refuse_finished(run: Path, config: Any) -> None:
     """Refuses to resume a finished run."""
     results, before = read_results(run), read_mapping(run / "config.yaml", yaml.safe_load).get("trainer")
@@ -79,6 +73,14 @@ def epochs_of(checkpoint: dict[str, Any]) -> int:
     """Returns the number of finished epochs in a checkpoint."""
     progress = checkpoint.get("loops", {}).get("fit_loop", {}).get("epoch_progress", {})
     return int(progress.get("current", {}).get("processed", checkpoint["epoch"]))
+
+
+def go_on_with_settings(config: Any, checkpoint: dict[str, Any]) -> None:
+    """Takes the number of threads of a checkpoint unless one is given, and refuses other changes without permission."""
+    if config.threads is None:
+        config.threads = checkpoint.get(RunSettings.KEY, {}).get("threads")
+    if not config.allow_changes:
+        refuse_changes(config.ckpt_path, checkpoint, decisive_of_steps(config.as_dict()))
 
 
 def refuse_changes(path: str | Path, checkpoint: dict[str, Any], now: dict[str, Any]) -> None:

@@ -22,9 +22,10 @@ from lit_cnn.callbacks.selection import TestEachEpoch
 from lit_cnn.callbacks.stop_on_signal import StopOnSignal
 from lit_cnn.callbacks.tensorboard.board import EpochAxis
 from lit_cnn.callbacks.trackers import Trackers
-from lit_cnn.cli import resume
+from lit_cnn.checks import slow
+from lit_cnn.cli import resume, tuning
 from lit_cnn.cli.allowed_imports import allow_imports
-from lit_cnn.cli.arguments import add_arguments, default_name
+from lit_cnn.cli.arguments import add_arguments, settle_name
 from lit_cnn.cli.command_line import config_paths, given_settings
 from lit_cnn.cli.known_settings import PARTS
 from lit_cnn.cli.library_errors import as_ours, raised_in
@@ -35,11 +36,11 @@ from lit_cnn.cli.quick_check import check
 from lit_cnn.cli.warning_filters import quiet
 from lit_cnn.data import datasets  # noqa: F401
 from lit_cnn.data.module import ImageDataModule
-from lit_cnn.errors import ConfigError, LitCNNError, printable
+from lit_cnn.errors import ConfigError, LitCNNError
 from lit_cnn.inference import load as checkpoints
 from lit_cnn.runs.checkpoint_io import SafeCheckpointIO
-from lit_cnn.runs.folder import alone, claim_folder, give_back, is_name, restore, snapshot
-from lit_cnn.runs.settings import decisive_of_steps, hyperparameters
+from lit_cnn.runs.folder import alone, claim_folder, give_back, restore, snapshot
+from lit_cnn.runs.settings import hyperparameters
 from lit_cnn.training import architectures, hardware, monitors, param_groups  # noqa: F401  (known by short names)
 from lit_cnn.training.classifier import LitClassifier
 
@@ -87,16 +88,10 @@ class LitCLI(LightningCLI):
         config = self.config
         if not isinstance(config.trainer.callbacks, list | None):  # Lightning accepts a single callback too
             config.trainer.callbacks = [config.trainer.callbacks]
-        hardware.set_matmul_precision(config.matmul_precision)
-        if config.name is None:
-            config.name = default_name(config, self._configs)
-        if not is_name(config.name):
-            shown = f"name: {printable(config.name)[:80]!r} is no name of a folder on every system."
-            raise ConfigError(f"{shown} Use letters and digits.")
+        settle_name(config, self._configs)
         if config.resume:
             self._resumed = Path(config.resume)
             resume.refuse_finished(self._resumed, config)
-            resume.keep_threads(self._resumed, config)
             config.name = self._resumed.parent.name
             newest, broken = resume.newest_checkpoint(self._resumed)
             for sentence in broken:
@@ -111,12 +106,15 @@ class LitCLI(LightningCLI):
         elif self.verb == "validate" and config.data.init_args.val_size == 0:
             raise ConfigError("data.val_size is 0, so there are no images to validate on.")
         refuse_one_name(config.checkpoint)
-        if config.threads:
-            hardware.set_threads(config.threads)
 
     def instantiate_classes(self) -> None:
         """Builds data, model and trainer; errors of their classes become ConfigErrors."""
+        config = self.config
         try:
+            if self.verb == "fit" and config.tune_speed and not config.trainer.fast_dev_run:
+                tuning.tune(self.parser, config, self.given, self._resumed)
+            hardware.set_matmul_precision(config.matmul_precision)
+            hardware.set_threads(config.threads)
             super().instantiate_classes()
         except Exception as error:
             expected = isinstance(error, (ValueError, MisconfigurationException, ModuleNotFoundError))
@@ -131,8 +129,8 @@ class LitCLI(LightningCLI):
         refuse_misfit(self.model, self.datamodule)
         if config.ckpt_path:
             checkpoint = checkpoints.read(config.ckpt_path)
-            if self.verb == "fit" and not config.allow_changes:
-                resume.refuse_changes(config.ckpt_path, checkpoint, decisive_of_steps(config.as_dict()))
+            if self.verb == "fit":
+                resume.go_on_with_settings(config, checkpoint)
             checkpoints.check_fits(config.ckpt_path, checkpoint, self.model)
             checkpoints.take_over_preprocessing(config.ckpt_path, checkpoint, self.datamodule)
             self._first_step, self._epochs_before = checkpoint["global_step"], resume.epochs_of(checkpoint)
@@ -158,6 +156,8 @@ class LitCLI(LightningCLI):
     def trainer_in(self, folder: Path, **kwargs: Any) -> Trainer:
         """Builds the Trainer of a run in this folder, with its callbacks; nothing is written yet."""
         config = self.config
+        layout = config.channels_last
+        self.model.channels_last = self.model.channels_last if layout is None else layout
         self.results = Results(folder, hyperparameters(config), config.seed_everything, config.test_after_fit)
         arguments = {**self.config_init.trainer, **kwargs}
         plugins = arguments["plugins"] or []
@@ -168,11 +168,9 @@ class LitCLI(LightningCLI):
         callbacks += [self.results, DiskCheck(), StopOnSignal(folder / "checkpoints" / checkpoints.LAST)]
         callbacks += [resume.RunSettings(config), EpochAxis(), *self.final_test]
         callbacks += companions(arguments, self.model)
-        if self.verb == "fit" and config.test_each_epoch:
-            callbacks.append(TestEachEpoch())
+        callbacks += [TestEachEpoch()] if self.verb == "fit" and config.test_each_epoch else []
         arrange_checkpoints(callbacks, arguments, config.checkpoint_every)
-        if self.verb == "predict":
-            callbacks.append(PredictionWriter(folder))
+        callbacks += [PredictionWriter(folder)] if self.verb == "predict" else []
         refuse_doubles(arguments, callbacks)
         given = self.config_init.trainer.logger
         makers = [one for one in (given if isinstance(given, list | tuple) else [given]) if isinstance(one, partial)]
@@ -183,10 +181,7 @@ class LitCLI(LightningCLI):
             save = SaveConfigCallback(self.parser, self.config, overwrite=self._resumed is not None)
             arguments["callbacks"].append(save)
         trainer = Trainer(**arguments)
-        started: Any = (
-            trainer.strategy if trainer.strategy.launcher else None
-        )  # else there is one, or another starts them
-        config.threads = hardware.set_threads(config.threads, getattr(started, "num_processes", 1))
+        config.threads = hardware.set_threads(config.threads, hardware.processes_of(trainer.strategy))
         return trainer
 
     @property
@@ -233,6 +228,8 @@ class LitCLI(LightningCLI):
             parameters = sum(p.numel() for p in self.model.parameters())
             where = f"{self.datamodule.dataset_name}, run {self.results.folder}{self.model.start}"
             _say(f"{self.model.title} ({parameters:,} parameters) on {where}{param_groups.text(self.model)}")
+            for sentence in slow.warnings_of(self.trainer, self.model.net, self.datamodule, self.config.threads):
+                _say(sentence)
         if self._resumed:
             _say(f"goes on from {self._resumed_from}, step {self._first_step}")
 

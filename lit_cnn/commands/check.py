@@ -1,19 +1,15 @@
 """Checks a run before it is trained: its layers, whether its network can learn, memory and time."""
 
 import copy
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LambdaCallback
-from lightning.pytorch.utilities.seed import isolate_rng
 
 from lit_cnn import plots
-from lit_cnn.checks import judgements, lr_range, text
+from lit_cnn.checks import judgements, lr_range, slow, text
+from lit_cnn.checks.begun_fit import ALONE, state_kept
 from lit_cnn.checks.cost import length_of, memory_of
 from lit_cnn.checks.overfit import images_to_learn, loss_of_one_answer, overfit
 from lit_cnn.checks.trial import Steps, first_line, take_first_steps
@@ -33,6 +29,8 @@ EPILOG = f"""It takes the arguments of fit (python -m lit_cnn fit --help), write
                   is near that of equal logits, ln(classes) for cross-entropy; whether every trained parameter gets
                   a gradient; whether the network can overfit 16 images, with the run's optimizer or with Adam
   estimates       memory, and time from timed steps; on one device, and without the test at the end
+  speed           with --tune_speed true: a few steps with each setting that may be faster on this machine, and which
+                  it took; the estimates are then with these
   a verdict       "sound" and exit code 0, or what is wrong, what to change, and exit code 2
 
 With --lr_find it prints the loss at rising learning rates and suggests one in place of all that, and writes the curve
@@ -45,12 +43,6 @@ examples:
   python -m lit_cnn check --model my_package.LitMine --data CIFAR10DataModule
 """
 
-# Settings of the Trainer for a check, in place of the config's.
-ALONE: dict[str, Any] = {
-    **{"devices": 1, "num_nodes": 1, "strategy": "auto", "fast_dev_run": False, "min_epochs": None, "min_steps": None},
-    **{"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "num_sanity_val_steps": 0},
-}
-
 
 def main(argv: list[str]) -> None:
     """Checks a run, given by arguments of `fit`."""
@@ -59,22 +51,6 @@ def main(argv: list[str]) -> None:
     given, settings = parser.parse_before_settings(argv)
     with state_kept():
         run_verb(["fit", *settings], LrFindCLI if given.lr_find else CheckCLI)
-
-
-@contextmanager
-def state_kept() -> Iterator[None]:
-    """Restores random generators, environment, threads and matmul precision afterwards."""
-    precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    environment, threads = dict(os.environ), torch.get_num_threads()
-    with isolate_rng():
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(environment)
-            torch.set_float32_matmul_precision(precision)
-            torch.backends.cudnn.allow_tf32 = tf32
-            torch.set_num_threads(threads)
 
 
 class CheckCLI(LitCLI):
@@ -106,6 +82,8 @@ class CheckCLI(LitCLI):
             print(groups)
         if self.compiled:
             print("\n`compile` is left out, so the times are without it.")
+        for sentence in slow.warnings_of(self.trainer, self.model.net, self.datamodule, self.config.threads):
+            print(sentence)
         sys.stdout.flush()
 
     def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:

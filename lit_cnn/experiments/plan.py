@@ -17,6 +17,15 @@ TAKEN = ("name", "seed_everything", "resume", "ckpt_path")  # what the experimen
 class PlanCLI(LitCLI):
     """Parses and builds as `fit` does, but runs nothing."""
 
+    def before_instantiate_classes(self) -> None:
+        """Refuses cells that would each choose other settings."""
+        if self.config.tune_speed:
+            raise ConfigError(
+                "tune_speed: true would choose for each cell apart, and their results would not be comparable.\n"
+                "Leave it out, and give all cells what `python -m lit_cnn check --tune_speed true` prints for one."
+            )
+        super().before_instantiate_classes()
+
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Builds no Trainer, and so creates no folder."""
 

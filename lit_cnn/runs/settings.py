@@ -9,7 +9,7 @@ from lit_cnn.runs.class_paths import at_home, with_defaults
 LINKED = ("num_classes", "in_channels", "image_size")
 
 # Parts of a config that decide a run's result, in addition to `model` and `data`.
-DECISIVE = ("seed_everything", "threads", "test_after_fit", "matmul_precision", "trainer")
+DECISIVE = ("seed_everything", "threads", "channels_last", "test_after_fit", "matmul_precision", "trainer")
 DECISIVE_OF_CHECKPOINT = ("monitor", "mode", "every_n_epochs", "every_n_train_steps")  # these select the tested epoch
 
 # Arguments that do not change the result.

@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator, MPSAccelerator
+from lightning.pytorch.strategies import Strategy
 
 Matmul = Literal["highest", "high", "medium"]
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
@@ -46,6 +47,11 @@ def set_threads(threads: int | None, processes: int = 1) -> int:
         os.environ[THREADS] = str(threads)  # of the other processes; Lightning leaves a number that is set
     torch.set_num_threads(threads)
     return torch.get_num_threads()
+
+
+def processes_of(strategy: Strategy) -> int:
+    """Returns the number of processes that a strategy starts on this machine, with this one."""
+    return getattr(strategy, "num_processes", 1) if strategy.launcher else 1
 
 
 def default_device() -> torch.device:

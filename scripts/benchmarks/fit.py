@@ -2,9 +2,8 @@
 
 Each epoch of `fit` is followed by one of the other, in the same process, on images of the same size, with the same
 network and optimizer. The bare loop counts the same loss and accuracy. "Everything on" is what
-`python -m lit_cnn fit` has: metrics, CSV and TensorBoard, the progress bar, checkpoints. Of the VGG it is the fast
-settings that are compared with the usual script, `overlays/fast_cpu`: bfloat16. Lightning's own loop takes every other
-epoch of a training of ours.
+`python -m lit_cnn fit` has: metrics, CSV and TensorBoard, the progress bar, checkpoints. Of the VGG it is bfloat16
+that is compared with the usual script. Lightning's own loop takes every other epoch of a training of ours.
 """
 
 import contextlib

@@ -1,0 +1,65 @@
+"""`--tune_speed true`: sets the fastest settings in a config before the run is built, as if they were given by hand."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning.pytorch.utilities import rank_zero_only
+
+from lit_cnn.checks.begun_fit import state_kept
+from lit_cnn.checks.speed import PLAIN, PRECISION, Tuning
+from lit_cnn.cli.command_line import COMMAND_LINE, Setting
+from lit_cnn.errors import ConfigError
+from lit_cnn.runs.folder import read_mapping
+
+CHOSEN = "LIT_CNN_TUNED"  # tells the other processes of a run what the first has chosen
+TUNED_PRECISIONS = (None, "32", "32-true", 32, "bf16-mixed", "16-mixed")  # not those that change what is computed
+
+
+def tune(parser: Any, config: Any, given: list[Setting], run: Path | None) -> None:
+    """Sets the fastest settings in a config, which then tunes no more, and prints the table of their speeds.
+
+    What was typed stays, and settings of configs are replaced.
+
+    Args:
+        parser: The parser of `fit`, which builds throw-away parts.
+        config: The settings of `fit`, changed in place.
+        given: Those that the user gave.
+        run: Folder of the run that is resumed, which keeps its settings.
+
+    Raises:
+        ConfigError: If the processes of the run were started by torchrun or Slurm, and each would choose for itself.
+    """
+    config.tune_speed = False
+    typed = {setting.key for setting in given if setting.origin == COMMAND_LINE}
+    fixed = {key for key in PLAIN if key.replace(".init_args", "") in typed or key not in config}
+    if config.trainer.precision not in TUNED_PRECISIONS:
+        fixed.add(PRECISION)
+    if run is not None:
+        before = read_mapping(run / "config.yaml", yaml.safe_load)
+        chosen = {key: _at(before, key) for key in PLAIN.keys() - fixed}
+    elif rank_zero_only.rank and CHOSEN in os.environ:  # type: ignore[attr-defined]
+        chosen = json.loads(os.environ[CHOSEN])
+    elif max(int(os.environ.get(name) or 1) for name in ("WORLD_SIZE", "SLURM_NTASKS")) > 1:
+        raise ConfigError(
+            "tune_speed: true measures in one process, and this run was started in several.\n"
+            "Tune it by `python -m lit_cnn check` in one, and give here the settings that it prints."
+        )
+    else:
+        with state_kept():
+            parts = parser.instantiate_classes(config)
+            tuning = Tuning(parts.model, parts.data, {**parts.trainer}, {key: config.get(key) for key in fixed})
+            chosen = tuning.fastest()
+        print(tuning.table(), flush=True)
+        os.environ[CHOSEN] = json.dumps(chosen)
+    for key, value in chosen.items():
+        if key in config:
+            config[key] = value
+
+
+def _at(settings: Any, key: str) -> Any:
+    for name in key.split("."):
+        settings = settings.get(name) if isinstance(settings, dict) else None
+    return settings
