@@ -1,5 +1,6 @@
 """A `fit` that ends where its first step would come, to look at it there; the process is afterwards as it was."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -47,4 +48,15 @@ def begin_fit(
         look(trainer, module)
 
     callbacks = [LambdaCallback(on_train_start=begin)]
-    Trainer(**{**settings, **ALONE, "profiler": None, "callbacks": callbacks}).fit(module, datamodule=data)
+    try:
+        Trainer(**{**settings, **ALONE, "profiler": None, "callbacks": callbacks}).fit(module, datamodule=data)
+    finally:
+        if torch.cuda.is_available():  # networks and images of what was looked at before
+            free_memory()
+
+
+def free_memory() -> None:
+    """Frees what is held by cycles, as Trainers are, also on a GPU."""
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from lightning.pytorch.utilities import rank_zero_only
 
-from lit_cnn.checks.begun_fit import state_kept
+from lit_cnn.checks.begun_fit import free_memory, state_kept
 from lit_cnn.checks.speed import PLAIN, PRECISION, Tuning
 from lit_cnn.cli.command_line import COMMAND_LINE, Setting
 from lit_cnn.errors import ConfigError
@@ -39,7 +40,7 @@ def tune(parser: Any, config: Any, given: list[Setting], run: Path | None) -> No
         fixed.add(PRECISION)
     if run is not None:
         before = read_mapping(run / "config.yaml", yaml.safe_load)
-        chosen = {key: _at(before, key) for key in PLAIN.keys() - fixed}
+        chosen = {key: _at(before, key) for key in PLAIN}
     elif rank_zero_only.rank and CHOSEN in os.environ:  # type: ignore[attr-defined]
         chosen = json.loads(os.environ[CHOSEN])
     elif max(int(os.environ.get(name) or 1) for name in ("WORLD_SIZE", "SLURM_NTASKS")) > 1:
@@ -48,15 +49,25 @@ def tune(parser: Any, config: Any, given: list[Setting], run: Path | None) -> No
             "Tune it by `python -m lit_cnn check` in one, and give here the settings that it prints."
         )
     else:
-        with state_kept():
-            parts = parser.instantiate_classes(config)
-            tuning = Tuning(parts.model, parts.data, {**parts.trainer}, {key: config.get(key) for key in fixed})
-            chosen = tuning.fastest()
-        print(tuning.table(), flush=True)
+        chosen = _measured(parser, config, {key: config.get(key) for key in fixed})
         os.environ[CHOSEN] = json.dumps(chosen)
-    for key, value in chosen.items():
-        if key in config:
-            config[key] = value
+    for key in chosen.keys() - fixed:
+        config[key] = chosen[key]
+
+
+def _measured(parser: Any, config: Any, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Returns the fastest settings, and prints the table."""
+    threads = torch.get_num_threads()
+    if str(config.trainer.devices) not in ("1", "auto") or config.trainer.num_nodes > 1:
+        fixed = {"threads": threads} | fixed  # several processes share the cores
+    with state_kept():
+        parts = parser.instantiate_classes(config)
+        tuning = Tuning(parts.model, parts.data, {**parts.trainer}, fixed)
+        chosen = tuning.fastest()
+    print(tuning.table(), flush=True)
+    del parts, tuning
+    free_memory()  # before the run reads its data
+    return chosen | {"threads": None} if chosen["threads"] == threads else chosen  # each process then takes its part
 
 
 def _at(settings: Any, key: str) -> Any:
