@@ -104,3 +104,8 @@ def test_run_of_a_gpu_goes_through_the_other_verbs(lit_cnn):
     assert tested.code == 0, tested.err
     module = package.load(folder)
     assert next(module.parameters()).device.type == "cpu"
+
+
+def test_fastest_settings_are_measured_and_repeat(lit_cnn):
+    folder, tuned = results(lit_cnn, "--model", "LitLeNet", "--tune_speed", "true")
+    assert results(lit_cnn, "--config", str(folder / "config.yaml"))[1] == tuned

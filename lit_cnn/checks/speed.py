@@ -35,6 +35,7 @@ COMPILES = {"default": 600, "reduce-overhead": 600, "max-autotune": 7200}
 MARGIN = 1.03  # how many times faster other settings have to be than the best so far, in two measurements
 SLICE = 0.04  # seconds of steps that are timed at once
 PAIRS, SECONDS = 5, 3.0  # slices of each, and the time after which there are fewer
+SCALED = 5e-4  # seconds more for a step with a gradient scaler (16-mixed), since Lightning's own loop takes it then
 HOPELESS = 0.7  # share of the best speed below which no more is measured
 
 
@@ -44,6 +45,7 @@ class Slices:
     def __init__(self, trainer: Trainer, module: LitClassifier, settings: Settings):
         self.trainer, self.settings = trainer, settings
         self.steps, self._batches = Steps(trainer, module), _endless(trainer.train_dataloader)
+        self._more = SCALED if getattr(trainer.precision_plugin, "scaler", None) else 0.0
 
     def seconds(self, steps: int) -> float:
         """Takes so many steps, and returns the seconds of each."""
@@ -54,7 +56,7 @@ class Slices:
         for _ in range(steps):
             _, loss = self.steps.take(next(self._batches))
         loss.item()  # waits for a GPU
-        return (time.perf_counter() - start) / steps
+        return (time.perf_counter() - start) / steps + self._more
 
 
 class Tuning:
@@ -106,10 +108,11 @@ class Tuning:
 
     def _compare(self, trainer: Trainer, module: Any) -> None:
         self._reference = Slices(trainer, module, self.plain)
-        self._reference.seconds(2)  # the first are slower
-        step = self._reference.seconds(2)
+        self._reference.seconds(1)  # the first is slower
+        step = self._reference.seconds(1)
         self._steps = min(500, max(1, round(SLICE / step)))
-        self._plain_step = step = self._reference.seconds(self._steps)
+        if self._steps > 1:
+            step = self._reference.seconds(self._steps)
         self._note(f"{self.plain[PRECISION] or 'float32'}, threads {self.plain['threads']}", step, 1.0)
         self._length = _seconds_of(trainer, step)
         for changes in self._stages(module):

@@ -117,7 +117,7 @@ def test_nothing_is_taken_that_is_faster_once_alone(lit_cnn, clock):
     out, config = tuned(lit_cnn)
     assert len(measured) > 1 + speed.PAIRS
     assert (config["threads"], config["trainer"]["precision"]) == (1, None)
-    assert out.count(" 0.") == 2  # both are slower than plain float32
+    assert re.findall(r"  (\d\.\d\d)$", out[: out.index("\ncompile")], re.MULTILINE) == ["1.00", "0.67", "0.80"]
 
 
 def test_what_is_typed_stays(lit_cnn, clock):
@@ -153,7 +153,7 @@ def test_candidates_of_a_gpu(monkeypatch):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("first", "taken"), [(1.0, "default"), (1e6, None)])
+@pytest.mark.parametrize(("first", "taken"), [(0.001, "default"), (1e6, None)])
 def test_a_network_is_compiled_where_the_run_is_long_enough_for_it(lit_cnn, clock, monkeypatch, first, taken):
     compiled = []
     monkeypatch.setattr(nn.Module, "compile", lambda net, mode: compiled.append(mode))
@@ -169,7 +169,7 @@ def test_a_network_is_compiled_where_the_run_is_long_enough_for_it(lit_cnn, cloc
     clock(seconds_of)
     _, config = tuned(lit_cnn, "--trainer.max_steps", "5", "--trainer.max_epochs", "1000")
     assert compiled[0] == "default"
-    assert config["model"]["init_args"]["compile"] == (taken if first < 0.004 * 5 else None)
+    assert config["model"]["init_args"]["compile"] == taken
 
 
 def test_other_processes_of_a_run_take_what_the_first_has_chosen(lit_cnn, clock, monkeypatch):
@@ -215,7 +215,6 @@ def test_bfloat16_that_is_emulated_is_said_with_its_factor(monkeypatch):
     assert len(said.splitlines()) == 2
     assert torch.equal(torch.get_rng_state(), state)
     assert slow.of_bfloat16(net, (3, 2, 2), cpu, "32-true") == ""
-    monkeypatch.undo()
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
     assert slow.of_bfloat16(net, (3, 2, 2), cpu, "bf16-mixed") == ""
 
