@@ -113,6 +113,7 @@ class Tuning:
         self._steps = min(500, max(1, round(SLICE / step)))
         if self._steps > 1:
             step = self._reference.seconds(self._steps)
+        self._step = step
         self._note(f"{self.plain[PRECISION] or 'float32'}, threads {self.plain['threads']}", step, 1.0)
         self._length = _seconds_of(trainer, step)
         for changes in self._stages(module):
@@ -157,10 +158,10 @@ class Tuning:
         def look(trainer: Trainer, module: Any) -> None:
             slices = Slices(trainer, module, settings)
             first = slices.seconds(1)  # with the time to compile
-            found[0], step = self._in_turn(slices)
+            found[0] = self._in_turn(slices)
             if found[0] > self._ratio * MARGIN:
-                found[0] = min(found[0], self._in_turn(slices)[0])
-            self._note(name, step, found[0])
+                found[0] = min(found[0], self._in_turn(slices))
+            self._note(name, self._step / found[0], found[0])
             saved = self._length * (1 / self._ratio - 1 / found[0])
             if found[0] > self._ratio * MARGIN and (settings[COMPILE] == self.best[COMPILE] or saved > first):
                 self.best, self._ratio = settings, found[0]
@@ -174,17 +175,18 @@ class Tuning:
             self._left_out.append(f"{name} is left out: {first_line(error)}")
         return found[0] > self._ratio * HOPELESS
 
-    def _in_turn(self, slices: Slices) -> tuple[float, float]:
-        """Returns how many times faster steps are than those in plain float32, and their seconds: medians."""
-        ratios, seconds, stop = list[float](), list[float](), time.perf_counter() + SECONDS
+    def _in_turn(self, slices: Slices) -> float:
+        """Returns how many times faster steps are than those in plain float32, a median."""
+        ratios, stop = list[float](), time.perf_counter() + SECONDS
         while len(ratios) < 2 or (len(ratios) < PAIRS and time.perf_counter() < stop):
-            seconds.append(slices.seconds(self._steps))
-            ratios.append(self._reference.seconds(self._steps) / seconds[-1])
+            ours = slices.seconds(self._steps)
+            ratios.append(self._reference.seconds(self._steps) / ours)
             if len(ratios) == 2 and max(ratios) < HOPELESS:
                 break
-        return median(ratios), median(seconds)
+        return median(ratios)
 
     def _note(self, name: str, step: float, ratio: float) -> None:
+        """Adds a row; the time of a step goes by the ratio, since the machine's speed changes between the rows."""
         rate = self._data.batch_size / step
         self._rows.append((name, f"{1000 * step:,.3g} ms", f"{rate:,.0f}", f"{ratio:.2f}"))
 
