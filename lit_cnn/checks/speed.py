@@ -93,9 +93,12 @@ class Tuning:
     def table(self) -> str:
         """Returns the measurements as text."""
         head = (f"speed, {self._data.batch_size} images a step", "a step", "images/s", "against the first")
-        taken = {key: value for key, value in self.best.items() if key == "threads" or value != self.plain[key]}
+        free = self.best.keys() - self._fixed
+        taken = {
+            key: self.best[key] for key in PLAIN if key in free and (key == "threads" or self.best[key] != PLAIN[key])
+        }
         lines = [text_table([head, *self._rows], right=(1, 2, 3)), *self._left_out]
-        return "\n".join([*lines, f"taken, after {self._seconds:.1f} s: {_written(taken, '--')}"])
+        return "\n".join([*lines, f"taken, after {self._seconds:.1f} s: {_written(taken, '--') or 'the first'}"])
 
     def _begin(self, settings: Settings, look: Any) -> None:
         module, data = copy.deepcopy(self._module), copy.copy(self._data)
