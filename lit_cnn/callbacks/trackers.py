@@ -3,7 +3,6 @@
 import json
 import os
 from functools import partial
-from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,13 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_cnn import files
-from lit_cnn.errors import ConfigError, not_installed
+from lit_cnn.errors import ConfigError
 from lit_cnn.runs.folder import read_mapping
+from lit_cnn.runs.tracker_packages import refuse_missing
 from lit_cnn.training.lightning_internals import tracking_uri
 
 PROJECT = "lit_cnn"
 IDS = "trackers.json"  # file with the ids of the run in each tracker, for a resume
-PACKAGES = {  # with the extra that brings it
-    "WandbLogger": ("wandb", "wandb"),
-    "MLFlowLogger": ("mlflow", "mlflow"),
-    "CometLogger": ("comet_ml", "comet"),
-}
 ID_ARGUMENTS = {"WandbLogger": "version", "MLFlowLogger": "run_id", "CometLogger": "experiment_key"}
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 OFFLINE: dict[str, dict[str, Any]] = {"WandbLogger": {"mode": "offline"}, "CometLogger": {"online": False}}
@@ -49,10 +44,7 @@ class Trackers(Callback):
         self.makers, self.folder, self.runs, self.settings = makers, folder, runs, settings
         self.ids = read_mapping(folder / IDS, json.loads) if same_run else {}
         self.started: list[Any] = []
-        for maker in makers:
-            name = maker.func.__name__
-            if name in PACKAGES and find_spec(PACKAGES[name][0]) is None:
-                raise not_installed(name, *PACKAGES[name])
+        refuse_missing(maker.func.__name__ for maker in makers)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking or self.started:

@@ -177,7 +177,7 @@ BAD_INPUT = [
         "Unknown key trainer.max_epoch: 3 (command line). Did you mean 'max_epochs'?",
     ),
     (["--model.lr", "abc"], 2, "model.lr: abc (command line) is not what is expected here: a number."),
-    (["--model.lr=-1"], 2, "learning rate above 0, but got -1.0"),
+    (["--model.lr=-1"], 2, "model.lr: -1 (command line) is not what is expected here: a number above 0."),
     (["--model.loss", "hing"], 2, "expected here: one of cross_entropy, nll, hinge"),
     (["--model", "LitVG"], 2, "there is no class LitVG (command line). Did you mean 'LitVGG'?"),
     (["--model", "torch.nn.Linear"], 2, "torch.nn.Linear (command line) is not a LitClassifier"),
