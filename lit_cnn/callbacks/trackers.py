@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -12,12 +13,14 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_cnn import files
+from lit_cnn.callbacks.lost_trackers import survive
 from lit_cnn.errors import ConfigError
 from lit_cnn.runs.folder import read_mapping
-from lit_cnn.runs.tracker_packages import refuse_missing
+from lit_cnn.runs.tracker_packages import PACKAGES, refuse_missing
 from lit_cnn.training.lightning_internals import tracking_uri
 
 PROJECT = "lit_cnn"
+MAKING = "trackers.lock"  # beside the runs, while a tracker is started
 IDS = "trackers.json"  # file with the ids of the run in each tracker, for a resume
 ID_ARGUMENTS = {"WandbLogger": "version", "MLFlowLogger": "run_id", "CometLogger": "experiment_key"}
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
@@ -50,7 +53,10 @@ class Trackers(Callback):
         if trainer.sanity_checking or self.started:
             return
         for maker in self.makers:
-            logger = self._start(maker)
+            with files.alone(self.runs / MAKING):  # several cells would make MLflow's tables at once
+                logger = self._start(maker)
+            if maker.func.__name__ in PACKAGES:
+                survive(logger, *([logger.experiment] if maker.func.__name__ == "MLFlowLogger" else []))
             self.started.append(logger)
             if maker.func.__name__ not in self.ids:  # MLflow refuses other values for the settings that it has
                 logger.log_hyperparams(self.settings)
@@ -107,7 +113,8 @@ class Trackers(Callback):
         """Removes the runs in which no step was logged, where a tracker can."""
         for logger in self.started:
             if type(logger).__name__ == "MLFlowLogger" and "MLFlowLogger" not in self.ids:
-                logger.experiment.delete_run(logger.run_id)
+                with suppress(Exception):  # its server may be lost
+                    logger.experiment.delete_run(logger.run_id)
 
     def where(self) -> list[str]:
         """Returns how to see the run in each tracker: a command or an address."""
@@ -127,15 +134,11 @@ class Trackers(Callback):
 def _started(kind: Any, arguments: dict[str, Any]) -> Any:
     if kind.__name__ == "CometLogger" and arguments.get("online") is False:  # for which Lightning 2.6 logs nothing
         os.environ["COMET_START_ONLINE"], arguments = "0", arguments | {"online": None}
-    before = os.environ.get(RETRIES)
-    os.environ.setdefault(RETRIES, "3")  # 14 seconds; its default is five minutes
-    try:
-        logger = kind(**arguments)
-        _ = getattr(logger, "experiment", None)  # connects
-        return logger
-    finally:
-        if before is None:
-            del os.environ[RETRIES]
+    if kind.__name__ == "MLFlowLogger":
+        os.environ.setdefault(RETRIES, "3")  # 14 seconds; its default is five minutes
+    logger = kind(**arguments)
+    _ = getattr(logger, "experiment", None)  # connects
+    return logger
 
 
 def _given(maker: "partial[Logger]") -> dict[str, Any]:

@@ -142,10 +142,10 @@ def test_fast_dev_run_keeps_nothing(lit_cnn):
 def test_what_a_verb_imports_is_no_garbage():
     code = """
 import gc
-from lit_cnn.cli.main import _import_once
-first, frozen = _import_once("colorsys"), gc.get_freeze_count()
+from lit_cnn.cli.main import import_once
+first, frozen = import_once("colorsys"), gc.get_freeze_count()
 more = [[] for _ in range(10)]
-again = _import_once("colorsys")
+again = import_once("colorsys")
 print(frozen > 1000, gc.get_freeze_count() == frozen, again is first, gc.isenabled())
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
