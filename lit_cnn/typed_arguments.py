@@ -1,14 +1,35 @@
-"""Type checks of constructor arguments, so that Python code gets the same errors as the command line."""
+"""Type checks of constructor arguments, so that Python code gets the same errors as the command line.
+
+Ranges of numbers are part of the annotations, which the command line reads before torch is imported.
+"""
 
 import inspect
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from numbers import Integral, Real
 from os import PathLike
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from lit_cnn.errors import ConfigError, closest, nearest
+
+
+class Range(NamedTuple):
+    """Range of a number, as part of its annotation."""
+
+    words: str
+    holds: Callable[[Any], bool]
+
+    def __repr__(self) -> str:  # in the help
+        return self.words
+
+
+PositiveInt = Annotated[int, Range("a whole number from 1 up", lambda value: value >= 1)]
+NonNegativeInt = Annotated[int, Range("a whole number from 0 up", lambda value: value >= 0)]
+PositiveFloat = Annotated[float, Range("a number above 0", lambda value: 0 < value < math.inf)]
+NonNegativeFloat = Annotated[float, Range("a number from 0 up", lambda value: 0 <= value < math.inf)]
+Share = Annotated[float, Range("a share from 0 to 1", lambda value: 0 <= value <= 1)]
 
 PLAIN: dict[type, tuple[str, Any]] = {
     bool: ("True or False", bool),
@@ -58,7 +79,7 @@ def arguments_of(cls: type) -> dict[str, tuple[Any, Any]]:
         init = vars(base).get("__init__")
         if init is None or not base.__module__.startswith("lit_cnn."):
             continue
-        hints, parameters = get_type_hints(init), inspect.signature(init).parameters.values()
+        hints, parameters = get_type_hints(init, include_extras=True), inspect.signature(init).parameters.values()
         passed_on = [p.name for p in parameters if p.kind is p.VAR_KEYWORD]
         own = {p.name: (hints[p.name], p.default) for p in parameters if p.name in hints and p.name not in passed_on}
         found = own | found
@@ -77,6 +98,8 @@ def fits(value: Any, kind: Any) -> bool:
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return any(fits(value, one) for one in inner)
+    if origin is Annotated:
+        return fits(value, inner[0]) and all(one.holds(value) for one in inner if isinstance(one, Range))
     if origin is Literal:
         return isinstance(value, str) and value in inner
     if isinstance(origin, type) and issubclass(origin, Mapping):
@@ -92,6 +115,11 @@ def fits(value: Any, kind: Any) -> bool:
     if kind in PLAIN:
         return isinstance(value, PLAIN[kind][1]) and not isinstance(value, bool)
     return kind is Any or not isinstance(kind, type) or isinstance(value, kind)
+
+
+def has_range(kind: Any) -> bool:
+    """Whether an annotation has a range of numbers in it."""
+    return isinstance(kind, Range) or any(map(has_range, get_args(kind)))
 
 
 def plain(value: Any) -> Any:
@@ -123,6 +151,8 @@ def in_words(kind: Any) -> str:
     if origin in (Union, UnionType):
         *first, last = dict.fromkeys(in_words(one) for one in inner)
         return f"{', '.join(first)} or {last}" if first else last
+    if origin is Annotated:
+        return next((one.words for one in inner if isinstance(one, Range)), in_words(inner[0]))
     if origin is Literal:
         return f"one of {', '.join(map(repr, inner))}" if len(inner) > 1 else repr(inner[0])
     if isinstance(origin, type) and issubclass(origin, Mapping):

@@ -10,13 +10,15 @@ import sys
 from inspect import Parameter
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from lit_cnn import typed_arguments
 from lit_cnn.training import architectures
 from lit_cnn.training.lit_network import LitNetwork
 
+RANGES = {repr(kind): name for name, kind in vars(typed_arguments).items() if get_origin(kind) is Annotated}
 TARGET = Path(architectures.__file__).with_suffix(".pyi")
 HEAD = '''"""Written by scripts/make_stubs.py: the arguments of the Lit classes, for editors and type checkers."""
 
@@ -26,6 +28,7 @@ from typing import Any, Literal
 from torch.nn import Module
 
 from lit_cnn.training.lit_network import LitNetwork
+from lit_cnn.typed_arguments import PositiveFloat, PositiveInt, Share
 '''
 
 
@@ -55,6 +58,8 @@ def _written(annotation: Any) -> str:
         return " | ".join(map(_written, inner))
     if origin is Literal:
         return f"Literal[{', '.join(map(repr, inner))}]"
+    if origin is Annotated:
+        return RANGES[repr(annotation)]
     if annotation is NoneType:
         return "None"
     if annotation is Parameter.empty:

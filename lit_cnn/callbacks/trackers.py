@@ -2,8 +2,8 @@
 
 import json
 import os
+from contextlib import suppress
 from functools import partial
-from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,15 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_cnn import files
-from lit_cnn.errors import ConfigError, not_installed
+from lit_cnn.callbacks.lost_trackers import survive
+from lit_cnn.errors import ConfigError
 from lit_cnn.runs.folder import read_mapping
+from lit_cnn.runs.tracker_packages import PACKAGES, refuse_missing
 from lit_cnn.training.lightning_internals import tracking_uri
 
 PROJECT = "lit_cnn"
+MAKING = "trackers.lock"  # beside the runs, while a tracker is started
 IDS = "trackers.json"  # file with the ids of the run in each tracker, for a resume
-PACKAGES = {  # with the extra that brings it
-    "WandbLogger": ("wandb", "wandb"),
-    "MLFlowLogger": ("mlflow", "mlflow"),
-    "CometLogger": ("comet_ml", "comet"),
-}
 ID_ARGUMENTS = {"WandbLogger": "version", "MLFlowLogger": "run_id", "CometLogger": "experiment_key"}
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 OFFLINE: dict[str, dict[str, Any]] = {"WandbLogger": {"mode": "offline"}, "CometLogger": {"online": False}}
@@ -49,16 +47,16 @@ class Trackers(Callback):
         self.makers, self.folder, self.runs, self.settings = makers, folder, runs, settings
         self.ids = read_mapping(folder / IDS, json.loads) if same_run else {}
         self.started: list[Any] = []
-        for maker in makers:
-            name = maker.func.__name__
-            if name in PACKAGES and find_spec(PACKAGES[name][0]) is None:
-                raise not_installed(name, *PACKAGES[name])
+        refuse_missing(maker.func.__name__ for maker in makers)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking or self.started:
             return
         for maker in self.makers:
-            logger = self._start(maker)
+            with files.alone(self.runs / MAKING):  # several cells would make MLflow's tables at once
+                logger = self._start(maker)
+            if maker.func.__name__ in PACKAGES:
+                survive(logger, *([logger.experiment] if maker.func.__name__ == "MLFlowLogger" else []))
             self.started.append(logger)
             if maker.func.__name__ not in self.ids:  # MLflow refuses other values for the settings that it has
                 logger.log_hyperparams(self.settings)
@@ -115,7 +113,8 @@ class Trackers(Callback):
         """Removes the runs in which no step was logged, where a tracker can."""
         for logger in self.started:
             if type(logger).__name__ == "MLFlowLogger" and "MLFlowLogger" not in self.ids:
-                logger.experiment.delete_run(logger.run_id)
+                with suppress(Exception):  # its server may be lost
+                    logger.experiment.delete_run(logger.run_id)
 
     def where(self) -> list[str]:
         """Returns how to see the run in each tracker: a command or an address."""
@@ -135,15 +134,11 @@ class Trackers(Callback):
 def _started(kind: Any, arguments: dict[str, Any]) -> Any:
     if kind.__name__ == "CometLogger" and arguments.get("online") is False:  # for which Lightning 2.6 logs nothing
         os.environ["COMET_START_ONLINE"], arguments = "0", arguments | {"online": None}
-    before = os.environ.get(RETRIES)
-    os.environ.setdefault(RETRIES, "3")  # 14 seconds; its default is five minutes
-    try:
-        logger = kind(**arguments)
-        _ = getattr(logger, "experiment", None)  # connects
-        return logger
-    finally:
-        if before is None:
-            del os.environ[RETRIES]
+    if kind.__name__ == "MLFlowLogger":
+        os.environ.setdefault(RETRIES, "3")  # 14 seconds; its default is five minutes
+    logger = kind(**arguments)
+    _ = getattr(logger, "experiment", None)  # connects
+    return logger
 
 
 def _given(maker: "partial[Logger]") -> dict[str, Any]:

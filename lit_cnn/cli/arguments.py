@@ -58,12 +58,6 @@ def of_the_run(
     """
 
 
-def default_name(config: Any, configs: list[Path]) -> str:
-    """Returns the name of a run that is given none: that of its first config, else of its network or class."""
-    net = config.model.init_args.get("net")
-    return configs[0].stem if configs else getattr(net, "name", config.model.class_path.rpartition(".")[2])
-
-
 def add_arguments(parser: Any) -> None:
     """Adds the arguments, their defaults, and the links from the data to the model."""
     for name in LINKED:
@@ -84,10 +78,11 @@ def add_arguments(parser: Any) -> None:
     try_whole_numbers_first(parser)
 
 
-def settle_name(config: Any, configs: list[Path]) -> None:
-    """Sets the run's name, by default that of its first config or of its model; one that is no folder is refused."""
+def settle_name(config: Any, by_config: str | None) -> None:
+    """Sets the run's name, by default as its config says, else by its network; one that is no folder is refused."""
     if config.name is None:
-        config.name = default_name(config, configs)
+        net = config.model.init_args.get("net")
+        config.name = by_config or getattr(net, "name", config.model.class_path.rpartition(".")[2])
     if not is_name(config.name):
         shown = f"name: {printable(config.name)[:80]!r} is no name of a folder on every system."
         raise ConfigError(f"{shown} Use letters and digits.")

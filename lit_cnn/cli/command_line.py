@@ -148,9 +148,28 @@ def given_settings(argv: list[str]) -> list[Setting]:
 
 def root_and_name(argv: list[str]) -> tuple[Path, str | None]:
     """Returns the folder of all runs and the name of this one, from configs and flags."""
-    given, paths = {setting.key: setting.value for setting in given_settings(argv)}, config_paths(argv)
-    name = given.get("name") or (paths[0].stem if paths else None)
+    settings, paths = given_settings(argv), config_paths(argv)
+    given = {setting.key: setting.value for setting in settings}
+    name = given.get("name") or name_by_config(paths, settings)
     return Path(given.get("trainer.default_root_dir") or "logs"), name
+
+
+def name_by_config(configs: list[Path], settings: list[Setting]) -> str | None:
+    """Returns the name of a run by its first config; a recipe is for any network, whose name is added. None without.
+
+    Example:
+        >>> name_by_config([Path("recipes/cifar.yaml")], [Setting("model", "LitVGG", ""), Setting("model.lr", 1, "")])
+        'cifar_vgg'
+    """
+    if not configs:
+        return None
+    config, network = configs[0], ""
+    for setting in settings:
+        if setting.key in ("model", "model.class_path") and isinstance(setting.value, str):
+            network = setting.value.rpartition(".")[2].removeprefix("Lit").lower()
+        elif setting.key == "model.name":
+            network = str(setting.value)
+    return f"{config.stem}_{network}" if config.parent.name == "recipes" and network else config.stem
 
 
 def _flatten(content: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -35,7 +35,7 @@ PARTS = {
 }
 
 # Modules that are quick to import for their types.
-LIGHT = {"collections.abc", "datetime", "jsonargparse.typing", "os", "pathlib", "typing"}
+LIGHT = {"collections.abc", "datetime", "jsonargparse.typing", "lit_cnn.typed_arguments", "os", "pathlib", "typing"}
 
 # Packages whose source is searched for names.
 OWN = ("lit_cnn.", "lightning.")
@@ -47,6 +47,25 @@ BRANCHES = {
     "data.augment": ("lit_cnn.transforms.augment", "Augmentation"),
     "data.views": ("lit_cnn.transforms.views", "View"),
 }
+
+
+# Settings that name a class: the modules that list the choices, their base class, and the setting of its arguments.
+NAMED = {
+    "model.optimizer": (("torch.optim", "lit_cnn.training.muon"), "Optimizer", "model.optimizer_args"),
+    "model.scheduler": (
+        ("torch.optim.lr_scheduler", "lit_cnn.training.lr_schedules"),
+        "LRScheduler",
+        "model.scheduler_args",
+    ),
+    "trainer.logger": (("lightning.pytorch.loggers",), "Logger", None),
+    "trainer.profiler": (("lightning.pytorch.profilers",), "Profiler", None),
+    "trainer.callbacks": (("lightning.pytorch.callbacks", "lit_cnn"), "Callback", None),
+}
+NOT_OF_ARGS = {"params", "lr", "optimizer"}  # what an optimizer or schedule gets otherwise
+PLATEAU, OF_PLATEAU = "ReduceLROnPlateau", {"monitor"}  # for which we take it in addition
+
+
+NONE = frozenset[tuple[str, str]]()
 
 
 class Known(NamedTuple):
@@ -69,6 +88,7 @@ def names_in(module: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     path = _file_of(module)
+    folder = module if path and path.stem == "__init__" else module.rpartition(".")[0]  # for relative imports
     for node in ast.parse(path.read_bytes()).body if path else ():
         match node:
             case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
@@ -76,7 +96,7 @@ def names_in(module: str) -> dict[str, Any]:
             case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
                 found[name] = node.value
             case ast.ImportFrom(module=str(below)):
-                home = f"{module}.{below}" if node.level else below  # relative in our list of public names
+                home = f"{folder}.{below}" if node.level == 1 else below
                 found |= {alias.asname or alias.name: (home, alias.name) for alias in node.names}
     return found
 
@@ -102,17 +122,39 @@ def classes_of(branch: str) -> dict[str, str]:
     return {name: module for name, module in found.items() if name != base and base in _ancestors(name, module)}
 
 
-def _ancestors(name: str, module: str) -> dict[str, tuple[ast.ClassDef, str]]:
-    """Returns a class and its base classes by name, each with its module, if their source is found."""
+def home_of(key: str, name: str) -> str | None:
+    """Returns the module of a class that a setting of NAMED may name, or None."""
+    modules, base, _ = NAMED[key]
+    for module in reversed(modules) if name != base and not name.startswith("_") else ():
+        place = names_in(module).get(name)
+        home = place[0] if isinstance(place, tuple) else module
+        if place is not None and base in _ancestors(name, home):
+            return home
+    return None
+
+
+def choices(key: str) -> list[str]:
+    """Returns all classes that a setting of NAMED may name."""
+    return [name for module in NAMED[key][0] for name in names_in(module) if home_of(key, name)]
+
+
+def _ancestors(name: str, module: str, seen: frozenset[tuple[str, str]] = NONE) -> dict[str, tuple[ast.ClassDef, str]]:
+    """Returns a class and its base classes by name, each with its module, if their source is found.
+
+    `seen` are the names that have led here; modules may import a name from each other.
+    """
     node = names_in(module).get(name)
+    if (module, name) in seen:
+        return {}
+    seen |= {(module, name)}
     if isinstance(node, tuple):
-        return _ancestors(node[1], node[0])
+        return _ancestors(node[1], node[0], seen)
     if not isinstance(node, ast.ClassDef):
         return {}
     found = {name: (node, module)}
     for base in node.bases:
         if isinstance(base, ast.Name):
-            found |= _ancestors(base.id, module) | found
+            found |= _ancestors(base.id, module, seen) | found
     return found
 
 

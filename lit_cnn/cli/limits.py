@@ -1,6 +1,7 @@
 """Allowed ranges of numbers that Lightning does not check, such as `accumulate_grad_batches` from 1 up."""
 
 import math
+import re
 from contextlib import suppress
 from datetime import timedelta
 from string import Formatter
@@ -27,6 +28,14 @@ LIMITS: dict[str, tuple[float | list[float], float]] = {
     **{key: (least, HUGE) for least, keys in AT_LEAST.items() for key in keys.split()},
 }
 
+# Texts of the Trainer that it refuses late, as patterns, and in words.
+TEXTS = {
+    "trainer.devices": (r"auto|-?\d+|\d+(, *\d+)*,?", "auto, a number such as 2, or a list of numbers such as 0,1"),
+    "trainer.accelerator": (r"auto|cpu|gpu|cuda|mps|tpu|xla|hpu|xpu|.*\..*", "auto, cpu, gpu, cuda, mps or tpu"),
+    "trainer.gradient_clip_algorithm": (r"norm|value", "norm or value"),
+    "trainer.max_time": (r"\d+:\d\d?:\d\d?:\d\d?", "days, hours, minutes and seconds, such as 00:12:00:00"),
+}
+
 TIMES = ("trainer.val_check_interval", "trainer.max_time")
 
 
@@ -38,7 +47,11 @@ def out_of_range(key: str, value: Any) -> str | None:
         except ValueError:
             return "a name whose braces are closed, such as epoch{epoch:03}"
     if isinstance(value, str):
-        value = safe_yaml.value_of(value)
+        text, value = value, safe_yaml.value_of(value)
+        if key in TEXTS and value is not None and not isinstance(value, (dict, list)):
+            pattern, words = TEXTS[key]
+            if not re.fullmatch(pattern, text):
+                return words
     if key in TIMES and isinstance(value, dict):
         with suppress(TypeError, OverflowError):  # which the parser refuses
             return "a time above 0" if timedelta(**value) <= timedelta(0) else None

@@ -121,16 +121,16 @@ def _dispatch(argv: list[str]) -> int:
             settings = [word for word in argv if verb != "check" or word != LR_FIND]
             import_module("lit_cnn.cli.quick_check").check(settings)  # within a second; what follows takes several
         if verb in VERBS:
-            _import_once("lit_cnn.cli.trainer").run_verb(argv)
+            import_once("lit_cnn.cli.trainer").run_verb(argv)
         else:
-            _import_once(f"lit_cnn.commands.{verb}").main(rest)
+            import_once(f"lit_cnn.commands.{verb}").main(rest)
     else:
         verbs = [*VERBS, *COMMANDS]
         raise ConfigError(f"There is no verb {verb!r}.{nearest(verb, verbs)} There are {', '.join(verbs)}.")
     return 0
 
 
-def _import_once(module: str) -> Any:
+def import_once(module: str) -> Any:
     """Imports what a verb needs, such as torch and Lightning, which takes seconds.
 
     Garbage collection is off meanwhile, and never searches the modules: that would take 0.7 s of the import, and

@@ -1,20 +1,12 @@
 """Error messages for wrong settings: key, value, origin and remedy."""
 
 import re
-from importlib import import_module
 from typing import Any
 
 from lit_cnn.cli.command_line import COMMAND_LINE, Setting
-from lit_cnn.cli.known_settings import PARTS, classes_of, family_of, settings_of
+from lit_cnn.cli.known_settings import NAMED, PARTS, choices, classes_of, family_of, settings_of
 from lit_cnn.errors import closest, nearest
 from lit_cnn.runs.settings import LINKED
-
-# Settings of the Trainer that take a class of Lightning, each with the module that lists them.
-OF_LIGHTNING = {
-    "trainer.callbacks": "lightning.pytorch.callbacks",
-    "trainer.logger": "lightning.pytorch.loggers",
-    "trainer.profiler": "lightning.pytorch.profilers",
-}
 
 # Names of settings in other programs.
 SYNONYMS = {
@@ -113,9 +105,7 @@ def unknown_class(name: str, settings: list[Setting]) -> str:
     """Message for an unknown class, with the choices."""
     given = _naming_class(name, settings) or Setting("class_path", name, COMMAND_LINE)
     branch = given.key.removesuffix(".class_path")
-    classes = list(classes_of(branch))
-    if branch in OF_LIGHTNING:
-        classes = [each for each in import_module(OF_LIGHTNING[branch]).__all__ if each != "Logger"]
+    classes = choices(branch) if branch in NAMED else list(classes_of(branch))
     if name in classes:
         return f"{branch}: {name} ({given.origin}) has to stand in a list: [{name}]."
     start = f"{branch}: there is no class {name} ({given.origin})."
@@ -126,19 +116,31 @@ def unknown_class(name: str, settings: list[Setting]) -> str:
     return f"{start}{nearest(name.rpartition('.')[2], classes)}{known}"
 
 
+def not_taken(given: Setting, owner: str, known: list[str]) -> str:
+    """Message for an argument that an optimizer or schedule does not take."""
+    key, _, leaf = given.key.rpartition(".")
+    start = f"{key}: {owner} does not take {leaf} ({given.origin})."
+    return f"{start}{nearest(leaf, known)} It takes {', '.join(known)}."
+
+
+def unfit(given: Setting, expected: str) -> str:
+    """Message for a value that is not what its type allows, given in words."""
+    return f"{given.key}: {_short(given.value)} ({given.origin}) is not what is expected here: {expected}."
+
+
 def _wrong_value(given: Setting, message: str) -> str:
     message = message.partition("Given value")[0]
     start = f"{given.key}: {_short(given.value)} ({given.origin})"
     expected = re.findall(r"Expected an? (.+?)(?:\. Got value|$)", message, flags=re.MULTILINE)
-    kinds, choices = [], list[str]()
+    kinds, literals = [], list[str]()
     for kind in (re.sub(r"<class '(.*?)'>", r"\1", e) for e in dict.fromkeys(expected) if "NoneType" not in e):
         if match := re.match(r"(?:typing\.)?Literal\[(.*)\]", kind):
             kind = "one of " + match[1].replace("'", "")
-            choices += kind[7:].split(", ")
+            literals += kind[7:].split(", ")
         kinds.append(PLAIN.get(kind, kind))
     if not kinds:
         return f"{start}: {_short(' '.join(message.split()), 300)}"
-    return f"{start} is not what is expected here: {' or '.join(kinds)}.{nearest(str(given.value), choices)}"
+    return unfit(given, " or ".join(kinds)) + nearest(str(given.value), literals)
 
 
 def _find(settings: list[Setting], key: str) -> Setting:

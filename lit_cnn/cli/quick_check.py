@@ -13,16 +13,36 @@ from jsonargparse import ArgumentParser, set_loader
 
 from lit_cnn.cli import safe_yaml
 from lit_cnn.cli.command_line import COMMAND_LINE, Setting, expand, given_settings
-from lit_cnn.cli.known_settings import BRANCHES, UNCLEAR, Known, classes_of, settings_of
+from lit_cnn.cli.known_settings import (
+    BRANCHES,
+    NAMED,
+    NOT_OF_ARGS,
+    OF_PLATEAU,
+    OWN,
+    PLATEAU,
+    UNCLEAR,
+    Known,
+    classes_of,
+    home_of,
+    parameters,
+    settings_of,
+)
 from lit_cnn.cli.limits import out_of_range
-from lit_cnn.cli.messages import explain, missing_sections, unknown_class, unknown_key
+from lit_cnn.cli.messages import explain, missing_sections, not_taken, unfit, unknown_class, unknown_key
 from lit_cnn.errors import CheckpointError, ConfigError, closest
 from lit_cnn.runs.class_paths import homes, present
 from lit_cnn.runs.folder import find_run
 from lit_cnn.runs.settings import LINKED
+from lit_cnn.runs.tracker_packages import refuse_missing
+from lit_cnn.typed_arguments import fits, has_range, in_words, subclasses_of
 
 # Keys that the parser takes in a section in addition to settings.
 NO_SETTINGS = {"class_path", "dict_kwargs", "help"}
+
+SWITCHES = {"True", "False", "None"}
+
+# Values that name no class; the last four are profilers by their short names.
+NO_CLASSES = {"true", "false", "null", "simple", "advanced", "pytorch", "xla"}
 
 
 def check(argv: list[str]) -> list[str]:
@@ -39,11 +59,12 @@ def check(argv: list[str]) -> list[str]:
     for setting in settings:
         _check_key(setting, settings)
     last = {setting.key: setting for setting in settings}
-    origins_of_nested = {s.origin for s in settings if "." in s.branch}
     for setting in reversed(settings):  # flags before configs
-        overridden = len(origins_of_nested) > 1 if "." in setting.branch else last[setting.key] is not setting
+        overridden = _replaced(setting, settings) if "." in setting.branch else last[setting.key] is not setting
         if not overridden and setting.value is not None:
             _check_value(setting, settings)
+    for key in NAMED:
+        _check_named(key, settings)
     missing = [part for part in ("model", "data") if not any(s.key.partition(".")[0] == part for s in settings)]
     if missing:
         raise ConfigError(missing_sections(missing))
@@ -86,9 +107,51 @@ def _check_value(setting: Setting, settings: list[Setting]) -> None:
     if setting.key != f"{setting.branch}.{setting.leaf}".lstrip("."):
         return  # a part of a setting
     types = [known[setting.leaf].type for known in _kinds(setting, settings) or [] if setting.leaf in known]
-    refusals = [None if kind is UNCLEAR else _refusal(setting, kind) for kind in types]
+    refusals = [None if kind is UNCLEAR else _refusal(setting, kind, settings) for kind in types]
     if refusals and refusals[0] and all(refusals):
-        raise ConfigError(explain(refusals[0], settings))
+        raise ConfigError(refusals[0])
+
+
+def _replaced(setting: Setting, settings: list[Setting]) -> bool:
+    """Whether a setting of a list of objects may be replaced, since several configs or flags give the list."""
+    return len({one.origin for one in settings if one.branch == setting.branch}) > 1
+
+
+def _check_named(key: str, settings: list[Setting]) -> None:
+    """Checks a setting that names a class of torch or Lightning, and the names of the class's arguments."""
+    (home, *_), base, arguments = NAMED[key]
+    given = [setting for setting in settings if setting.key in (key, f"{key}.class_path")]
+    values = [one for s in given for one in (s.value if isinstance(s.value, list) else [s.value])]
+    names = [one for one in values if isinstance(one, str) and one not in NO_CLASSES]
+    if key == "trainer.logger" and any(
+        isinstance(one.value, list) and set(map(str, one.value)) & SWITCHES for one in given
+    ):
+        raise ConfigError(unfit(given[-1], "one logger, a list of loggers, or true or false"))
+    if arguments:  # a class of torch, of which the last counts
+        names = names[-1:]
+    elif any("." in name and not name.startswith(OWN) for name in names):
+        return  # a short name may be of another package too
+    else:
+        names = [name for name in names if "." not in name]
+    for name in names:
+        if home_of(key, name) is None and name not in _defined(home, base):
+            raise ConfigError(unknown_class(name, settings))
+    if key == "trainer.logger":
+        refuse_missing(names)
+    if arguments and names:
+        taken = (parameters(names[0], home_of(key, names[0]) or "") or {}).keys() - NOT_OF_ARGS
+        taken |= OF_PLATEAU if names[0] == PLATEAU else set()
+        whole = max((i for i, setting in enumerate(settings) if setting.key == arguments), default=0)
+        for setting in settings[whole:]:
+            if setting.key.rpartition(".")[0] == arguments and setting.key.rpartition(".")[2] not in taken:
+                raise ConfigError(not_taken(setting, names[0], sorted(taken)))
+
+
+def _defined(home: str, base: str) -> set[str]:
+    """Returns the classes that are defined by now, also by the user's program, or none before their import."""
+    if home not in sys.modules:
+        return set()
+    return {cls.__name__ for cls in subclasses_of(getattr(sys.modules[home], base))}
 
 
 def _kinds(setting: Setting, settings: list[Setting]) -> list[dict[str, Known]] | None:
@@ -113,26 +176,23 @@ def _is_no_class(name: str, branch: str, settings: list[Setting]) -> bool:
         leaf = name.rpartition(".")[2]
         ours = name.startswith("lit_cnn.") and present(name) not in homes().values()
         return ours and (leaf in known or closest(leaf, list(known)) is not None)
-    if home in sys.modules:  # the user's program may have defined classes of its own
-        from lit_cnn.typed_arguments import subclasses_of
-
-        known |= {cls.__name__ for cls in subclasses_of(getattr(sys.modules[home], base))}
+    known |= _defined(home, base)
     paths = [s.value for s in settings if s.key.endswith("class_path")]
     paths += [other for each in BRANCHES for other in _names(each, settings)]
     foreign = any("." in str(path) and not str(path).startswith("lit_cnn.") for path in paths)
     return name not in known and not foreign  # with another package, a short name may be of a class in it
 
 
-def _refusal(setting: Setting, kind: Any) -> str | None:
-    """Returns the parser's message if a value is not of this type."""
+def _refusal(setting: Setting, kind: Any, settings: list[Setting]) -> str | None:
+    """Returns a message if a value is not of this type, or out of its range."""
     parser = ArgumentParser(allow_abbrev=False, exit_on_error=False)
     parser.add_argument(f"--{setting.key}", type=kind)
     try:
         if setting.origin == COMMAND_LINE:
             text = setting.value if isinstance(setting.value, str) else json.dumps(setting.value, default=str)
-            parser.parse_args([f"--{setting.key}={text}"])
+            parsed = parser.parse_args([f"--{setting.key}={text}"])
         else:
-            parser.parse_object({setting.key: setting.value})
+            parsed = parser.parse_object({setting.key: setting.value})
     except ArgumentError as error:
-        return str(error)
-    return None
+        return explain(str(error), settings)
+    return unfit(setting, in_words(kind)) if has_range(kind) and not fits(parsed[setting.key], kind) else None

@@ -26,7 +26,7 @@ from lit_cnn.checks import slow
 from lit_cnn.cli import resume, tuning
 from lit_cnn.cli.allowed_imports import allow_imports
 from lit_cnn.cli.arguments import add_arguments, settle_name
-from lit_cnn.cli.command_line import config_paths, given_settings
+from lit_cnn.cli.command_line import config_paths, given_settings, name_by_config
 from lit_cnn.cli.known_settings import PARTS
 from lit_cnn.cli.library_errors import as_ours, raised_in
 from lit_cnn.cli.messages import explain
@@ -88,7 +88,7 @@ class LitCLI(LightningCLI):
         config = self.config
         if not isinstance(config.trainer.callbacks, list | None):  # Lightning accepts a single callback too
             config.trainer.callbacks = [config.trainer.callbacks]
-        settle_name(config, self._configs)
+        settle_name(config, name_by_config(self._configs, self.given))
         if config.resume:
             self._resumed = Path(config.resume)
             resume.refuse_finished(self._resumed, config)

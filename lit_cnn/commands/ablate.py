@@ -22,10 +22,13 @@ from lit_cnn.errors import DataError, LitCNNError, counted
 from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure, write_plan
 from lit_cnn.experiments.cluster import submit
 from lit_cnn.experiments.grid import Experiment, read_experiment, seeds_of
-from lit_cnn.experiments.processes import BUSY, in_a_fork, last_line, pass_on, start
+from lit_cnn.experiments.processes import BUSY, apart, choose_start, last_line, pass_on, start
+from lit_cnn.experiments.side_by_side import Shares, shares
 from lit_cnn.runs.settings import decisive
 
+AUTO = "auto"
 EXPERIMENT = "an experiment's file, or the name of one of configs/experiments"
+JOBS = "cells at a time; auto, the default, is one for each GPU, or for each core, with one thread, if memory suffices"
 EPILOG = """Finished cells are kept, interrupted ones are resumed, and several invocations share the cells. All configs
 are checked before the first cell begins. Cells are runs in logs/EXPERIMENT/VARIANT-seedN/version_N. --KEY VALUE is a
 setting of fit for all cells, such as --data.data_dir data.
@@ -43,7 +46,7 @@ def main(argv: list[str]) -> None:
     parser = Parser("ablate", __doc__, EPILOG)
     parser.add_argument("experiment", help=EXPERIMENT)
     parser.add_argument("--dry_run", action="store_true", help="show the plan and what is finished, and run nothing")
-    parser.add_argument("--jobs", type=positive, default=1, help="cells at a time, which share threads and GPUs (1)")
+    parser.add_argument("--jobs", type=number_of_jobs, default=None, help=JOBS)
     parser.add_argument("--seeds", help="seeds 0 to SEEDS - 1, or a list such as [0,7], in place of the file's")
     parser.add_argument("--submit", type=positive, help="jobs on a cluster to share the cells, by submitit")
     parser.add_argument("--submit_args", help="of submitit, such as '{slurm_partition: gpu, timeout_min: 600}'")
@@ -56,30 +59,44 @@ def main(argv: list[str]) -> None:
         return
     cells = planned(experiment, overrides)
     folder = write_plan(experiment, cells).parent
-    command = ["ablate", str(experiment.path), "--jobs", str(given.jobs), "--seeds", str(experiment.seeds), *overrides]
+    command = [
+        "ablate",
+        str(experiment.path),
+        "--jobs",
+        str(given.jobs or AUTO),
+        "--seeds",
+        str(experiment.seeds),
+        *overrides,
+    ]
     jobs = submit(command, given.submit, given.submit_args, folder / "jobs")
     print(f"{folder}: {counted(len(cells), 'cell')}, {sum(cell.results() is not None for cell in cells)} finished")
     print(f"submitted {', '.join(job.job_id for job in jobs)}; their output: {folder / 'jobs'}")
     print(f"what is finished: python -m lit_cnn ablate {experiment.path} --dry_run")
 
 
+def number_of_jobs(text: str) -> int | None:
+    """Parses a number of jobs; None for auto."""
+    return None if text == AUTO else positive(text)
+
+
 def planned(experiment: Experiment, overrides: list[str]) -> list[Cell]:
     """Returns all cells of an experiment, after a check of their configs."""
-    from lit_cnn.experiments.plan import plan  # imports torch, once for all cells
+    choose_start()
+    from lit_cnn.experiments.plan import plan  # imports torch
 
-    cells: list[Cell] = in_a_fork(partial(plan, experiment, overrides))
+    cells: list[Cell] = apart(partial(plan, experiment, overrides))
     return cells
 
 
 def run_grid(
-    experiment: Experiment, overrides: list[str], jobs: int, command: list[str], dry_run: bool = False
+    experiment: Experiment, overrides: list[str], jobs: int | None, command: list[str], dry_run: bool = False
 ) -> list[Cell]:
     """Runs the unfinished cells of an experiment, and prints the results of all.
 
     Args:
         experiment: The experiment.
         overrides: Arguments of `fit` for all cells.
-        jobs: Number of cells that run at the same time.
+        jobs: Number of cells that run at the same time; None for what is fastest.
         command: Verb and arguments to resume it, printed if it is interrupted.
         dry_run: Only show the plan.
 
@@ -88,8 +105,9 @@ def run_grid(
     """
     cells = planned(experiment, overrides)
     todo = [cell for cell in cells if cell.results() is None]
+    how = shares(cells, jobs)
     try:
-        left = _time_left(cells, todo, jobs, dry_run)
+        left = _time_left(cells, todo, how, dry_run)
     except DataError:
         if not dry_run:
             raise
@@ -100,7 +118,7 @@ def run_grid(
             print(f"  {'to run' if cell in todo else 'finished':8}  {cell.name}")
         return cells
     write_plan(experiment, cells)
-    failed = run_cells(todo, len(cells), jobs, command)
+    failed = run_cells(todo, len(cells), how, command)
     print(f"\n{table(cells)}\n\nruns in {cells[0].root}")
     if failed:
         first, code = failed[0]
@@ -111,28 +129,24 @@ def run_grid(
     return cells
 
 
-def run_cells(cells: list[Cell], of: int, jobs: int, command: list[str]) -> list[tuple[Cell, int]]:
+def run_cells(cells: list[Cell], of: int, how: Shares, command: list[str]) -> list[tuple[Cell, int]]:
     """Runs cells, also those that other processes run, and returns the failed ones with their exit codes.
 
-    `of` is the number of all cells; see `run_grid` for the others.
+    `of` is the number of all cells, `how` the share of the machine that each gets; see `run_grid` for `command`.
     """
     from lit_cnn.cli.main import main as run
 
     waiting, running = deque((cell, 0.0) for cell in cells), dict[BaseProcess, tuple[Cell, int]]()
     failed: list[tuple[Cell, int]] = []
-    threads = gpus = 0  # torch's default, and all GPUs
-    if jobs > 1:
-        import torch
-
-        threads, gpus = max(1, torch.get_num_threads() // jobs), torch.cuda.device_count()  # NVML: no CUDA before forks
+    one_gpu_each = how.jobs > 1 and how.gpus > 0
     before = signal.getsignal(signal.SIGTERM)
     with tqdm(total=of, initial=of - len(cells), desc="cells", disable=None) as bar:
         try:
             while waiting or running:
-                while waiting and len(running) < jobs and waiting[0][1] <= time.monotonic():
+                while waiting and len(running) < how.jobs and waiting[0][1] <= time.monotonic():
                     cell = waiting.popleft()[0]
-                    slot = min(set(range(jobs)) - {slot for _, slot in running.values()})
-                    running[start(cell, run, threads, slot % gpus if gpus else None)] = (cell, slot)
+                    slot = min(set(range(how.jobs)) - {slot for _, slot in running.values()})
+                    running[start(cell, run, how.threads, slot % how.gpus if one_gpu_each else None)] = (cell, slot)
                 time.sleep(0.05)
                 for process in [p for p in running if p.exitcode is not None]:
                     cell = running.pop(process)[0]
@@ -179,7 +193,7 @@ def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoRetu
     raise stop
 
 
-def _time_left(cells: list[Cell], todo: list[Cell], jobs: int, dry_run: bool) -> str:
+def _time_left(cells: list[Cell], todo: list[Cell], how: Shares, dry_run: bool) -> str:
     """Estimates the time for the unfinished cells, from finished cells of the same variant or a few timed steps."""
     if not todo:
         return "nothing to run"
@@ -189,17 +203,20 @@ def _time_left(cells: list[Cell], todo: list[Cell], jobs: int, dry_run: bool) ->
             seconds.setdefault(cell.variant, []).append(results["fit_seconds"])
     unknown = {cell.variant: cell for cell in todo if cell.variant not in seconds}
     timed: dict[str, float] = {}
+    threads = [] if how.threads is None or todo[0].config.get("threads") else ["--threads", str(how.threads)]
     with tqdm(unknown.values(), desc="timing a few steps of each network", leave=False, disable=None) as bar:
         for cell in bar:
             without_effect = ("seed_everything", "data.permute", "data.views")  # on the time of a step
             key = str({key: v for key, v in decisive(cell.config).items() if not key.startswith(without_effect)})
             if key not in timed:
-                timed[key] = in_a_fork(partial(_seconds_of, cell.argv, dry_run))
+                timed[key] = apart(partial(_seconds_of, [*cell.argv, *threads], dry_run))
             seconds[cell.variant] = [timed[key]]
-    left = sum(statistics.mean(seconds[cell.variant]) for cell in todo) / jobs
+    left = sum(statistics.mean(seconds[cell.variant]) for cell in todo) / min(how.jobs, len(todo))
     if math.isinf(left):
         return "time not known, since a cell has neither max_epochs, max_steps nor max_time"
-    return f"about {left:.0f} s of training left, without start and test"
+    beside = f", {how.jobs} side by side" if how.jobs > 1 else ""
+    each = f" of {how.threads} thread{'s' * (how.threads > 1)}" if how.threads and beside else ""
+    return f"about {left:.0f} s left, without the tests{beside}{each}"
 
 
 def _seconds_of(argv: list[str], dry_run: bool) -> float:

@@ -2,6 +2,7 @@
 
 import copy
 import sys
+import time
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
@@ -148,14 +149,19 @@ class LrFindCLI(CheckCLI):
 class TimingCLI(CheckCLI):
     """Begins `fit`, times a few steps, and prints nothing; `seconds` are those of the training with its validations."""
 
-    seconds = 0.0  # infinite if it has no limit
+    seconds = 0.0  # infinite if it has no limit; with those until the first step
+
+    def __init__(self, argv: list[str]):
+        self._began = time.perf_counter()
+        super().__init__(argv)
 
     def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Times the steps."""
         trainer.should_stop = True
+        start = time.perf_counter() - self._began
         first = take_first_steps(Steps(trainer, self.model), seconds=0.7, silent=True)
         length = length_of(trainer, self.model, self.datamodule, first.seconds)
-        self.seconds = length.epochs * (length.training + length.validation)
+        self.seconds = start + length.epochs * (length.training + length.validation)
 
     def before(self) -> None:
         """Prints nothing."""

@@ -8,6 +8,7 @@ from lit_cnn.commands.arguments import Parser, positive
 from lit_cnn.errors import ConfigError, not_installed
 from lit_cnn.experiments.cells import write_plan
 from lit_cnn.experiments.grid import read_experiment
+from lit_cnn.experiments.side_by_side import shares
 
 EPILOG = """The best by mean validation accuracy over the seeds, found by Optuna's TPE over the axes (Bergstra et al.
 2011), without the test images. Its runs are the cells of `ablate`: finished ones are not repeated, and an interrupted
@@ -36,6 +37,7 @@ def main(argv: list[str]) -> None:
         if cell.config["data"]["init_args"].get("val_size") == 0:
             raise ConfigError(f"cell {cell.variant}: data.val_size is 0, so there is nothing to select by.")
     write_plan(experiment, cells)
+    how = shares(cells, None)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
     axes = {axis: list(dict.fromkeys(cell.labels[axis] for cell in cells)) for axis in cells[0].labels}
@@ -47,7 +49,7 @@ def main(argv: list[str]) -> None:
         variant = chosen[0].variant
         if variant not in tried:
             waiting = [cell for cell in chosen if cell.results() is None]
-            if waiting and run_cells(waiting, len(chosen), 1, ["search", *argv]):
+            if waiting and run_cells(waiting, len(chosen), how, ["search", *argv]):
                 raise optuna.TrialPruned
             tried[variant] = statistics.mean(results[FIGURE] for c in chosen if (results := c.results()))
             print(f"trial {len(tried)}: {variant}  {FIGURE} {tried[variant]:.2%}", flush=True)

@@ -19,7 +19,7 @@ from lit_cnn.transforms import Augmentation, Preprocess
 from lit_cnn.transforms.augment import check_levels
 from lit_cnn.transforms.permutation import PermutationKind
 from lit_cnn.transforms.views import View, seen, settings_of
-from lit_cnn.typed_arguments import TypedArguments
+from lit_cnn.typed_arguments import NonNegativeFloat, NonNegativeInt, PositiveInt, TypedArguments
 
 
 class ImageDataModule(TypedArguments, LightningDataModule):
@@ -79,16 +79,16 @@ class ImageDataModule(TypedArguments, LightningDataModule):
 
     def __init__(
         self,
-        batch_size: int = 64,
-        eval_batch_size: int = 500,
-        val_size: int | float = 0.1,
-        train_size: int | None = None,
+        batch_size: PositiveInt = 64,
+        eval_batch_size: PositiveInt = 500,
+        val_size: NonNegativeInt | NonNegativeFloat = 0.1,
+        train_size: PositiveInt | None = None,
         split_seed: int = 0,
         fold: str | None = None,
         permute: bool = False,
         permute_seed: int | Literal["seed"] = 0,
         permute_kind: PermutationKind = "pixels",
-        permute_block: int = 1,
+        permute_block: PositiveInt = 1,
         views: list[View] | None = None,
         augment: list[Augmentation] | None = None,
         sampling: Literal["shuffle", "balanced"] = "shuffle",
@@ -98,12 +98,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
     ):
         refuse(type(self), unknown)
         super().__init__()
-        for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
-            if size < 1:
-                raise ConfigError(f"`{name}` is a number of images from 1 up, but got {size}.")
         check_size("val_size", val_size)
-        if train_size is not None and train_size < 1:
-            raise ConfigError(f"`train_size` is a number of images from 1 up, but got {train_size}.")
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.val_size = val_size

@@ -20,6 +20,7 @@ from lit_cnn.data.splits import check_classes, check_size
 from lit_cnn.errors import ConfigError, DataError, printable
 from lit_cnn.runs.folder import SPLIT
 from lit_cnn.sizes import height_and_width
+from lit_cnn.typed_arguments import PositiveInt
 
 
 class ImageFolderDataModule(ImageDataModule):
@@ -60,7 +61,7 @@ class ImageFolderDataModule(ImageDataModule):
     def __init__(
         self,
         data_dir: str = "data",
-        image_size: int | tuple[int, int] | None = None,
+        image_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None,
         in_channels: int | None = None,
         test_size: int | float = 0.1,
         group_pattern: str | None = None,
@@ -78,8 +79,6 @@ class ImageFolderDataModule(ImageDataModule):
         if in_channels not in (None, 1, 3):
             raise ConfigError(f"`in_channels` is 1 for greyscale or 3 for colour, but got {in_channels}.")
         size = None if image_size is None else height_and_width(image_size)
-        if size is not None and min(size) < 1:
-            raise ConfigError(f"`image_size` is a number of pixels from 1 up, but got {image_size}.")
         if class_depth < 1:
             raise ConfigError(f"`class_depth` is a number of folders from 1 up, but got {class_depth}.")
         check_size("test_size", test_size)

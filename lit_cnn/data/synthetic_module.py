@@ -8,10 +8,10 @@ from torch.nn.functional import interpolate
 
 from lit_cnn.data.arrays import Arrays
 from lit_cnn.data.module import ImageDataModule
-from lit_cnn.errors import ConfigError
 from lit_cnn.keyed_random import key_of, random_bits
 from lit_cnn.sizes import height_and_width
 from lit_cnn.transforms.placement import Place, put
+from lit_cnn.typed_arguments import NonNegativeFloat, PositiveInt
 
 
 class SyntheticDataModule(ImageDataModule):
@@ -38,12 +38,12 @@ class SyntheticDataModule(ImageDataModule):
 
     def __init__(
         self,
-        num_classes: int = 10,
-        in_channels: int = 3,
-        image_size: int | tuple[int, int] = 32,
-        train_images: int = 5000,
-        test_images: int = 1000,
-        noise: float = 1.0,
+        num_classes: PositiveInt = 10,
+        in_channels: PositiveInt = 3,
+        image_size: PositiveInt | tuple[PositiveInt, PositiveInt] = 32,
+        train_images: PositiveInt = 5000,
+        test_images: PositiveInt = 1000,
+        noise: NonNegativeFloat = 1.0,
         data_seed: int = 0,
         **kwargs: Any,
     ):
@@ -54,10 +54,6 @@ class SyntheticDataModule(ImageDataModule):
         self.images_of = {"train": train_images, "test": test_images}
         self.noise = noise
         self.data_seed = data_seed
-        sizes = {"num_classes": num_classes, "in_channels": in_channels, "image_size": min(self.image_size)}
-        for name, value in {**sizes, "train_images": train_images, "test_images": test_images}.items():
-            if value < 1:
-                raise ConfigError(f"`{name}` is a number from 1 up, but got {value}.")
         self.class_names = [f"pattern {c}" for c in range(num_classes)]
         # Pixels are 128 + 40 * (pattern + noise).
         self.mean = [128 / 255] * in_channels

@@ -1,4 +1,4 @@
-"""Processes of cells: forks of one that has imported torch but computed nothing; off Linux new ones, started by spawn.
+"""Processes of cells: forks of one that has imported everything but computed nothing, or new ones, started by spawn.
 
 So each cell starts in the same state as `fit`, a crash ends one cell only, and a lock ends with its process.
 """
@@ -14,24 +14,45 @@ from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from lit_cnn.cli.main import prepare
+from lit_cnn.cli.main import import_once, prepare
 from lit_cnn.errors import LitCNNError
 from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure
 from lit_cnn.runs.record import FAILURE
 
 BUSY = 75  # exit code for a cell that another process runs; EX_TEMPFAIL in sysexits.h
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-SPAWNS = sys.platform != "linux" or not hasattr(os, "fork")  # Windows has no fork; on a Mac one breaks its libraries
-PROCESSES: Any = multiprocessing.get_context("spawn" if SPAWNS else "fork")
+FORKS = sys.platform == "linux"  # Windows has no fork; on a Mac one breaks its libraries
 
 
-def fork(target: Callable[..., None], *args: Any) -> BaseProcess:
-    """Starts a function in a fork of this process, or in a new one; then function and arguments are pickled."""
+class Start:
+    """How processes are started from now on."""
+
+    forks = FORKS
+
+
+def choose_start() -> None:
+    """Chooses fork or spawn for the processes to come, and imports what forks need, once for all of them.
+
+    In a Python process where torch may have computed already, its threads are missing in a fork, which would wait for
+    them for ever. A process that is started by spawn imports everything anew.
+    """
+    computed = "torch" in sys.modules and sys.modules["torch"].get_num_threads() > 1
+    Start.forks = FORKS and not computed
+    if Start.forks:
+        import_once("lit_cnn.cli.trainer")
+
+
+def _context() -> Any:
+    return multiprocessing.get_context("fork" if Start.forks else "spawn")
+
+
+def launch(target: Callable[..., None], *args: Any) -> BaseProcess:
+    """Starts a function in another process; for spawn, function and arguments are pickled."""
     sys.stdout.flush()
     sys.stderr.flush()
-    if SPAWNS:
+    if not Start.forks:
         target, args = _begin, (target, *args)
-    process: BaseProcess = PROCESSES.Process(target=target, args=args)
+    process: BaseProcess = _context().Process(target=target, args=args)
     process.start()
     return process
 
@@ -49,10 +70,10 @@ def _end_with_the_parent() -> None:
     os._exit(1)
 
 
-def in_a_fork(function: Callable[[], Any]) -> Any:
-    """Runs a function in a fork, so that this process does not change; returns its result, or raises its error."""
-    receiver, sender = PROCESSES.Pipe(duplex=False)
-    process = fork(_answer, function, sender)
+def apart(function: Callable[[], Any]) -> Any:
+    """Runs a function in another process, so that this one does not change; returns its result, or raises its error."""
+    receiver, sender = _context().Pipe(duplex=False)
+    process = launch(_answer, function, sender)
     sender.close()
     try:
         answer = receiver.recv()
@@ -74,18 +95,20 @@ def _answer(function: Callable[[], Any], sender: Any) -> None:
     sender.send(answer)
 
 
-def start(cell: Cell, run: Callable[[list[str]], int], threads: int, device: int | None) -> BaseProcess:
-    """Starts or resumes a cell by `run` in a fork, with so many torch threads (0 for the default) and one GPU or all.
+def start(cell: Cell, run: Callable[[list[str]], int], threads: int | None, device: int | None) -> BaseProcess:
+    """Starts or resumes a cell by `run`, with so many threads, where its config does not say, and one GPU or all.
 
     The exit code is that of `fit`, or BUSY.
     """
-    return fork(_run_cell, cell, run, threads, device, os.getpid())
+    return launch(_run_cell, cell, run, threads, device, os.getpid())
 
 
-def _run_cell(cell: Cell, run: Callable[[list[str]], int], threads: int, device: int | None, parent: int) -> None:
+def _run_cell(
+    cell: Cell, run: Callable[[list[str]], int], threads: int | None, device: int | None, parent: int
+) -> None:
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C reaches only the parent, which passes it on once
-    if not SPAWNS:  # end with the parent, even by kill -9
+    if FORKS:  # end with the parent, even by kill -9
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
@@ -96,10 +119,6 @@ def _run_cell(cell: Cell, run: Callable[[list[str]], int], threads: int, device:
         os._exit(BUSY)
     if cell.results() is not None:  # another process was faster
         os._exit(0)
-    if threads:
-        import torch
-
-        torch.set_num_threads(threads)
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(device)
     output = os.open(cell.folder / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
@@ -109,6 +128,8 @@ def _run_cell(cell: Cell, run: Callable[[list[str]], int], threads: int, device:
         setattr(sys, name, stream)  # Windows' stream of a console cannot write to a file
     (cell.folder / FAILURE).unlink(missing_ok=True)
     argv = ["fit", *cell.arguments()]
+    if threads and cell.config.get("threads") is None and "--resume" not in argv:  # a resumed run keeps its number
+        argv += ["--threads", str(threads)]
     sys.argv[1:] = argv  # multi-device strategies start the same command again
     code = run(argv)
     sys.stdout.flush()

@@ -16,6 +16,7 @@ from torchvision import models as torchvision_models
 from lit_cnn.models.layers import fully_connected, initialise, local_response_norm
 from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import Stem, choose_stem
+from lit_cnn.typed_arguments import PositiveInt, Share
 
 # Smallest side: imagenet, each pooling has a whole window; small, each of the three poolings has two pixels.
 SMALLEST = {"imagenet": 63, "small": 5}
@@ -46,8 +47,8 @@ class AlexNet(Pretrained, torchvision_models.AlexNet):
         num_classes: int = 10,
         image_size: int | Sequence[int] | None = None,
         stem: Stem = "auto",
-        hidden: int = 4096,
-        dropout: float = 0.5,
+        hidden: PositiveInt = 4096,
+        dropout: Share = 0.5,
         lrn: bool = False,
         init: Init = "torch",
         weights: str | None = None,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lit_cnn.models.mlp import dense
 from lit_cnn.models.stem import refuse_small_images
 from lit_cnn.sizes import height_and_width
+from lit_cnn.typed_arguments import PositiveInt, Share
 
 
 class CNN(nn.Module):
@@ -34,10 +35,10 @@ class CNN(nn.Module):
         in_channels: int = 1,
         num_classes: int = 10,
         image_size: int | Sequence[int] = 28,
-        widths: Sequence[int] = (6, 6),
-        hidden: Sequence[int] = (50,),
-        kernel_size: int = 5,
-        dropout: float = 0.0,
+        widths: Sequence[PositiveInt] = (6, 6),
+        hidden: Sequence[PositiveInt] = (50,),
+        kernel_size: PositiveInt = 5,
+        dropout: Share = 0.0,
     ):
         super().__init__()
         size = height_and_width(image_size)

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lit_cnn.typed_arguments import PositiveInt
+
 
 class DilatedCNN(nn.Module):
     """3 x 3 convolutions with ReLU and growing dilation, global average pooling, one linear layer.
@@ -31,8 +33,8 @@ class DilatedCNN(nn.Module):
         in_channels: int = 1,
         num_classes: int = 10,
         image_size: int | Sequence[int] = 28,
-        width: int = 15,
-        dilations: Sequence[int] = (1, 2, 4, 8),
+        width: PositiveInt = 15,
+        dilations: Sequence[PositiveInt] = (1, 2, 4, 8),
     ):
         super().__init__()
         self.features = nn.Sequential()

@@ -17,6 +17,7 @@ from torchvision.models.googlenet import BasicConv2d, Inception, InceptionAux
 from lit_cnn.models.layers import local_response_norm
 from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import Stem, choose_stem
+from lit_cnn.typed_arguments import Share
 
 # Smallest side: the last pooling, which rounds up, has two pixels.
 SMALLEST = {"imagenet": 31, "small": 4}
@@ -84,8 +85,8 @@ class GoogLeNet(WithAuxiliaryHeads, torchvision_models.GoogLeNet):
         image_size: int | Sequence[int] | None = None,
         stem: Stem = "auto",
         aux_logits: bool = True,
-        dropout: float = 0.2,
-        dropout_aux: float = 0.7,
+        dropout: Share = 0.2,
+        dropout_aux: Share = 0.7,
         true_5x5: bool = False,
         lrn: bool = False,
         init: InceptionInit = "truncated",

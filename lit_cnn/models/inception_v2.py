@@ -13,6 +13,7 @@ from torchvision.models.googlenet import BasicConv2d
 from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import Stem, choose_stem
 from lit_cnn.sizes import ImageSize
+from lit_cnn.typed_arguments import Share
 
 # Smallest side: the last block of stride 2 has two pixels.
 SMALLEST = {"imagenet": 17, "small": 3}
@@ -48,7 +49,7 @@ class InceptionV2(Pretrained):
         num_classes: int = 10,
         image_size: ImageSize | None = None,
         stem: Stem = "auto",
-        dropout: float = 0.0,
+        dropout: Share = 0.0,
         weights: str | None = None,
         freeze_body: bool = False,
     ):

@@ -15,6 +15,7 @@ from torchvision.models.inception import BasicConv2d, InceptionA, InceptionB, In
 from lit_cnn.models.googlenet import InceptionInit, WithAuxiliaryHeads
 from lit_cnn.models.stem import Stem, choose_stem
 from lit_cnn.sizes import ImageSize
+from lit_cnn.typed_arguments import Share
 
 # Smallest side: the last pooling of 3 x 3 has a whole window.
 SMALLEST = {"imagenet": 75, "small": 11}
@@ -43,7 +44,7 @@ class InceptionV3(WithAuxiliaryHeads, torchvision_models.Inception3):
         image_size: ImageSize | None = None,
         stem: Stem = "auto",
         aux_logits: bool = True,
-        dropout: float = 0.5,
+        dropout: Share = 0.5,
         init: InceptionInit = "truncated",
         transform_input: bool = False,
         weights: str | None = None,

@@ -8,6 +8,7 @@ channels of the first; linear outputs instead of radial basis functions.
 from collections.abc import Sequence
 
 from lit_cnn.models.cnn import CNN
+from lit_cnn.typed_arguments import PositiveInt, Share
 
 
 class LeNet(CNN):
@@ -21,9 +22,9 @@ class LeNet(CNN):
         in_channels: int = 3,
         num_classes: int = 10,
         image_size: int | Sequence[int] = 32,
-        widths: Sequence[int] = (6, 16),
-        hidden: Sequence[int] = (120, 84),
-        kernel_size: int = 5,
-        dropout: float = 0.0,
+        widths: Sequence[PositiveInt] = (6, 16),
+        hidden: Sequence[PositiveInt] = (120, 84),
+        kernel_size: PositiveInt = 5,
+        dropout: Share = 0.0,
     ):
         super().__init__(in_channels, num_classes, image_size, widths, hidden, kernel_size, dropout)

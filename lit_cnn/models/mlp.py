@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lit_cnn.sizes import ImageSize, height_and_width
+from lit_cnn.typed_arguments import PositiveInt, Share
 
 
 class MLP(nn.Sequential):
@@ -31,8 +32,8 @@ class MLP(nn.Sequential):
         in_channels: int = 1,
         num_classes: int = 10,
         image_size: ImageSize = 28,
-        hidden: Sequence[int] = (8, 8),
-        dropout: float = 0.0,
+        hidden: Sequence[PositiveInt] = (8, 8),
+        dropout: Share = 0.0,
     ):
         height, width = height_and_width(image_size)
         self.image_shape = (in_channels, height, width)
@@ -45,7 +46,7 @@ class MLP(nn.Sequential):
         return super().forward(images)
 
 
-def dense(in_features: int, hidden: Sequence[int], num_classes: int, dropout: float = 0.0) -> list[nn.Module]:
+def dense(in_features: int, hidden: Sequence[PositiveInt], num_classes: int, dropout: float = 0.0) -> list[nn.Module]:
     """Returns linear layers with ReLU, and dropout if any, in between, from features to logits."""
     layers: list[nn.Module] = []
     for units in hidden:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lit_cnn.sizes import ImageSize
+from lit_cnn.typed_arguments import PositiveInt
 
 
 class PointwiseCNN(nn.Module):
@@ -27,7 +28,11 @@ class PointwiseCNN(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int = 1, num_classes: int = 10, image_size: ImageSize = 28, widths: Sequence[int] = (74, 74)
+        self,
+        in_channels: int = 1,
+        num_classes: int = 10,
+        image_size: ImageSize = 28,
+        widths: Sequence[PositiveInt] = (74, 74),
     ):
         super().__init__()
         self.features = nn.Sequential()

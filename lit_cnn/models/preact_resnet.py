@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from lit_cnn.models.layers import initialise, variant
 from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import refuse_small_images
+from lit_cnn.typed_arguments import Share
 
 PreActResNetName = Literal["preact_resnet18", "wide_resnet16_4", "wide_resnet28_10"]
 
@@ -45,7 +46,7 @@ class PreActResNet(Pretrained):
         in_channels: int = 3,
         num_classes: int = 10,
         image_size: int | Sequence[int] = 32,
-        dropout: float = 0.0,
+        dropout: Share = 0.0,
         zero_init_residual: bool = False,
         weights: str | None = None,
         freeze_body: bool = False,

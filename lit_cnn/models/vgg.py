@@ -17,8 +17,9 @@ from torchvision.models.vgg import cfgs
 from lit_cnn.models.layers import initialise, variant
 from lit_cnn.models.pretrained import Pretrained
 from lit_cnn.models.stem import Stem, choose_stem, refuse_small_images
+from lit_cnn.typed_arguments import PositiveInt, Share
 
-Widths = Sequence[int | Literal["M"]]
+Widths = Sequence[PositiveInt | Literal["M"]]
 VGGName = Literal["vgg8_bn", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
 NAMES = get_args(VGGName)
 CLASSIC = NAMES[1:]  # in torchvision too
@@ -57,7 +58,7 @@ class VGG(Pretrained, torchvision_models.VGG):
         widths: Widths | None = None,
         batch_norm: bool | None = None,
         stem: Stem = "auto",
-        dropout: float = 0.5,
+        dropout: Share = 0.5,
         init: Literal["he", "paper", "torch"] | None = None,
         weights: str | None = None,
         freeze_body: bool = False,

@@ -12,6 +12,7 @@ from torch import nn
 from lit_cnn.models.alexnet import AlexNet, Init
 from lit_cnn.models.layers import fully_connected, initialise, local_response_norm
 from lit_cnn.models.stem import Stem, choose_stem
+from lit_cnn.typed_arguments import PositiveInt, Share
 
 SMALLEST = {"imagenet": 53, "small": 5}
 
@@ -32,9 +33,9 @@ class ZFNet(AlexNet):
         num_classes: int = 10,
         image_size: int | Sequence[int] | None = None,
         stem: Stem = "auto",
-        widths: Sequence[int] = (96, 256, 512, 1024, 512),
-        hidden: int = 4096,
-        dropout: float = 0.5,
+        widths: Sequence[PositiveInt] = (96, 256, 512, 1024, 512),
+        hidden: PositiveInt = 4096,
+        dropout: Share = 0.5,
         lrn: bool = True,
         init: Init = "torch",
         weights: str | None = None,

@@ -25,7 +25,7 @@ from lit_cnn.training.step_losses import StepLosses
 from lit_cnn.training.whitening import learn_whitening
 from lit_cnn.transforms import Preprocess
 from lit_cnn.transforms.weighted_views import TestViews, weighted_views
-from lit_cnn.typed_arguments import TypedArguments, plain
+from lit_cnn.typed_arguments import PositiveFloat, Share, TypedArguments, plain
 
 Targets = Int64[Tensor, "b"] | Float[Tensor, "b k"]  # classes, or a share of each class
 Batch = tuple[Float[Tensor, "b c h w"], Targets]
@@ -94,7 +94,7 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         self,
         net: Recipe | dict[str, Any] | str | nn.Module,
         num_classes: int,
-        lr: float = 1e-3,
+        lr: PositiveFloat = 1e-3,
         optimizer: str = "Adam",
         optimizer_args: dict[str, Any] | None = None,
         scheduler: str | None = None,
@@ -102,11 +102,11 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         scheduler_interval: Literal["epoch", "step"] = "epoch",
         param_groups: list[dict[str, Any]] | None = None,
         loss: LossName = "cross_entropy",
-        label_smoothing: float = 0.0,
+        label_smoothing: Share = 0.0,
         class_weights: ClassWeights | None = None,
         sum_loss: bool = False,
         decay_norms_and_biases: bool = True,
-        norm_momentum: float | None = None,
+        norm_momentum: Share | None = None,
         test_time_flip: bool = False,
         test_views: TestViews | None = None,
         weights: str | None = None,
@@ -117,8 +117,6 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         image_size: ImageSize | None = None,
     ):
         super().__init__()
-        if not (lr > 0 and math.isfinite(lr)):
-            raise ValueError(f"`lr` is a learning rate above 0, but got {lr}.")
         refuse_unwritable(optimizer_args=optimizer_args, scheduler_args=scheduler_args)
         self.save_hyperparameters(ignore=list(self.unsaved))
         self.save_hyperparameters({name: plain(value) for name, value in self.hparams.items()})

@@ -3,6 +3,7 @@
 import gc
 import subprocess
 import sys
+from importlib import import_module
 from inspect import signature
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from lightning.pytorch import Trainer
 from lit_cnn.cli.arguments import add_arguments
 from lit_cnn.cli.known_settings import (
     BRANCHES,
+    NAMED,
     PARTS,
     UNCLEAR,
+    choices,
     classes_of,
     family_of,
     parameters,
@@ -139,6 +142,17 @@ def test_classes_of_a_program_and_of_other_packages_are_left_to_the_parser():
     gc.collect()  # no test after this one meets it
 
 
+@pytest.mark.parametrize("key", NAMED)
+def test_classes_of_torch_and_lightning_read_from_source_are_those_that_are_there(key):
+    modules, base, _ = NAMED[key]
+    there = [value for name in modules for value in vars(import_module(name)).items() if not value[0].startswith("_")]
+    kind = getattr(import_module(modules[0]), base)
+    classes = {
+        name for name, value in there if isinstance(value, type) and issubclass(value, kind) and value is not kind
+    }
+    assert classes == set(choices(key)) - ({"EMA"} if key == "trainer.callbacks" else set())
+
+
 def test_every_network_has_a_family():
     for name in ARCHITECTURES:
         family, settings = family_of(name)
@@ -177,6 +191,17 @@ HINTS = {
     "--data.augment+=RandomFlp": "Did you mean 'RandomFlip'?",
     "--model.lr fast": "model.lr: fast (command line) is not what is expected here: a number.",
     "--trainer.max_epochs three": "trainer.max_epochs: three (command line) is not what is expected here: a whole",
+    "--model.lr -1": "model.lr: -1 (command line) is not what is expected here: a number above 0.",
+    "--model.hidden=[120,0]": "is not what is expected here: a list (each a whole number from 1 up).",
+    "--data.batch_size 0": "data.batch_size: 0 (command line) is not what is expected here: a whole number from 1 up.",
+    "--model.optimizer Addam": "model.optimizer: there is no class Addam (command line). Did you mean 'Adam'?",
+    "--model.optimizer_args.bets 1": "_args: Adam does not take bets (command line). Did you mean 'betas'?",
+    "--model.scheduler OneCycle": "Did you mean 'OneCycleLR'?",
+    "--trainer.logger WandLogger": "there is no class WandLogger (command line). Did you mean 'WandbLogger'?",
+    "--trainer.logger=[CSVLogger,false]": "here: one logger, a list of loggers, or true or false.",
+    "--trainer.callbacks+=EarlyStoping": "Did you mean 'EarlyStopping'?",
+    "--trainer.devices x": "trainer.devices: x (command line) has to be auto, a number such as 2, or a list",
+    "--trainer.accelerator gpuu": "has to be auto, cpu, gpu, cuda, mps or tpu.",
     "quickstrat": "quickstrat is neither a config nor a flag. Did you mean 'quickstart'?",
     "model.lr=0.1": "Settings are flags: --model.lr=0.1",
     "LitVGG": "Say --model LitVGG.",

@@ -142,10 +142,10 @@ def test_fast_dev_run_keeps_nothing(lit_cnn):
 def test_what_a_verb_imports_is_no_garbage():
     code = """
 import gc
-from lit_cnn.cli.main import _import_once
-first, frozen = _import_once("colorsys"), gc.get_freeze_count()
+from lit_cnn.cli.main import import_once
+first, frozen = import_once("colorsys"), gc.get_freeze_count()
 more = [[] for _ in range(10)]
-again = _import_once("colorsys")
+again = import_once("colorsys")
 print(frozen > 1000, gc.get_freeze_count() == frozen, again is first, gc.isenabled())
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -177,7 +177,7 @@ BAD_INPUT = [
         "Unknown key trainer.max_epoch: 3 (command line). Did you mean 'max_epochs'?",
     ),
     (["--model.lr", "abc"], 2, "model.lr: abc (command line) is not what is expected here: a number."),
-    (["--model.lr=-1"], 2, "learning rate above 0, but got -1.0"),
+    (["--model.lr=-1"], 2, "model.lr: -1 (command line) is not what is expected here: a number above 0."),
     (["--model.loss", "hing"], 2, "expected here: one of cross_entropy, nll, hinge"),
     (["--model", "LitVG"], 2, "there is no class LitVG (command line). Did you mean 'LitVGG'?"),
     (["--model", "torch.nn.Linear"], 2, "torch.nn.Linear (command line) is not a LitClassifier"),

@@ -211,7 +211,10 @@ def test_broken_networks_are_refused_with_the_reason(check, name):
     ("arguments", "message"),
     [
         (("--model", "LitVGG", *DATA, "--data.image_size", "4"), "needs images of at least"),
-        (("--model", "LitLeNet", *DATA, "--model.lr", "0"), "`lr` is a learning rate above 0, but got 0"),
+        (
+            ("--model", "LitLeNet", *DATA, "--model.lr", "0"),
+            "model.lr: 0 (command line) is not what is expected here: a number above 0.",
+        ),
         (("--model", "LitLeNet", *DATA, "--data", f"{__name__}.BrokenDataModule"), "pixels that are no numbers"),
         (("--model", "LitLeNet", *DATA, "--model.lr", "1e30", "--model.optimizer", "SGD"), "the loss is no number at"),
         (("--model", "LitLeNet", *DATA, "--ckpt_path", "x"), "Leave --ckpt_path out"),

@@ -87,7 +87,7 @@ def test_order_follows_the_seed_of_the_run(monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
-        ({"batch_size": 0}, "`batch_size` is a number of images from 1 up, but got 0"),
+        ({"batch_size": 0}, "`batch_size` is a whole number from 1 up, but got 0"),
         ({"batch_size": 4000}, "`batch_size` is 4000, but there are only 3600 training images"),
         ({"val_size": -1}, "but got -1"),
         ({"val_size": 1.5}, "but got 1.5"),

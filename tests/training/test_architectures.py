@@ -32,7 +32,10 @@ def test_command_line_takes_name_and_stem(lit_cnn):
     [
         (["LitResNet", "--model.name", "resnet180"], "model.name: resnet180 (command line) is not what"),
         (["LitResNet", "--model.name", "resnet180"], "Did you mean 'resnet18'?"),
-        (["LitMLP", "--model.hidden", "[8, 0]"], "has no weights. Take widths from 1 up."),
+        (
+            ["LitMLP", "--model.hidden", "[8, 0]"],
+            "model.hidden: [8, 0] (command line) is not what is expected here: a list (each a whole",
+        ),
         (
             ["LitMLP", "--model.optimizer_args", "{fused: x}"],
             "Adam's fused in `optimizer_args` is True or False",

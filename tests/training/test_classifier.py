@@ -163,11 +163,11 @@ def test_training_reduces_the_loss_of_every_name(trainer):
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
-        ({"lr": -0.1}, "learning rate above 0, but got -0.1"),
-        ({"lr": float("nan")}, "learning rate above 0, but got nan"),
+        ({"lr": -0.1}, "`lr` is a number above 0, but got -0.1"),
+        ({"lr": float("nan")}, "`lr` is a number above 0, but got nan"),
         ({"optimizer": "Adm"}, "Did you mean 'Adam'"),
         ({"scheduler": "OneCycle"}, "Did you mean 'OneCycleLR'"),
-        ({"label_smoothing": 2}, "from 0 up to 1, but got 2"),
+        ({"label_smoothing": 2}, "`label_smoothing` is a share from 0 to 1, but got 2"),
     ],
 )
 def test_wrong_settings_are_refused_when_the_module_is_built(settings, match):

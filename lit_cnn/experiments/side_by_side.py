@@ -1,0 +1,53 @@
+"""How many cells run at the same time, and with how many threads each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lit_cnn.experiments.cells import Cell
+
+NEED = 1.5e9  # bytes of memory for a cell: Python, torch, a small dataset and its activations
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How cells share the machine."""
+
+    jobs: int  # cells at the same time
+    threads: int | None  # of each cell; None for torch's choice
+    gpus: int  # that go round among the jobs
+
+
+def shares(cells: Sequence[Cell], jobs: int | None) -> Shares:
+    """Returns how the cells of an experiment share this machine.
+
+    A second thread never makes a training twice as fast, so that on CPUs as many cells as cores run at the same time,
+    with one thread each; with fewer cells than cores each gets more. The number of threads, on which the last digits of
+    a result depend, does not depend on the number of jobs. On GPUs one cell runs on each.
+
+    Args:
+        cells: All cells of the experiment, finished or not.
+        jobs: Number of cells at the same time; None for what is fastest, as far as memory suffices.
+    """
+    import torch
+
+    from lit_cnn.training.hardware import cores
+
+    on_cpu = all(cell.config["trainer"]["accelerator"] == "cpu" for cell in cells)
+    gpus = 0 if on_cpu else torch.cuda.device_count()  # by NVML: forks need a process without CUDA
+    if gpus:
+        return Shares(jobs or gpus, None, gpus)
+    threads = max(1, cores() // len(cells))
+    given = max((cell.config.get("threads") or threads for cell in cells), default=threads)
+    fitting = int(available_memory() // NEED)
+    return Shares(jobs or max(1, min(cores() // given, fitting)), threads, 0)
+
+
+def available_memory() -> float:
+    """Returns the bytes of memory that are free on Linux, elsewhere infinitely many."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return float("inf")
+    found = [1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable")]
+    return found[0] if found else float("inf")
