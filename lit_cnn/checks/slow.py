@@ -65,8 +65,9 @@ def of_bfloat16(net: nn.Module, shape: tuple[int, ...], device: torch.device, pr
             return ""
         slower = f"{factor:.2g} times slower"
     return (
-        f"trainer.precision: {precision} is emulated, since this {device.type.upper()} has no bfloat16. Steps of {IMAGES} "
-        f"images are {slower}\nthan in float32. Leave it out, or have --config overlays/fast measure what is the fastest."
+        f"trainer.precision: {precision} is emulated, since this {device.type.upper()} has no bfloat16. "
+        f"Steps of {IMAGES} images are {slower}\n"
+        "than in float32. Leave it out, or have --config overlays/fast measure what is the fastest."
     )
 
 

@@ -28,18 +28,19 @@ class LitOwn(LitMLP):
 
     def on_validation_epoch_end(self):
         super().on_validation_epoch_end()
-        self.log("val/f1", 1.0 - self.current_epoch / 10)
+        self.log("val/kappa", 1.0 - self.current_epoch / 10)
 
 
 @pytest.mark.parametrize(
     ("metric", "mode"),
     [("val/acc", "max"), ("train/acc", "max"), ("val/nll", "min"), ("val/ece", "min"), ("my_val_loss", "min"),
-     ("val/top5.accuracy", "max"), ("val/f1", None), ("epoch", None)],
+     ("val/top5.accuracy", "max"), ("val/f1", "max"), ("val/kappa", None), ("epoch", None)],
 )  # fmt: skip
 def test_the_mode_is_that_of_the_metric(metric, mode):
     assert mode_of(metric) == mode
 
 
+@pytest.mark.pictures  # val/ece is that of a figure
 @pytest.mark.parametrize("metric", ["val/nll", "val/ece", "train/nll"])
 def test_the_best_checkpoint_is_the_one_with_the_lowest_loss(lit_cnn, metric):
     outcome = lit_cnn("fit", *SETTINGS, "--model.lr", 0.5, "--checkpoint.monitor", metric, *EARLY, *(
@@ -114,12 +115,12 @@ def test_a_plan_refuses_it_too(lit_cnn):
 
 def test_what_a_network_of_ones_own_logs_is_taken_at_its_word(lit_cnn):
     own = ("--model", f"{__name__}.LitOwn", *SETTINGS[2:])
-    unsaid = lit_cnn("fit", *own, "--checkpoint.monitor", "val/f1")
+    unsaid = lit_cnn("fit", *own, "--checkpoint.monitor", "val/kappa")
     assert unsaid.code == 2
     assert "Set checkpoint.mode to max where more is better" in unsaid.err
-    outcome = lit_cnn("fit", *own, "--checkpoint.monitor", "val/f1", "--checkpoint.mode", "max")
+    outcome = lit_cnn("fit", *own, "--checkpoint.monitor", "val/kappa", "--checkpoint.mode", "max")
     assert outcome.code == 0, outcome.err
-    assert "; best epoch by val/f1: 1" in outcome.out
+    assert "; best epoch by val/kappa: 1" in outcome.out
 
 
 def test_a_plateau_is_stepped_when_its_metric_is_new(lit_cnn):
