@@ -13,7 +13,8 @@ export         onnxruntime over PyTorch, for exported networks
 memory         peak memory over that of data and network
 scale          the cost of an image out of 5 thousand and out of 5 million
 startup        imports, the help, the first step, and the answers to wrong commands
-beside         trainings alone, beside a busy process and beside each other, before and after the policy of waiting threads
+beside         trainings alone, beside a busy process and beside each other, without and with the policy of waiting
+               threads
 board          a run with figures, health and graph over one without (above 1: that they take time)
 
 Ratios above 1 say that lit_cnn is faster. All data is made up, of the true size.

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from subprocess import DEVNULL, PIPE
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -20,8 +21,7 @@ RUNS = {
     "cnn_mnist": ["cnn_mnist", *MNIST_LIKE, "--data.train_images", "15000", "--trainer.max_epochs", "1"],
     "lenet_cifar": ["lenet_cifar", *CIFAR_LIKE, "--data.train_images", "10000", "--trainer.max_epochs", "1"],
 }
-DEFAULT = {"OMP_WAIT_POLICY": "", "GOMP_SPINCOUNT": ""}  # set, so that the command line sets nothing
-POLICIES: dict[str, dict[str, str]] = {"before": DEFAULT, "after": {}}
+POLICIES = {"before": {"OMP_WAIT_POLICY": ""}, "after": dict[str, str]()}  # where it is set we set nothing
 CASES = {"alone": (1, 0), "beside a busy process": (1, 1), "two trainings": (2, 0), "three trainings": (3, 0)}
 
 
@@ -45,13 +45,14 @@ def measure(repetitions: int = 3, only: str = "") -> Iterator[tuple[str, dict[st
 def _seconds(arguments: list[str], environment: dict[str, str], trainings: int, busy: int) -> float:
     """Returns the mean seconds of trainings that run at the same time, beside so many busy processes."""
     own = os.environ | environment
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     with TemporaryDirectory() as folder:
         others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy)]
         try:
             command = [sys.executable, "-m", "lit_cnn", "fit", *arguments, "--test_after_fit", "false"]
             command += ["--trainer.accelerator", "cpu", "--trainer.default_root_dir", folder]
-            started: list[Any] = [subprocess.Popen(command, env=own, **quiet) for _ in range(trainings)]
+            started: list[Any] = [
+                subprocess.Popen(command, env=own, stdout=DEVNULL, stderr=PIPE) for _ in range(trainings)
+            ]
             for one in started:
                 _, errors = one.communicate()
                 if one.returncode:
