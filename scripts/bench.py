@@ -12,7 +12,9 @@ evaluation     the validation within `fit` over a bare loop
 export         onnxruntime over PyTorch, for exported networks
 memory         peak memory over that of data and network
 scale          the cost of an image out of 5 thousand and out of 5 million
-startup        imports and the help
+startup        imports, the help, the first step, and the answers to wrong commands
+beside         trainings alone, beside a busy process and beside each other, without and with the policy of waiting
+               threads
 board          a run with figures, health and graph over one without (above 1: that they take time)
 
 Ratios above 1 say that lit_cnn is faster. All data is made up, of the true size.
@@ -41,6 +43,7 @@ SUBJECTS = [
     "memory",
     "scale",
     "startup",
+    "beside",
     "board",
 ]
 
@@ -59,7 +62,7 @@ def main() -> None:
     from lit_cnn.training.hardware import forget_nvml, keep_memory
 
     warnings.simplefilter("ignore")
-    if args.subject not in ("memory", "startup"):
+    if args.subject not in ("memory", "startup", "beside"):
         keep_memory()  # for both sides, as `fit` does
         forget_nvml()
     print(f"{args.subject}: {os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}", flush=True)

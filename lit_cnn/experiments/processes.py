@@ -21,7 +21,7 @@ from lit_cnn.runs.record import FAILURE
 
 BUSY = 75  # exit code for a cell that another process runs; EX_TEMPFAIL in sysexits.h
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-FORKS = sys.platform == "linux"  # Windows has no fork; on a Mac one breaks its libraries
+FORKS = sys.platform == "linux" and hasattr(os, "fork")  # Windows has no fork; on a Mac one breaks its libraries
 
 
 class Start:

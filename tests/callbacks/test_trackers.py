@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from lightning.pytorch.loggers import Logger
 
+from lit_cnn.callbacks.lost_trackers import survive
+
 SMALL = (
     "--model", "LitMLP", "--model.hidden", "[8]", "--data", "SyntheticDataModule", "--data.image_size", "8",
     "--data.train_images", "100", "--data.test_images", "20", "--data.batch_size", "50", "--name", "run",
@@ -96,6 +98,20 @@ def test_a_failed_start_leaves_nothing_in_an_added_logger(lit_cnn, own):
     assert refused.err == "error: Fails does not start: no network\n"
     assert not Notes.all
     assert not Path("logs").exists()
+
+
+def test_a_tracker_that_is_lost_is_a_sentence(capsys):
+    class Lost(Notes):
+        def log_metrics(self, metrics, step=None):
+            raise ConnectionError("no answer")
+
+    logger = Lost()
+    survive(logger)
+    for _ in range(2):
+        logger.log_metrics({"a": 1})
+        logger.log_hyperparams({"b": 2})
+    assert capsys.readouterr().out == "Lost is lost, and the run goes on without it: no answer\n"
+    assert logger.params == {}
 
 
 def test_an_unknown_logger_names_the_nearest(lit_cnn):
