@@ -62,7 +62,7 @@ def test_the_page_on_images_of_ones_own(images_of_all_kinds, lit_cnn):
         outcome = lit_cnn(*argv)
         assert outcome.code == 0, f"{command}\n{outcome.err}"
     groups = {}
-    for row in csv.DictReader(Path("logs/patients/version_0/split.csv").open()):
+    for row in csv.DictReader(Path("logs/patients/version_0/split.csv").read_text().splitlines()):
         groups.setdefault(re.search(r"patient\d+", row["path"])[0], set()).add(row["split"])
     assert {len(parts) for parts in groups.values()} == {1}
     tested = [json.loads((Path("logs/patients") / run / "results.json").read_text()) for run in ("version_0", "test_0")]

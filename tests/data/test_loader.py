@@ -199,7 +199,7 @@ def test_balanced_batches_are_those_of_one_device_and_copies_are_augmented_diffe
     noted.drawn.clear()
     seen = []
     for rank in range(devices):
-        order = BatchOrder(53, 12 // devices, True, 0, rank, devices, balanced=UNBALANCED)
+        order = BatchOrder(53, 18 // devices, True, 0, rank, devices, balanced=UNBALANCED)
         seen += list(ArrayLoader(BatchMaker(arrays, AS_THEY_ARE, [noted], copies=True), order))
     drawn, labels = torch.cat(noted.drawn), torch.cat([labels for _, labels in seen])
     assert sorted(drawn.tolist()) == sorted(balance(UNBALANCED, 0, 0).tolist())
