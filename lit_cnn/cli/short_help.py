@@ -22,7 +22,8 @@ RARE = {
     *("net", "num_classes", "param_groups", "sum_loss", "decay_norms_and_biases", "norm_momentum", "test_time_flip"),
     *("test_views", "scheduler_interval", "split_seed", "permute_seed", "permute_kind", "permute_block", "seed"),
     *("eval_batch_size", "tensorboard_axis", "fast_loop", "matmul_precision", "compile", "body_lr", "frozen_epochs"),
-    *("in_channels", "image_size", "train_size", "resident", "class_weights", "sampling"),
+    *("in_channels", "image_size", "train_size", "resident", "class_weights", "sampling", "threads"),
+    "channels_last",
 }
 DATA_DIR = {"data_dir": "Where a dataset lies or is downloaded to; for an image folder, its root."}
 OF_THE_TRAINER = {  # Lightning's own texts fill pages
