@@ -194,7 +194,11 @@ def test_a_data_module_can_be_printed():
         (LitLeNet, {"optimizer": torch.optim.SGD}, "Give its name: optimizer='SGD'."),
         (LitLeNet, {"test_time_flip": "no"}, "`test_time_flip` is True or False, but got 'no', a str."),
         (LitLeNet, {"scheduler_interval": "steps"}, "Did you mean 'step'?"),
-        (LitClassifier, {"net": "LeNet", "num_classes": 3}, "`net` is a Module object, but got 'LeNet', a str."),
+        (
+            LitClassifier,
+            {"net": "LeNet", "num_classes": 3},
+            "`net` is the import path of a network, such as torchvision.models.resnet18, but got 'LeNet'.",
+        ),
         (RandomCrop, {"padding": "4"}, "Leave the quotes out: padding=4."),
         (lit_cnn.PixelPermutation, {"image_size": "28"}, "Leave the quotes out: image_size=28."),
     ],

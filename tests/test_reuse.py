@@ -94,6 +94,7 @@ def test_network_alone_takes_greyscale():
     assert net(torch.zeros(2, 1, 32, 32)).shape == (2, 10)
 
 
+@pytest.mark.slow
 def test_types_are_seen_from_outside(tmp_path):
     pytest.importorskip("mypy", reason="mypy is in the extra dev")
     assert (Path(lit_cnn.__file__).parent / "py.typed").is_file()

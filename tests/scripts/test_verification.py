@@ -25,6 +25,7 @@ def test_cells_say_equal_or_both_figures():
     assert str(of_tensors(ours, ours[:2])) == "(3,) / (2,)"
 
 
+@pytest.mark.slow
 def test_tables_have_a_line_for_each_network_and_a_sum():
     command = [sys.executable, ROOT / "scripts/verify_architectures.py", "resnet20", "mlp"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
