@@ -105,7 +105,9 @@ def test_wrong_port_is_refused(lit_cnn):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_command_serves_this_machine_only_and_ends_with_ctrl_c(processes):
     processes.start("demo", "mlp_mnist", "--port", "0", "--no_browser")
+    end = signal.SIGKILL
     try:
+        processes.wait_for_file(processes.out)
         stop = time.monotonic() + 60
         while not (found := re.search(r"http://127\.0\.0\.1:(\d+) ", processes.out.read_text())):
             assert time.monotonic() < stop, processes.out.read_text()
@@ -114,8 +116,9 @@ def test_command_serves_this_machine_only_and_ends_with_ctrl_c(processes):
         socket.create_connection(("127.0.0.1", port), timeout=20).close()
         with pytest.raises(ConnectionError):
             socket.create_connection(("127.0.0.2", port), timeout=20)
+        end = signal.SIGINT
     finally:
-        os.kill(processes.pid, signal.SIGINT)
+        os.kill(processes.pid, end)
         code, out = processes.wait()
     assert code == 0
     assert "Traceback" not in out

@@ -134,7 +134,7 @@ def test_wrong_question_is_refused_in_words(session, drawing, key, value, messag
 def test_runs_take_the_place_of_the_package_s_weights(colour_run, permuted_run):
     session = Session([str(colour_run), str(permuted_run)])
     about = session.about()
-    assert [network["classes"] for network in about["networks"]] == [["0", "1", "2"]] * 2
+    assert [network["classes"] for network in about["networks"]] == [["pattern 0", "pattern 1", "pattern 2"]] * 2
     assert about["dial"] is None
     assert about["digits"] == []
     answer = session.look({"image": write_png(torch.full((1, 20, 20), 9, dtype=torch.uint8)), "mode": "photo"})
