@@ -15,9 +15,10 @@ import yaml
 
 import lit_cnn as package
 from lit_cnn.cli.main import COMMANDS, VERBS
-from lit_cnn.cli.quick_check import check
+from lit_cnn.cli.quick_check import check as quick_check
 from lit_cnn.cli.shipped_configs import find_file, name_of, shipped_configs
 from lit_cnn.commands import arguments
+from lit_cnn.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
 MADE = {"_build", "generated", "_static"}
@@ -77,6 +78,15 @@ def parsed(monkeypatch):
     return left
 
 
+def check(argv):
+    """Checks settings as `fit` does; a tracker that a page has the reader install first may be missing."""
+    try:
+        quick_check(argv)
+    except ConfigError as error:
+        if "which is not installed" not in str(error):
+            raise
+
+
 def stand_in(argv):
     """Makes the runs that a command names, as far as the checks look at them."""
     for given in argv:
@@ -120,7 +130,8 @@ def try_script(file, flags):
     assert file.name != "bench.py" or (ROOT / "scripts" / "benchmarks" / f"{flags[0]}.py").is_file(), flags[0]
     source = "".join(path.read_text("utf-8") for path in [file, *(ROOT / "scripts" / "benchmarks").glob("*.py")])
     for flag in flags:
-        assert not flag.startswith("--") or f'"{flag}"' in source, f"{file.name} has no {flag}"
+        of_fit = flag.startswith(("--model", "--trainer."))  # which scripts pass on
+        assert not flag.startswith("--") or of_fit or f'"{flag}"' in source, f"{file.name} has no {flag}"
 
 
 def try_install(words):
