@@ -61,6 +61,7 @@ NAMED = {
     "trainer.profiler": (("lightning.pytorch.profilers",), "Profiler", None),
     "trainer.callbacks": (("lightning.pytorch.callbacks", "lit_cnn"), "Callback", None),
 }
+DEFAULT_OPTIMIZER = "Adam"  # of LitClassifier and all Lit classes
 NOT_OF_ARGS = {"params", "lr", "optimizer"}  # what an optimizer or schedule gets otherwise
 PLATEAU, OF_PLATEAU = "ReduceLROnPlateau", {"monitor"}  # for which we take it in addition
 

@@ -15,6 +15,7 @@ from lit_cnn.cli import safe_yaml
 from lit_cnn.cli.command_line import COMMAND_LINE, Setting, expand, given_settings
 from lit_cnn.cli.known_settings import (
     BRANCHES,
+    DEFAULT_OPTIMIZER,
     NAMED,
     NOT_OF_ARGS,
     OF_PLATEAU,
@@ -129,6 +130,8 @@ def _check_named(key: str, settings: list[Setting]) -> None:
         raise ConfigError(unfit(given[-1], "one logger, a list of loggers, or true or false"))
     if arguments:  # a class of torch, of which the last counts
         names = names[-1:]
+        if key == "model.optimizer" and not given and set(_names("model", settings)) <= set(classes_of("model")):
+            names = [DEFAULT_OPTIMIZER]
     elif any("." in name and not name.startswith(OWN) for name in names):
         return  # a short name may be of another package too
     else:
