@@ -1,8 +1,8 @@
 """Learning-rate range test: the loss while the rate rises from step to step, and the rate that it suggests.
 
 Smith 2017, https://arxiv.org/abs/1506.01186, section 3.3.
-Differs: the rate rises by a factor, not by a sum, and the steepest fall of the smoothed loss is the suggestion, as in
-Lightning's and fastai's finders.
+Differs: the rate rises by a factor, not by a sum. Suggested is, as in fastai's finder, where the smoothed loss falls
+the fastest, or a tenth of where it is lowest if that is less, since the smoothed loss comes some steps late.
 """
 
 import math
@@ -30,9 +30,14 @@ class RangeTest(NamedTuple):
     rates: Float[np.ndarray, "n"]
     losses: Float[np.ndarray, "n"]  # of each step's batch, before the step
     smoothed: Float[np.ndarray, "n"]
-    suggestion: float  # where the smoothed loss falls the fastest
+    steepest: float  # where the smoothed loss falls the fastest
     lowest: float  # the rate with the lowest smoothed loss, from which on it is too high
     diverged: bool  # whether it ended because the loss had grown
+
+    @property
+    def suggestion(self) -> float:
+        """The rate to begin with."""
+        return min(self.steepest, self.lowest / 10)
 
 
 def take_range_test(steps: Steps) -> RangeTest:
@@ -96,7 +101,7 @@ def text(found: RangeTest, lr: float, rows: int = 16) -> str:
     """Returns the curve as lines of rate, smoothed loss and a bar, and what it suggests beside the config's `lr`."""
     chosen = np.linspace(SETTLED, len(found.rates) - 1, min(rows, len(found.rates) - SETTLED)).round().astype(int)
     highest = found.smoothed[chosen].max()
-    marks = {int(abs(np.log(found.rates[chosen] / found.suggestion)).argmin()): "  <- steepest"}
+    marks = {int(abs(np.log(found.rates[chosen] / found.steepest)).argmin()): "  <- steepest"}
     marks[int(abs(np.log(found.rates[chosen] / found.lowest)).argmin())] = "  <- lowest"
     lines = ["learning rate  loss"]
     for row, i in enumerate(chosen):
@@ -105,7 +110,8 @@ def text(found: RangeTest, lr: float, rows: int = 16) -> str:
     end = f"diverges at {found.rates[-1]:.1e}" if found.diverged else f"does not diverge up to {HIGHEST:g}"
     lines += [
         "",
-        f"suggested  --model.lr {found.suggestion:.1e}, where the loss falls the fastest; the config has {lr:g}",
+        f"suggested  --model.lr {found.suggestion:.1e}; the loss falls the fastest at {found.steepest:.1e}, "
+        f"and the config has {lr:g}",
         f"too high   from {found.lowest:.1e} on, where the loss is lowest; it {end}",
     ]
     return "\n".join(lines)

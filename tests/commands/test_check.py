@@ -334,7 +334,7 @@ def test_lr_find_prints_a_curve_and_a_rate_and_changes_nothing(lit_cnn, monkeypa
     monkeypatch.setattr("lit_cnn.checks.lr_range.STEPS", 60)
     found = lit_cnn("check", "--lr_find", "--model", "LitLeNet", *DATA)
     assert found.code == 0, found.err
-    rate = float(re.search(r"suggested  --model.lr (\S+),", found.out)[1])
+    rate = float(re.search(r"suggested  --model.lr (\S+);", found.out)[1])
     too_high = float(re.search(r"too high   from (\S+) on", found.out)[1])
     assert 1e-5 < rate < too_high <= 10
     assert "<- steepest" in found.out
@@ -353,6 +353,7 @@ def test_smoothing_and_the_steepest_fall_are_those_of_a_plain_loop():
         smoothed.append(average / (1 - 0.9**step))
     assert np.allclose(found.smoothed, smoothed)
     falls = [(smoothed[i + 1] - smoothed[i - 1], rates[i]) for i in range(10, int(np.argmin(smoothed)))]
-    assert found.suggestion == pytest.approx(min(falls)[1])
+    assert found.steepest == pytest.approx(min(falls)[1])
+    assert found.suggestion == pytest.approx(min(min(falls)[1], rates[int(np.argmin(smoothed))] / 10))
     with pytest.raises(ConfigError, match="does not fall at any rate"):
         lr_range._judged(rates, np.linspace(1, 2, 60), diverged=True)

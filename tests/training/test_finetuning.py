@@ -26,7 +26,7 @@ class Patched(nn.Module):
     def __init__(self):
         super().__init__()
         self.token = nn.Parameter(torch.zeros(1))
-        self.features = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten())
+        self.features = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.Flatten())
         self.classifier = nn.Linear(400, 3)
 
     def forward(self, images):
