@@ -166,6 +166,7 @@ def in_words(kind: Any) -> str:
 def _remedy(name: str, value: Any, kind: Any, default: Any) -> str:
     """Returns a suggestion for a wrong value, or nothing."""
     kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    kinds = tuple(get_args(one)[0] if get_origin(one) is Annotated else one for one in kinds)
     choices = [choice for one in kinds if get_origin(one) is Literal for choice in get_args(one)]
     if isinstance(value, str) and (near := nearest(value, choices)):
         return near

@@ -215,7 +215,7 @@ def _time_left(cells: list[Cell], todo: list[Cell], how: Shares, dry_run: bool) 
     if math.isinf(left):
         return "time not known, since a cell has neither max_epochs, max_steps nor max_time"
     beside = f", {how.jobs} side by side" if how.jobs > 1 else ""
-    each = f" of {how.threads} thread{'s' * (how.threads > 1)}" if how.threads and beside else ""
+    each = f", {counted(how.threads, 'thread')} each" if how.threads and beside else ""
     return f"about {left:.0f} s left, without the tests{beside}{each}"
 
 

@@ -109,7 +109,7 @@ def _out_of_own_range(kind, text) -> bool:
 def test_nothing_is_refused_early_that_the_parser_accepts(parser, section):
     classes = {"model": CHOSEN[1:2], "data": CHOSEN[3:]}
     kinds = settings_of(section, classes.get(section, ()))[0] if section else sections()
-    others = {*LINKED, "resume", "ckpt_path", "optimizer", "scheduler"}  # the last two name classes
+    others = {*LINKED, "resume", "ckpt_path", "optimizer", "scheduler", "optimizer_args"}  # the last are of classes
     plain = [key for key, kind in kinds.items() if kind.type is not UNCLEAR and key not in others]
     if not section:
         plain = [key for key in plain if key not in ("verbose", "return_predictions")]
