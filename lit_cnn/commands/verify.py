@@ -46,11 +46,11 @@ def main(argv: list[str]) -> None:
         "--confidence", type=float, default=CONFIDENCE, help=f"share of sound results inside ({CONFIDENCE})"
     )
     given, overrides = parser.parse_before_settings(argv)
+    if given.weights and overrides:
+        parser.error(f"{overrides[0]} is a setting of `fit`, and --weights trains nothing")
     if (given.config is None) == (given.weights is None):
         parser.error("name a config, or --weights NAME")
     if given.weights:
-        if overrides:
-            parser.error(f"{overrides[0]} is a setting of `fit`, and --weights trains nothing")
         test_weights(given.weights, given.data_dir)
         return
     if not 0 < given.confidence < 1:
