@@ -22,6 +22,8 @@ import lit_cnn as library
 from lit_cnn.errors import DivergedError
 from lit_cnn.runs import checkpoint_io
 
+pytestmark = pytest.mark.slow
+
 DATA = (
     "--model", "LitLeNet", "--data", "SyntheticDataModule", "--data.image_size", "16", "--data.num_classes", "3",
     "--data.test_images", "60", "--trainer.accelerator", "cpu", "--pictures.enabled", "false",

@@ -21,6 +21,8 @@ TOGETHER = """
 import os, sys
 import lit_cnn.cli.trainer
 from lit_cnn.cli import main as cli
+
+pytestmark = pytest.mark.slow
 go, wait = os.pipe()[::-1]
 children = []
 for i in range(int(sys.argv[1])):

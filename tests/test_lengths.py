@@ -12,6 +12,8 @@ from lit_cnn.cli.arguments import try_whole_numbers_first
 from lit_cnn.cli.parser import Parser
 from lit_cnn.runs import checkpoint_io
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = (
     "--model", "LitMLP", "--model.hidden", "[8]", "--data", "SyntheticDataModule", "--data.image_size", "12",
     "--data.num_classes", "3", "--data.train_images", "200", "--data.test_images", "30", "--data.noise", "0.5",

@@ -47,6 +47,7 @@ def my_nets(tmp_path, monkeypatch):
     sys.modules.pop("my_nets", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_a_network_by_its_path_goes_through_every_verb(lit_cnn, kind, my_nets, tmp_path):
     def run(*argv):

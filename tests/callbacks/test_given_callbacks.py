@@ -16,6 +16,8 @@ from lit_cnn import EMA, LitVGG, SyntheticDataModule
 from lit_cnn.cli.library_errors import as_ours
 from lit_cnn.cli.safe_yaml import read
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     "--data", "SyntheticDataModule", "--data.train_images", "120", "--data.test_images", "30", "--data.image_size", "8",
     "--data.num_classes", "3", "--data.batch_size", "32", "--trainer.accelerator", "cpu", "--pictures.enabled", "false",

@@ -17,6 +17,8 @@ import torch
 
 from lit_cnn.runs import checkpoint_io
 
+pytestmark = pytest.mark.slow
+
 RUN = Path("logs/run/version_0")
 SETTINGS = (
     "--model", "LitCNN", "--data", "SyntheticDataModule", "--data.image_size", "20", "--data.num_classes", "3",

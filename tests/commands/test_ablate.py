@@ -143,6 +143,7 @@ def test_cells_equal_fit_alone_and_finished_ones_stay(tiny, processes):
     assert (code, "8 cells, 0 finished" in edited) == (0, True)
 
 
+@pytest.mark.slow
 def test_two_invocations_run_every_cell_once(tiny, tmp_path):
     import subprocess
     import sys
@@ -156,6 +157,7 @@ def test_two_invocations_run_every_cell_once(tiny, tmp_path):
     assert table_of(outs[0]) == table_of(outs[1])
 
 
+@pytest.mark.slow
 def test_killed_grid_goes_on_and_ends_as_one_that_was_not(tiny, processes):
     longer = {**TINY["settings"], "trainer.max_epochs": 6}
     file = tiny(settings=longer, seeds=1)
@@ -176,6 +178,7 @@ def test_killed_grid_goes_on_and_ends_as_one_that_was_not(tiny, processes):
     assert table_of(out) == table_of(whole)
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_the_grid_and_says_how_to_go_on(tiny, processes):
     processes.start("ablate", tiny(settings={**TINY["settings"], "trainer.max_epochs": 500}))
     processes.wait_for_file("logs/tiny/MLP_permute=false-seed0/version_0/checkpoints/last.ckpt")
@@ -224,6 +227,7 @@ def test_what_changes_the_result_makes_another_cell():
     assert decisive(config) == decisive(config | {"checkpoint": {"monitor": "val/acc", "mode": "max"}})
 
 
+@pytest.mark.slow
 def test_jobs_of_a_cluster_share_the_cells(tiny, processes):
     code, out = processes.run("ablate", tiny(seeds=1), "--submit", "2", "--submit_args", "{cluster: local}")
     assert code == 0, out

@@ -220,6 +220,7 @@ def test_images_may_lie_in_a_folder_that_is_not_written_to(image_folder):
     assert sorted(image_folder.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_decode_once(image_folder, tmp_path):
     """One writes, the others wait; each sees the same images."""
     code = f"""

@@ -28,6 +28,7 @@ SEEDS = [int(s) for s in GIVEN.split(",")] if GIVEN else [int.from_bytes(os.uran
 BY_ITSELF: list[bool] = []  # for each combination that ran: whether the fast loop took steps
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::UserWarning"),  # of Lightning, on some of the combinations
     pytest.mark.filterwarnings("ignore:.*lr_scheduler.step.*"),
     pytest.mark.filterwarnings("ignore::lightning.fabric.utilities.warnings.PossibleUserWarning"),

@@ -20,6 +20,8 @@ from lit_cnn.keyed_random import Draws
 from lit_cnn.training import hardware
 from lit_cnn.training.metrics import NLL, go_on_counting
 
+pytestmark = pytest.mark.slow
+
 # Where float64 is right: these tensors never lie on the device.
 HOST = {
     ("logger_connector.py", "teardown"): "Lightning moves the metrics to the CPU",
