@@ -77,7 +77,7 @@ def _names_its_encoding(call):
     text = ast.unparse(call)
     if name not in ("open", "fdopen", "read_text", "write_text") or "utf-8" in text or "'rb" in text or "'wb" in text:
         return True
-    return of in ("os", "files", "Image", "gzip", "tarfile", "opener") or "build_opener" in of
+    return of in ("os", "files", "images", "Image", "gzip", "tarfile", "opener", "webbrowser") or "build_opener" in of
 
 
 @pytest.mark.parametrize("room", ["lit_cnn", "scripts"])

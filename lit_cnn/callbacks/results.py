@@ -84,7 +84,8 @@ class Results(Callback):
         """Writes which image is in which part, if the data module has drawn parts of its own images."""
         table = getattr(trainer.datamodule, "split_table", lambda: None)()  # type: ignore[attr-defined]
         if table and stage == "fit" and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            files.write_text(self.folder / SPLIT, table)
+            # Names of files on Linux are bytes, which need not be UTF-8.
+            files.write_text(self.folder / SPLIT, table, newline="", errors="surrogateescape")
 
     @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

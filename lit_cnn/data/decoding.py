@@ -32,7 +32,8 @@ class ImageShape:
 
 def shape_of(layout: Layout, in_channels: int | None, image_size: tuple[int, int] | None) -> ImageShape:
     """Returns the images' shape; None stands for that of the first training image."""
-    first = layout.parts["train"]().open(0)
+    images = layout.parts["train"]()
+    first = images.open(0)
     return ImageShape(
         in_channels or (1 if first.mode in GREYSCALE_MODES else 3),
         image_size or (first.height, first.width),

@@ -150,7 +150,7 @@ class ImageFolderDataModule(ImageDataModule):
     def _parts_of_file(self, file: Path, names: Sequence[str]) -> dict[str, Tensor]:
         """Returns the positions of the images in each part of a split.csv."""
         try:
-            rows = list(csv.DictReader(io.StringIO(file.read_text("utf-8"), newline="")))
+            rows = list(csv.DictReader(io.StringIO(file.read_text("utf-8", "surrogateescape"), newline="")))
             part_of = {row["path"]: row["split"] for row in rows}
         except (OSError, UnicodeDecodeError, KeyError) as error:
             reason = getattr(error, "strerror", None) or "it has no columns path and split"

@@ -57,7 +57,7 @@ def class_names(folder: Path, depth: int = 1) -> list[str]:
             f"{printable(folder)} holds one folder, {printable(found[0])}, with {len(below)} below it.\n"
             f"Are they the classes? Give --data.data_dir {printable(folder / found[0])}."
         )
-    return checked(sorted(found), folder)
+    return checked(sorted(found), folder, typed=False)
 
 
 def list_images(root: Path, folder: Path, names: Sequence[str], all_classes: bool = False) -> Images:

@@ -57,12 +57,13 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(found, key=int if all(re.fullmatch(r"-?\d+", name) for name in found) else None)
 
 
-def checked(found: list[str], where: str | Path) -> list[str]:
+def checked(found: list[str], where: str | Path, typed: bool = True) -> list[str]:
     """Returns the names of classes, if they may be theirs.
 
-    Raises DataError if two are the same but for case or spaces, one begins or ends with a space, or there is one only.
+    Raises DataError if two are the same but for case or spaces, one that somebody has typed into a table begins or ends
+    with a space, or there is one only.
     """
-    if spaced := [name for name in found if name != name.strip() or not name.strip()]:
+    if spaced := [name for name in found if typed and (name != name.strip() or not name.strip())]:
         raise DataError(
             f"{printable(where)}: the class {printable(spaced[0])!r} begins or ends with a space, or is empty. "
             "Take the space away."
