@@ -1,5 +1,6 @@
 """Runs a grid of trainings over several seeds, and prints mean and spread of each variant."""
 
+import argparse
 import math
 import os
 import shlex
@@ -76,7 +77,10 @@ def main(argv: list[str]) -> None:
 
 def number_of_jobs(text: str) -> int | None:
     """Parses a number of jobs; None for auto."""
-    return None if text == AUTO else positive(text)
+    try:
+        return None if text == AUTO else positive(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, nor {AUTO}") from error
 
 
 def planned(experiment: Experiment, overrides: list[str]) -> list[Cell]:

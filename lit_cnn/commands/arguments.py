@@ -57,10 +57,9 @@ def run_and_images(given: argparse.Namespace) -> tuple["LitClassifier", list[str
 
 def positive(text: str) -> int:
     """Parses a whole number above 0."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not above 0")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return int(text)
 
 
 def true_class(path: str, class_names: list[str]) -> str | None:

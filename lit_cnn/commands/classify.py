@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from lit_cnn.commands.arguments import Parser, positive, run_and_images, true_class
-from lit_cnn.errors import DataError, printable
+from lit_cnn.errors import DataError, counted, printable
 
 if TYPE_CHECKING:
     from lit_cnn.training.classifier import LitClassifier
@@ -79,7 +79,7 @@ def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int
     resized = f"resized to {height} x {width} pixels"
     changed: dict[str, list[str]] = {converted: [], resized: []}
     right: list[bool] = []
-    broken = 0
+    elsewhere, broken = 0, 0  # readable images whose folder is no class, and images that cannot be read
     with tqdm(total=len(paths), desc="Classifying", unit=" images", leave=False, disable=None) as bar:
         for batch in stream(paths, channels, (height, width), batch_size):
             found = module.predict(polarity.seen(batch.images)).cpu().topk(top_k)
@@ -90,6 +90,7 @@ def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int
                 row = Row(path, ranking, " ".join(batch.broken.get(path, "").split()), true_class(path, names))
                 if ranking and row.truth is not None:
                     right.append(not row.wrong)
+                elsewhere += bool(ranking) and row.truth is None
                 yield row
             broken += len(batch.broken)
             changed[converted] += batch.converted
@@ -104,6 +105,8 @@ def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int
     if right:
         share = f"{sum(right)} of {len(right)} right ({sum(right) / len(right):.2%})"
         print(f"{share}, by the names of their folders", file=sys.stderr)
+        if elsewhere:
+            print(f"{counted(elsewhere, 'image')} in folders that are no class, not counted", file=sys.stderr)
     if broken:
         count = f"{broken} of {len(paths)} images"
         raise DataError(f"{count} could not be read. Their rows say why; the others are classified.")

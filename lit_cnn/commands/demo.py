@@ -43,10 +43,9 @@ def main(argv: list[str]) -> None:
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 65536:
-        raise argparse.ArgumentTypeError(f"{number} is not a port, from 0 to 65535")
-    return number
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port, from 0 to 65535")
+    return int(text)
 
 
 def _has_screen() -> bool:

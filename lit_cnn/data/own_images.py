@@ -104,11 +104,11 @@ class ImageFolderDataModule(ImageDataModule):
     def prepare_data(self) -> None:
         """Prints once what is not read, and what is drawn."""
         said = self._layout.remarks()
-        if self.test_size and not self.fold:
-            which = f"a share of {self.test_size}" if self.test_size < 1 else f"{self.test_size:g}"
+        if self.test_size and not self.fold and self.split_file is None:
+            which = f"a share of {self.test_size}" if self.test_size < 1 else f"about {self.test_size:g}"
             said.append(
-                f"{printable(self.data_dir)}: no test images lie there; {which} of the training images is drawn for "
-                "the test (--data.test_size)."
+                f"{printable(self.data_dir)}: no test images lie there. The test has {which} of the training images "
+                "(--data.test_size)."
             )
         for sentence in said:
             self._say(sentence)

@@ -43,6 +43,8 @@ def read_png(url: str) -> Image.Image:
             if image.width * image.height > MOST_PIXELS:
                 raise DataError(f"The picture has {image.width} x {image.height} pixels. Send at most {MOST_PIXELS:,}.")
             return image.convert("RGB")
+    except Image.DecompressionBombError as error:
+        raise DataError(f"The picture is too large. Send at most {MOST_PIXELS:,} pixels.") from error
     except (binascii.Error, OSError, SyntaxError, ValueError) as error:
         raise DataError("The picture is not a PNG in a data URL.") from error
 

@@ -121,6 +121,8 @@ class Handler(BaseHTTPRequestHandler):
                 return HTTPStatus.OK, self.server.session.look(request)
         except (LitCNNError, ValueError) as error:
             return HTTPStatus.BAD_REQUEST, {"error": str(error)}
+        except (RecursionError, OverflowError):
+            return HTTPStatus.BAD_REQUEST, {"error": "The question has too deep lists or too large numbers."}
         except Exception:
             traceback.print_exc()
             return HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "A bug of the demo. The terminal has its details."}

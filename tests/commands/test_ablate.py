@@ -247,7 +247,10 @@ def test_what_a_cluster_cannot_take_is_refused(tiny, lit_cnn):
     outcome = lit_cnn("ablate", tiny(), "--submit", "1", "--submit_args", "fast")
     assert "--submit_args fast: has to be a mapping" in outcome.err
     outcome = lit_cnn("ablate", tiny(), "--submit", "0")
-    assert "ablate: argument --submit: 0 is not above 0. See python -m lit_cnn ablate --help." in outcome.err
+    assert (
+        "ablate: argument --submit: 0 is not a whole number above 0. See python -m lit_cnn ablate --help."
+        in outcome.err
+    )
 
 
 def test_time_of_a_grid_is_known_before_it_begins(tiny, lit_cnn):

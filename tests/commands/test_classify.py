@@ -107,7 +107,7 @@ def test_conversions_are_said(lit_cnn, colour_run, permuted_run, tmp_path):
         (["nowhere", "."], 3, "There are no images in ."),
         (["RUN", "*.png"], 3, r"There are no images in *.png"),
         (["nowhere", "IMAGE"], 4, "There is no checkpoint or run nowhere."),
-        (["RUN", "IMAGE", "--top_k", "0"], 2, "classify: argument --top_k: 0 is not above 0"),
+        (["RUN", "IMAGE", "--top_k", "0"], 2, "classify: argument --top_k: 0 is not a whole number above 0"),
         (["RUN", "IMAGE", "--form", "csv"], 2, "classify: unrecognized arguments: --form"),
     ],
 )

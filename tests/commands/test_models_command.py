@@ -68,7 +68,7 @@ def test_too_small_images_leave_the_counts_out(lit_cnn):
     [
         (["reznet18"], "No network's name is like 'reznet18'. Did you mean 'resnet18'"),
         (["--imagesize", "3"], "--imagesize"),
-        (["--image_size", "0"], "--image_size: 0 is not above 0"),
+        (["--image_size", "0"], "--image_size: 0 is not a whole number above 0"),
         (["--image_size", "big"], "--image_size: "),
         (["--format", "xml"], "'xml'"),
     ],

@@ -51,7 +51,7 @@ def test_bad_input_ends_in_a_sentence(rates, lit_cnn, monkeypatch):
     for argv, message in (
         (
             ("search", rates, "--trials", "0"),
-            "search: argument --trials: 0 is not above 0. See python -m",
+            "search: argument --trials: 0 is not a whole number above 0. See python -m",
         ),
         (("search", "nothing.yaml"), "nothing.yaml: there is no such experiment"),
         (("search", rates, "--data.val_size", "0"), "data.val_size is 0, so there is nothing to select by"),

@@ -290,3 +290,25 @@ def test_copies_of_one_image_cannot_be_in_all_parts(tmp_path):
 def test_group_patterns_that_do_not_fit_are_refused(pattern, match, tmp_path):
     with pytest.raises(ConfigError, match=match):
         opened(folders(tmp_path / "mine"), group_pattern=pattern)
+
+
+def test_parts_may_be_written_in_capitals(tmp_path):
+    for part in ("Train", "Test"):
+        folders(tmp_path / part)
+    assert sizes(opened(tmp_path, val_size=0.2)) == {"train": [8] * 3, "val": [2] * 3, "test": [10] * 3}
+
+
+def test_a_deep_class_that_training_lacks_is_refused(tmp_path):
+    for part in ("train", "test"):
+        folders(tmp_path / part / "colours")
+    folders(tmp_path / "test" / "colours", classes={"grey": (90, 90, 90)})
+    with pytest.raises(DataError, match="has classes that .* lacks: colours/grey"):
+        opened(tmp_path, class_depth=2)
+
+
+def test_nothing_is_said_of_a_draw_where_the_split_is_given(tmp_path, capsys):
+    data = opened(folders(tmp_path / "images"))
+    assert "The test has a share of 0.1" in capsys.readouterr().out
+    (tmp_path / "split.csv").write_text(data.split_table(), "utf-8")
+    opened(tmp_path / "images", split_file=str(tmp_path / "split.csv"))
+    assert "The test has" not in capsys.readouterr().out

@@ -27,7 +27,7 @@ def part_folders(root: Path) -> dict[str, Path]:
     """Returns the folder of each part; the root itself as that of the training images if it has no such folders."""
     found: dict[str, Path] = {}
     for part, names in PARTS.items():
-        there = [root / name for name in names if is_folder(root / name)]
+        there = [root / name for name in _visible_folders(root) if name.casefold() in names]
         if len(there) > 1:
             raise DataError(
                 f"{printable(root)} has both {there[0].name} and {there[1].name}, which mean the same.\n"
@@ -46,10 +46,7 @@ def part_folders(root: Path) -> dict[str, Path]:
 
 def class_names(folder: Path, depth: int = 1) -> list[str]:
     """Returns the class names: the sorted paths of the folders so many levels below. Raises DataError if none."""
-    names = [""]
-    for _ in range(depth):
-        names = [f"{name}/{below}" for name in names for below in _visible_folders(folder / name.lstrip("/"))]
-    found = [name.lstrip("/") for name in names]
+    found = _folders_at(folder, depth)
     if not found:
         raise DataError(f"There are no folders of classes in {printable(folder.resolve())}.\n{LAYOUT}")
     if len(found) == 1 and depth == 1 and len(below := _visible_folders(folder / found[0])) > 1:
@@ -66,8 +63,7 @@ def list_images(root: Path, folder: Path, names: Sequence[str], all_classes: boo
     Raises DataError if there are none, one is of a class that is not in `names`, or, with `all_classes`, a class has
     none.
     """
-    top = {name.partition("/")[0] for name in names}
-    if foreign := sorted(set(_visible_folders(folder)) - top):
+    if foreign := sorted(set(_folders_at(folder, 1 + names[0].count("/"))) - set(names)):
         raise DataError(f"{printable(folder)} has classes that {printable(root / 'train')} lacks: {first_of(foreign)}.")
     paths: list[str] = []
     labels: list[int] = []
@@ -117,6 +113,14 @@ def _remarks(folder: Path, names: Sequence[str], use: str) -> Iterator[str]:
             f"{len(deeper)} folders lie within the classes, such as {printable(min(deeper))}; "
             f"--data.class_depth {depth + 1} makes each a class of its own"
         )
+
+
+def _folders_at(folder: Path, depth: int) -> list[str]:
+    """Returns the paths of all folders so many levels below a folder."""
+    names = [""]
+    for _ in range(depth):
+        names = [f"{name}/{below}" for name in names for below in _visible_folders(folder / name.lstrip("/"))]
+    return [name.lstrip("/") for name in names]
 
 
 def _visible_folders(folder: Path) -> list[str]:
