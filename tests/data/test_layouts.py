@@ -308,7 +308,8 @@ def test_a_deep_class_that_training_lacks_is_refused(tmp_path):
 
 def test_nothing_is_said_of_a_draw_where_the_split_is_given(tmp_path, capsys):
     data = opened(folders(tmp_path / "images"))
+    data.prepare_data()
     assert "The test has a share of 0.1" in capsys.readouterr().out
     (tmp_path / "split.csv").write_text(data.split_table(), "utf-8")
-    opened(tmp_path / "images", split_file=str(tmp_path / "split.csv"))
+    opened(tmp_path / "images", split_file=str(tmp_path / "split.csv")).prepare_data()
     assert "The test has" not in capsys.readouterr().out
