@@ -183,7 +183,7 @@ BAD_INPUT = [
     (["--model", "torch.nn.Linear"], 2, "torch.nn.Linear (command line) is not a LitClassifier"),
     (["--model", "LitVGG"], 2, "needs images of at least 32 pixels, but got 28 x 28"),
     (["--model.num_classes", "3"], 2, "model.num_classes: 3 (command line) is not yours to set"),
-    (["--model.optimizer_args", "{momentm: 1}"], 2, "'momentm', which Adam does not take"),
+    (["--model.optimizer_args", "{momentm: 1}"], 2, "Adam does not take momentm"),
     (
         ["--trainer.max_epochs", "many"],
         2,
