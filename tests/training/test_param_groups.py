@@ -131,5 +131,5 @@ def test_momentum_of_batch_norm_is_an_argument_of_networks_that_have_it():
     assert {norm.momentum for norm in norms} == {0.3}
     with pytest.raises(ValueError, match="is of batch norm, and CNN has none"):
         LitCNN(norm_momentum=0.3)
-    with pytest.raises(ValueError, match="from 0 to 1, but got 2"):
+    with pytest.raises(ValueError, match="a share from 0 to 1 or None, but got 2"):
         LitVGG(norm_momentum=2)

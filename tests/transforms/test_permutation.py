@@ -101,13 +101,12 @@ def test_the_kinds_start_as_they_always_did():
             "of 5 pixels does not divide images of 28 x 28 pixels. Take one",
         ),
         ({"permute_kind": "within_blocks", "permute_block": 56}, "Take one of 1, 2, 4, 7, 14, 28."),
-        ({"permute_kind": "blocks", "permute_block": 0}, "`permute_block` of 0 pixels"),
+        ({"permute_kind": "blocks", "permute_block": 0}, "`permute_block` is a whole number from 1 up, but got 0"),
     ],
 )
 def test_blocks_that_do_not_fit_are_refused_with_those_that_do(settings, message):
-    data = lit_cnn.SampleDataModule(permute=True, **settings)
     with pytest.raises(ConfigError, match=message):
-        data.setup("fit")
+        lit_cnn.SampleDataModule(permute=True, **settings).setup("fit")
 
 
 def test_a_checkpoint_remembers_the_kind(lit_cnn, tmp_path):
