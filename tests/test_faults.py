@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = (
     "--model", "LitMLP", "--data", "SyntheticDataModule", "--data.image_size", "12", "--data.num_classes", "3",
     "--data.test_images", "60", "--trainer.accelerator", "cpu", "--pictures.enabled", "false",
@@ -22,7 +24,6 @@ import os, sys
 import lit_cnn.cli.trainer
 from lit_cnn.cli import main as cli
 
-pytestmark = pytest.mark.slow
 go, wait = os.pipe()[::-1]
 children = []
 for i in range(int(sys.argv[1])):
