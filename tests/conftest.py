@@ -100,6 +100,16 @@ def _draws_only_where_asked(request, monkeypatch):
 
 
 @pytest.fixture
+def threads_restored():
+    """For tests of commands that set the number of threads, and the environment for other processes by it."""
+    environment = dict(os.environ)
+    yield
+    torch.set_num_threads(1)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+@pytest.fixture
 def lit_cnn(capsys, monkeypatch):
     """Runs a command in this process: `lit_cnn("fit", "--config", "quickstart")`."""
     monkeypatch.setattr("sys.argv", ["lit_cnn"])

@@ -26,13 +26,7 @@ FIT = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _one_thread_again():
-    environment = dict(os.environ)
-    yield
-    torch.set_num_threads(1)
-    os.environ.clear()
-    os.environ.update(environment)
+pytestmark = pytest.mark.usefixtures("threads_restored")
 
 
 def config_of(run):

@@ -27,13 +27,7 @@ FIT = (
 TUNED = ("--config", "overlays/fast")
 
 
-@pytest.fixture(autouse=True)
-def _restored():
-    environment = dict(os.environ)
-    yield
-    torch.set_num_threads(1)
-    os.environ.clear()
-    os.environ.update(environment)
+pytestmark = pytest.mark.usefixtures("threads_restored")
 
 
 @pytest.fixture
