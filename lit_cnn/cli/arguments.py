@@ -27,7 +27,7 @@ def of_the_run(
     allow_changes: bool = False,
     checkpoint_every: PositiveInt | Minutes | None = None,
     tune_speed: bool = False,
-    threads: PositiveInt | None = None,
+    threads: int | None = None,
     channels_last: bool | None = None,
     matmul_precision: hardware.Matmul = "highest",
     tensorboard_axis: Literal["step", "epoch"] = "step",
