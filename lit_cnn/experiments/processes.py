@@ -15,7 +15,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from lit_cnn.cli.main import import_once, prepare
-from lit_cnn.errors import LitCNNError
+from lit_cnn.errors import ConfigError, LitCNNError
 from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure
 from lit_cnn.runs.record import FAILURE
 
@@ -36,6 +36,8 @@ def choose_start() -> None:
     In a Python process where torch may have computed already, its threads are missing in a fork, which would wait for
     them for ever. A process that is started by spawn imports everything anew.
     """
+    if multiprocessing.parent_process() is not None:  # which imports the script that started it, and so came here
+        raise ConfigError("A script that runs an experiment has to call it below `if __name__ == '__main__':`.")
     computed = "torch" in sys.modules and sys.modules["torch"].get_num_threads() > 1
     Start.forks = FORKS and not computed
     if Start.forks:
