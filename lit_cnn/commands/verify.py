@@ -50,7 +50,12 @@ def main(argv: list[str]) -> None:
         parser.error(f"{overrides[0]} is a setting of `fit`, and --weights trains nothing")
     if (given.config is None) == (given.weights is None):
         parser.error("name a config, or --weights NAME")
+    if given.config and given.data_dir:
+        parser.error("--data_dir goes with --weights; for a config it is --data.data_dir")
     if given.weights:
+        for name in ("seeds", "jobs", "confidence"):
+            if getattr(given, name) != parser.get_default(name):
+                parser.error(f"--{name} is for a config, and --weights trains nothing")
         test_weights(given.weights, given.data_dir)
         return
     if not 0 < given.confidence < 1:

@@ -36,8 +36,6 @@ def choose_start() -> None:
     In a Python process where torch may have computed already, its threads are missing in a fork, which would wait for
     them for ever. A process that is started by spawn imports everything anew.
     """
-    if multiprocessing.parent_process() is not None:  # which imports the script that started it, and so came here
-        raise ConfigError("A script that runs an experiment has to call it below `if __name__ == '__main__':`.")
     computed = "torch" in sys.modules and sys.modules["torch"].get_num_threads() > 1
     Start.forks = FORKS and not computed
     if Start.forks:
@@ -55,7 +53,11 @@ def launch(target: Callable[..., None], *args: Any) -> BaseProcess:
     if not Start.forks:
         target, args = _begin, (target, *args)
     process: BaseProcess = _context().Process(target=target, args=args)
-    process.start()
+    try:
+        process.start()
+    except RuntimeError as error:  # in a process that imports the script which started it
+        guard = "A script that runs an experiment has to call it below `if __name__ == '__main__':`."
+        raise ConfigError(guard) from error
     return process
 
 

@@ -16,6 +16,7 @@ from lit_cnn.models.layers import variant
 from lit_cnn.models.stem import refuse_small_images
 from lit_cnn.models.whitening import WhiteningConv2d
 from lit_cnn.sizes import ImageSize, height_and_width
+from lit_cnn.typed_arguments import PositiveInt
 
 AirbenchName = Literal["airbench94", "airbench96"]
 SMALLEST = 9  # 2 x 2 pixels are left for the last of three poolings, after a convolution without padding
@@ -49,8 +50,7 @@ class Airbench(nn.Module):
         widths: Output channels of the three groups; by default those of the name.
 
     Raises:
-        ValueError: If there is no such architecture, the images are too small for it, or a group has fewer channels
-            than its input.
+        ValueError: If there is no such architecture, the images are too small for it, or `widths` are not three.
     """
 
     def __init__(
@@ -59,11 +59,13 @@ class Airbench(nn.Module):
         in_channels: int = 3,
         num_classes: int = 10,
         image_size: ImageSize = 32,
-        widths: Sequence[int] | None = None,
+        widths: Sequence[PositiveInt] | None = None,
     ):
         super().__init__()
         standard, convolutions, momentum, scale, unit_head = variant(name, VARIANTS)
         widths = widths or standard
+        if len(widths) != len(standard):
+            raise ValueError(f"`widths` has one number for each of {len(standard)} groups, but got {len(widths)}.")
         refuse_small_images(f"{name} needs", SMALLEST, image_size)
         self.whiten = WhiteningConv2d(in_channels, PATCH)
         channels = self.whiten.out_channels

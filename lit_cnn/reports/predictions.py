@@ -1,4 +1,4 @@
-"""Test predictions of a run's best checkpoint."""
+"""Predictions of a run's best checkpoint on the images of a split."""
 
 import copy
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class Predictions:
     def most_confident(self, indices: Int64[Tensor, "m"], title: str) -> Figure:
         """Grid of some of the mistakes, after the dataset's views: those with the highest confidence."""
         chosen = self.by_confidence(indices)
-        images = as_bytes(self.data.arrays("test").images_at(chosen))
+        images = as_bytes(self.data.arrays(self.split).images_at(chosen))
         said = self.labels[chosen], self.preds[chosen], self.confidences[chosen]
         return worst_mistakes(images, *said, self.data.class_names, title)
 

@@ -500,7 +500,7 @@ class LitAirbench(LitNetwork):
         in_channels: int = ...,
         num_classes: int = ...,
         image_size: int | Sequence[int] = ...,
-        widths: Sequence[int] | None = ...,
+        widths: Sequence[PositiveInt] | None = ...,
         *,
         lr: PositiveFloat = ...,
         optimizer: str = ...,
