@@ -82,7 +82,7 @@ def _key(place: Path, images: Images, class_names: Sequence[str]) -> str:
     except OSError as error:  # a broken link or a link to itself
         raise unreadable(place, error) from error
     files = (f"{s.st_size}\0{s.st_mtime_ns}\0{s.st_ctime_ns}" for s in stats)
-    return _digest([PIL.__version__, *class_names, *images.names, *map(str, images.labels), *files])
+    return _digest([PIL.__version__, images.column, *class_names, *images.names, *map(str, images.labels), *files])
 
 
 def _digest(parts: Sequence[str]) -> str:

@@ -313,3 +313,24 @@ def test_nothing_is_said_of_a_draw_where_the_split_is_given(tmp_path, capsys):
     (tmp_path / "split.csv").write_text(data.split_table(), "utf-8")
     opened(tmp_path / "images", split_file=str(tmp_path / "split.csv")).prepare_data()
     assert "The test has" not in capsys.readouterr().out
+
+
+def test_images_of_another_column_are_not_taken_from_the_cache(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    rows = []
+    for i in range(12):
+        row = {"label": f"class {i % 2}"}
+        for column, colour in (("first", "blue"), ("second", "red")):
+            save(tmp_path / "x.png", COLOURS[colour])
+            row[column] = {"bytes": (tmp_path / "x.png").read_bytes(), "path": None}
+        rows.append(row)
+    (tmp_path / "rows").mkdir()
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "rows" / "train.parquet")
+    brightest = [
+        opened(tmp_path / "rows", path_column=column, cache_dir=str(tmp_path / "cache"))
+        .arrays("train").images.float().mean((0, 2, 3)).argmax().item()
+        for column in ("first", "second")
+    ]  # fmt: skip
+    assert brightest == [2, 0]

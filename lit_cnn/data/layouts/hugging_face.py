@@ -134,4 +134,4 @@ def _images(root: Path, paths: list[Path], image: str, labels: list[str], class_
             )
         return open_image(names[index], content)
 
-    return Images(names, labelled(names, labels, class_names), open_row, paths)
+    return Images(names, labelled(names, labels, class_names), open_row, paths, image)

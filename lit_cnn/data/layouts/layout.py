@@ -37,6 +37,7 @@ class Images:
     labels: Sequence[int]  # the class of each
     open: Callable[[int], Image.Image]  # opens the image of an index, in 8 bits
     files: Sequence[str | Path]  # those that hold the images: when one changes, they are read again
+    column: str = ""  # of those files, if the images are in one of several
 
     def __len__(self) -> int:
         return len(self.names)
