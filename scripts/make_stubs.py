@@ -28,7 +28,7 @@ from typing import Any, Literal
 from torch.nn import Module
 
 from lit_cnn.training.lit_network import LitNetwork
-from lit_cnn.typed_arguments import PositiveFloat, PositiveInt, Share
+from lit_cnn.typed_arguments import NonNegativeInt, PositiveFloat, PositiveInt, Share
 '''
 
 

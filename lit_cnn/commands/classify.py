@@ -98,8 +98,7 @@ def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int
             bar.update(len(batch.paths))
     for what, images in changed.items():
         if images:
-            count = f"{len(images)} image{'s' * (len(images) > 1)}"
-            print(f"{count} {what}, {printable(images[0])} first", file=sys.stderr)
+            print(f"{counted(len(images), 'image')} {what}, {printable(images[0])} first", file=sys.stderr)
     if said := polarity.text():
         print(said, file=sys.stderr)
     if right:

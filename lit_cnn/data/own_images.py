@@ -66,7 +66,7 @@ class ImageFolderDataModule(ImageDataModule):
         test_size: int | float = 0.1,
         group_pattern: str | None = None,
         split_file: str | None = None,
-        class_depth: int = 1,
+        class_depth: PositiveInt = 1,
         path_column: str | None = None,
         label_column: str | None = None,
         split_column: str | None = None,
@@ -79,8 +79,6 @@ class ImageFolderDataModule(ImageDataModule):
         if in_channels not in (None, 1, 3):
             raise ConfigError(f"`in_channels` is 1 for greyscale or 3 for colour, but got {in_channels}.")
         size = None if image_size is None else height_and_width(image_size)
-        if class_depth < 1:
-            raise ConfigError(f"`class_depth` is a number of folders from 1 up, but got {class_depth}.")
         check_size("test_size", test_size)
         self.data_dir = Path(data_dir).expanduser()
         self.cache_dir = (Path(cache_dir).expanduser() if cache_dir else default_folder()) if cache else None

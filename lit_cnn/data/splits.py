@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from lit_cnn.errors import ConfigError, DataError, printable
+from lit_cnn.errors import ConfigError, DataError, counted, printable
 from lit_cnn.keyed_random import permutation
 
 Positions = Int64[Tensor, "m"]
@@ -188,7 +188,7 @@ def check_classes(
         c = few[0]
         more = f" (and {len(few) - 1} classes more)" if len(few) > 1 else ""
         n = int(images[c])
-        has = f"{n} image{'s' * (n != 1)}"
+        has = counted(n, "image")
         if n > int(counts[c]):
             has += f", but as copies and groups they are {int(counts[c])} to divide"
         raise DataError(

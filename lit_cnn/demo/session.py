@@ -56,8 +56,8 @@ class Session:
         networks = [network.about() for network in self.networks]
         digits = []
         if any(network["mode"] == "draw" and network["classes"] == DIGITS for network in networks):
-            images, labels = sample.read("test").images, sample.read("test").labels
-            digits = [write_png(images[int((labels == digit).nonzero()[0])]) for digit in range(len(DIGITS))]
+            test = sample.read("test")
+            digits = [write_png(test.images[int((test.labels == digit).nonzero()[0])]) for digit in range(len(DIGITS))]
         return {"networks": networks, "digits": digits, "dial": self.dial.about() if self.dial else None}
 
     def look(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from torch.nn import Module
 
 from lit_cnn.training.lit_network import LitNetwork
-from lit_cnn.typed_arguments import PositiveFloat, PositiveInt, Share
+from lit_cnn.typed_arguments import NonNegativeInt, PositiveFloat, PositiveInt, Share
 
 class LitMLP(LitNetwork):
     @staticmethod
@@ -35,8 +35,8 @@ class LitMLP(LitNetwork):
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
         weights: str | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -69,8 +69,8 @@ class LitCNN(LitNetwork):
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
         weights: str | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -103,8 +103,8 @@ class LitLeNet(LitNetwork):
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
         weights: str | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -134,8 +134,8 @@ class LitPointwiseCNN(LitNetwork):
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
         weights: str | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -166,8 +166,8 @@ class LitDilatedCNN(LitNetwork):
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
         weights: str | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -202,8 +202,8 @@ class LitAlexNet(LitNetwork):
         norm_momentum: Share | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -239,8 +239,8 @@ class LitZFNet(LitNetwork):
         norm_momentum: Share | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -276,8 +276,8 @@ class LitVGG(LitNetwork):
         norm_momentum: Share | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -315,8 +315,8 @@ class LitGoogLeNet(LitNetwork):
         norm_momentum: Share | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -348,8 +348,8 @@ class LitInceptionV2(LitNetwork):
         norm_momentum: Share | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -384,8 +384,8 @@ class LitInceptionV3(LitNetwork):
         norm_momentum: Share | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -418,8 +418,8 @@ class LitResNet(LitNetwork):
         norm_momentum: Share | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -452,8 +452,8 @@ class LitCIFARResNet(LitNetwork):
         norm_momentum: Share | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -486,8 +486,8 @@ class LitPreActResNet(LitNetwork):
         norm_momentum: Share | None = ...,
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...
 
@@ -518,7 +518,7 @@ class LitAirbench(LitNetwork):
         test_time_flip: bool = ...,
         test_views: Literal['flip', 'flip_translate'] | None = ...,
         weights: str | None = ...,
-        body_lr: float | None = ...,
-        frozen_epochs: int = ...,
+        body_lr: PositiveFloat | None = ...,
+        frozen_epochs: NonNegativeInt = ...,
         compile: Literal['default', 'reduce-overhead', 'max-autotune'] | None = ...,
     ) -> None: ...

@@ -25,7 +25,7 @@ from lit_cnn.training.step_losses import StepLosses
 from lit_cnn.training.whitening import learn_whitening
 from lit_cnn.transforms import Preprocess
 from lit_cnn.transforms.weighted_views import TestViews, weighted_views
-from lit_cnn.typed_arguments import PositiveFloat, Share, TypedArguments, plain
+from lit_cnn.typed_arguments import NonNegativeInt, PositiveFloat, Share, TypedArguments, plain
 
 Targets = Int64[Tensor, "b"] | Float[Tensor, "b k"]  # classes, or a share of each class
 Batch = tuple[Float[Tensor, "b c h w"], Targets]
@@ -70,7 +70,8 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         weights: Where to start from: a file of weights, a run, or the name of weights that come with the package. A
             head of other classes starts anew, and kernels of colour images are summed for grey ones.
         body_lr: Learning rate of the backbone: all layers but the last; by default lr.
-        frozen_epochs: Epochs, from the first on, in which the backbone is frozen, so that only the last layer learns.
+        frozen_epochs: Epochs, from the first on, in which the backbone is frozen, so that only the last layer learns;
+            on one device.
         compile: Compile the network for training with torch.compile: default; reduce-overhead, with CUDA graphs;
             max-autotune. Checkpoints are the same as without.
         in_channels: Channels of the images, for a network by its path.
@@ -110,8 +111,8 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         test_time_flip: bool = False,
         test_views: TestViews | None = None,
         weights: str | None = None,
-        body_lr: float | None = None,
-        frozen_epochs: int = 0,
+        body_lr: PositiveFloat | None = None,
+        frozen_epochs: NonNegativeInt = 0,
         compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None,
         in_channels: int | None = None,
         image_size: ImageSize | None = None,

@@ -12,11 +12,7 @@ from lit_cnn.models.heads import body_of, heads_of
 
 
 def check(net: nn.Module, body_lr: float | None, frozen_epochs: int) -> None:
-    """Raises a ConfigError if the settings are out of range, or the network has no head to tell from a body."""
-    if body_lr is not None and not body_lr > 0:
-        raise ConfigError(f"`body_lr` is a learning rate above 0, but got {body_lr}. To freeze: frozen_epochs.")
-    if frozen_epochs < 0:
-        raise ConfigError(f"`frozen_epochs` is a number of epochs from 0 up, but got {frozen_epochs}.")
+    """Raises a ConfigError if the network has no head to tell from a body."""
     if not (body_lr or frozen_epochs):
         return
     if not heads_of(net):

@@ -83,8 +83,8 @@ def test_body_has_a_learning_rate_of_its_own():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"body_lr": 0.0}, "`body_lr` is a learning rate above 0, but got 0"),
-        ({"frozen_epochs": -1}, "`frozen_epochs` is a number of epochs from 0 up, but got -1"),
+        ({"body_lr": 0.0}, "`body_lr` is a number above 0 or None, but got 0"),
+        ({"frozen_epochs": -1}, "`frozen_epochs` is a whole number from 0 up, but got -1"),
     ],
 )
 def test_wrong_settings_are_refused(settings, message):
