@@ -1,4 +1,4 @@
-"""TensorBoard's loggers: val and test come first, and the x-axis is the optimizer's steps, or epochs."""
+"""TensorBoard's loggers: cards of rare interest come last, and the x-axis is the optimizer's steps, or epochs."""
 
 from typing import Any
 
