@@ -136,7 +136,7 @@ def home_of(key: str, name: str) -> str | None:
 
 def choices(key: str) -> list[str]:
     """Returns all classes that a setting of NAMED may name."""
-    return [name for module in NAMED[key][0] for name in names_in(module) if home_of(key, name)]
+    return list(dict.fromkeys(name for module in NAMED[key][0] for name in names_in(module) if home_of(key, name)))
 
 
 def _ancestors(name: str, module: str, seen: frozenset[tuple[str, str]] = NONE) -> dict[str, tuple[ast.ClassDef, str]]:
