@@ -24,6 +24,7 @@ class Length:
     step: float  # seconds per step
     images: int = 0  # number of validation images
     image: float = 0.0  # seconds per validation image
+    start_up: float = 0.0  # seconds until the first step
 
     @property
     def training(self) -> float:

@@ -9,8 +9,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
+from lit_cnn.cores import cores
 from lit_cnn.data.module import ImageDataModule
-from lit_cnn.training import hardware
 
 # Names of the instructions in torch.cpu.get_capabilities(): of x86 CPUs, and of ARM's.
 INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
@@ -28,12 +28,11 @@ def warnings_of(trainer: Trainer, net: nn.Module, data: ImageDataModule, threads
 
 def of_threads(threads: int | None, device: torch.device) -> str:
     """Returns what to tell a person whose run takes more threads than there are cores; else nothing."""
-    cores = hardware.cores()
-    if device.type != "cpu" or threads is None or threads <= cores:
+    if device.type != "cpu" or threads is None or threads <= cores():
         return ""
     return (
-        f"threads: {threads} are more than the cores here, {cores}: the results repeat, but take longer.\n"
-        f"--threads {cores} is faster, and results then differ in the last digits."
+        f"threads: {threads} are more than the cores here, {cores()}: the results repeat, but take longer.\n"
+        f"--threads {cores()} is faster, and results then differ in the last digits."
     )
 
 

@@ -14,6 +14,7 @@ from lit_cnn.checks import slow
 from lit_cnn.checks.begun_fit import begin_fit
 from lit_cnn.checks.text_table import text_table
 from lit_cnn.checks.trial import Steps, first_line
+from lit_cnn.cores import cores
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.training import hardware
 from lit_cnn.training.classifier import LitClassifier
@@ -129,7 +130,7 @@ class Tuning:
         device = module.device
         if device.type == "cpu":
             own = self.plain["threads"]
-            numbers = sorted({2**i for i in range(10) if 2**i <= hardware.cores()} | {hardware.cores()})
+            numbers = sorted({2**i for i in range(10) if 2**i <= cores()} | {cores()})
             yield [{"threads": n} for n in reversed(numbers) if n < own]
             yield [{"threads": n} for n in numbers if n > own]
         if device.type == "cuda":

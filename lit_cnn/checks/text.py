@@ -61,7 +61,10 @@ def time_table(length: Length) -> str:
     if length.images:
         images = f"{each} {length.images:,} images of {duration(length.image)}"
         rows.append(("validation", images, duration(validation)))
-    rows.append(("time in all", "without the test at the end", duration(training + validation)))
+    if length.start_up:
+        rows.append(("start-up", "until the first step", duration(length.start_up)))
+    in_all = length.start_up + training + validation
+    rows.append(("time in all", "without the test at the end", duration(in_all)))
     return text_table(rows, right=(2,))
 
 

@@ -46,8 +46,8 @@ def of_the_run(
         tune_speed: Before `fit` begins, time a few steps with each setting that may make them faster on this machine
             (threads, precision, channels_last, compile, and on GPUs more), and take the fastest. What is typed as a
             flag stays.
-        threads: CPU threads of each process; by default as torch chooses. The last digits of results depend on it, so
-            config.yaml keeps the number.
+        threads: CPU threads of each process; by default as torch chooses, and fewer where other programs use cores. The
+            last digits of results depend on it, so config.yaml keeps the number.
         channels_last: Give the network images in channels_last memory, the fastest for convolutions; by default only
             networks of lit_cnn, since `view` fails on it.
         matmul_precision: Precision of float32 products on GPUs: high and medium use TF32 and bfloat16, which is

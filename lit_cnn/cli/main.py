@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 import warnings
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
 
+from lit_cnn import cores
 from lit_cnn.errors import ConfigError, DiskError, LitCNNError, forbidden, nearest
 from lit_cnn.runs.class_paths import ALLOW
 from lit_cnn.version import __version__
@@ -61,12 +63,26 @@ permissions, 7 not as expected (verify), 130 interrupted, 143 terminated. LIT_CN
 """
 
 
+class Start:
+    """When the command began, by `time.perf_counter`."""
+
+    at = 0.0
+
+
+def start_up() -> float:
+    """Returns the seconds since this command began, or this process, if it was forked later."""
+    import psutil
+
+    return min(time.perf_counter() - Start.at, time.time() - psutil.Process().create_time())
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs a command and returns its exit code, which `HELP` lists.
 
     Args:
         argv: The arguments; by default those of the process.
     """
+    Start.at = time.perf_counter()
     argv = sys.argv[1:] if argv is None else argv
     before = os.environ.get(ALLOW)
     try:
@@ -203,6 +219,7 @@ def prepare() -> None:
     passive = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
     if passive.keys().isdisjoint(os.environ):  # threads that spin while they wait starve other work (docs/speed.md)
         os.environ |= passive
+    cores.watch()  # the imports take seconds, in which others' work shows
     for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
         warnings.simplefilter("ignore", category)  # warnings between libraries, with `python -W error` too
     for number in {signal.SIGTERM, getattr(signal, "SIGBREAK", signal.SIGTERM)}:  # Ctrl-Break of Windows

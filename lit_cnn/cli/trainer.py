@@ -110,6 +110,7 @@ class LitCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         """Builds data, model and trainer; errors of their classes become ConfigErrors."""
         config = self.config
+        self.busy = hardware.leave_busy_cores() if config.threads is None else ""
         try:
             if self.verb == "fit" and config.tune_speed and not config.trainer.fast_dev_run:
                 tuning.tune(self.parser, config, self.given, self._resumed)
@@ -228,7 +229,8 @@ class LitCLI(LightningCLI):
             parameters = sum(p.numel() for p in self.model.parameters())
             where = f"{self.datamodule.dataset_name}, run {self.results.folder}{self.model.start}"
             _say(f"{self.model.title} ({parameters:,} parameters) on {where}{param_groups.text(self.model)}")
-            for sentence in slow.warnings_of(self.trainer, self.model.net, self.datamodule, self.config.threads):
+            slower = slow.warnings_of(self.trainer, self.model.net, self.datamodule, self.config.threads)
+            for sentence in [self.busy] * bool(self.busy) + slower:
                 _say(sentence)
         if self._resumed:
             _say(f"goes on from {self._resumed_from}, step {self._first_step}")

@@ -2,7 +2,7 @@
 
 import copy
 import sys
-import time
+from dataclasses import replace
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
@@ -14,6 +14,7 @@ from lit_cnn.checks.begun_fit import ALONE, state_kept
 from lit_cnn.checks.cost import length_of, memory_of
 from lit_cnn.checks.overfit import images_to_learn, loss_of_one_answer, overfit
 from lit_cnn.checks.trial import Steps, first_line, take_first_steps
+from lit_cnn.cli.main import start_up
 from lit_cnn.cli.trainer import LitCLI, run_verb
 from lit_cnn.commands.arguments import Parser
 from lit_cnn.errors import ConfigError
@@ -90,6 +91,7 @@ class CheckCLI(LitCLI):
     def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs all checks, before the Trainer's loop begins."""
         trainer.should_stop = True
+        start = start_up()
         module, data = self.model, self.datamodule
         steps = Steps(trainer, module)
         first = take_first_steps(steps)
@@ -107,7 +109,8 @@ class CheckCLI(LitCLI):
         self._note(judgements.judge_attempts(attempts, loss_of_one_answer(module.loss, batch[1], data.num_classes)))
         steps.start_afresh()
         print(f"\n{text.memory_table(memory)}\n")
-        print(text.time_table(length_of(trainer, module, data, first.seconds)), flush=True)
+        length = replace(length_of(trainer, module, data, first.seconds), start_up=start)
+        print(text.time_table(length), flush=True)
 
     def _note(self, finding: judgements.Finding) -> None:
         self.findings.append(finding)
@@ -151,14 +154,10 @@ class TimingCLI(CheckCLI):
 
     seconds = 0.0  # infinite if it has no limit; with those until the first step
 
-    def __init__(self, argv: list[str]):
-        self._began = time.perf_counter()
-        super().__init__(argv)
-
     def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Times the steps."""
         trainer.should_stop = True
-        start = time.perf_counter() - self._began
+        start = start_up()
         first = take_first_steps(Steps(trainer, self.model), seconds=0.7, silent=True)
         length = length_of(trainer, self.model, self.datamodule, first.seconds)
         self.seconds = start + length.epochs * (length.training + length.validation)

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+import psutil
+
+from lit_cnn.cores import cores
 from lit_cnn.experiments.cells import Cell
 
 NEED = 1.5e9  # bytes of memory for a cell: Python, torch, a small dataset and its activations
@@ -31,23 +33,11 @@ def shares(cells: Sequence[Cell], jobs: int | None) -> Shares:
     """
     import torch
 
-    from lit_cnn.training.hardware import cores
-
     on_cpu = all(cell.config["trainer"]["accelerator"] == "cpu" for cell in cells)
     gpus = 0 if on_cpu else torch.cuda.device_count()  # by NVML: forks need a process without CUDA
     if gpus:
         return Shares(jobs or gpus, None, gpus)
     threads = max(1, cores() // len(cells))
     given = max((cell.config.get("threads") or threads for cell in cells), default=threads)
-    fitting = int(available_memory() // NEED)
+    fitting = int(psutil.virtual_memory().available // NEED)
     return Shares(jobs or max(1, min(cores() // given, fitting)), threads, 0)
-
-
-def available_memory() -> float:
-    """Returns the bytes of memory that are free on Linux, elsewhere infinitely many."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return float("inf")
-    found = [1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable")]
-    return found[0] if found else float("inf")

@@ -9,6 +9,8 @@ import torch
 from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator, MPSAccelerator
 from lightning.pytorch.strategies import Strategy
 
+from lit_cnn import cores
+
 Matmul = Literal["highest", "high", "medium"]
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
 THREADS = "OMP_NUM_THREADS"
@@ -28,9 +30,21 @@ def keep_memory() -> bool:
     return bool(libc.mallopt(M_MMAP_MAX, 0) and libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
 
 
-def cores() -> int:
-    """Returns the number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def leave_busy_cores() -> str:
+    """Sets fewer threads than torch's own choice where other programs use the cores, and returns a sentence about it.
+
+    A thread that shares its core with another program delays all others at each operation. Only the command line
+    counts what other programs use; OMP_NUM_THREADS and `--threads` decide where they are given.
+    """
+    own, taken = torch.get_num_threads(), cores.taken()
+    free = max(1, round(cores.cores() - taken))
+    if THREADS in os.environ or free >= own:
+        return ""
+    torch.set_num_threads(free)
+    return (
+        f"threads: {free}, not {own}, since other programs use {taken:.1f} of the {cores.cores()} cores.\n"
+        f"The last digits of results depend on the threads; --threads {own} takes all."
+    )
 
 
 def set_threads(threads: int | None, processes: int = 1) -> int:

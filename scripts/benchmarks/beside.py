@@ -1,4 +1,4 @@
-"""Trainings beside other work: alone, beside a busy process, and beside each other, by how waiting threads wait.
+"""Trainings beside other work: alone, beside a busy process, and beside each other, with torch's threads and with ours.
 
 The cases take turns, in processes of their own; each training is timed by itself, without imports and test.
 """
@@ -14,6 +14,8 @@ from subprocess import DEVNULL, PIPE
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from lit_cnn.cores import cores
+
 MNIST_LIKE = ["--data", "SyntheticDataModule", "--data.image_size", "28", "--data.in_channels", "1"]
 CIFAR_LIKE = ["--data", "SyntheticDataModule"]
 RUNS = {
@@ -21,7 +23,8 @@ RUNS = {
     "cnn_mnist": ["cnn_mnist", *MNIST_LIKE, "--data.train_images", "15000", "--trainer.max_epochs", "1"],
     "lenet_cifar": ["lenet_cifar", *CIFAR_LIKE, "--data.train_images", "10000", "--trainer.max_epochs", "1"],
 }
-POLICIES = {"before": {"OMP_WAIT_POLICY": ""}, "after": dict[str, str]()}  # where it is set we set nothing
+# Before: torch's own number of threads and way of waiting; where these are set we set nothing.
+POLICIES = {"before": {"OMP_WAIT_POLICY": "", "OMP_NUM_THREADS": str(cores())}, "after": dict[str, str]()}
 CASES = {"alone": (1, 0), "beside a busy process": (1, 1), "two trainings": (2, 0), "three trainings": (3, 0)}
 
 

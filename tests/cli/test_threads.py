@@ -2,12 +2,15 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
 import yaml
 from conftest import SMALL
 
+from lit_cnn import cores
 from lit_cnn.runs.record import runs_of
 from lit_cnn.training import hardware
 
@@ -77,3 +80,40 @@ def test_processes_of_a_run_share_the_threads_unless_a_number_is_given(monkeypat
     assert os.environ[hardware.THREADS] == "1"  # for the other process, and Lightning leaves it
     assert hardware.set_threads(None, 2) == 1
     assert hardware.set_threads(2, 2) == torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(("percent", "elsewhere"), [([100.0, 0.0, 90.0], 1.0), ([20.0, 10.0, 0.0], 0.0)])
+def test_cores_of_others_are_those_that_this_process_did_not_use(monkeypatch, percent, elsewhere):
+    """CPU 2 is not this process's; it has itself used 30 % of a core in ten seconds."""
+    clock = iter([0.0, 10.0])
+    used = iter([5.0, 8.0])
+    monkeypatch.setattr(cores, "usable", lambda: {0, 1})
+    monkeypatch.setattr(psutil, "cpu_percent", lambda percpu: percent)
+    monkeypatch.setattr(
+        cores, "time", SimpleNamespace(perf_counter=lambda: next(clock), process_time=lambda: next(used))
+    )
+    assert cores.taken() == 0.0  # nobody counts yet
+    cores.watch()
+    assert cores.taken() == pytest.approx(elsewhere and 0.7)
+
+
+@pytest.mark.parametrize(
+    ("taken", "given", "expected"),
+    [(0.3, (), 2), (1.1, (), 1), (5.0, (), 1), (1.1, ("--threads", "2"), 2)],
+)
+def test_a_run_leaves_the_cores_that_others_use(lit_cnn, monkeypatch, taken, given, expected):
+    monkeypatch.delenv(hardware.THREADS, raising=False)
+    monkeypatch.setattr(cores, "cores", lambda: 2)
+    monkeypatch.setattr(cores, "taken", lambda: taken)
+    torch.set_num_threads(2)
+    outcome = lit_cnn(*FIT, *given, "--trainer.limit_train_batches", "1")
+    assert config_of(RUN)["threads"] == expected
+    assert (f"other programs use {taken} of the 2 cores" in outcome.out) == (expected == 1)
+
+
+def test_a_number_of_threads_in_the_environment_holds_beside_other_work(monkeypatch):
+    monkeypatch.setenv(hardware.THREADS, "2")
+    monkeypatch.setattr(cores, "taken", lambda: 2.0)
+    torch.set_num_threads(2)
+    assert hardware.leave_busy_cores() == ""
+    assert torch.get_num_threads() == 2

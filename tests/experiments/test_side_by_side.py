@@ -1,13 +1,14 @@
 """Cells side by side: how many, with how many threads, and how their processes are started."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
 
 from lit_cnn.experiments import processes, side_by_side
 from lit_cnn.experiments.cells import Cell
-from lit_cnn.training import hardware
 
 
 def cells(number, **config):
@@ -27,8 +28,8 @@ def cells(number, **config):
     ],
 )
 def test_as_many_cells_as_cores_run_where_memory_suffices(monkeypatch, number, given, config, memory, jobs, threads):
-    monkeypatch.setattr(hardware, "cores", lambda: 8)
-    monkeypatch.setattr(side_by_side, "available_memory", lambda: memory)
+    monkeypatch.setattr(side_by_side, "cores", lambda: 8)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory))
     assert side_by_side.shares(cells(number, **config), given) == side_by_side.Shares(jobs, threads, 0)
 
 
