@@ -142,6 +142,11 @@ class ImageFolderDataModule(ImageDataModule):
         return found.arrays
 
     def _images(self, part: str) -> Images:
+        if part not in self._layout.parts:
+            raise DataError(
+                f"{printable(self.data_dir)} has no {part} images: none lie there, and data.{part}_size is 0.\n"
+                f"Bring them, or train a run that draws them: without --data.{part}_size 0."
+            )
         if part not in self._listed:
             self._listed[part] = self._layout.parts[part]()
         return self._listed[part]
@@ -200,11 +205,17 @@ class ImageFolderDataModule(ImageDataModule):
                 f"{printable(self.data_dir)}: {first_of(missing)}.\n"
                 "Put them back, or begin a new run, which draws anew."
             )
-        if others := [name for name in names if name not in part_of]:
+        others = [name for name in names if name not in part_of]
+        if others and self.train_size is None:  # which leaves out others on purpose
             number = counted(len(others), "image is", "images are")
             self._say(f"{number} not in {printable(file)} and left out: {first_of(others)}.")
         found = [part_of.get(name) for name in names]
         parts = {part: [i for i, its in enumerate(found) if its == part] for part in ("train", "val", "test")}
+        if not parts["test"] and self.has_test and "test" not in self._layout.parts:
+            raise DataError(
+                f"{printable(file)} has no test images, and none lie in {printable(self.data_dir)}.\n"
+                "For a run without a test: --data.test_size 0 --test_after_fit false."
+            )
         return {part: torch.tensor(p, dtype=torch.int64) for part, p in parts.items() if p or part != "test"}
 
     def image_names(self, split: str) -> list[str]:

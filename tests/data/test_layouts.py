@@ -233,6 +233,16 @@ def test_the_split_follows_its_seed_and_is_taken_from_a_file(tmp_path, capsys):
         opened(root, split_file="split.csv")
 
 
+def test_without_test_images_a_test_is_refused(tmp_path):
+    data = ImageFolderDataModule(str(folders(tmp_path / "mine")), batch_size=2, test_size=0)
+    data.setup("fit")
+    with pytest.raises(DataError, match="has no test images: none lie there, and data.test_size is 0"):
+        data.setup("test")
+    Path("split.csv").write_text(data.split_table())
+    with pytest.raises(DataError, match="split.csv has no test images, .*\n.*--data.test_size 0"):
+        opened(tmp_path / "mine", split_file="split.csv")
+
+
 def test_mean_and_deviation_do_not_know_the_drawn_test_images(tmp_path):
     data = opened(folders(tmp_path / "mine"), test_size=0.3)
     kept = torch.cat([data.arrays("train").images, data.arrays("val").images])
