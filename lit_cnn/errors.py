@@ -77,8 +77,17 @@ def _short(file: str) -> str:
     return printable(file.removeprefix(here))
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, the CPU or a GPU had too little memory."""
+    # torch's class by name, since importing torch takes seconds; on the CPU it is a plain RuntimeError
+    named = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: " in str(error)
+    return named or isinstance(error, MemoryError)
+
+
 def mistake_in_own_code(error: BaseException) -> ConfigError | None:
-    """Returns the error for a mistake in code of the user's own; None if other code raised it."""
+    """Returns the error for a mistake in code of the user's own; None if it is none, or other code raised it."""
+    if not isinstance(error, Exception) or isinstance(error, OSError) or is_out_of_memory(error):
+        return None
     if not (place := place_in_own_code(error)):
         return None
     what = " ".join(str(error).split())[:300]

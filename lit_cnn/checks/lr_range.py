@@ -24,6 +24,7 @@ SMOOTHING = 0.9  # share of the losses before in the smoothed loss
 DIVERGED = 4.0  # times the lowest smoothed loss
 SETTLED = 10  # steps before the smoothed loss is of enough batches to have a slope
 BEGINNING = 20  # steps at rates so low that the loss is that of the untrained network
+SPAN = 5  # steps to either side over which the loss falls the fastest; 17 are a factor of 10 between rates
 BEGUN = 0.2  # share of its whole fall after which the loss is said to fall
 CLEAR = 6.0  # times the noise of the smoothed loss; without learning, 2 of 1,000 simulated falls were larger
 LOOK = "Look at what `check` without --lr_find says of the network."
@@ -100,8 +101,9 @@ def _judged(rates: np.ndarray, losses: np.ndarray, diverged: bool) -> RangeTest:
     fall = untrained - smoothed[bottom]
     high = np.flatnonzero(smoothed[SETTLED:bottom] >= untrained - BEGUN * fall)
     begun = SETTLED + int(high[-1]) if len(high) else SETTLED
-    slopes = np.gradient(smoothed, np.log(rates))
-    steepest = begun + int(slopes[begun : bottom + 1].argmin())
+    falling = np.arange(begun, bottom + 1)
+    before, after = (falling - SPAN).clip(0), (falling + SPAN).clip(max=len(smoothed) - 1)
+    steepest = begun + int(((smoothed[after] - smoothed[before]) / (after - before)).argmin())
     noise = np.diff(losses[: bottom + 1]).std() / math.sqrt(2)
     return RangeTest(
         rates, losses, smoothed, float(fall), float(noise), float(rates[steepest]), float(rates[bottom]), diverged

@@ -13,7 +13,15 @@ from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
 
-from lit_cnn.errors import ConfigError, DiskError, LitCNNError, forbidden, mistake_in_own_code, nearest
+from lit_cnn.errors import (
+    ConfigError,
+    DiskError,
+    LitCNNError,
+    forbidden,
+    is_out_of_memory,
+    mistake_in_own_code,
+    nearest,
+)
 from lit_cnn.runs.class_paths import ALLOW
 from lit_cnn.version import __version__
 
@@ -163,9 +171,7 @@ def _fault_of(error: Exception) -> LitCNNError | None:
         return forbidden(error)
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
         return DiskError(f"{error.filename or 'The disk'}: {error.strerror}. Make room, or choose another folder.")
-    # torch's class by name, since importing torch takes seconds; on the CPU it is a plain RuntimeError
-    out_of_memory = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: " in str(error)
-    if out_of_memory or isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         where = "The GPU's" if "CUDA" in str(error) else "The"
         return ConfigError(
             f"{where} memory is too small for this run: {' '.join(str(error).split())[:150]}\n"

@@ -183,7 +183,7 @@ class ImageFolderDataModule(ImageDataModule):
         """Says which parts have more images than asked for, since each class has one at least."""
         for part, size in (("test", 0 if self.fold else self.split.test_size), ("val", self.split.val_size)):
             asked = number_held_out(size, images, f"{part}_size")
-            if asked < self.num_classes and len(parts.get(part, ())) > asked:
+            if 0 < asked < self.num_classes and len(parts[part]) > asked:
                 self._say(
                     f"--data.{part}_size {size:g} is {counted(asked, 'image')}, but there are {self.num_classes} "
                     f"classes: {len(parts[part])} are held out, so that each has one."

@@ -194,11 +194,13 @@ def check_classes(
     few = (counts < len(parts)).nonzero().flatten().tolist()
     if few and len(parts) > 1:
         c = few[0]
-        more = f" (and {counted(len(few) - 1, 'other class', 'other classes')} too few)" if len(few) > 1 else ""
+        more = (
+            f" (and {counted(len(few) - 1, 'other class has', 'other classes have')} too few)" if len(few) > 1 else ""
+        )
         n = int(images[c])
         has = counted(n, "image")
         if n > int(counts[c]):
-            has += f", but as copies and groups they are {int(counts[c])} to divide"
+            has += f", but as copies and groups (data.group_pattern) they are {int(counts[c])} to divide"
         too_many = len(parts) - int(counts[c])
         settings = (" and " if too_many == len(drawn) else " or ").join(drawn.values())
         remedy = f"leave it out, or take {settings}" if too_many <= len(drawn) else "or leave it out"

@@ -81,6 +81,10 @@ class Net(nn.Module):
         images = images.flatten(1)
         return self.layer(images) if images.shape[1] < 1000 else F.relu(images)
 
+class Late(Net):
+    def forward(self, images):
+        return super().forward(images) * (1 // (len(images) != 16))
+
 def unfinished(num_classes):
     raise ValueError('not yet')
 """
@@ -92,7 +96,8 @@ def unfinished(num_classes):
         (["nets.Net"], "nets.py:11 (forward): mat1 and mat2 shapes cannot be multiplied"),
         (["nets.Net", "--data.image_size", "32"], "fails at nets.py:11 (forward):\nNameError: name 'F' is not defined"),
         (["nets.Net", "--model.net.width", "0"], "fails at nets.py:7 (__init__):\nNameError: name 'layer'"),
-        (["nets.unfinished"], "nets.unfinished refuses num_classes 3 (nets.py:14 (unfinished)): not yet"),
+        (["nets.Late", "--model.net.width", "144"], "fails at nets.py:15 (forward):\nZeroDivisionError"),
+        (["nets.unfinished"], "nets.unfinished refuses num_classes 3 (nets.py:18 (unfinished)): not yet"),
         (["spoilt.Net"], "fails at spoilt.py:1:\nSyntaxError"),
     ],
 )

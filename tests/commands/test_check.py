@@ -351,7 +351,7 @@ def test_smoothing_and_the_steepest_fall_are_those_of_a_plain_loop():
         average = 0.9 * average + 0.1 * loss
         smoothed.append(average / (1 - 0.9**step))
     assert np.allclose(found.smoothed, smoothed)
-    falls = [(smoothed[i + 1] - smoothed[i - 1], rates[i]) for i in range(10, int(np.argmin(smoothed)))]
+    falls = [(smoothed[i + 5] - smoothed[i - 5], rates[i]) for i in range(10, int(np.argmin(smoothed)))]
     assert found.steepest == pytest.approx(min(falls)[1])
     assert found.suggestion == pytest.approx(min(min(falls)[1], rates[int(np.argmin(smoothed))] / 10))
 
