@@ -1,5 +1,7 @@
 """Errors that a user can cause, with the exit codes of the command line."""
 
+import os
+from traceback import walk_tb
 from unicodedata import category
 
 
@@ -53,6 +55,48 @@ def not_installed(what: str, package: str, extra: str) -> ConfigError:
     )
 
 
+def place_in_own_code(error: BaseException) -> str:
+    """Returns file, line and function where code of the user's own raised an error; nothing if other code did.
+
+    Libraries that it called do not count: the place is where it called them.
+    """
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{_short(error.filename)}:{error.lineno}"
+    ours, python = (os.path.join(os.path.dirname(module), "") for module in (__file__, os.__file__))
+    for frame, line in reversed(list(walk_tb(error.__traceback__))):
+        code = frame.f_code
+        if code.co_filename.startswith(ours):
+            return ""
+        if not (code.co_filename.startswith((python, "<")) or "-packages" in code.co_filename):
+            return f"{_short(code.co_filename)}:{line} ({code.co_name})"
+    return ""
+
+
+def _short(file: str) -> str:
+    here = os.path.join(os.getcwd(), "")
+    return printable(file.removeprefix(here))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, the CPU or a GPU had too little memory."""
+    # torch's class by name, since importing torch takes seconds; on the CPU it is a plain RuntimeError
+    named = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: " in str(error)
+    return named or isinstance(error, MemoryError)
+
+
+def mistake_in_own_code(error: BaseException) -> ConfigError | None:
+    """Returns the error for a mistake in code of the user's own; None if it is none, or other code raised it."""
+    if not isinstance(error, Exception) or isinstance(error, OSError) or is_out_of_memory(error):
+        return None
+    if not (place := place_in_own_code(error)):
+        return None
+    what = " ".join(str(error).split())[:300]
+    return ConfigError(
+        f"Your own code fails at {place}:\n{type(error).__name__}{': ' * bool(what)}{what}\n"
+        "LIT_CNN_DEBUG=1 shows the whole traceback."
+    )
+
+
 def nearest(name: str, known: list[str]) -> str:
     """Returns " Did you mean 'x'?" for the known name closest to `name`, or nothing if none is close."""
     found = closest(name, known)
@@ -72,14 +116,14 @@ def closest(name: str, known: list[str]) -> str | None:
     return lowered[best[0]] if best else None
 
 
-def counted(number: int, noun: str) -> str:
-    """Returns a number of things.
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Returns a number of things; the plural is by default the noun with an s.
 
     Example:
-        >>> counted(1, "picture"), counted(2000, "picture")
-        ('1 picture', '2,000 pictures')
+        >>> counted(1, "picture"), counted(2000, "picture"), counted(3, "class is", "classes are")
+        ('1 picture', '2,000 pictures', '3 classes are')
     """
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def printable(path: object) -> str:

@@ -72,7 +72,9 @@ def test_a_network_by_its_path_goes_through_every_verb(lit_cnn, kind, my_nets, t
     Image.new("RGB", (16, 16), (200, 10, 10)).save(tmp_path / "x.png")
     assert "x.png" in run("classify", str(folder), "x.png").out
     run("explain", str(folder), "x.png")
-    exported = run("export", str(folder), "--format", "safetensors", "--output", "net.safetensors").out
+    exported = run("export", str(folder), "--format", "safetensors").out
+    file = f"{Recipe(saved).name}.safetensors"
+    assert exported.startswith(f"wrote {file}, ")
     assert "largest difference" in exported
     run("report", str(folder))
     if allow:
@@ -82,7 +84,7 @@ def test_a_network_by_its_path_goes_through_every_verb(lit_cnn, kind, my_nets, t
         assert "--allow my_nets, or LIT_CNN_ALLOW=my_nets" in refused.err
     else:
         images = torch.zeros(2, 3, 16, 16, dtype=torch.uint8)
-        assert torch.allclose(package.load(folder).predict(images), package.load("net.safetensors").predict(images))
+        assert torch.allclose(package.load(folder).predict(images), package.load(file).predict(images))
 
 
 @pytest.mark.parametrize(

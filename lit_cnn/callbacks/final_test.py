@@ -4,6 +4,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from lit_cnn.data.own_images import ImageFolderDataModule
 from lit_cnn.errors import DataError
 
 
@@ -23,7 +24,10 @@ class FinalTestCheck(Callback):
 def refuse_missing_test(data: Any) -> None:
     """Raises a DataError if the data module has no images for the final test; reads nothing."""
     if not data.has_test:
+        draws = isinstance(data, ImageFolderDataModule)
+        why = ": none lie there, and none are drawn, since data.test_size is 0" if draws else ""
+        remedy = "Leave --data.test_size out" if draws else "Bring them"
         raise DataError(
-            f"{data.dataset_name} has no test images, so that `fit` could not end with a test.\n"
-            "Bring them, or set --test_after_fit false (and leave out --test_each_epoch)."
+            f"{data.dataset_name} has no test images, so that `fit` could not end with a test{why}.\n"
+            f"{remedy}, or set --test_after_fit false (and leave out --test_each_epoch)."
         )

@@ -2,7 +2,8 @@
 
 Smith 2017, https://arxiv.org/abs/1506.01186, section 3.3.
 Differs: the rate rises by a factor, not by a sum. Suggested is, as in fastai's finder, where the smoothed loss falls
-the fastest, or a tenth of where it is lowest if that is less, since the smoothed loss comes some steps late.
+the fastest, or a tenth of where it is lowest if that is less, since the smoothed loss comes some steps late. Looked at
+is only where it falls indeed, and nothing is suggested if batches differ by too much to tell.
 """
 
 import math
@@ -22,6 +23,11 @@ STEPS = 120
 SMOOTHING = 0.9  # share of the losses before in the smoothed loss
 DIVERGED = 4.0  # times the lowest smoothed loss
 SETTLED = 10  # steps before the smoothed loss is of enough batches to have a slope
+BEGINNING = 20  # steps at rates so low that the loss is that of the untrained network
+SPAN = 5  # steps to either side over which the loss falls the fastest; 17 are a factor of 10 between rates
+BEGUN = 0.2  # share of its whole fall after which the loss is said to fall
+CLEAR = 6.0  # times the noise of the smoothed loss; without learning, 2 of 1,000 simulated falls were larger
+LOOK = "Look at what `check` without --lr_find says of the network."
 
 
 class RangeTest(NamedTuple):
@@ -30,14 +36,17 @@ class RangeTest(NamedTuple):
     rates: Float[np.ndarray, "n"]
     losses: Float[np.ndarray, "n"]  # of each step's batch, before the step
     smoothed: Float[np.ndarray, "n"]
+    fall: float  # of the smoothed loss, from the untrained network's to the lowest
+    noise: float  # standard deviation of the losses from one batch to another
     steepest: float  # where the smoothed loss falls the fastest
     lowest: float  # the rate with the lowest smoothed loss, from which on it is too high
     diverged: bool  # whether it ended because the loss had grown
 
     @property
-    def suggestion(self) -> float:
-        """The rate to begin with."""
-        return min(self.steepest, self.lowest / 10)
+    def suggestion(self) -> float | None:
+        """The rate to begin with; None if the loss does not fall by clearly more than its noise."""
+        clear = self.fall > CLEAR * self.noise * math.sqrt((1 - SMOOTHING) / (1 + SMOOTHING))
+        return min(self.steepest, self.lowest / 10) if clear else None
 
 
 def take_range_test(steps: Steps) -> RangeTest:
@@ -46,7 +55,7 @@ def take_range_test(steps: Steps) -> RangeTest:
     Groups of parameters keep the ratios of their rates.
 
     Raises:
-        ConfigError: If the loss does not fall at any rate.
+        ConfigError: If the loss is too high or not finite within the first steps.
     """
     steps.start_afresh()
     loader: Any = steps.trainer.train_dataloader
@@ -85,33 +94,52 @@ def smooth(losses: list[float] | Float[np.ndarray, "n"]) -> Float[np.ndarray, "n
 
 
 def _judged(rates: np.ndarray, losses: np.ndarray, diverged: bool) -> RangeTest:
-    smoothed = smooth(losses)
-    bottom = SETTLED + int(smoothed[SETTLED:].argmin()) if len(smoothed) > SETTLED else 0
-    slopes = np.gradient(smoothed, np.log(rates)) if len(smoothed) > 1 else np.zeros(1)
-    if bottom <= SETTLED or not (falling := slopes[SETTLED:bottom]).min() < 0:
-        raise ConfigError(
-            f"--lr_find: the loss does not fall at any rate from {LOWEST:g} to {rates[-1]:.2g}.\n"
-            "Look at what `check` without --lr_find says of the network."
-        )
-    steepest = SETTLED + int(falling.argmin())
-    return RangeTest(rates, losses, smoothed, float(rates[steepest]), float(rates[bottom]), diverged)
+    if len(losses) < BEGINNING:
+        raise ConfigError(f"--lr_find: the loss grows or is not finite after {len(losses)} steps at low rates.\n{LOOK}")
+    smoothed, untrained = smooth(losses), losses[:BEGINNING].mean()
+    bottom = SETTLED + int(smoothed[SETTLED:].argmin())
+    fall = untrained - smoothed[bottom]
+    high = np.flatnonzero(smoothed[SETTLED:bottom] >= untrained - BEGUN * fall)
+    begun = SETTLED + int(high[-1]) if len(high) else SETTLED
+    falling = np.arange(begun, bottom + 1)
+    before, after = (falling - SPAN).clip(0), (falling + SPAN).clip(max=len(smoothed) - 1)
+    steepest = begun + int(((smoothed[after] - smoothed[before]) / (after - before)).argmin())
+    noise = np.diff(losses[: bottom + 1]).std() / math.sqrt(2)
+    return RangeTest(
+        rates, losses, smoothed, float(fall), float(noise), float(rates[steepest]), float(rates[bottom]), diverged
+    )
+
+
+def unclear(found: RangeTest, batch_size: int, images: int) -> ConfigError:
+    """Returns the error for a range test without a suggestion, of batches of so many of the training images."""
+    if found.fall <= 0 or found.lowest < found.rates[BEGINNING - 1]:
+        return ConfigError(f"--lr_find: the loss falls at no rate from {LOWEST:g} to {found.rates[-1]:.2g}.\n{LOOK}")
+    larger = min(4 * batch_size, images)
+    take = f"Take larger batches for it, --data.batch_size {larger}, or compare" if larger > batch_size else "Compare"
+    return ConfigError(
+        f"--lr_find: no rate is suggested. The loss falls by {found.fall:.2g}, and differs by {found.noise:.2g} from "
+        f"batch to batch, which is too noisy to tell.\n{take} a few rates by short trainings (`search`, `ablate`)."
+    )
 
 
 def text(found: RangeTest, lr: float, rows: int = 16) -> str:
     """Returns the curve as lines of rate, smoothed loss and a bar, and what it suggests beside the config's `lr`."""
     chosen = np.linspace(SETTLED, len(found.rates) - 1, min(rows, len(found.rates) - SETTLED)).round().astype(int)
     highest = found.smoothed[chosen].max()
-    marks = {int(abs(np.log(found.rates[chosen] / found.steepest)).argmin()): "  <- steepest"}
-    marks[int(abs(np.log(found.rates[chosen] / found.lowest)).argmin())] = "  <- lowest"
+    marks = {}
+    if found.suggestion:
+        for rate, name in ((found.steepest, "steepest"), (found.lowest, "lowest")):
+            marks[int(abs(np.log(found.rates[chosen] / rate)).argmin())] = f"  <- {name}"
     lines = ["learning rate  loss"]
     for row, i in enumerate(chosen):
         bar = "#" * round(40 * found.smoothed[i] / highest)
         lines.append(f"{found.rates[i]:13.1e}  {found.smoothed[i]:.3f}  {bar}{marks.get(row, '')}")
-    end = f"diverges at {found.rates[-1]:.1e}" if found.diverged else f"does not diverge up to {HIGHEST:g}"
-    lines += [
-        "",
-        f"suggested  --model.lr {found.suggestion:.1e}; the loss falls the fastest at {found.steepest:.1e}, "
-        f"and the config has {lr:g}",
-        f"too high   from {found.lowest:.1e} on, where the loss is lowest; it {end}",
-    ]
+    lines.append("")
+    if found.suggestion:
+        end = f"diverges at {found.rates[-1]:.1e}" if found.diverged else f"does not diverge up to {HIGHEST:g}"
+        lines += [
+            f"suggested  --model.lr {found.suggestion:.1e}; the loss falls the fastest at {found.steepest:.1e}, "
+            f"and the config has {lr:g}",
+            f"too high   from {found.lowest:.1e} on, where the loss is lowest; it {end}",
+        ]
     return "\n".join(lines)

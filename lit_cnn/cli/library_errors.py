@@ -4,7 +4,7 @@ import re
 from traceback import walk_tb
 
 from lit_cnn.cli.command_line import Setting
-from lit_cnn.errors import ConfigError, LitCNNError, forbidden
+from lit_cnn.errors import ConfigError, LitCNNError, forbidden, mistake_in_own_code
 from lit_cnn.training import hardware
 
 PACKAGE = r"(?:pip install (?:-U )?|Requirement )['\"]?([A-Za-z][\w.\-]*)"
@@ -47,4 +47,4 @@ def as_ours(error: BaseException, settings: list[Setting]) -> LitCNNError:
         section, _, name = setting.key.partition(".")
         if section == "trainer" and name and re.search(rf"\b{name}\b", text) and str(setting.value) not in text:
             return ConfigError(f"{setting.key}: {setting.value} ({setting.origin}) is refused: {text}")
-    return ConfigError(text)
+    return mistake_in_own_code(error) or ConfigError(text)

@@ -15,7 +15,15 @@ from io import TextIOWrapper
 from typing import Any
 
 from lit_cnn import cores
-from lit_cnn.errors import ConfigError, DiskError, LitCNNError, forbidden, nearest
+from lit_cnn.errors import (
+    ConfigError,
+    DiskError,
+    LitCNNError,
+    forbidden,
+    is_out_of_memory,
+    mistake_in_own_code,
+    nearest,
+)
 from lit_cnn.runs.class_paths import ALLOW
 from lit_cnn.version import __version__
 
@@ -58,8 +66,9 @@ test a run with its own config and weights     python -m lit_cnn test RUN
 resume an interrupted run                      python -m lit_cnn fit --resume RUN
 any verb with a network or data of your own    python -m lit_cnn VERB ... --allow my_package
 
-exit codes: 0 done, 1 a bug, 2 config (or too little memory for it), 3 data, 4 checkpoint, 5 diverged, 6 disk or
-permissions, 7 not as expected (verify), 130 interrupted, 143 terminated. LIT_CNN_DEBUG=1 shows tracebacks.
+exit codes: 0 done, 1 a bug, 2 config (or too little memory for it, or a mistake in code of your own), 3 data,
+4 checkpoint, 5 diverged, 6 disk or permissions, 7 not as expected (verify), 130 interrupted, 143 terminated.
+LIT_CNN_DEBUG=1 shows tracebacks.
 """
 
 
@@ -97,7 +106,7 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # since Python flushes stdout at its end
         return 141  # the shell's code for SIGPIPE
     except Exception as error:
-        fault = _fault_of(error)
+        fault = _fault_of(error) or mistake_in_own_code(error)
         if fault is None or os.environ.get("LIT_CNN_DEBUG") == "1":
             traceback.print_exc()
         else:
@@ -178,9 +187,7 @@ def _fault_of(error: Exception) -> LitCNNError | None:
         return forbidden(error)
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
         return DiskError(f"{error.filename or 'The disk'}: {error.strerror}. Make room, or choose another folder.")
-    # torch's class by name, since importing torch takes seconds; on the CPU it is a plain RuntimeError
-    out_of_memory = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: " in str(error)
-    if out_of_memory or isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         where = "The GPU's" if "CUDA" in str(error) else "The"
         return ConfigError(
             f"{where} memory is too small for this run: {' '.join(str(error).split())[:150]}\n"

@@ -5,10 +5,10 @@ import copy
 import torch
 
 from lit_cnn.data.module import ImageDataModule
-from lit_cnn.errors import ConfigError
+from lit_cnn.errors import ConfigError, place_in_own_code
 from lit_cnn.training.classifier import LitClassifier
 
-# What a network raises for images of a wrong shape; other errors are bugs that its author wants to see.
+# What a network raises for images of a wrong shape; other errors are mistakes in its code.
 MISFITS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 
 
@@ -29,9 +29,10 @@ def refuse_misfit(model: LitClassifier, data: ImageDataModule) -> None:
             try:
                 logits = net(images)
             except MISFITS as error:
+                place = place_in_own_code(error)
                 raise ConfigError(
                     f"The network {own[0]} does not take the images of {data.dataset_name}, {shape} "
-                    f"(channels, height, width):\n{' '.join(str(error).split())[:300]}\n"
+                    f"(channels, height, width):\n{place}{': ' * bool(place)}{' '.join(str(error).split())[:300]}\n"
                     f"Give it a first layer for {data.in_channels} channels, and layers for images of this size; "
                     f"timm's transformers take --model.net.img_size."
                 ) from error

@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import Logger
 
 from lit_cnn.callbacks.tensorboard.board import Board, EpochBoard
 from lit_cnn.cli.command_line import RESUME
-from lit_cnn.errors import CheckpointError, ConfigError
+from lit_cnn.errors import CheckpointError, ConfigError, counted
 from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.class_paths import at_home, with_defaults
 from lit_cnn.runs.folder import read_mapping, read_results
@@ -49,7 +49,7 @@ def refuse_finished(run: Path, config: Any) -> None:
     else:
         allowed = " --allow_changes true" if ends[0] in LENGTH and scheduler else ""
         remedy = f"To train it for longer, say how long: {RESUME} {run} {longer}{allowed}."
-    epochs = f"{results['epochs']} epoch{'s' * (results['epochs'] != 1)}"
+    epochs = counted(results["epochs"], "epoch")
     raise ConfigError(f"The run {run} is finished: {epochs}, {results['steps']} steps{was}.\n{remedy}")
 
 

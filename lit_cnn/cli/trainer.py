@@ -36,7 +36,7 @@ from lit_cnn.cli.quick_check import check
 from lit_cnn.cli.warning_filters import quiet
 from lit_cnn.data import datasets  # noqa: F401
 from lit_cnn.data.module import ImageDataModule
-from lit_cnn.errors import ConfigError, LitCNNError
+from lit_cnn.errors import ConfigError, LitCNNError, mistake_in_own_code
 from lit_cnn.inference import load as checkpoints
 from lit_cnn.runs.checkpoint_io import SafeCheckpointIO
 from lit_cnn.runs.folder import alone, claim_folder, give_back, restore, snapshot
@@ -216,12 +216,12 @@ class LitCLI(LightningCLI):
             raise fault from end
 
     def _fault_of(self, end: BaseException) -> BaseException:
-        if isinstance(end, LitCNNError) or not isinstance(end, (ValueError, TypeError, MisconfigurationException)):
-            return end
-        if isinstance(end.__cause__, LitCNNError):  # the parser wraps values that it cannot write to config.yaml
-            return end.__cause__
+        for one in (end, end.__cause__):  # the parser wraps values that it cannot write to config.yaml
+            if isinstance(one, LitCNNError):
+                return one
+        refused = isinstance(end, (ValueError, TypeError, MisconfigurationException))
         early = self.trainer.global_step == self._first_step and raised_in(end).startswith("lightning.")
-        return as_ours(end, self.given) if early else end
+        return as_ours(end, self.given) if refused and early else mistake_in_own_code(end) or end
 
     def before(self) -> None:
         """Prints which training begins."""

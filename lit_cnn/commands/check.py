@@ -139,14 +139,17 @@ class LrFindCLI(CheckCLI):
         self.found = lr_range.take_range_test(Steps(trainer, self.model))
 
     def after(self) -> None:
-        """Prints the curve and the suggestion, and writes the picture."""
+        """Prints the curve and the suggestion, if the curve is clear, and writes the picture."""
         found, lr = self.found, self.model.hparams["lr"]
         print(lr_range.text(found, lr))
-        marks = {"suggested": found.suggestion, "too high": found.lowest, "config": lr}
+        marks = {"suggested": found.suggestion, "too high": found.lowest} if found.suggestion else {}
         title = f"{self.model.title} on {self.datamodule.dataset_name}, {self.model.hparams['optimizer']}"
         curve = (found.rates.tolist(), found.losses.tolist(), found.smoothed.tolist())
-        plots.lr_range(*curve, marks, title).savefig(PICTURE, dpi=110)
-        print(f"picture    {PICTURE}; nothing else was written or changed")
+        plots.lr_range(*curve, marks | {"config": lr}, title).savefig(PICTURE, dpi=110)
+        print(f"picture    {PICTURE}; nothing else was written or changed", flush=True)
+        if found.suggestion is None:
+            data = self.datamodule
+            raise lr_range.unclear(found, data.batch_size, len(data.arrays("train")))
 
 
 class TimingCLI(CheckCLI):

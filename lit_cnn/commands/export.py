@@ -35,7 +35,7 @@ def main(argv: list[str]) -> None:
     parser = Parser("export", __doc__, EPILOG)
     parser.add_argument("run", help=RUN)
     parser.add_argument("--format", choices=FORMATS, required=True, help="the kind of file")
-    parser.add_argument("--output", type=Path, help="the file to write; by default CLASS.SUFFIX in this folder")
+    parser.add_argument("--output", type=Path, help="the file to write; by default NETWORK.SUFFIX in this folder")
     bools = ("true", "false")
     parser.add_argument("--preprocessing", choices=bools, default="false", help="take uint8 images (default false)")
     given = parser.parse_args(argv)
@@ -57,6 +57,7 @@ def export(run: str, form: str, output: Path | None, preprocessing: bool) -> tup
     """
     from lit_cnn.inference import export as exporting
     from lit_cnn.inference.load import load
+    from lit_cnn.models.by_path import Recipe
 
     exporting.check_packages(form)
     kind = exporting.FORMATS[form]
@@ -67,7 +68,10 @@ def export(run: str, form: str, output: Path | None, preprocessing: bool) -> tup
             f"{run} was trained on images seen through {names}, which files cannot hold.\n"
             "Leave --preprocessing out, and prepare images by lit_cnn.load(...).preprocess.prepared."
         )
-    output = output or Path(type(module).__name__.lower() + kind.suffix)
+    network = (
+        Recipe(module.hparams["net"]).name.rpartition("/")[2] if "net" in module.hparams else type(module).__name__
+    )
+    output = output or Path(network.lower() + kind.suffix)
     if output.suffix != kind.suffix:
         raise ConfigError(f"--output {output}: the file of --format {form} ends in {kind.suffix}.")
     deployed = exporting.Deployed(module, preprocessing).eval()

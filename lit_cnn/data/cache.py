@@ -1,7 +1,7 @@
 """Cache of decoded images: a memory-mapped file, so that an image folder is decoded only once.
 
 A cache is one file: the images' bytes `[n, h, w, c]`, and behind them an .npz archive with their labels, a CRC-32 of
-each block of images and what else describes them. It is put in place by an atomic rename.
+each block of images, a fingerprint of each image, and what else describes them. It is put in place by an atomic rename.
 """
 
 import errno
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from math import prod
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,9 +24,10 @@ from numpy.lib.npyio import NpzFile
 
 from lit_cnn import files
 from lit_cnn.data.arrays import Arrays, channel_counts, statistics_of
+from lit_cnn.data.copies import Fingerprints, fingerprints
 from lit_cnn.errors import DiskError
 
-VERSION = 2
+VERSION = 3
 BLOCK_BYTES = 2**20
 VERIFIED_BLOCKS = 128  # checked at each opening, evenly spaced from the first to the last: 30 ms at 4 GB/s
 END_OF_ARCHIVE, END_BYTES = b"PK\5\6", 22  # how the record that ends an .npz file starts, and its length
@@ -33,8 +35,14 @@ END_OF_ARCHIVE, END_BYTES = b"PK\5\6", 22  # how the record that ends an .npz fi
 # Yields all images in blocks `[b, h, w, c]` of the given length, in order.
 Decoder = Callable[[int], Iterator[UInt8[np.ndarray, "b h w c"]]]
 
-# The images, read from the file when they are used, with their labels; mean and standard deviation of each channel.
-Content = tuple[Arrays, list[float], list[float]]
+
+class Content(NamedTuple):
+    """The images of a part, read from the file when they are used, and what was found when they were decoded."""
+
+    arrays: Arrays
+    mean: list[float]  # of each channel, on a scale from 0 to 1
+    std: list[float]
+    prints: Fingerprints
 
 
 class Unusable(Exception):
@@ -112,7 +120,7 @@ def _open(path: Path, key: str) -> Content:
         warnings.filterwarnings("ignore", ".*not writable")  # nothing writes to the images
         images = torch.frombuffer(mapped, dtype=torch.uint8).view(n, *image_shape).permute(0, 3, 1, 2)
     arrays = Arrays(images, torch.from_numpy(content["labels"]))
-    return arrays, content["mean"].tolist(), content["std"].tolist()
+    return Content(arrays, content["mean"].tolist(), content["std"].tolist(), content["prints"])
 
 
 def _build(
@@ -122,12 +130,13 @@ def _build(
     if needed > free:
         raise OSError(errno.ENOSPC, f"it takes {needed / 1e9:.3g} GB, but {free / 1e9:.3g} are free")
     block_length = max(BLOCK_BYTES // prod(image_shape), 1)
-    checksums = []
+    checksums, prints = [], []
     counts = torch.zeros(image_shape[2], 256, dtype=torch.int64)
     with files.replacing(path, alone=True) as partial, partial.open("wb") as file:
         for block in decode(block_length):
             file.write(block.data)
             checksums.append(zlib.crc32(block.data))
+            prints.append(fingerprints(block))
             counts += channel_counts(torch.from_numpy(block).permute(0, 3, 1, 2))
         mean, std = statistics_of(counts)
         np.savez(
@@ -140,6 +149,7 @@ def _build(
             checksums=checksums,
             mean=mean,
             std=std,
+            prints=np.concatenate(prints),
         )
 
 

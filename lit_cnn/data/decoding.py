@@ -13,9 +13,10 @@ from jaxtyping import UInt8
 
 from lit_cnn.data import cache
 from lit_cnn.data.arrays import Arrays, channel_statistics
+from lit_cnn.data.copies import fingerprints
 from lit_cnn.data.image_files import unreadable
 from lit_cnn.data.images import GREYSCALE_MODES, to_pixels
-from lit_cnn.data.layouts.layout import Images, Layout
+from lit_cnn.data.layouts.layout import Images
 from lit_cnn.data.stream import ahead
 from lit_cnn.errors import DataError, printable
 
@@ -30,9 +31,8 @@ class ImageShape:
     resize: bool  # images of another size; if false, refuse them
 
 
-def shape_of(layout: Layout, in_channels: int | None, image_size: tuple[int, int] | None) -> ImageShape:
-    """Returns the images' shape; None stands for that of the first training image."""
-    images = layout.parts["train"]()
+def shape_of(images: Images, in_channels: int | None, image_size: tuple[int, int] | None) -> ImageShape:
+    """Returns the shape of a dataset with these training images; None stands for that of the first."""
     first = images.open(0)
     return ImageShape(
         in_channels or (1 if first.mode in GREYSCALE_MODES else 3),
@@ -68,7 +68,7 @@ def read(
         pixels[start : start + len(block)] = block
         start += len(block)
     stored = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-    return Arrays(stored, torch.tensor(images.labels)), *channel_statistics(stored)
+    return cache.Content(Arrays(stored, torch.tensor(images.labels)), *channel_statistics(stored), fingerprints(pixels))
 
 
 def _key(place: Path, images: Images, class_names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from lit_cnn.errors import DataError, printable
+from lit_cnn.errors import DataError, counted, printable
 
 # Pillow starts other programs for these, or only knows their names.
 NOT_READ = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "PDF", "PALM"}
@@ -47,7 +47,7 @@ class Files:
         ):
             if paths:
                 named = [os.path.relpath(path, folder) if folder else path for path in dict.fromkeys(paths)]
-                said.append(f"{counted(named, one, several)} {fate}: {first_of(named)}")
+                said.append(f"{counted(len(named), one, several)} {fate}: {first_of(named)}")
         return "; ".join(said)
 
 
@@ -169,8 +169,3 @@ def first_of(paths: Sequence[str]) -> str:
     """Returns the first few paths as text, and how many more there are."""
     more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
     return ", ".join(printable(path) for path in paths[:NAMED]) + more
-
-
-def counted(paths: Sequence[str], one: str, several: str) -> str:
-    """Returns the number of paths with a noun."""
-    return f"{len(paths):,} {one if len(paths) == 1 else several}"

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
-from lit_cnn.data import decoding, groups
+from lit_cnn.data import copies, decoding, groups
 from lit_cnn.data.arrays import Arrays, statistics_at
 from lit_cnn.data.cache import default_folder
-from lit_cnn.data.image_files import counted, first_of
+from lit_cnn.data.image_files import first_of
 from lit_cnn.data.layouts import find_layout
-from lit_cnn.data.layouts.layout import Images, Options
+from lit_cnn.data.layouts.layout import PARTS, Images, Options
 from lit_cnn.data.module import ImageDataModule
-from lit_cnn.data.splits import check_classes, check_size
-from lit_cnn.errors import ConfigError, DataError, printable
+from lit_cnn.data.splits import check_classes, check_size, number_held_out
+from lit_cnn.errors import ConfigError, DataError, counted, printable
 from lit_cnn.runs.folder import SPLIT
 from lit_cnn.sizes import height_and_width
 from lit_cnn.typed_arguments import PositiveInt
@@ -88,19 +90,20 @@ class ImageFolderDataModule(ImageDataModule):
         self._layout = find_layout(self.data_dir, options)
         self.class_names = [printable(name) for name in self._layout.class_names]
         self.num_classes = len(self.class_names)
-        self.shape = decoding.shape_of(self._layout, in_channels, size)
+        self._listed: dict[str, Images] = {}  # the images that lie in each part
+        self.shape = decoding.shape_of(self._images("train"), in_channels, size)
         self.in_channels = self.shape.in_channels
         self.image_size = self.shape.image_size
         self.has_val = "val" in self._layout.parts and self.val_size != 0
         self.test_size = 0 if "test" in self._layout.parts else test_size
         self.has_test = "test" in self._layout.parts or self.split.draws_test
-        self._pool: Images | None = None  # the images of which parts are drawn
-        self._pixels: Arrays | None = None  # theirs, before any view
-        self._drawn: dict[str, Tensor] = {}
+        self._pixels: Arrays | None = None  # of the training images, before any view
+        self._prints: dict[str, copies.Fingerprints] = {}
+        self._drawn: dict[str, Tensor] = {}  # the parts that are drawn from the training images, and what is left
         self._said: set[str] = set()
 
     def prepare_data(self) -> None:
-        """Prints once what is not read, and what is drawn."""
+        """Prints once what is not read or used, and what is drawn."""
         said = self._layout.remarks()
         if self.test_size and not self.fold and self.split_file is None:
             which = f"a share of {self.test_size}" if self.test_size < 1 else f"about {self.test_size:g}"
@@ -108,42 +111,84 @@ class ImageFolderDataModule(ImageDataModule):
                 f"{printable(self.data_dir)}: no test images lie there. The test has {which} of the training images "
                 "(--data.test_size)."
             )
+        if self.fold and "test" in self._layout.parts:
+            number, count = self.fold
+            said.append(
+                f"{printable(self.data_dir)}: with data.fold '{number} of {count}' a part of the training images is "
+                "tested, and the test images that lie there are not used."
+            )
         for sentence in said:
             self._say(sentence)
 
+    def setup(self, stage: str) -> None:
+        """Reads the images for a stage, and prints once which of them are copies in two parts or with two labels."""
+        super().setup(stage)
+        known = {part: self._part(part) for part in PARTS if part in self._arrays}
+        for sentence in copies.remarks(known, self.class_names):
+            self._say(sentence)
+
+    @rank_zero_only
     def _say(self, sentence: str) -> None:
         if sentence not in self._said:
             print(sentence, flush=True)
             self._said.add(sentence)
 
     def read(self, split: str) -> Arrays:
-        images = self._layout.parts[split]()
-        arrays, mean, std = decoding.read(
-            self.data_dir, split, images, self._layout.class_names, self.shape, self.cache_dir
-        )
+        images, class_names = self._images(split), self._layout.class_names
+        found = decoding.read(self.data_dir, split, images, class_names, self.shape, self.cache_dir)
+        self._prints[split] = found.prints
         if split == "train":
-            self._pool, self._pixels = images, arrays
-            self.mean, self.std = mean, std
-        return arrays
+            self._pixels, self.mean, self.std = found.arrays, found.mean, found.std
+        return found.arrays
+
+    def _images(self, part: str) -> Images:
+        if part not in self._layout.parts:
+            raise DataError(
+                f"{printable(self.data_dir)} has no {part} images: none lie there, and data.{part}_size is 0.\n"
+                f"Bring them, or train a run that draws them: without --data.{part}_size 0."
+            )
+        if part not in self._listed:
+            self._listed[part] = self._layout.parts[part]()
+        return self._listed[part]
+
+    def _part(self, part: str) -> copies.Part:
+        if part in self._drawn:
+            return copies.Part(self._images("train"), self._prints["train"], self._drawn[part].numpy())
+        images = self._images(part)
+        return copies.Part(images, self._prints[part], np.arange(len(images)))
 
     def draw_parts(self, everything: Arrays) -> dict[str, Tensor]:
-        pixels = self._pixels
-        assert self._pool is not None
+        pixels, names = self._pixels, self._images("train").names
         assert pixels is not None
         if self.split_file is not None:
-            parts = self._parts_of_file(Path(self.split_file).expanduser(), self._pool.names)
+            parts = self._parts_of_file(Path(self.split_file).expanduser(), names)
         else:
             draws = {"test": self.split.draws_test, "val": bool(self.split.val_size)}
-            together = groups.of_images(pixels, self._pool.names, self.group_pattern) if any(draws.values()) else None
-            names = {"test": "test", "val": "validation"}
-            needed = ["training", *(names[part] for part, drawn in draws.items() if drawn)]
-            remedy = " or ".join(f"set --data.{part}_size 0" for part, drawn in draws.items() if drawn)
-            check_classes(everything.labels, together, self.class_names, needed, remedy)
+            prints = self._prints["train"]
+            together = groups.of_images(prints, names, self.group_pattern) if any(draws.values()) else None
+            remedies = {
+                "test": "no --data.fold" if self.fold else "--data.test_size 0 --test_after_fit false",
+                "val": "--data.val_size 0",
+            }
+            check_classes(everything.labels, together, self.class_names, {p: remedies[p] for p in draws if draws[p]})
             parts = self.split.draw(everything.labels, together, at_least=1)
+            self._say_what_is_more(len(names), parts)
         if "test" in parts:
             self.mean, self.std = statistics_at(pixels, torch.cat([parts["train"], parts["val"]]))
-        self._drawn, self._pixels = parts, None
+        self._drawn = {part: positions for part, positions in parts.items() if part != "val" or not self.has_val}
+        self._pixels = None
         return parts
+
+    def _say_what_is_more(self, images: int, parts: dict[str, Tensor]) -> None:
+        """Says which parts have more images than asked for, since each class has one at least."""
+        for part, size in (("test", 0 if self.fold else self.split.test_size), ("val", self.split.val_size)):
+            asked = number_held_out(size, images, f"{part}_size")
+            if 0 < asked < self.num_classes and len(parts[part]) > asked:
+                self._say(
+                    f"--data.{part}_size {size:g} is {counted(asked, 'image')}, but there are {self.num_classes} "
+                    f"classes: {len(parts[part])} are held out, so that each has one."
+                )
+            images -= len(parts.get(part, ()))
 
     def _parts_of_file(self, file: Path, names: Sequence[str]) -> dict[str, Tensor]:
         """Returns the positions of the images in each part of a split.csv."""
@@ -160,29 +205,33 @@ class ImageFolderDataModule(ImageDataModule):
                 f"{printable(self.data_dir)}: {first_of(missing)}.\n"
                 "Put them back, or begin a new run, which draws anew."
             )
-        if others := [name for name in names if name not in part_of]:
-            number = counted(others, "image is", "images are")
+        others = [name for name in names if name not in part_of]
+        if others and self.train_size is None:  # which leaves out others on purpose
+            number = counted(len(others), "image is", "images are")
             self._say(f"{number} not in {printable(file)} and left out: {first_of(others)}.")
         found = [part_of.get(name) for name in names]
         parts = {part: [i for i, its in enumerate(found) if its == part] for part in ("train", "val", "test")}
+        if not parts["test"] and self.has_test and "test" not in self._layout.parts:
+            raise DataError(
+                f"{printable(file)} has no test images, and none lie in {printable(self.data_dir)}.\n"
+                "For a run without a test: --data.test_size 0 --test_after_fit false."
+            )
         return {part: torch.tensor(p, dtype=torch.int64) for part, p in parts.items() if p or part != "test"}
 
     def image_names(self, split: str) -> list[str]:
         self.arrays(split)
-        if split in self._drawn and self._pool is not None:
-            return [printable(self._pool.names[i]) for i in self._drawn[split].tolist()]
-        return [printable(name) for name in self._layout.parts[split]().names]
+        part = self._part(split)
+        return [printable(part.listed.names[i]) for i in part.positions]
 
     def split_table(self) -> str | None:
         """Returns the text of split.csv: path, label and part of each image of which parts were drawn; None if none."""
-        drawn = any(len(positions) for part, positions in self._drawn.items() if part != "train")
-        if self._pool is None or not drawn:
+        if not any(len(positions) for part, positions in self._drawn.items() if part != "train"):
             return None
-        part_of = {int(i): part for part, positions in self._drawn.items() for i in positions}
-        text = io.StringIO(newline="")
+        part_of = {i: part for part, positions in self._drawn.items() for i in positions.tolist()}
+        listed, text = self._images("train"), io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["path", "label", "split"])
-        for i, (name, label) in enumerate(zip(self._pool.names, self._pool.labels, strict=True)):
+        for i, (name, label) in enumerate(zip(listed.names, listed.labels, strict=True)):
             if i in part_of:
                 writer.writerow([name, self._layout.class_names[label], part_of[i]])
         return text.getvalue()

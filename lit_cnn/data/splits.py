@@ -178,20 +178,33 @@ def stratified_folds(
 
 
 def check_classes(
-    labels: Int64[Tensor, "n"], groups: Int64[Tensor, "n"] | None, class_names: list[str], parts: list[str], remedy: str
+    labels: Int64[Tensor, "n"], groups: Int64[Tensor, "n"] | None, class_names: list[str], drawn: dict[str, str]
 ) -> None:
-    """Raises a DataError if a class has too few images, or groups of images, for one in each part."""
+    """Raises a DataError if a class has too few images, or groups of images, for one in each part.
+
+    Args:
+        labels: The class of each image.
+        groups: Number of each image's group, if some belong together.
+        class_names: Those of the labels.
+        drawn: The parts that are drawn, and the settings with which each is not.
+    """
+    parts = ["training", *({"val": "validation"}.get(part, part) for part in drawn)]
     units = torch.stack([labels, torch.arange(len(labels)) if groups is None else groups], 1).unique(dim=0)[:, 0]
     counts, images = (torch.bincount(of, minlength=len(class_names)) for of in (units, labels))
     few = (counts < len(parts)).nonzero().flatten().tolist()
     if few and len(parts) > 1:
         c = few[0]
-        more = f" (and {len(few) - 1} classes more)" if len(few) > 1 else ""
+        more = (
+            f" (and {counted(len(few) - 1, 'other class has', 'other classes have')} too few)" if len(few) > 1 else ""
+        )
         n = int(images[c])
         has = counted(n, "image")
         if n > int(counts[c]):
-            has += f", but as copies and groups they are {int(counts[c])} to divide"
+            has += f", but as copies and groups (data.group_pattern) they are {int(counts[c])} to divide"
+        too_many = len(parts) - int(counts[c])
+        settings = (" and " if too_many == len(drawn) else " or ").join(drawn.values())
+        remedy = f"leave it out, or take {settings}" if too_many <= len(drawn) else "or leave it out"
         raise DataError(
             f"The class {printable(class_names[c])} has {has}{more}; {', '.join(parts[:-1])} and {parts[-1]} need one "
-            f"each.\nAdd images of it, leave it out, or {remedy}."
+            f"each.\nAdd images of it, {remedy}."
         )

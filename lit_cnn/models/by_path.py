@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from torch import nn
 
-from lit_cnn.errors import ConfigError, nearest
+from lit_cnn.errors import ConfigError, nearest, place_in_own_code
 from lit_cnn.models.pretrained import start_from
 from lit_cnn.runs.class_paths import ALLOW, present, trusted
 from lit_cnn.sizes import ImageSize, height_and_width
@@ -222,7 +222,8 @@ def _made(make: Maker, path: str, arguments: dict[str, Any]) -> nn.Module:
             near = nearest(str(arguments.get("model_name")), _makers("timm"))
         elif path == "torchvision.models.get_model":
             near = nearest(str(arguments.get("name")), _makers("torchvision.models"))
-        raise ConfigError(f"`net`: {path} refuses {_shown(arguments)}: {why}{'.' * bool(near)}{near}") from error
+        place = f" ({at})" if (at := place_in_own_code(error)) else ""
+        raise ConfigError(f"`net`: {path} refuses {_shown(arguments)}{place}: {why}{'.' * bool(near)}{near}") from error
     if not isinstance(net, nn.Module):
         raise ConfigError(f"`net`: {path} returns a {type(net).__name__}, and no network.")
     return net

@@ -10,6 +10,7 @@ from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator, MPSAcce
 from lightning.pytorch.strategies import Strategy
 
 from lit_cnn import cores
+from lit_cnn.errors import counted
 
 Matmul = Literal["highest", "high", "medium"]
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
@@ -95,6 +96,6 @@ def explain_devices(message: str) -> str:
     if not re.search(r"supported gpu backend|your machine only has|not available|devices with CPUAccelerator", message):
         return message
     gpus = torch.cuda.device_count()
-    found = f"{gpus} GPU{'s' * (gpus != 1)} that torch can use"
+    found = f"{counted(gpus, 'GPU')} that torch can use"
     usable = f" or --trainer.devices {gpus}" if gpus > 1 else ""
     return f"{message}\nThis machine has {found}. Take --trainer.accelerator auto --trainer.devices auto{usable}."

@@ -59,7 +59,7 @@ class Mapped(ImageDataModule):
         if not self.path.exists():
             cache.open_or_build(self.path, str(self.n), labels, self.image_shape, decode)
             _forget(self.path)
-        arrays, self.mean, self.std = cache.open_or_build(self.path, str(self.n), labels, self.image_shape, decode)
+        arrays, self.mean, self.std, _ = cache.open_or_build(self.path, str(self.n), labels, self.image_shape, decode)
         return arrays
 
 

@@ -304,7 +304,7 @@ def test_image_folder_without_test_images_is_refused_before_training(lit_cnn, im
             "--data.batch_size", 8, "--trainer.max_epochs", 1, "--trainer.accelerator", "cpu")  # fmt: skip
     refused = lit_cnn(*argv, "--data.test_size", 0)
     assert refused.code == 3
-    assert "Bring them, or set --test_after_fit false" in refused.err
+    assert "since data.test_size is 0.\nLeave --data.test_size out, or set --test_after_fit false" in refused.err
     assert lit_cnn(*argv, "--data.test_size", 0, "--test_after_fit", "false").code == 0
 
 

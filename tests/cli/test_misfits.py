@@ -1,5 +1,6 @@
 """Networks of a person's own that do not fit the data are refused in a sentence, before the run begins."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,13 +69,50 @@ def test_a_network_that_fits_is_left_as_it_was(data):
     refuse_misfit(LitMLP(image_size=99), data)  # ours are built for the data
 
 
-def test_a_bug_in_a_network_keeps_its_traceback(data):
-    class Broken(nn.Module):
-        def forward(self, images):
-            return undefined
+OWN = """
+from torch import nn
 
-    with pytest.raises(NameError):
-        refuse_misfit(network_of(Broken()), data)
+class Net(nn.Module):
+    def __init__(self, num_classes, width=9):
+        super().__init__()
+        self.layer = nn.Linear(width, num_classes) if width else layer
+
+    def forward(self, images):
+        images = images.flatten(1)
+        return self.layer(images) if images.shape[1] < 1000 else F.relu(images)
+
+class Late(Net):
+    def forward(self, images):
+        return super().forward(images) * (1 // (len(images) != 16))
+
+def unfinished(num_classes):
+    raise ValueError('not yet')
+"""
+
+
+@pytest.mark.parametrize(
+    ("net", "said"),
+    [
+        (["nets.Net"], "nets.py:11 (forward): mat1 and mat2 shapes cannot be multiplied"),
+        (["nets.Net", "--data.image_size", "32"], "fails at nets.py:11 (forward):\nNameError: name 'F' is not defined"),
+        (["nets.Net", "--model.net.width", "0"], "fails at nets.py:7 (__init__):\nNameError: name 'layer'"),
+        (["nets.Late", "--model.net.width", "144"], "fails at nets.py:15 (forward):\nZeroDivisionError"),
+        (["nets.unfinished"], "nets.unfinished refuses num_classes 3 (nets.py:18 (unfinished)): not yet"),
+        (["spoilt.Net"], "fails at spoilt.py:1:\nSyntaxError"),
+    ],
+)
+def test_a_mistake_in_a_network_is_told_with_its_place(lit_cnn, tmp_path, monkeypatch, net, said):
+    (tmp_path / "nets.py").write_text(OWN)
+    (tmp_path / "spoilt.py").write_text("class Net(:")
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        refused = lit_cnn("fit", "--model", "LitClassifier", *DATA, "--model.net", *net, "--allow", "nets,spoilt")
+    finally:
+        sys.modules.pop("nets", None)
+    assert refused.code == 2, refused.err
+    assert said in refused.err
+    assert len(refused.err.splitlines()) <= 3
+    assert not list(Path().glob("logs/*/*"))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from lit_cnn.checks.judgements import equal_logits, judge_attempts, judge_first_
 from lit_cnn.checks.overfit import Attempt, _balanced, images_to_learn, loss_of_one_answer
 from lit_cnn.checks.text import duration, time_table
 from lit_cnn.checks.trial import ActivationBytes, FirstSteps
-from lit_cnn.errors import ConfigError
 from lit_cnn.models import LeNet
 from lit_cnn.training.losses import build_loss
 
@@ -354,8 +353,21 @@ def test_smoothing_and_the_steepest_fall_are_those_of_a_plain_loop():
         average = 0.9 * average + 0.1 * loss
         smoothed.append(average / (1 - 0.9**step))
     assert np.allclose(found.smoothed, smoothed)
-    falls = [(smoothed[i + 1] - smoothed[i - 1], rates[i]) for i in range(10, int(np.argmin(smoothed)))]
+    falls = [(smoothed[i + 5] - smoothed[i - 5], rates[i]) for i in range(10, int(np.argmin(smoothed)))]
     assert found.steepest == pytest.approx(min(falls)[1])
     assert found.suggestion == pytest.approx(min(min(falls)[1], rates[int(np.argmin(smoothed))] / 10))
-    with pytest.raises(ConfigError, match="does not fall at any rate"):
-        lr_range._judged(rates, np.linspace(1, 2, 60), diverged=True)
+
+
+def test_a_rate_is_suggested_only_where_the_loss_falls_clearly():
+    rates, noise = np.geomspace(1e-6, 10, 120), np.random.default_rng(0).normal(0, 0.3, 120)
+    falling = 2 - 1.5 / (1 + (1e-2 / rates) ** 2)
+    clear = lr_range._judged(rates, falling + noise, diverged=False)
+    assert 1e-3 < clear.suggestion < 0.1
+    assert clear.noise == pytest.approx(0.3, rel=0.3)
+    noisy = lr_range._judged(rates, 2 - 0.1 * (2 - falling) + noise, diverged=False)
+    assert noisy.suggestion is None
+    said = str(lr_range.unclear(noisy, batch_size=16, images=58))
+    assert re.search(r"falls by 0\.\d+, and differs by 0\.\d+ from batch to batch", said)
+    assert "--data.batch_size 58, or compare a few rates" in said
+    rising = lr_range._judged(rates, 2 + rates, diverged=True)
+    assert "the loss falls at no rate" in str(lr_range.unclear(rising, 16, 58))

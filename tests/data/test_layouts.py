@@ -233,6 +233,16 @@ def test_the_split_follows_its_seed_and_is_taken_from_a_file(tmp_path, capsys):
         opened(root, split_file="split.csv")
 
 
+def test_without_test_images_a_test_is_refused(tmp_path):
+    data = ImageFolderDataModule(str(folders(tmp_path / "mine")), batch_size=2, test_size=0)
+    data.setup("fit")
+    with pytest.raises(DataError, match="has no test images: none lie there, and data.test_size is 0"):
+        data.setup("test")
+    Path("split.csv").write_text(data.split_table())
+    with pytest.raises(DataError, match="split.csv has no test images, .*\n.*--data.test_size 0"):
+        opened(tmp_path / "mine", split_file="split.csv")
+
+
 def test_mean_and_deviation_do_not_know_the_drawn_test_images(tmp_path):
     data = opened(folders(tmp_path / "mine"), test_size=0.3)
     kept = torch.cat([data.arrays("train").images, data.arrays("val").images])
@@ -282,7 +292,7 @@ def test_copies_of_one_image_cannot_be_in_all_parts(tmp_path):
     root = folders(tmp_path / "mine")
     for i in range(10):
         (root / "red" / f"0{i}.png").write_bytes((root / "red/00.png").read_bytes())
-    with pytest.raises(DataError, match="red has 10 images, but as copies and groups they are 1 to divide"):
+    with pytest.raises(DataError, match="red has 10 images, but as copies and groups .* they are 1 to divide"):
         opened(root)
 
 
@@ -334,3 +344,101 @@ def test_images_of_another_column_are_not_taken_from_the_cache(tmp_path):
         for column in ("first", "second")
     ]  # fmt: skip
     assert brightest == [2, 0]
+
+
+def test_copies_in_two_parts_and_of_two_labels_are_named_once(tmp_path, capsys):
+    root, _ = three_parts(tmp_path / "mine")
+    for part, copy in (("valid", "01"), ("test", "02"), ("test", "03")):
+        (root / part / "red" / f"{copy}.png").write_bytes((root / f"train/red/{copy}.png").read_bytes())
+    (root / "train/blue/99.png").write_bytes((root / "train/red/05.png").read_bytes())
+    for _ in range(2):  # fingerprints of the decoded images, and those of the cache
+        data = opened(root)
+        data.setup("fit")
+        said = capsys.readouterr().out.splitlines()
+        assert said == [
+            "train images of which a copy (equal pixels) has another label: 1, such as train/red/05.png (red) and "
+            "train/blue/99.png (blue). Correct one of the two labels, or remove both.",
+            "val images that are copies (equal pixels) of training images: 1 of 4, such as valid/red/01.png of "
+            "train/red/01.png. The network has seen them: remove them from one part.",
+            "test images that are copies (equal pixels) of training or validation images: 2 of 5, such as "
+            "test/red/02.png of train/red/02.png. The network has seen them: remove them from one part.",
+        ]
+    assert data.image_names("val")[:2] == ["valid/blue/00.png", "valid/green/00.png"]
+
+
+@pytest.mark.parametrize("part", ["test", "val"])
+def test_a_part_without_folders_of_classes_is_not_read_and_is_drawn(part, tmp_path, capsys):
+    folders(tmp_path / "train")
+    for i in range(4):
+        save(tmp_path / part / f"{i}.png", (9, 9, 9))
+    data = opened(tmp_path)
+    data.prepare_data()
+    assert sizes(data) == {"train": [8] * 3, "val": [1] * 3, "test": [1] * 3}
+    assert (
+        f"{part} has no folders of classes, but 4 images without labels: they are not read" in capsys.readouterr().out
+    )
+
+
+def test_a_table_beside_images_without_folders_of_classes_is_asked_for(tmp_path):
+    save(tmp_path / "train/0.png", (9, 9, 9))
+    save(tmp_path / "test/0.png", (9, 9, 9))
+    (tmp_path / "labels.csv").write_text("file,label\n0.png,red\n")
+    with pytest.raises(DataError, match="Are the classes in a table\\? Give --data.data_dir .*labels.csv"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("names", [("test.csv", "train.csv"), ("a.npz", "b.npz")])
+def test_of_several_tables_one_has_to_be_named(names, tmp_path):
+    for name in names:
+        (tmp_path / name).write_text("file,label\npictures/0.png,red\n")
+    save(tmp_path / "pictures/0.png", (9, 9, 9))
+    if names[0].endswith("npz"):
+        (tmp_path / "pictures/0.png").unlink()
+        (tmp_path / "pictures").rmdir()
+    with pytest.raises(ConfigError, match=f"has 2 files that may list the images: {', '.join(names)}.\nSay which"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("images", "settings", "remedy"),
+    [
+        (1, {}, "take --data.test_size 0 --test_after_fit false and --data.val_size 0"),
+        (2, {}, "take --data.test_size 0 --test_after_fit false or --data.val_size 0"),
+        (1, {"val_size": 0}, "take --data.test_size 0 --test_after_fit false."),
+        (2, {"fold": "1 of 3"}, "take no --data.fold or --data.val_size 0"),
+    ],
+)
+def test_the_remedy_for_a_class_of_few_images_is_one_that_helps(images, settings, remedy, tmp_path):
+    folders(tmp_path)
+    for i in range(images):
+        save(tmp_path / f"pink/{i}.png", (9, 9, i))
+    with pytest.raises(DataError, match=remedy):
+        opened(tmp_path, **settings)
+
+
+def test_what_a_person_asked_for_and_does_not_get_is_said(tmp_path, capsys):
+    data = opened(folders(tmp_path / "mine"), val_size=2, test_size=0.05)
+    assert sizes(data)["val"] == [1] * 3
+    said = capsys.readouterr().out
+    assert "--data.val_size 2 is 2 images, but there are 3 classes: 3 are held out, so that each has one." in said
+    assert "--data.test_size 0.05 is 2 images, but" in said
+    root, _ = three_parts(tmp_path / "parts")
+    opened(root, fold="1 of 2").prepare_data()
+    (said,) = capsys.readouterr().out.splitlines()
+    assert "with data.fold '1 of 2' a part of the training images is tested" in said
+
+
+def test_arrays_of_an_archive_are_read_once_and_it_is_closed(tmp_path, monkeypatch):
+    place, settings = npz(tmp_path / "mine")
+    read, load = [], np.load
+
+    def noted(*args, **kwargs):
+        archive = load(*args, **kwargs)
+        read.append(archive)
+        return archive
+
+    monkeypatch.setattr(np, "load", noted)
+    data = opened(place, **settings)
+    assert data.image_names("test") == [f"test_images/{i}" for i in range(3)]
+    assert len(read) == 1 + 6  # the names of the arrays, and each of these
+    assert all(archive.zip is None for archive in read)

@@ -1,14 +1,15 @@
 """Folders of classes: `ROOT/CLASS/*`, or `ROOT/train|val|test/CLASS/*`; images may lie in folders below these."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from lit_cnn.data.image_files import EXAMPLES, Files, counted, entries, first_of, images_below, is_folder
+from lit_cnn.data.image_files import EXAMPLES, Files, entries, first_of, images_below, is_folder
 from lit_cnn.data.images import open_image
 from lit_cnn.data.layouts.layout import PARTS, Images, Layout, Options, checked
-from lit_cnn.errors import DataError, printable
+from lit_cnn.data.layouts.tables import SUFFIXES
+from lit_cnn.errors import DataError, counted, printable
 
 LAYOUT = "An image folder is CLASS/*, or train/CLASS/* and test/CLASS/*; --data.data_dir is the folder above them."
 
@@ -18,9 +19,16 @@ def find(root: Path, options: Options) -> Layout | None:
     if not is_folder(root):
         return None
     folders = part_folders(root)
+    tables = [name for name in entries(root)[1] if name.lower().endswith(SUFFIXES)]
+    if tables and not _visible_folders(folders["train"]):
+        raise DataError(
+            f"There are no folders of classes in {printable(folders['train'])}.\nAre the classes in a table? Give "
+            f"--data.data_dir {printable(root / tables[0])}, and perhaps --data.image_dir, below which its paths lie."
+        )
     names = class_names(folders["train"], options.class_depth)
+    unlabelled = {folders.pop(part) for part in ("val", "test") if part in folders and _is_flat(folders[part])}
     parts = {part: partial(list_images, root, folder, names, part == "train") for part, folder in folders.items()}
-    return Layout(names, parts, partial(what_is_left_out, root, folders, names))
+    return Layout(names, parts, partial(what_is_left_out, root, folders, names, unlabelled))
 
 
 def part_folders(root: Path) -> dict[str, Path]:
@@ -64,7 +72,10 @@ def list_images(root: Path, folder: Path, names: Sequence[str], all_classes: boo
     none.
     """
     if foreign := sorted(set(_folders_at(folder, 1 + names[0].count("/"))) - set(names)):
-        raise DataError(f"{printable(folder)} has classes that {printable(root / 'train')} lacks: {first_of(foreign)}.")
+        raise DataError(
+            f"{printable(folder)} has classes that {printable(root / 'train')} lacks: {first_of(foreign)}.\n"
+            "Name its folders as those of the training images, or move it elsewhere, to have images for it drawn."
+        )
     paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(names):
@@ -80,14 +91,22 @@ def list_images(root: Path, folder: Path, names: Sequence[str], all_classes: boo
     return Images([path[start:].replace(os.sep, "/") for path in paths], labels, lambda i: open_image(paths[i]), paths)
 
 
-def what_is_left_out(root: Path, folders: dict[str, Path], names: Sequence[str]) -> list[str]:
+def what_is_left_out(
+    root: Path, folders: dict[str, Path], names: Sequence[str], unlabelled: Collection[Path] = ()
+) -> list[str]:
     """Describes the files that are not read in and beside the parts' folders, and classes without test images."""
     said = [
+        f"{printable(folder)} has no folders of classes, but "
+        f"{counted(len(images_below(folder).images), 'image')} without labels: they are not read. `classify` tells "
+        "their classes after the training."
+        for folder in sorted(unlabelled)
+    ]
+    said += [
         f"{printable(folder)}: {sentence}."
         for part, folder in folders.items()
         for sentence in _remarks(folder, names, {"train": "trained on", "val": "validated", "test": "tested"}[part])
     ]
-    others = sorted(set(_visible_folders(root)) - {folder.name for folder in folders.values()})
+    others = sorted(set(_visible_folders(root)) - {folder.name for folder in (*folders.values(), *unlabelled)})
     if others and folders["train"] != root:
         read = [folder.name for folder in folders.values()]
         which = f"folders {', '.join(read[:-1])} and {read[-1]} are" if len(read) > 1 else f"folder {read[0]} is"
@@ -100,12 +119,12 @@ def _remarks(folder: Path, names: Sequence[str], use: str) -> Iterator[str]:
     depth = 1 + names[0].count("/")
     below = [path[len(os.path.join(folder, "")) :].split(os.sep) for path in found.images]
     if astray := [os.sep.join(parts) for parts in below if len(parts) <= depth]:
-        yield f"{counted(astray, 'image lies', 'images lie')} in no folder of a class: {first_of(astray)}"
+        yield f"{counted(len(astray), 'image lies', 'images lie')} in no folder of a class: {first_of(astray)}"
     if unread := found.unread(folder):
         yield unread
     classes = {"/".join(parts[:depth]) for parts in below}
     if without := [name for name in names if name not in classes]:
-        lacking = counted(without, "class has no images and is", "classes have no images and are")
+        lacking = counted(len(without), "class has no images and is", "classes have no images and are")
         yield f"{lacking} not {use}: {first_of(without)}"
     deeper = {"/".join(parts[: depth + 1]) for parts in below if len(parts) > depth + 1}
     if len(deeper) > len(names):  # several folders in a class
@@ -121,6 +140,11 @@ def _folders_at(folder: Path, depth: int) -> list[str]:
     for _ in range(depth):
         names = [f"{name}/{below}" for name in names for below in _visible_folders(folder / name.lstrip("/"))]
     return [name.lstrip("/") for name in names]
+
+
+def _is_flat(folder: Path) -> bool:
+    """Whether images lie in a folder, and no folders."""
+    return not _visible_folders(folder) and bool(images_below(folder).images)
 
 
 def _visible_folders(folder: Path) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from lit_cnn.data.image_files import first_of
-from lit_cnn.errors import DataError, printable
+from lit_cnn.errors import ConfigError, DataError, printable
 
 PARTS = {
     "train": ("train", "training"),
@@ -50,6 +50,14 @@ class Layout:
     class_names: list[str]
     parts: Mapping[str, Callable[[], Images]]  # each lists its images when it is called
     remarks: Callable[[], list[str]] = field(default=list)  # sentences on what is not read
+
+
+def which_one(folder: Path, found: Sequence[str]) -> ConfigError:
+    """Returns the error for a folder with several tables or archives, each of which could be the dataset."""
+    return ConfigError(
+        f"{printable(folder)} has {len(found)} files that may list the images: {first_of(found)}.\n"
+        f"Say which: --data.data_dir {printable(folder / found[0])}. Its column `split` may say train, val and test."
+    )
 
 
 def in_order(names: Iterable[str]) -> list[str]:

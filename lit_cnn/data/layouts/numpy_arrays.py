@@ -1,7 +1,8 @@
 """NumPy arrays: an .npz file, or a folder of .npy files, with images and labels, such as `train_images`, `y_test`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from lit_cnn.data.image_files import entries, is_folder
-from lit_cnn.data.layouts.layout import PART_OF, Images, Layout, Options, checked, in_order, labelled
+from lit_cnn.data.layouts.layout import PART_OF, Images, Layout, Options, checked, in_order, labelled, which_one
 from lit_cnn.errors import DataError, printable
 
 IMAGES = {"images", "image", "imgs", "x", "data", "pixels"}
@@ -57,18 +58,34 @@ def _arrays(place: Path) -> dict[str, Callable[[], np.ndarray]] | None:
         loose = [name for name in files if name.endswith(".npy")]
         if loose and not packed:
             return {Path(name).stem: partial(_load, place / name) for name in loose}
-        if len(packed) != 1:
+        if len(packed) > 1:
+            raise which_one(place, packed)
+        if not packed:
             return None
         place = place / packed[0]
     if place.suffix == ".npz":
-        return {name: partial(_load, place, name) for name in _load(place)}
+        return {name: partial(_load, place, name) for name in _names(place)}
     return None
 
 
+def _names(archive: Path) -> list[str]:
+    with _readable(archive), np.load(archive, allow_pickle=False) as arrays:
+        return list(arrays.files)
+
+
 def _load(path: Path, name: str | None = None) -> np.ndarray:
+    """Returns an array of an .npz archive, in memory; or that of an .npy file, mapped."""
+    with _readable(path):
+        if name is None:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        with np.load(path, allow_pickle=False) as arrays:
+            return arrays[name]
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     try:
-        content = np.load(path, mmap_mode=None if path.suffix == ".npz" else "r", allow_pickle=False)
-        return content if name is None else content[name]
+        yield
     except Exception as error:  # a damaged archive raises several kinds
         reason = " ".join(str(error).split())[:150]
         raise DataError(f"{printable(path)} cannot be read as arrays: {reason}.") from error

@@ -1,6 +1,7 @@
 """Tables of images: a CSV or Parquet file with a path, a label and perhaps a part (train, val, test) in each row."""
 
 import csv
+import glob
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -9,7 +10,17 @@ from typing import Any
 
 from lit_cnn.data.image_files import entries, first_of, is_folder
 from lit_cnn.data.images import open_image
-from lit_cnn.data.layouts.layout import PART_OF, PARTS, Images, Layout, Options, checked, in_order, labelled
+from lit_cnn.data.layouts.layout import (
+    PART_OF,
+    PARTS,
+    Images,
+    Layout,
+    Options,
+    checked,
+    in_order,
+    labelled,
+    which_one,
+)
 from lit_cnn.data.layouts.parquet_files import parquet
 from lit_cnn.errors import ConfigError, DataError, nearest, printable
 
@@ -26,8 +37,12 @@ def find(place: Path, options: Options) -> Layout | None:
     if is_folder(place):
         folders, others = entries(place)
         tables = [name for name in others if name.lower().endswith(SUFFIXES)]
-        if len(tables) != 1 or len(folders) > 1 or any(entries(place / name)[0] for name in folders):
+        if not tables or len(folders) > 1 or any(entries(place / name)[0] for name in folders):
             return None
+        if len(tables) > 1:
+            if any(name.endswith((".npy", ".npz")) for name in others):
+                return None
+            raise which_one(place, tables)
         place = place / tables[0]
     if not place.name.lower().endswith(SUFFIXES):
         return None
@@ -119,10 +134,12 @@ def _cell(place: Path, index: int, row: tuple[Any, Any, Any]) -> tuple[str, str,
 
 def _refuse_missing(place: Path, folder: Path, names: Sequence[str]) -> None:
     if missing := [name for name in names if not os.path.exists(os.path.join(folder, name))]:
+        with_suffix = next(Path(folder).glob(f"{glob.escape(missing[0])}.*"), None)
+        write = f" Write {printable(with_suffix.name)}, with its suffix." if with_suffix else ""
         raise DataError(
             f"{printable(place)} names {len(missing):,} of {len(names):,} files that are not there: "
-            f"{first_of(missing)}.\nThey are looked for in {printable(folder.resolve())}; --data.image_dir says where "
-            "else."
+            f"{first_of(missing)}.{write}\nThey are looked for in {printable(folder.resolve())}; --data.image_dir says "
+            "where else."
         )
     if len(set(names)) < len(names):
         seen: set[str] = set()
