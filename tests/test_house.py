@@ -21,7 +21,18 @@ CONFIGS = {name: path for name, path in shipped_configs().items() if "/" not in 
 RECIPES = {name: path for name, path in shipped_configs().items() if name.startswith("recipes/")}
 OVERLAYS = {name: path for name, path in shipped_configs().items() if name.startswith("overlays/")}
 
-LOOSE = {"__init__", "__main__", "devices", "errors", "files", "keyed_random", "sizes", "typed_arguments", "version"}
+LOOSE = {
+    "__init__",
+    "__main__",
+    "cores",
+    "devices",
+    "errors",
+    "files",
+    "keyed_random",
+    "sizes",
+    "typed_arguments",
+    "version",
+}
 
 
 def test_imports_run_one_way(capfd):

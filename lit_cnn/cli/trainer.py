@@ -216,12 +216,10 @@ class LitCLI(LightningCLI):
             raise fault from end
 
     def _fault_of(self, end: BaseException) -> BaseException:
-        for one in (end, end.__cause__):  # the parser wraps values that it cannot write to config.yaml
-            if isinstance(one, LitCNNError):
-                return one
+        ours = [one for one in (end, end.__cause__) if isinstance(one, LitCNNError)]  # the parser wraps some
         refused = isinstance(end, (ValueError, TypeError, MisconfigurationException))
         early = self.trainer.global_step == self._first_step and raised_in(end).startswith("lightning.")
-        return as_ours(end, self.given) if refused and early else mistake_in_own_code(end) or end
+        return ours[0] if ours else as_ours(end, self.given) if refused and early else mistake_in_own_code(end) or end
 
     def before(self) -> None:
         """Prints which training begins."""
