@@ -34,7 +34,7 @@ ONE_CYCLE = ("--model.scheduler", "OneCycleLR", "--model.scheduler_interval", "s
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
     """Times are not what is tested here."""
-    monkeypatch.setattr("lit_cnn.commands.check.take_first_steps.__defaults__", (0.2, False))
+    monkeypatch.setattr("lit_cnn.commands.check.take_first_steps.__defaults__", (0.02, False))
 
 
 class LitWorking(LitClassifier):
