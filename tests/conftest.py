@@ -5,6 +5,7 @@ What takes seconds to import is imported within functions: the process that hand
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -100,6 +101,15 @@ class Outcome(NamedTuple):
 def pytest_xdist_auto_num_workers(config):
     """At most four processes: each imports torch and takes its memory."""
     return min(4, os.cpu_count() or 1)
+
+
+def pytest_collection_finish(session):
+    """Keeps garbage collection from searching all that was imported, as a command does; `check` collects each time."""
+    gc.freeze()
+
+
+def pytest_unconfigure(config):
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -10,5 +10,5 @@ LARGE = {
 
 
 def marked(names, slow=LARGE):
-    """Returns the names as parameters of a test, the large ones marked `slow`."""
+    """Returns the names as parameters of a test, the large or given ones marked `slow`."""
     return [pytest.param(n, marks=pytest.mark.slow) if n in slow else n for n in names]

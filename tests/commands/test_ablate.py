@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from large import marked
 
 from lit_cnn.cli.shipped_configs import shipped_experiments
 from lit_cnn.commands.ablate import table
 from lit_cnn.errors import ConfigError
 from lit_cnn.experiments.cells import Cell
 from lit_cnn.experiments.grid import read_experiment
+from lit_cnn.experiments.plan import plan
 from lit_cnn.runs.settings import decisive
 
 TINY = {
@@ -266,12 +268,15 @@ def test_time_of_a_grid_is_known_before_it_begins(tiny, lit_cnn):
     assert int(re.search(r"about (\d+) s left", found)[1]) > 10 * max(seconds, 1)
 
 
-@pytest.mark.parametrize("name", shipped_experiments())
-def test_shipped_experiment_has_sound_configs_and_a_head(name, processes):
+TWINS = {"dial_mnist", "dropout", "permuted_cifar"}  # of dial_cifar, dropout_cifar and exercise, on other images
+
+
+@pytest.mark.parametrize("name", marked(shipped_experiments(), TWINS))
+def test_shipped_experiment_has_sound_configs_and_a_head(name):
     head = [line for line in shipped_experiments()[name].read_text().splitlines() if line.startswith("#")]
     assert any(f"python -m lit_cnn ablate {name}" in line for line in head)
-    code, out = processes.run("ablate", name, "--dry_run", "--seeds", "1")
-    assert code == 0, out
+    experiment = read_experiment(name)
+    assert len(plan(experiment, [])) == len(experiment.variants) * len(experiment.seeds)
 
 
 @pytest.mark.slow
