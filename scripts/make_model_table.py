@@ -14,12 +14,12 @@ from lit_cnn.commands.models import DEFAULTS, KEPT, row_of
 from lit_cnn.models import ARCHITECTURES
 
 
-def rows() -> list[dict[str, object]]:
-    """Returns the row of every network for the default settings."""
+def row(name: str) -> dict[str, object]:
+    """Returns the row of a network for the default settings."""
     side = DEFAULTS["image_size"]
-    shape = (DEFAULTS["in_channels"], side, side)
-    return [asdict(row_of(name, shape, DEFAULTS["num_classes"], DEFAULTS["stem"])) for name in ARCHITECTURES]
+    return asdict(row_of(name, (DEFAULTS["in_channels"], side, side), DEFAULTS["num_classes"], DEFAULTS["stem"]))
 
 
 if __name__ == "__main__":
-    KEPT.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows()) + "\n]\n", "utf-8")
+    rows = ",\n".join(json.dumps(row(name)) for name in ARCHITECTURES)
+    KEPT.write_text(f"[\n{rows}\n]\n", "utf-8")

@@ -1,28 +1,33 @@
-"""What several tests share."""
+"""What several tests share.
 
+What takes seconds to import is imported within functions: the process that hands the tests out needs none of it.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
 import json
 import os
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import lightning.pytorch as L
-import numpy as np
 import pytest
-import torch
-from PIL import Image
 
-from lit_cnn import LitLeNet, LitMLP, SyntheticDataModule
-from lit_cnn.callbacks.tensorboard import evaluation, figures, graph
-from lit_cnn.cli.main import main
-from lit_cnn.keyed_random import Draws
-from lit_cnn.transforms import Augmentation
+if TYPE_CHECKING:
+    import torch
 
-# `ablate` forks, and a fork would wait for ever for OpenMP threads that this process has started.
-torch.set_num_threads(1)
+    from lit_cnn.keyed_random import Draws
+    from lit_cnn.transforms import Augmentation
+
+# For this process and those that it starts. `ablate` forks, and a fork would wait for ever for OpenMP threads that this
+# process has started; and spinning threads of several processes on the same cores wait for each other by the second.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 # Imports torch once, and for each line forks a process that runs a command, as `python -m lit_cnn` would.
 LAUNCHER = """
@@ -71,6 +76,22 @@ def run_folder(out: str) -> Path:
     return Path(line.removeprefix("run").strip())
 
 
+def run_once(folder: Path, *argv: object, pictures: bool = False, code: int = 0) -> Path:
+    """The folder of a run of `fit`, for several tests to read or copy; with figures only where they are asked for."""
+    from lit_cnn.callbacks.tensorboard import evaluation, figures, graph
+    from lit_cnn.cli.main import main
+
+    before = {*folder.glob("logs/*/*")}
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()):
+        patch.chdir(folder)
+        patch.setattr("sys.argv", ["lit_cnn"])
+        for module in () if pictures else (figures, evaluation, graph):
+            patch.setattr(module, "boards", lambda trainer: [])
+        assert main(["fit", *map(str, argv)]) == code
+    (run,) = {*folder.glob("logs/*/*")} - before
+    return run
+
+
 class Outcome(NamedTuple):
     code: int
     out: str
@@ -82,12 +103,23 @@ def pytest_xdist_auto_num_workers(config):
     return min(4, os.cpu_count() or 1)
 
 
+def pytest_collection_finish(session):
+    """Keeps garbage collection from searching all that was imported, as a command does; `check` collects each time."""
+    gc.freeze()
+
+
+def pytest_unconfigure(config):
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "LIT_CNN_RUN_FOLDER", "LIT_CNN_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    import torch
+
     torch.manual_seed(0)
 
 
@@ -95,6 +127,8 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
 def _draws_only_where_asked(request, monkeypatch):
     """Figures take five sixths of a small run's time: only tests marked `pictures` draw them."""
     if request.node.get_closest_marker("pictures") is None:
+        from lit_cnn.callbacks.tensorboard import evaluation, figures, graph
+
         for module in (figures, evaluation, graph):
             monkeypatch.setattr(module, "boards", lambda trainer: [])
 
@@ -102,6 +136,8 @@ def _draws_only_where_asked(request, monkeypatch):
 @pytest.fixture
 def threads_restored():
     """For tests of commands that set the number of threads, and the environment for other processes by it."""
+    import torch
+
     environment = dict(os.environ)
     yield
     torch.set_num_threads(1)
@@ -112,6 +148,8 @@ def threads_restored():
 @pytest.fixture
 def lit_cnn(capsys, monkeypatch):
     """Runs a command in this process: `lit_cnn("fit", "--config", "quickstart")`."""
+    from lit_cnn.cli.main import main
+
     monkeypatch.setattr("sys.argv", ["lit_cnn"])
 
     def run(*argv: object) -> Outcome:
@@ -151,10 +189,8 @@ class Processes:
 
 @pytest.fixture(scope="session")
 def launcher():
-    # With a thread each: the spinning threads of several processes on the same cores wait for each other by the second.
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", LAUNCHER], env=environment, **pipes) as pipe:
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", LAUNCHER], **pipes) as pipe:
         yield pipe
         pipe.stdin.close()
 
@@ -175,6 +211,8 @@ def shared_data() -> Path:
 
 def trained_run(folder: Path, module, data, epochs: int = 1) -> Path:
     """A run's folder, with the checkpoint of a module that was trained from Python."""
+    import lightning.pytorch as L
+
     trainer = L.Trainer(
         max_epochs=epochs, accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
         enable_checkpointing=False,
@@ -188,6 +226,8 @@ def trained_run(folder: Path, module, data, epochs: int = 1) -> Path:
 @pytest.fixture(scope="session")
 def colour_run(tmp_path_factory) -> Path:
     """A run of a LeNet on colour images of 16 x 16 pixels, three classes: 0, 1, 2."""
+    from lit_cnn import LitLeNet, SyntheticDataModule
+
     data = SyntheticDataModule(num_classes=3, image_size=16, train_images=200, test_images=20)
     module = LitLeNet(num_classes=3, image_size=16, widths=[4, 8], lr=3e-3)
     return trained_run(tmp_path_factory.mktemp("runs") / "lenet" / "version_0", module, data)
@@ -196,6 +236,8 @@ def colour_run(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def permuted_run(tmp_path_factory) -> Path:
     """A run of an MLP on permuted greyscale images of 12 x 10 pixels."""
+    from lit_cnn import LitMLP, SyntheticDataModule
+
     data = SyntheticDataModule(
         num_classes=3, in_channels=1, image_size=(12, 10), train_images=200, test_images=20, permute=True
     )
@@ -206,6 +248,9 @@ def permuted_run(tmp_path_factory) -> Path:
 @pytest.fixture
 def image_folder(tmp_path) -> Path:
     """An image folder of 8 x 6 pixels: three classes in colour, each with its own, slightly noisy."""
+    import numpy as np
+    from PIL import Image
+
     rng = np.random.default_rng(0)
     colours = {"blue": (30, 30, 200), "green": (30, 200, 30), "red": (200, 30, 30)}
     for split, n in (("train", 12), ("test", 4)):
@@ -221,6 +266,8 @@ def image_folder(tmp_path) -> Path:
 @pytest.fixture
 def colours() -> torch.Tensor:
     """40 images of 14 x 11 pixels: smooth, noisy, and of one colour; some flat in one channel. In channels_last."""
+    import torch
+
     generator = torch.Generator().manual_seed(5)
     smooth = torch.randint(0, 256, (20, 3, 4, 3), generator=generator).float()
     smooth = torch.nn.functional.interpolate(smooth, (14, 11), mode="bilinear").round().byte()
@@ -232,6 +279,10 @@ def colours() -> torch.Tensor:
 
 @pytest.fixture
 def draws() -> Draws:
+    import torch
+
+    from lit_cnn.keyed_random import Draws
+
     return Draws(seed=0, epoch=0, indices=torch.arange(40) * 3, purpose="test")
 
 
@@ -244,6 +295,8 @@ def assert_within_a_level(images: torch.Tensor, expected: torch.Tensor, same: fl
 
 def assert_like_an_augmentation(augmentation: Augmentation, images: torch.Tensor, draws: Draws) -> None:
     """What holds for each: new images, the same for the same draws, in whatever batch and memory order they come."""
+    import torch
+
     before = images.clone()
     out = augmentation(images, draws)
     assert out.dtype == torch.uint8

@@ -66,6 +66,7 @@ def test_closed_streams_are_opened(monkeypatch):
         stream.close()
 
 
+@pytest.mark.slow
 def test_a_run_with_standard_error_closed_and_warnings_as_errors(image_folder, tmp_path):
     command = [
         sys.executable, "-W", "error", "-m", "lit_cnn", "fit", "--model", "LitLeNet",

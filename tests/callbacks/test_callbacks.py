@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL, run_folder
+from conftest import SMALL, run_folder, run_once
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -13,15 +13,16 @@ from lit_cnn.callbacks.results import Results
 from lit_cnn.plots import prediction_grid, sample_grid
 from lit_cnn.training.classifier import LitClassifier
 
-pytestmark = pytest.mark.pictures
+PERMUTED = ("--model", "LitLeNet", *SMALL, "--data.permute", "true", "--trainer.log_every_n_steps", 5)
 
 
-@pytest.fixture
-def events(lit_cnn):
-    outcome = lit_cnn("fit", "--model", "LitLeNet", *SMALL, "--data.permute", "true", "--trainer.log_every_n_steps", 5)
-    assert outcome.code == 0
-    accumulator = EventAccumulator(str(run_folder(outcome.out)), size_guidance={"scalars": 0, "images": 0})
-    return accumulator.Reload()
+def events_of(run):
+    return EventAccumulator(str(run), size_guidance={"scalars": 0, "images": 0}).Reload()
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory):
+    return events_of(run_once(tmp_path_factory.mktemp("events"), *PERMUTED, pictures=True))
 
 
 def test_tensorboard_holds_scalars_by_their_names(events):
@@ -58,17 +59,18 @@ def test_pictures_are_there_and_not_empty(events):
         assert np.asarray(image.convert("L")).std() > 10, tag
 
 
+@pytest.mark.pictures
 def test_pictures_can_be_turned_off(lit_cnn):
     outcome = lit_cnn("fit", "--model", "LitLeNet", *SMALL, "--pictures.enabled", "false")
     assert EventAccumulator(str(run_folder(outcome.out))).Reload().Tags()["images"] == []
 
 
+@pytest.mark.pictures
 def test_epochs_can_be_the_x_axis(lit_cnn, events):
-    settings = ["--data.permute", "true", "--trainer.log_every_n_steps", 5, "--tensorboard_axis", "epoch"]
-    outcome = lit_cnn("fit", "--model", "LitLeNet", *SMALL, *settings)
+    outcome = lit_cnn("fit", *PERMUTED, "--tensorboard_axis", "epoch")
     assert outcome.code == 0, outcome.err
     run = run_folder(outcome.out)
-    by_epoch = EventAccumulator(str(run), size_guidance={"scalars": 0, "images": 0}).Reload()
+    by_epoch = events_of(run)
     of_steps = {"watch/lr", "train/loss"}
     for name in events.Tags()["scalars"]:
         before, now = events.Scalars(name), by_epoch.Scalars(name)

@@ -20,8 +20,6 @@ ELSEWHERE = "{class_path: CSVLogger, init_args: {save_dir: elsewhere, name: a, v
 needs = {name: pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is missing") for name in ("wandb", "mlflow")}
 OTHERS = "ignore"  # the warnings of other packages
 
-pytestmark = pytest.mark.pictures
-
 
 class Notes(Logger):
     """A logger of one's own."""
@@ -77,9 +75,11 @@ def test_a_runs_folder_is_whole_whatever_its_loggers_are(lit_cnn, own, logger):
     resumed = lit_cnn("fit", "--resume", RUN, "--trainer.max_epochs", 2)
     assert folder_of(resumed) == ALWAYS | board
     assert (RUN / "metrics.csv").read_text().count("\n") > 4
-    assert lit_cnn("report", RUN).code == 0
+    if logger in (None, "false"):  # with TensorBoard's files, and without
+        assert lit_cnn("report", RUN).code == 0
 
 
+@pytest.mark.pictures
 def test_a_logger_of_ones_own_gets_settings_metrics_and_figures(lit_cnn, own):
     outcome = lit_cnn("fit", *SMALL, "--trainer.logger", own)
     results, (notes,) = json.loads((RUN / "results.json").read_text()), Notes.all
@@ -120,6 +120,7 @@ def test_an_unknown_logger_names_the_nearest(lit_cnn):
 
 
 @needs["wandb"]
+@pytest.mark.pictures
 @pytest.mark.filterwarnings(OTHERS)
 def test_wandb_keeps_a_run_on_disk(lit_cnn, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -131,6 +132,7 @@ def test_wandb_keeps_a_run_on_disk(lit_cnn, monkeypatch):
 
 
 @needs["mlflow"]
+@pytest.mark.pictures
 @pytest.mark.filterwarnings(OTHERS)
 def test_mlflow_keeps_runs_in_a_file_beside_them(lit_cnn):
     from mlflow import MlflowClient

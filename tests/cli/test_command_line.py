@@ -1,25 +1,30 @@
 """What is typed without a flag: configs, and runs that hold their own config and weights."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from conftest import run_once
 
 from lit_cnn.cli.command_line import expand
 from lit_cnn.errors import CheckpointError, ConfigError
 
 SMALL = (
-    "fit", "--model", "LitMLP", "--data", "SyntheticDataModule", "--data.image_size", "12", "--data.num_classes", "3",
+    "--model", "LitMLP", "--data", "SyntheticDataModule", "--data.image_size", "12", "--data.num_classes", "3",
     "--data.train_images", "100", "--data.test_images", "20", "--data.batch_size", "16", "--trainer.accelerator", "cpu",
     "--trainer.max_epochs", "1", "--pictures.enabled", "false", "--name", "mine",
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def run_before(tmp_path_factory) -> Path:
+    return run_once(tmp_path_factory.mktemp("run"), *SMALL)
+
+
 @pytest.fixture
-def run(lit_cnn) -> Path:
-    trained = lit_cnn(*SMALL)
-    assert trained.code == 0, trained.err
-    return Path("logs/mine/version_0")
+def run(run_before) -> Path:
+    return shutil.copytree(run_before, Path("logs/mine/version_0"))
 
 
 def test_a_run_is_tested_validated_and_predicted_by_its_name_alone(lit_cnn, run):

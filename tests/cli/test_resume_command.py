@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import time
 from contextlib import suppress
@@ -14,7 +15,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import run_once
 
+from lit_cnn import LitClassifier
 from lit_cnn.runs import checkpoint_io
 
 pytestmark = pytest.mark.slow
@@ -88,8 +91,6 @@ def test_five_runs_killed_at_any_moment_end_as_the_one_that_was_not(processes):
 @pytest.mark.parametrize("within", [("--checkpoint_every", "13"), ("--trainer.val_check_interval", "4")])
 def test_a_validation_that_a_run_breaks_off_in_is_made_when_it_goes_on(lit_cnn, monkeypatch, within):
     validations = itertools.count(1)
-    from lit_cnn import LitClassifier
-
     begin = LitClassifier.on_validation_start
 
     def broken(self):
@@ -121,46 +122,52 @@ def test_a_run_killed_after_its_last_step_has_all_its_figures(lit_cnn, lost):
         assert {row["epoch"] for row in csv.DictReader(file) if row["train/acc"]} == {"0", "1", "2"}
 
 
-@pytest.fixture
-def interrupted(lit_cnn, monkeypatch):
+@pytest.fixture(scope="module")
+def terminated(tmp_path_factory):
     """A run that was terminated in its second epoch."""
     steps = iter(range(10_000))
-    from lit_cnn import LitClassifier
-
     step = LitClassifier.training_step
 
-    def terminated(self, *args):
+    def terminate(self, *args):
         if next(steps) == 20:
             os.kill(os.getpid(), signal.SIGTERM)
         return step(self, *args)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(LitClassifier, "training_step", terminated)
-        assert lit_cnn("fit", *SETTINGS, "--name", "run").code == 143
-    return RUN
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LitClassifier, "training_step", terminate)
+        return run_once(tmp_path_factory.mktemp("terminated"), *SETTINGS, "--name", "run", code=143)
+
+
+@pytest.fixture
+def interrupted(terminated):
+    return shutil.copytree(terminated, RUN)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What is left by the run that was not interrupted."""
+    return state_of(run_once(tmp_path_factory.mktemp("whole"), *SETTINGS, "--name", "whole"))
 
 
 @pytest.mark.parametrize("way", [("--resume", RUN), ("--name", "run", "--ckpt_path", "last", *SETTINGS)])
-def test_it_goes_on_in_its_own_folder(lit_cnn, interrupted, way):
+def test_it_goes_on_in_its_own_folder(lit_cnn, interrupted, whole, way):
     outcome = lit_cnn("fit", *way)
     assert outcome.code == 0, outcome.err
     assert re.search(r"goes on from logs/run/version_0/checkpoints/last.ckpt, step 2[0-4]\n", outcome.out)
-    assert lit_cnn("fit", *SETTINGS, "--name", "whole").code == 0
-    assert state_of(RUN) == state_of(Path("logs/whole/version_0"))
+    assert state_of(RUN) == whole
 
 
-def test_a_broken_checkpoint_is_named_and_the_one_before_taken(lit_cnn, interrupted):
+def test_a_broken_checkpoint_is_named_and_the_one_before_taken(lit_cnn, interrupted, whole):
     last = interrupted / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:-1000])
     outcome = lit_cnn("fit", "--resume", RUN)
     assert outcome.code == 0
     assert "skipped: logs/run/version_0/checkpoints/last.ckpt cannot be read as a checkpoint: it is cut" in outcome.out
     assert "goes on from logs/run/version_0/checkpoints/best.ckpt, step 13" in outcome.out
-    assert lit_cnn("fit", *SETTINGS, "--name", "whole").code == 0
-    assert state_of(RUN)[0] == state_of(Path("logs/whole/version_0"))[0]
+    assert state_of(RUN)[0] == whole[0]
 
 
-def test_an_epoch_whose_checkpoint_was_written_just_before_a_kill_is_in_the_log(lit_cnn, interrupted):
+def test_an_epoch_whose_checkpoint_was_written_just_before_a_kill_is_in_the_log(lit_cnn, interrupted, whole):
     (interrupted / "checkpoints" / "last.ckpt").unlink()
     log = interrupted / "metrics.csv"
     rows = log.read_text().splitlines(keepends=True)
@@ -168,8 +175,7 @@ def test_an_epoch_whose_checkpoint_was_written_just_before_a_kill_is_in_the_log(
     log.write_text("".join([rows[0], *(row for row in rows[1:] if not row.strip().split(",")[column])]))
     assert len(log.read_text().splitlines()) < len(rows)
     assert lit_cnn("fit", "--resume", RUN).code == 0
-    assert lit_cnn("fit", *SETTINGS, "--name", "whole").code == 0
-    assert state_of(RUN) == state_of(Path("logs/whole/version_0"))
+    assert state_of(RUN) == whole
 
 
 @pytest.mark.parametrize(

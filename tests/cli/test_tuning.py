@@ -21,8 +21,8 @@ from lit_cnn.runs import checkpoint_io
 from lit_cnn.training import hardware
 
 FIT = (
-    "--model", "LitVGG", "--model.widths", "[4, M, 8, M]", *SMALL, "--data.augment", "[RandomCrop, Mixup]",
-    "--pictures.enabled", "false", "--trainer.enable_progress_bar", "false",
+    "--model", "LitVGG", "--model.widths", "[4, M, 8, M]", *SMALL, "--data.train_images", "120",
+    "--data.augment", "[RandomCrop, Mixup]", "--pictures.enabled", "false", "--trainer.enable_progress_bar", "false",
 )  # fmt: skip
 TUNED = ("--config", "overlays/fast")
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from conftest import run_once
 from scipy import stats
 
-from lit_cnn.cli.main import main
 from lit_cnn.reports.document import Code, Document, Heading, Paragraph, Table
 from lit_cnn.reports.groups import differences, group_runs
 from lit_cnn.reports.writers import to_csv, to_html, to_latex, to_markdown, write
@@ -242,11 +242,8 @@ def test_bad_input_ends_in_a_sentence(lit_cnn, argv, code, message):
 def two_runs(tmp_path_factory):
     """Two networks after a short training, one of them hardly trained."""
     folder = tmp_path_factory.mktemp("two")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr("sys.argv", ["lit_cnn"])
-        for name, lr in (("slow", "1e-6"), ("fast", "0.01")):
-            assert main(["fit", "--model", "LitCNN", *SYNTHETIC, "--model.lr", lr, "--name", name]) == 0
+    for name, lr in (("slow", "1e-6"), ("fast", "0.01")):
+        run_once(folder, "--model", "LitCNN", *SYNTHETIC, "--model.lr", lr, "--name", name)
     return folder / "logs"
 
 

@@ -17,23 +17,23 @@ SETTINGS = {
 
 @pytest.fixture
 def rates(tmp_path):
-    """Learning rates of which one learns at once and the others hardly."""
-    axes = {"model.lr": [1e-7, 1e-6, 0.01, 1e-5], "data.batch_size": [32, 64]}
+    """Learning rates of which one learns at once and the other hardly."""
+    axes = {"model.lr": [1e-7, 0.01], "data.batch_size": [32, 64]}
     (tmp_path / "rates.yaml").write_text(yaml.safe_dump({"settings": SETTINGS, "axes": axes, "seeds": 1}))
     return "rates.yaml"
 
 
 def test_it_finds_the_best_and_goes_on_where_it_was(rates, processes):
-    code, out = processes.run("search", rates, "--trials", "8")
+    code, out = processes.run("search", rates, "--trials", "4")
     assert code == 0, out
     runs = {path.parts[2]: path.stat().st_mtime_ns for path in Path("logs").glob("rates/*/version_0/results.json")}
     values = {
         name: json.loads(Path(f"logs/rates/{name}/version_0/results.json").read_text())["val/acc"] for name in runs
     }
-    found = re.search(rf"the best of {len(runs)} tried, of 8: (\S+), val/acc {max(values.values()):.2%}", out)[1]
+    found = re.search(rf"the best of {len(runs)} tried, of 4: (\S+), val/acc {max(values.values()):.2%}", out)[1]
     assert values[f"{found}-seed0"] == max(values.values())
     assert "lr=0.01" in found
-    code, again = processes.run("search", rates, "--trials", "8")
+    code, again = processes.run("search", rates, "--trials", "4")
     assert code == 0
     assert again.splitlines()[-4:] == out.splitlines()[-4:]
     for name, written in runs.items():
@@ -43,7 +43,7 @@ def test_it_finds_the_best_and_goes_on_where_it_was(rates, processes):
 def test_trials_end_it(rates, processes):
     code, out = processes.run("search", rates, "--trials", "2")
     assert code == 0, out
-    assert "the best of 2 tried, of 8" in out
+    assert "the best of 2 tried, of 4" in out
     assert len(list(Path("logs").glob("rates/*/version_0/results.json"))) == 2
 
 

@@ -117,6 +117,7 @@ def test_seeds_that_made_the_expectation_are_refused(lit_cnn, grids):
     assert grids.seeds == [100, 200]
 
 
+@pytest.mark.slow
 def test_quickstart_comes_to_its_expected_result(processes):
     sure = ("--confidence", "0.999")  # of 0.95, one machine of 20 would be outside without a fault
     code, out = processes.run("verify", "quickstart", *sure, "--pictures.enabled", "false")

@@ -353,28 +353,29 @@ from lit_cnn.data.images import as_batch
 from lit_cnn.errors import DataError
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()
-try:
-    as_batch(sys.argv[1], 3, (8, 6))
-    print("read", (peak() - before) / 1024)
-except DataError:
-    print("refused", (peak() - before) / 1024)
+for path in sys.argv[1:]:
+    try:
+        as_batch(path, 3, (8, 6))
+        print("read", end=" ")
+    except DataError:
+        print("refused", end=" ")
+    print((peak() - before) / 1024)
 """
+LARGE = {
+    "refused": lambda: png(10_000, 10_000, 8, 0, bytes(10_001 * 10_000)),  # 100 MB in 100 kB
+    "colour and alpha": lambda: encoded(np.zeros((5000, 5000, 4), np.uint8), "PNG"),  # the largest that may be
+    "16 bits": lambda: encoded(np.zeros((5000, 5000), np.uint16), "PNG"),
+    "floats": lambda: encoded(np.zeros((5000, 5000), np.float32), "TIFF", compression="tiff_lzw"),
+}
 
 
-@pytest.mark.parametrize(
-    ("content", "answer"),
-    [
-        (lambda: png(10_000, 10_000, 8, 0, bytes(10_001 * 10_000)), "refused"),  # 100 MB in 100 kB
-        (lambda: encoded(np.zeros((5000, 5000, 4), np.uint8), "PNG"), "read"),  # the largest that may be
-        (lambda: encoded(np.zeros((5000, 5000), np.uint16), "PNG"), "read"),
-        (lambda: encoded(np.zeros((5000, 5000), np.float32), "TIFF", compression="tiff_lzw"), "read"),
-    ],
-)
-def test_large_images_take_little_memory(tmp_path, content, answer):
-    (tmp_path / "large.png").write_bytes(content())
-    argv = [sys.executable, "-c", MEASURE, tmp_path / "large.png"]
+def test_large_images_take_little_memory(tmp_path):
+    for name, content in LARGE.items():
+        (tmp_path / name).write_bytes(content())
+    argv = [sys.executable, "-c", MEASURE, *(tmp_path / name for name in LARGE)]
     environment = os.environ | {"PYTHONPATH": str(Path(lit_cnn.__file__).parents[1])}
     ran = subprocess.run(argv, capture_output=True, text=True, check=True, env=environment)
-    what, megabytes = ran.stdout.split()
-    assert what == answer
-    assert float(megabytes) < 600, f"{megabytes} MB"
+    for name, line in zip(LARGE, ran.stdout.splitlines(), strict=True):
+        what, megabytes = line.split()
+        assert what == ("refused" if name == "refused" else "read"), name
+        assert float(megabytes) < 600, f"{megabytes} MB after {name}"

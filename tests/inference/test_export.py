@@ -9,7 +9,8 @@ from lit_cnn import load
 from lit_cnn.commands.export import export
 from lit_cnn.inference import export as exporting
 
-FORMATS = [(f, p) for f in ("onnx", "pt2", "torchscript", "safetensors") for p in (False, True)][:-1]
+FORMATS = [(f, p) for f in ("onnx", "pt2", "torchscript", "safetensors") for p in (False, True)][1:-1]
+FORMATS.append(pytest.param("onnx", False, marks=pytest.mark.slow))  # a part of what is exported with preprocessing
 
 
 def need(form):

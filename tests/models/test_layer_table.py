@@ -1,6 +1,7 @@
 """Layer tables: MACs against torch's counter, receptive fields against gradients and published figures."""
 
 import pytest
+from large import marked
 from torch import nn
 
 from lit_cnn.models import ARCHITECTURES
@@ -9,7 +10,7 @@ from scripts.verification.fields import large_enough, look
 from scripts.verification.sizes import compare_macs, on_meta
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", marked(ARCHITECTURES))
 def test_macs_equal_torchs_own_counter(name):
     cell = compare_macs(name, (3, 40, 40))
     assert cell.ours == cell.theirs

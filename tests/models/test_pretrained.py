@@ -1,5 +1,8 @@
 """Weights to start from: files, torchvision's names, new heads, frozen bodies, and what is refused."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 import torchvision
@@ -11,12 +14,13 @@ from lit_cnn import models
 from lit_cnn.errors import CheckpointError
 
 
-@pytest.fixture
-def weights(tmp_path):
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
     """The state dict of torchvision's ResNet-18 for a thousand classes, in a file."""
     net = torchvision.models.resnet18()
-    torch.save(net.state_dict(), tmp_path / "resnet18.pth")
-    return net, str(tmp_path / "resnet18.pth")
+    path = tmp_path_factory.mktemp("weights") / "resnet18.pth"
+    torch.save(net.state_dict(), path)
+    return net, str(path)
 
 
 def test_weights_of_torchvision_give_its_outputs(weights):
@@ -124,7 +128,7 @@ def test_weights_of_another_network_are_refused(weights, name, settings, match):
 
 
 def test_files_that_hold_no_weights_are_refused(weights, tmp_path):
-    content = (tmp_path / "resnet18.pth").read_bytes()
+    content = Path(weights[1]).read_bytes()
     (tmp_path / "cut.pth").write_bytes(content[: len(content) // 2])
     (tmp_path / "empty.pth").write_bytes(b"")
     torch.save({"epoch": 3}, tmp_path / "other.pth")
@@ -165,15 +169,16 @@ def test_command_line_fine_tunes_and_reads_back_without_the_file(lit_cnn, weight
         "8", "--data.batch_size", "18", "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu",
     )  # fmt: skip
     model = ("--model", "LitResNet", "--model.stem", "imagenet", "--model.freeze_body", "true")
-    outcome = lit_cnn("fit", *model, "--model.weights", weights[1], *small)
+    there = str(shutil.copy(weights[1], tmp_path))
+    outcome = lit_cnn("fit", *model, "--model.weights", there, *small)
     assert outcome.code == 0, outcome.err
-    (tmp_path / "resnet18.pth").rename(tmp_path / "away.pth")
+    Path(there).rename(tmp_path / "away.pth")
     module = package.load("logs/LitResNet/version_0")
     assert torch.equal(module.net.conv1.weight, weights[0].conv1.weight)
     away = str(tmp_path / "away.pth")
     (tmp_path / "cut.pth").write_bytes((tmp_path / "away.pth").read_bytes()[:-5000])
     for settings, match in {
-        (weights[1],): "there is no such file. Give a file, or torchvision's name",
+        (there,): "there is no such file. Give a file, or torchvision's name",
         (away, "--model.name", "resnet34"): "not those of resnet34",
         (away, "--model.stem", "small"): "another stem",
         (str(tmp_path / "cut.pth"),): "cannot be read, it may be cut short",

@@ -28,6 +28,7 @@ def test_figures_without_spread_have_no_interval():
     assert mean_interval([100 * 0.949, 94.9, 94.9]) is None  # 94.89999999999999
 
 
+@pytest.mark.slow
 def test_mean_interval_holds_the_mean_as_often_as_it_says():
     draws = stats.norm(3, 2).rvs((4000, 4), random_state=0)
     inside = [low <= 3 <= high for low, high in (mean_interval(list(row)) for row in draws)]

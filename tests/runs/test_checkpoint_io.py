@@ -40,21 +40,6 @@ for line in sys.stdin:
     print("gone", flush=True)
 """
 
-SAVES_TWICE = """
-import sys, torch
-from pathlib import Path
-from lit_cnn.runs import checkpoint_io
-from lit_cnn.errors import DiskError
-path = Path(sys.argv[1])
-checkpoint_io.save({"weights": torch.zeros(20_000)}, path)
-before = path.read_bytes()
-try:
-    checkpoint_io.save({"weights": torch.zeros(90_000)}, path)
-except DiskError as error:
-    assert path.read_bytes() == before
-    sys.exit(str(error))
-"""
-
 
 @pytest.fixture
 def content():
@@ -67,20 +52,26 @@ def reasons(*codes):
     return f"({'|'.join(re.escape(os.strerror(code)) for code in codes)})"
 
 
-@pytest.fixture(params=["tmpfs", "limit"])
-def small_disk(request):
-    """A folder in which at most about 300 kB can be written, and what a command needs in front for that."""
-    if request.param == "limit":
-        with tempfile.TemporaryDirectory() as folder:
-            yield Path(folder), ["bash", "-c", 'ulimit -f 300; exec "$@"', "bash"]
-        return
+@pytest.fixture
+def limit():
+    """Has this process write files of at most 300 kB."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300 * 1024, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def tmpfs():
+    """A disk of 300 kB."""
     folder = tempfile.mkdtemp()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", folder], capture_output=True)
     if mounted.returncode:
         os.rmdir(folder)
         pytest.skip("mounting takes rights that this user has not")
     try:
-        yield Path(folder), []
+        yield Path(folder)
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
         os.rmdir(folder)
@@ -184,26 +175,27 @@ def test_sweeping_leaves_what_is_being_written(tmp_path):
     assert [p.name for p in folder.iterdir()] == ["last.ckpt"]
 
 
-def test_a_full_disk_keeps_the_checkpoint_before(small_disk):
-    folder, limited = small_disk
+@pytest.mark.parametrize("small", ["tmpfs", "limit"])
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, request, small):
+    folder = request.getfixturevalue(small) or tmp_path / "run"
     path = folder / "last.ckpt"
-    full = subprocess.run([*limited, sys.executable, "-c", SAVES_TWICE, path], capture_output=True, text=True)
-    assert full.returncode == 1
-    assert re.search(f"last.ckpt cannot be written: {reasons(errno.ENOSPC, errno.EFBIG)}.", full.stderr)
-    assert "The one before it stays.\nMake room" in full.stderr
+    checkpoint_io.save({"weights": torch.zeros(20_000)}, path)
+    before = path.read_bytes()
+    with pytest.raises(DiskError) as full:
+        checkpoint_io.save({"weights": torch.zeros(90_000)}, path)
+    assert re.search(f"last.ckpt cannot be written: {reasons(errno.ENOSPC, errno.EFBIG)}.", str(full.value))
+    assert "The one before it stays.\nMake room" in str(full.value)
+    assert path.read_bytes() == before
     assert [p.name for p in folder.iterdir()] == ["last.ckpt"]
 
 
-def test_probe_finds_a_disk_that_is_too_small(small_disk):
-    folder, limited = small_disk
-    if limited:
-        pytest.skip("the limit is one of processes")
-    checkpoint_io.probe(folder, 100_000)
-    assert list(folder.iterdir()) == []
+def test_probe_finds_a_disk_that_is_too_small(tmpfs):
+    checkpoint_io.probe(tmpfs, 100_000)
+    assert list(tmpfs.iterdir()) == []
     full = reasons(errno.ENOSPC)
     with pytest.raises(DiskError, match=f"{full}, but a checkpoint of this network takes up to 0.5 MB"):
-        checkpoint_io.probe(folder, 500_000)
-    assert list(folder.iterdir()) == []
+        checkpoint_io.probe(tmpfs, 500_000)
+    assert list(tmpfs.iterdir()) == []
 
 
 def test_probe_finds_a_folder_that_may_not_be_written(tmp_path):

@@ -30,6 +30,7 @@ RECIPE = {
     "param_groups": GROUPS, "scheduler": "TriangularLR", "scheduler_args": {"peak": 0}, "scheduler_interval": "step",
     "sum_loss": True, "label_smoothing": 0.2, "test_views": "flip_translate",
 }  # fmt: skip
+NARROW = {"widths": [8, 16, 16]}
 
 
 def data(**settings):
@@ -123,7 +124,7 @@ def test_the_figure_with_views_is_of_the_mean_of_their_logits():
 
 def command(folder):
     """Writes the recipe as a config, and returns the arguments of its run."""
-    model = {"class_path": "LitAirbench", "init_args": RECIPE}
+    model = {"class_path": "LitAirbench", "init_args": RECIPE | NARROW}
     sizes = {"train_images": 60, "test_images": 30, "image_size": 12, "num_classes": 3, "batch_size": 16, "val_size": 0}
     augment = [{"class_path": "RandomCrop", "init_args": {"padding": 2, "padding_mode": "reflect"}}]
     source = {"class_path": "SyntheticDataModule", "init_args": sizes | {"augment": augment}}
@@ -204,7 +205,7 @@ def test_lookahead_refuses(settings):
 
 
 def airbench(calls):
-    module = package.LitAirbench(image_size=12, num_classes=3, **RECIPE)
+    module = package.LitAirbench(image_size=12, num_classes=3, **RECIPE, **NARROW)
     return module, data(), {"max_epochs": 3, "callbacks": [package.Lookahead(every=2)]}
 
 

@@ -53,7 +53,7 @@ def apart(one, other):
     return max(float((value - other["weights"][name]).abs().max()) for name, value in one["weights"].items())
 
 
-@pytest.mark.parametrize("job", ["test 10007", "validate 10007", "test 2"])
+@pytest.mark.parametrize("job", ["test 2003", "validate 2003", "test 2"])
 def test_every_image_is_evaluated_once_and_the_figures_are_those_of_one_process(one, several, job):
     expected, found = one["evaluated"][job], [process["evaluated"][job] for process in several]
     seen = [image for process in found for image in process["seen"]]

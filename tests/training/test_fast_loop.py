@@ -38,7 +38,7 @@ class WatchEvaluation(L.Callback):
 
 def fit(folder, few, callbacks=(), model=None, monitor=False, **settings):
     data = lit_cnn.SyntheticDataModule(
-        num_classes=4, in_channels=1, image_size=16, train_images=500, batch_size=8, seed=0,
+        num_classes=4, in_channels=1, image_size=16, train_images=240, batch_size=8, seed=0,
         augment=[lit_cnn.RandomCrop(2)],
     )  # fmt: skip
     torch.manual_seed(0)
@@ -185,17 +185,17 @@ def test_lightning_s_loops_are_back_after_an_exception(monkeypatch, where):
     assert trainer.global_step == 24
 
 
-def quickstart(**settings):
-    """Returns what `both` trains: LeNet on the digits of quickstart, 57 batches an epoch."""
+def lenet(**settings):
+    """Returns what `both` trains: LeNet, 13 batches an epoch."""
 
     def make(calls):
         kind = settings.get("kind", lit_cnn.LitLeNet)
-        module = kind(calls) if "kind" in settings else kind(in_channels=1, image_size=28, lr=3e-3)
+        module = kind(calls) if "kind" in settings else kind(num_classes=4, in_channels=1, image_size=16, lr=3e-3)
         called = settings["callbacks"](calls) if "callbacks" in settings else []
         epochs = {"max_epochs": settings.get("max_epochs", 1)}
         return (
             module,
-            lit_cnn.SampleDataModule(batch_size=64),
+            data(train_images=130, image_size=16),
             epochs | {"callbacks": called, "num_sanity_val_steps": 0},
         )
 
@@ -205,21 +205,21 @@ def quickstart(**settings):
 def test_accumulation_that_begins_later_takes_fewer_steps(tmp_path):
     left = both(
         tmp_path,
-        quickstart(max_epochs=3, callbacks=lambda calls: [theirs.GradientAccumulationScheduler({1: 4})]),
+        lenet(max_epochs=3, callbacks=lambda calls: [theirs.GradientAccumulationScheduler({1: 4})]),
     )
-    assert left.step == 57 + 15 + 15
-    assert 0 < left.alone < 57
+    assert left.step == 13 + 4 + 4
+    assert 0 < left.alone < 13
 
 
 def test_averaged_weights_with_batch_norm_take_an_epoch_without_steps(tmp_path):
     def net(calls):
-        return lit_cnn.LitVGG(in_channels=1, image_size=28, widths=[2, "M", "M", 2], lr=3e-3)
+        return lit_cnn.LitVGG(num_classes=4, in_channels=1, image_size=16, widths=[2, "M", "M", 2], lr=3e-3)
 
     left = both(
         tmp_path,
-        quickstart(max_epochs=3, kind=net, callbacks=lambda calls: [theirs.StochasticWeightAveraging(1e-3)]),
+        lenet(max_epochs=3, kind=net, callbacks=lambda calls: [theirs.StochasticWeightAveraging(1e-3)]),
     )
-    assert left.step == 3 * 57 + 1
+    assert left.step == 3 * 13 + 1
     assert left.alone > 0
 
 
@@ -229,20 +229,20 @@ def test_a_hook_set_on_an_instance_is_called_at_each_batch(tmp_path):
             theirs.LambdaCallback(on_train_batch_end=lambda t, m, out, batch, i: calls.append((i, float(out["loss"]))))
         ]
 
-    left = both(tmp_path, quickstart(callbacks=callbacks))
-    assert [i for i, _ in left.calls] == list(range(57))
+    left = both(tmp_path, lenet(callbacks=callbacks))
+    assert [i for i, _ in left.calls] == list(range(13))
 
 
 def test_clipping_of_one_s_own_is_done_at_each_step(tmp_path):
     class Clips(lit_cnn.LitLeNet):
         def __init__(self, calls):
-            super().__init__(in_channels=1, image_size=28, optimizer="SGD", lr=0.1)
+            super().__init__(num_classes=4, in_channels=1, image_size=16, optimizer="SGD", lr=0.1)
             self.calls = calls
 
         def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None):
             self.calls.append(float(clip_grad_norm_(self.parameters(), 1e-3)))
 
-    assert len(both(tmp_path, quickstart(kind=Clips)).calls) == 57
+    assert len(both(tmp_path, lenet(kind=Clips)).calls) == 13
 
 
 @pytest.mark.parametrize(

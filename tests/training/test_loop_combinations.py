@@ -322,6 +322,8 @@ def test_nothing_depends_on_the_fast_loop_or_the_clock(tmp_path, seed):
 
 
 def test_the_fast_loop_took_part():
+    if len(BY_ITSELF) < RUNS // 2:
+        pytest.skip("most combinations ran in another process")
     print(f"the fast loop took steps in {sum(BY_ITSELF)} of {len(BY_ITSELF)} combinations")
     assert sum(BY_ITSELF) * 10 >= len(BY_ITSELF)  # half of them are made for it; with one in ten, nothing is compared
 

@@ -40,8 +40,10 @@ def test_the_mode_is_that_of_the_metric(metric, mode):
     assert mode_of(metric) == mode
 
 
-@pytest.mark.pictures  # val/ece is that of a figure
-@pytest.mark.parametrize("metric", ["val/nll", "val/ece", "train/nll"])
+OF_A_FIGURE = pytest.param("val/ece", marks=pytest.mark.pictures)
+
+
+@pytest.mark.parametrize("metric", ["val/nll", OF_A_FIGURE, "train/nll"])
 def test_the_best_checkpoint_is_the_one_with_the_lowest_loss(lit_cnn, metric):
     outcome = lit_cnn("fit", *SETTINGS, "--model.lr", 0.5, "--checkpoint.monitor", metric, *EARLY, *(
         "--trainer.callbacks.monitor=val/acc", "--trainer.callbacks.patience=9"
@@ -91,7 +93,7 @@ def test_a_metric_that_is_typed_over_a_config_brings_its_mode(lit_cnn):
         (("--model.scheduler", "OneCycleLR", "--model.scheduler_args", "{total_steps: 2}"), "but the run has 3"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("verb", ["fit", "check"])
+@pytest.mark.parametrize("verb", ["fit", pytest.param("check", marks=pytest.mark.slow)])  # which begins as `fit` does
 def test_what_nothing_can_go_by_is_refused_before_the_first_step(lit_cnn, verb, flags, message):
     outcome = lit_cnn(verb, *SETTINGS, *flags)
     assert outcome.code == 2

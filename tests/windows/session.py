@@ -48,7 +48,8 @@ def session():
     verb("models")
     verb("export", RUN, "--format", "safetensors", "--output", "weights.safetensors")
     axes = {"model.hidden": [[4], [8]]}
-    files.write_text(Path("tiny.yaml"), json.dumps({"settings": {**SMALL, "model": "LitMLP"}, "axes": axes}))
+    settings = SMALL | {"model": "LitMLP", "pictures.enabled": False}
+    files.write_text(Path("tiny.yaml"), json.dumps({"settings": settings, "axes": axes}))
     verb("ablate", "tiny.yaml", "--jobs", "2")
     verb("report", "logs/tiny", "--output", "grid")
 

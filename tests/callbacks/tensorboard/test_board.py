@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import SMALL, run_folder
+from conftest import SMALL, run_folder, run_once
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
@@ -25,15 +25,16 @@ def _weights(folder):
     return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
 
 
-@pytest.fixture
-def on(lit_cnn):
-    outcome = lit_cnn("fit", "--model", "LitVGG", "--model.widths", "[4, M, 8]", *SMALL)
-    assert outcome.code == 0, outcome.err
-    return run_folder(outcome.out)
+VGG = ("--model", "LitVGG", "--model.widths", "[4, M, 8]", *SMALL)
+
+
+@pytest.fixture(scope="module")
+def on(tmp_path_factory):
+    return run_once(tmp_path_factory.mktemp("on"), *VGG, pictures=True)
 
 
 def test_weights_are_the_same_with_everything_off(on, lit_cnn):
-    off = run_folder(lit_cnn("fit", "--model", "LitVGG", "--model.widths", "[4, M, 8]", *SMALL, *OFF).out)
+    off = run_folder(lit_cnn("fit", *VGG, *OFF).out)
     mine, theirs = _weights(on), _weights(off)
     assert list(mine) == list(theirs)
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
