@@ -1,9 +1,9 @@
-"""The permutation experiment in 40 lines: what do two networks of equal size lose when all pixels change places?
+"""The permutation experiment in 40 lines: how much accuracy do two networks lose if all pixels are permuted?
 
 python examples/permutation.py
 
-Each seed draws its own weights, order of the images and permutation. Several seeds, since networks of 6,400 weights
-differ by several points from seed to seed: two runs of the fully connected one say nothing.
+Each seed has its own initial weights, order of the images and permutation. Several seeds are needed, since networks of
+6,400 weights differ by several points from seed to seed.
 """
 
 import logging

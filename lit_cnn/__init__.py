@@ -1,6 +1,6 @@
 """lit_cnn: experiments with CNNs on small images, on PyTorch Lightning.
 
-The public names are in `__init__.pyi`. Each is imported at its first use, so that `import lit_cnn` is quick.
+The public names are in `__init__.pyi`. Each is imported at its first use, so `import lit_cnn` is quick.
 """
 
 import lazy_loader

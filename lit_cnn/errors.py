@@ -1,6 +1,7 @@
 """Errors that a user can cause, with the exit codes of the command line."""
 
 import os
+import re
 from traceback import walk_tb
 from unicodedata import category
 
@@ -18,13 +19,13 @@ class ConfigError(LitCNNError, ValueError):
 
 
 class DataError(LitCNNError):
-    """A dataset that is missing, broken, or not what it claims to be."""
+    """A dataset that is missing or broken, or has unexpected content."""
 
     exit_code = 3
 
 
 class CheckpointError(LitCNNError):
-    """A checkpoint that is missing, broken, or of another network."""
+    """A checkpoint that is missing or broken, or does not fit the network."""
 
     exit_code = 4
 
@@ -44,11 +45,13 @@ class DiskError(LitCNNError):
 def forbidden(error: OSError) -> DiskError:
     """Returns the error for a file or folder without read or write permission."""
     where = f"{printable(error.filename)}: " if error.filename else ""
-    return DiskError(f"{where}{error.strerror}. Give yourself the right to it and what is above, or take another.")
+    return DiskError(
+        f"{where}{error.strerror}. Change its permissions and those of the folders above, or use another place."
+    )
 
 
 def not_installed(what: str, package: str, extra: str) -> ConfigError:
-    """Returns what a person reads where a package is missing that one of the optional dependencies brings."""
+    """Returns the error for a missing package that belongs to an optional dependency."""
     return ConfigError(
         f"{what} needs the package {package}, which is not installed.\n"
         f"Install it with pip install 'lit-cnn[{extra}]', or pip install -e '.[{extra}]' in a checkout."
@@ -104,16 +107,31 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 def closest(name: str, known: list[str]) -> str | None:
-    """Returns the known name closest to `name`, or the first that contains it; None if none is close."""
+    """Returns the known name closest to `name`, or the first that contains it; None if none is close.
+
+    Example:
+        >>> closest("resnet20", ["resnet50", "resnet18"]), closest("resnt18", ["resnet50", "resnet18"])
+        ('resnet18', 'resnet18')
+    """
     import difflib
 
     lowered = {k.lower(): k for k in known}
     if name in known:
         return None
+    if alike := [k for k in known if _without_numbers(k) == _without_numbers(name)]:
+        return min(alike, key=lambda k: [abs(a - b) for a, b in zip(_numbers(k), _numbers(name), strict=True)])
     matches = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
     holding = [k for k in lowered if len(name) > 3 and name.lower() in k]
     best = matches or [k for k in holding if k.startswith(name.lower())] or holding
     return lowered[best[0]] if best else None
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(digits) for digits in re.findall(r"\d+", name)]
+
+
+def _without_numbers(name: str) -> str:
+    return re.sub(r"\d+", "#", name.lower())
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

@@ -58,7 +58,7 @@ class TypedArguments:
                 if not fits(value, kind):
                     text = " ".join(repr(value).split())
                     raise ConfigError(
-                        f"{cls.__name__}'s `{name}` is {in_words(kind)}, but got "
+                        f"{cls.__name__}'s `{name}` has to be {in_words(kind)}, but got "
                         f"{text if len(text) <= 80 else text[:77] + '...'}, {_called(type(value))}."
                         f"{_remedy(name, value, kind, default)}"
                     )
@@ -171,18 +171,18 @@ def _remedy(name: str, value: Any, kind: Any, default: Any) -> str:
     if isinstance(value, str) and (near := nearest(value, choices)):
         return near
     if str in kinds and isinstance(value, type):
-        return f" Give its name: {name}={value.__name__!r}."
+        return f" Use its name: {name}={value.__name__!r}."
     for items in (get_args(one)[0] for one in kinds if get_origin(one) is list):
         first = value[0] if isinstance(value, Sequence) and value and not isinstance(value, str) else value
         given = first.__name__ if isinstance(first, type) else first if isinstance(first, str) else type(first).__name__
         classes = [c.__name__ for c in subclasses_of(items)] if isinstance(items, type) else []
         if classes:
             example = given if given in classes else closest(given, classes) or classes[0]
-            return f" Give a list of objects, such as {name}=[{example}()]."
+            return f" Use a list of objects, such as {name}=[{example}()]."
     if isinstance(value, str) and {int, float} & set(kinds):
         with suppress(ValueError):
             float(value)
-            return f" Leave the quotes out: {name}={value}."
+            return f" Remove the quotes: {name}={value}."
     if default is None or default is inspect.Parameter.empty:
         return ""
     return f" The default is {name}={list(default) if isinstance(default, tuple) else default!r}."

@@ -1,10 +1,10 @@
-"""Writes what configs came to into their heads and the READMEs, all from configs/expected.json.
+"""Writes the results of configs into their heads and the READMEs, all from configs/expected.json.
 
     python -m scripts.make_results                                     # after expected.json changed; a test says when
     python -m scripts.make_results take cnn_mnist logs/exercise/CNN_permute=false-seed* --how "by python -m ..."
 
-`take` notes the finished runs of some folders, one of each seed, as what a config came to: whole numbers of right test
-images, their mean and standard deviation. Nothing there is typed by hand that a run has printed.
+`take` records the finished runs of some folders, one of each seed, as the result of a config: the numbers of correct
+test images, their mean and standard deviation. No result is typed by hand.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def _about(runs: dict[str, Any]) -> str:
 
 
 def result(entry: dict[str, Any]) -> str:
-    """Returns the sentences of a config's head on what it came to."""
+    """Returns the sentences about the result in a config's head."""
     elsewhere = f"; {entry['elsewhere']}" if "elsewhere" in entry else ""
     runs = entry.get(ONE)
     if runs is None:
@@ -62,7 +62,7 @@ def result(entry: dict[str, Any]) -> str:
     else:
         text += f" ({_about(runs)}){elsewhere}."
     if DRAWN in entry:
-        text += f" With a permutation drawn for each seed: {percent(entry[DRAWN])} ({entry[DRAWN]['how']})."
+        text += f" With another permutation for each seed: {percent(entry[DRAWN])} ({entry[DRAWN]['how']})."
     return f"{text} {entry['note']}" if "note" in entry else text
 
 
@@ -98,11 +98,11 @@ def of_experiments() -> str:
     for name, path in shipped_experiments().items():
         comment = " ".join(line[2:] for line in path.read_text("utf-8").splitlines() if line.startswith("# "))
         rows.append([f"`{name}`", re.split(r"(?<=[?:.]) ", comment)[0].rstrip(":")])
-    return _table(["experiment, for `python -m lit_cnn ablate NAME`", "what it asks"], rows)
+    return _table(["experiment, for `python -m lit_cnn ablate NAME`", "question"], rows)
 
 
 def of_the_exercise(source: dict[str, Any]) -> str:
-    """Returns the README's table of what the exercise's configs came to."""
+    """Returns the README's table of the results of the exercise's configs."""
     rows = []
     for name in EXERCISE:
         entry = source[name]
@@ -137,7 +137,7 @@ def of_differences(source: dict[str, Any]) -> str:
 
 
 def between(text: str, name: str, new: str) -> str:
-    """Returns a Markdown text with what stands between two markers of this name made anew."""
+    """Returns a Markdown text with new content between the two markers of this name."""
     pattern = rf"(<!-- {name}: by scripts/make_results.py -->\n\n).*?(\n<!-- /{name} -->)"
     found, n = re.subn(pattern, lambda m: m[1] + new + m[2], text, flags=re.DOTALL)
     if n != 1:
@@ -146,7 +146,7 @@ def between(text: str, name: str, new: str) -> str:
 
 
 def documents() -> dict[Path, str]:
-    """Returns every file that holds figures, as it has to be."""
+    """Returns the right content of every file with results."""
     source = recorded()
     found = {}
     trained = {name: path for name, path in shipped_configs().items() if "/" not in name}
@@ -170,10 +170,10 @@ def documents() -> dict[Path, str]:
 
 
 def figures(folders: list[Path]) -> dict[str, Any]:
-    """Returns what finished runs came to, one of each seed.
+    """Returns the results of finished runs, one of each seed.
 
     Raises:
-        SystemExit: If one has no result, or a seed is there twice.
+        SystemExit: If a run has no result, or a seed occurs twice.
     """
     right: dict[int, int] = {}
     images = set()
@@ -197,15 +197,15 @@ def write_source(source: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Takes figures where that is asked for, and writes all files anew."""
+    """Records results with the verb `take`, and writes all files again."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb")
     taken = verbs.add_parser("take")
     taken.add_argument("config")
     taken.add_argument("folders", nargs="+", type=Path)
-    taken.add_argument("--how", required=True, help="by which command, for the head")
+    taken.add_argument("--how", required=True, help="the command, for the head of the config")
     taken.add_argument("--hardware", required=True)
-    taken.add_argument("--drawn", action="store_true", help="each seed had a permutation of its own")
+    taken.add_argument("--drawn", action="store_true", help="each seed had its own permutation")
     given = parser.parse_args()
     if given.verb:
         source = recorded()

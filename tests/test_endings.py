@@ -59,7 +59,7 @@ def test_a_signal_saves_and_says_how_to_go_on(processes, number, code, where):
         assert "Traceback" not in out
         command = out.splitlines()[-1]
         assert command == f"python -m lit_cnn fit --resume {folder}"
-        stopped = int(re.search(r"stopped after step (\d+); to go on:", out)[1])
+        stopped = int(re.search(r"stopped after step (\d+); to resume:", out)[1])
         assert checkpoint_io.load(folder / "checkpoints" / "last.ckpt")["global_step"] == stopped
     found, out = processes.run(*command.split()[3:])
     assert found == 0, out
@@ -137,9 +137,7 @@ def test_the_first_loss_that_is_not_finite_is_named(lit_cnn, lr, gamma, batches_
     assert batches_before[0] <= step < batches_before[1]
     batches = math.ceil(270 / 8)
     epoch, batch = (int(n) + 1 for n in divmod(step, batches))
-    named = (
-        f"error: The loss is {loss} at batch {batch} of epoch {epoch}, learning rate {rate:g}. Nothing of it was saved."
-    )
+    named = f"error: The loss is {loss} at batch {batch} of epoch {epoch}, learning rate {rate:g}."
     assert named in outcome.err
     assert "Lower --model.lr" in outcome.err
     for path in folder.rglob("*.ckpt"):
@@ -214,11 +212,14 @@ def test_a_read_only_disk_is_found_at_once(processes, disk):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-@pytest.mark.parametrize("flags", [["gpu"], ["cuda", "--trainer.devices", "2"]])
-def test_a_gpu_that_is_not_there_is_answered_with_what_is(lit_cnn, flags):
-    outcome = lit_cnn("fit", *DATA, "--trainer.accelerator", *flags)
+@pytest.mark.parametrize(("kind", "driver"), [("gpu", False), ("cuda", False), ("gpu", True)])
+def test_a_gpu_that_is_not_there_is_answered_with_what_is(lit_cnn, monkeypatch, kind, driver):
+    monkeypatch.setattr("lit_cnn.cli.absent_gpu.may_have_gpu", lambda: driver)
+    outcome = lit_cnn("fit", *DATA, "--trainer.accelerator", kind)
     assert outcome.code == 2, outcome.err
-    assert "This machine has 0 GPUs that torch can use. Take --trainer.accelerator auto" in outcome.err
+    said = "This machine has 0 GPUs that torch can use." if driver else "this machine has no GPU that torch can use."
+    assert said in outcome.err
+    assert "Use --trainer.accelerator auto" in outcome.err
     assert len(outcome.err.splitlines()) <= 3
 
 
@@ -227,7 +228,7 @@ def test_too_little_memory_is_answered_with_the_remedy(lit_cnn):
     print(outcome.err)
     assert outcome.code == 2
     assert "The memory is too small for this run: " in outcome.err
-    assert "Take a smaller --data.batch_size" in outcome.err
+    assert "Use a smaller --data.batch_size" in outcome.err
     assert "Traceback" not in outcome.err
 
 

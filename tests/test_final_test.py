@@ -40,7 +40,7 @@ SPOILED = {
         lambda f: Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(f / "red/03.png"),
         "red/03.png is 9 x 9 pixels",
     ),
-    "foreign class": (lambda f: (f / "violet").mkdir(), "test has classes that images/train lacks: violet"),
+    "foreign class": (lambda f: (f / "violet").mkdir(), "test has classes that images/train does not have: violet"),
     "no images": (lambda f: [remove(folder) for folder in f.iterdir()], "There are no images in"),
     "no folder": (lambda f: [*(remove(folder) for folder in f.iterdir()), f.rmdir()], "has no test images"),
 }

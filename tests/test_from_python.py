@@ -128,22 +128,22 @@ def test_our_own_loop_keeps_channels_last_and_a_plain_loop_after_it_does_not():
 @pytest.mark.parametrize(
     ("name", "remedy"),
     {
-        "num_workers": "no worker is needed. Leave it out",
-        "pin_memory": "by the loader itself. Leave it out",
-        "transform": r"as `augment`, such as \[lit_cnn.RandomCrop\(4\)\], and fixed ones as `views`",
-        "shuffle": "a new order each epoch, from `seed`",
-        "drop_last": "Every image is evaluated once",
-        "persistent_workers": "no worker is needed",
-        "download": "downloaded by `prepare_data`",
+        "num_workers": "in memory, and a batch is made at once. Remove it",
+        "pin_memory": "to the GPU. Remove it",
+        "transform": r"for random changes, such as \[lit_cnn.RandomCrop\(4\)\], and `views`",
+        "shuffle": "`seed` decides the order of training images",
+        "drop_last": "Every image is used once",
+        "persistent_workers": "No workers are needed",
+        "download": "`prepare_data` downloads",
         "root": "`data_dir`",
         "val_split": "`val_size`",
         "batch_sizes": "Did you mean 'batch_size'",
-        "something": "It takes augment, batch_size, ",
+        "something": "Its arguments are augment, batch_size, ",
     }.items(),
 )
 def test_arguments_of_other_libraries_are_refused_with_what_to_use(name, remedy):
     for cls in (SampleDataModule, lit_cnn.MNISTDataModule, SyntheticDataModule):
-        with pytest.raises(TypeError, match=rf"^{cls.__name__} takes no `{name}`\. .*{remedy}") as caught:
+        with pytest.raises(TypeError, match=rf"^{cls.__name__} has no argument `{name}`\. .*{remedy}") as caught:
             cls(**{name: 2})
         assert isinstance(caught.value, ConfigError)
         assert len(str(caught.value).splitlines()) == 1
@@ -170,36 +170,40 @@ def test_a_data_module_can_be_printed():
         (
             lit_cnn.CIFAR10DataModule,
             {"augment": "RandomCrop"},
-            "Give a list of objects, such as augment=[RandomCrop()].",
+            "Use a list of objects, such as augment=[RandomCrop()].",
         ),
-        (lit_cnn.CIFAR10DataModule, {"permute": "no"}, "`permute` is True or False, but got 'no', a str."),
-        (lit_cnn.CIFAR10DataModule, {"batch_size": "32"}, "Leave the quotes out: batch_size=32."),
+        (lit_cnn.CIFAR10DataModule, {"permute": "no"}, "`permute` has to be True or False, but got 'no', a str."),
+        (lit_cnn.CIFAR10DataModule, {"batch_size": "32"}, "Remove the quotes: batch_size=32."),
         (
             lit_cnn.MNISTDataModule,
             {"data_dir": 3},
-            "`data_dir` is a text, but got 3, an int. The default is data_dir='data'",
+            "`data_dir` has to be a text, but got 3, an int. The default is data_dir='data'",
         ),
-        (lit_cnn.ImageFolderDataModule, {"image_size": "32"}, "Leave the quotes out: image_size=32."),
-        (SampleDataModule, {"views": "LowPass"}, "Give a list of objects, such as views=[LowPass()]."),
+        (lit_cnn.ImageFolderDataModule, {"image_size": "32"}, "Remove the quotes: image_size=32."),
+        (SampleDataModule, {"views": "LowPass"}, "Use a list of objects, such as views=[LowPass()]."),
         (SyntheticDataModule, {"permute_kind": "block"}, "Did you mean 'blocks'?"),
         (SyntheticDataModule, {"augment": [RandomCrop]}, "such as augment=[RandomCrop()]."),
         (
             SyntheticDataModule,
             {"train_images": True},
-            "`train_images` is a whole number from 1 up, but got True, a bool.",
+            "`train_images` has to be a whole number from 1 up, but got True, a bool.",
         ),
-        (lit_cnn.LitMLP, {"hidden": 8}, "`hidden` is a list (each a whole number from 1 up), but got 8, an int."),
-        (lit_cnn.LitMLP, {"lr": "0.1"}, "Leave the quotes out: lr=0.1."),
+        (
+            lit_cnn.LitMLP,
+            {"hidden": 8},
+            "`hidden` has to be a list (each a whole number from 1 up), but got 8, an int.",
+        ),
+        (lit_cnn.LitMLP, {"lr": "0.1"}, "Remove the quotes: lr=0.1."),
         (
             lit_cnn.LitVGG,
             {"widths": "64"},
-            "`widths` is a list (each a whole number from 1 up or 'M') or None, but got '64', a str.",
+            "`widths` has to be a list (each a whole number from 1 up or 'M') or None, but got '64', a str.",
         ),
-        (LitLeNet, {"optimizer": torch.optim.SGD}, "Give its name: optimizer='SGD'."),
-        (LitLeNet, {"test_time_flip": "no"}, "`test_time_flip` is True or False, but got 'no', a str."),
+        (LitLeNet, {"optimizer": torch.optim.SGD}, "Use its name: optimizer='SGD'."),
+        (LitLeNet, {"test_time_flip": "no"}, "`test_time_flip` has to be True or False, but got 'no', a str."),
         (LitLeNet, {"scheduler_interval": "steps"}, "Did you mean 'step'?"),
-        (RandomCrop, {"padding": "4"}, "Leave the quotes out: padding=4."),
-        (lit_cnn.PixelPermutation, {"image_size": "28"}, "Leave the quotes out: image_size=28."),
+        (RandomCrop, {"padding": "4"}, "Remove the quotes: padding=4."),
+        (lit_cnn.PixelPermutation, {"image_size": "28"}, "Remove the quotes: image_size=28."),
     ],
 )
 def test_an_argument_of_the_wrong_type_is_refused_at_once(make, arguments, message):
@@ -247,7 +251,7 @@ def test_a_class_of_ones_own_takes_what_its_author_wants():
             super().__init__(augment=[RandomCrop(1)] if augment == "crop" else None, **kwargs)
 
     assert Named(augment="crop").augment
-    with pytest.raises(ConfigError, match="`batch_size` is a whole number"):
+    with pytest.raises(ConfigError, match="`batch_size` has to be a whole number"):
         type("Plain", (SyntheticDataModule,), {})(batch_size="3")
 
 

@@ -102,7 +102,7 @@ def test_letters_that_no_font_has_become_numbers_and_one_sentence(capsys):
     capsys.readouterr()
     shown = drawn(plots.confusion_matrix(np.eye(3, dtype=int), ["a", letters, "b"], f"of {letters[0]}"))
     assert "class 1" in shown
-    assert any(t.startswith(r"of \U0002f8a9: 3 of 3 right") for t in shown)
+    assert any(t.startswith(r"of \U0002f8a9: 3 of 3 correct") for t in shown)
     drawn(plots.confusion_matrix(np.eye(2, dtype=int), ["a", letters], "again"))
     (said,) = capsys.readouterr().err.splitlines()
     assert said.startswith(f"No installed font has {letters[0]}: figures show the class's number")
@@ -182,7 +182,7 @@ def test_a_run_with_hard_names_goes_through_to_its_report(lit_cnn, hard_folder):
     for form in ("csv", "json", "table"):
         outcome = lit_cnn("classify", run, folder / "test", "--format", form)
         assert outcome.code == 0, outcome.err
-        assert f"of {9 * len(names)} right" in outcome.err
+        assert f"of {9 * len(names)} correct" in outcome.err
         if form == "csv":
             rows = list(csv.reader(io.StringIO(outcome.out, newline="")))
             folders = {printable(os.path.basename(os.path.dirname(row[0]))) for row in rows[1:]}

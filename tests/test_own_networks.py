@@ -94,15 +94,18 @@ def test_a_network_by_its_path_goes_through_every_verb(lit_cnn, kind, my_nets, t
         ("my_nets.Net", "--allow my_nets"),
         ("torch.load", "networks are imported only from"),
         ("torch.nn.modules.module.torch.load", "there is no module torch.nn.modules.module.torch"),
-        ("torch.nn.init.zeros_", "zeros_ is no network"),
-        ("timm.list_models", "list_models is no network"),
+        ("torch.nn.init.zeros_", "zeros_ is not a network"),
+        ("timm.list_models", "list_models is not a network"),
         ("torchvision.models.resnet19", "resnet19 is not in torchvision.models. Did you mean 'resnet18'"),
-        ("resnet18", "is the import path of a network, such as torchvision.models.resnet18, but got 'resnet18'"),
-        ({"class_path": "torch.nn.Flatten", "width": 3}, "Put width below init_args"),
-        ({"class_path": "torch.nn.Linear", "init_args": {"in_feature": 3}}, "takes no 'in_feature'. Did you mean"),
+        ("resnet18", "has to be an import path, such as torchvision.models.resnet18, but got 'resnet18'"),
+        ({"class_path": "torch.nn.Flatten", "width": 3}, "torch.nn.Flatten: move width below init_args"),
+        (
+            {"class_path": "torch.nn.Linear", "init_args": {"in_feature": 3}},
+            "has no argument 'in_feature'. Did you mean",
+        ),
         (
             {"class_path": "torch.nn.Linear", "init_args": {"in_features": "x"}},
-            "in_features is a whole number, but got 'x'",
+            "in_features has to be a whole number, but got 'x'",
         ),
         ({"class_path": "torch.nn.Linear"}, "needs in_features, out_features. Give --model.net.in_features"),
         (
@@ -166,7 +169,7 @@ def test_pretrained_weights_of_timm_come_from_a_file_for_other_classes_and_grey_
     file = ("--model.net.pretrained", "true", "--model.net.pretrained_cfg_overlay.file", "w.pth")
     outcome = lit_cnn("fit", *net, *file, *SMALL, "--data.in_channels", "1", "--model.frozen_epochs", "2")
     assert outcome.code == 0, outcome.err
-    assert "starts from timm's weights of test_resnet: first kernels are summed over the colours" in outcome.out
+    assert "starts from timm's weights of test_resnet: the first kernels are summed over the colours" in outcome.out
     (tmp_path / "w.pth").unlink()
     loaded = package.load("logs/test_resnet/version_0").net
     assert torch.allclose(loaded.conv1[0].weight, theirs.conv1[0].weight.sum(1, keepdim=True), atol=1e-6)

@@ -36,7 +36,7 @@ def test_image_folders_are_read_without_a_home(homeless, image_folder, capsys):
     (folder,) = homeless.glob("lit_cnn-*")
     assert len(list(folder.glob("images-train-*.images"))) == 1
     assert capsys.readouterr().out == (
-        f"There is no home folder: decoded images are cached in {folder}. --data.cache_dir says where else.\n"
+        f"This user has no home folder: decoded images are cached in {folder}. --data.cache_dir sets another folder.\n"
     )
     assert ImageFolderDataModule(str(image_folder), batch_size=2, cache_dir="mine").cache_dir == Path("mine")
     assert capsys.readouterr().out == ""

@@ -38,7 +38,9 @@ def test_a_report_has_macro_figures(lit_cnn):
     assert "macro F1" in Path("logs/a/version_0/report.md").read_text()
 
 
-@pytest.mark.parametrize(("given", "message"), [("{rde: 5}", "no class. Did you mean 'red'?"), ("[1, 2]", "3 classes")])
+@pytest.mark.parametrize(
+    ("given", "message"), [("{rde: 5}", "not a class. Did you mean 'red'?"), ("[1, 2]", "3 classes")]
+)
 def test_weights_that_do_not_fit_are_refused_before_the_first_step(lit_cnn, given, message):
     outcome = lit_cnn(*FIT, "--model.class_weights", given)
     assert outcome.code == 2

@@ -18,8 +18,8 @@ class EMA(WeightAveraging):
     as in Lightning's EMAWeightAveraging, the average over few steps is mostly the first step's weights.
 
     Args:
-        decay: Decay of the average, from 0 to below 1. It averages over about 1 / (1 - decay) steps, so 0.999 suits
-            runs of some thousand steps.
+        decay: Decay of the average, from 0 to below 1. It averages over about 1 / (1 - decay) steps, so 0.999 is
+            for runs of a few thousand steps.
 
     Raises:
         ValueError: If decay is out of range.
@@ -31,7 +31,7 @@ class EMA(WeightAveraging):
 
     def __init__(self, decay: float = 0.999):
         if not 0 <= decay < 1:
-            raise ValueError(f"`decay` of EMA is from 0 to below 1, but got {decay}.")
+            raise ValueError(f"`decay` of EMA has to be from 0 to below 1, but got {decay}.")
         super().__init__(multi_avg_fn=self._average)
         self.decay = decay
 
@@ -76,6 +76,6 @@ def _say_if_short(callback: EMAWeightAveraging, trainer: Trainer) -> None:
     if share > FROM_THE_START:
         print(
             f"EMAWeightAveraging: with decay {decay:g} over {updates:,.0f} updates, {share:.0%} of the average are the "
-            "weights of the first.\nTake the callback EMA in its place, whose decay warms up, or a smaller decay.",
+            "initial weights.\nUse the callback EMA instead, whose decay warms up, or a smaller decay.",
             flush=True,
         )

@@ -21,7 +21,7 @@ def refuse_one_name(best: Any) -> None:
     """Refuses settings of a ModelCheckpoint by which the files of several checkpoints would have one name."""
     if best.save_top_k not in (0, 1) and "{" not in (best.filename or ""):
         raise ConfigError(
-            f"checkpoint.save_top_k is {best.save_top_k}, but all checkpoints would be called {best.filename!r}.\n"
+            f"checkpoint.save_top_k is {best.save_top_k}, but all checkpoints would have the name {best.filename!r}.\n"
             "Set --checkpoint.filename to something like 'epoch{epoch:03}' too."
         )
 

@@ -1,4 +1,4 @@
-"""Disk check before a training: is there room for a checkpoint, and may it be written?"""
+"""Disk check before training: is there enough space for a checkpoint, and is writing permitted?"""
 
 from pathlib import Path
 

@@ -25,9 +25,9 @@ def refuse_missing_test(data: Any) -> None:
     """Raises a DataError if the data module has no images for the final test; reads nothing."""
     if not data.has_test:
         draws = isinstance(data, ImageFolderDataModule)
-        why = ": none lie there, and none are drawn, since data.test_size is 0" if draws else ""
-        remedy = "Leave --data.test_size out" if draws else "Bring them"
+        why = ": none are given, and none are drawn, since data.test_size is 0" if draws else ""
+        remedy = "Remove --data.test_size" if draws else "Add test images"
         raise DataError(
-            f"{data.dataset_name} has no test images, so that `fit` could not end with a test{why}.\n"
-            f"{remedy}, or set --test_after_fit false (and leave out --test_each_epoch)."
+            f"{data.dataset_name} has no test images for the test at the end of `fit`{why}.\n"
+            f"{remedy}, or set --test_after_fit false (and remove --test_each_epoch)."
         )

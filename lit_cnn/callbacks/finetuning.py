@@ -21,17 +21,17 @@ def refuse_unfit(callback: BackboneFinetuning, module: LightningModule) -> None:
     name, epoch = type(callback).__name__, callback.unfreeze_backbone_at_epoch
     if not isinstance(getattr(module, "backbone", None), nn.Module):
         raise ConfigError(
-            f"trainer.callbacks: {name} trains a head first, but {type(module).__name__} has no `backbone` to freeze.\n"
-            "Take a network with a last fully connected or convolutional layer, or remove the callback."
+            f"trainer.callbacks: {name} needs a `backbone` to freeze, but {type(module).__name__} has none.\n"
+            "Use a network whose last layer is fully connected or convolutional, or remove the callback."
         )
     if module.hparams.get("freeze_body"):
         raise ConfigError(
-            f"model.freeze_body keeps frozen what {name} would train from epoch {epoch} on. Leave one of them out."
+            f"model.freeze_body freezes the layers that {name} trains from epoch {epoch} on. Remove one of them."
         )
     if module.hparams.get("frozen_epochs"):
-        raise ConfigError(f"model.frozen_epochs does what {name} does. Leave one of them out.")
+        raise ConfigError(f"model.frozen_epochs and {name} do the same. Remove one of them.")
     if scheduler := module.hparams.get("scheduler"):
         raise ConfigError(
-            f"model.scheduler: {scheduler} does not know the parameters that {name} brings in epoch {epoch}.\n"
-            f"Leave {name} out, and take --model.frozen_epochs {epoch}, which goes with any schedule."
+            f"model.scheduler: {scheduler} does not schedule the parameters that {name} adds in epoch {epoch}.\n"
+            f"Remove {name}, and use --model.frozen_epochs {epoch}, which works with any schedule."
         )

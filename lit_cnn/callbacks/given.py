@@ -14,16 +14,16 @@ from lit_cnn.errors import ConfigError
 BASES = (Callback, theirs.BaseFinetuning, theirs.BasePredictionWriter, theirs.Checkpoint, theirs.ProgressBar)
 REFUSED: dict[type[Callback], str] = {
     theirs.OnExceptionCheckpoint: (
-        "has Lightning go on from its file in the next run, without a word. Remove it;\n"
-        "a run that breaks off goes on from its last checkpoint: --checkpoint_every 5min, then --resume RUN."
+        "would silently resume the next run from its file. Remove it;\n"
+        "to resume a run, use --checkpoint_every 5min, then --resume RUN."
     ),
     theirs.LearningRateFinder: (
-        "would train with another learning rate than the config says. Remove it;\n"
+        "would change the learning rate of the config. Remove it;\n"
         "`python -m lit_cnn check ... --lr_find` suggests one for --model.lr, and `search` compares several."
     ),
     theirs.BatchSizeFinder: (
-        "would train with another batch size than the config says. Remove it;\n"
-        "`python -m lit_cnn check` says how much memory the run takes. Set --data.batch_size by that."
+        "would change the batch size of the config. Remove it;\n"
+        "`python -m lit_cnn check` shows the memory of the run; choose --data.batch_size with it."
     ),
 }
 
@@ -63,7 +63,11 @@ def refuse_doubles(settings: dict[str, Any], others: list[Callback]) -> None:
     for callback in [*others, *given(settings)]:
         if callback.state_key in seen and type(callback).state_dict is not Callback.state_dict:
             name = type(callback).__name__
-            ours = "\nSet that of every run by --checkpoint.*, or give yours a `monitor`." if "Model" in name else ""
+            ours = (
+                "\nSet the checkpoint of every run with --checkpoint.*, or give yours a `monitor`."
+                if "Model" in name
+                else ""
+            )
             raise ConfigError(f"trainer.callbacks: a second {name} with the same settings. Remove one of them.{ours}")
         seen[callback.state_key] = callback
 
@@ -74,7 +78,7 @@ def _refuse(callback: Callback, module: LightningModule, settings: dict[str, Any
         if isinstance(callback, kind):
             raise ConfigError(f"trainer.callbacks: {name} {remedy}")
     if type(callback) in BASES:
-        raise ConfigError(f"trainer.callbacks: {name} does nothing of itself; it is a class to derive from. Remove it.")
+        raise ConfigError(f"trainer.callbacks: {name} does nothing; it is only a base class. Remove it.")
     if type(callback) is theirs.SpikeDetection:  # its state_dict reads a missing attribute
         raise ConfigError(
             "trainer.callbacks: SpikeDetection of this Lightning fails at the first checkpoint. Remove it;\n"
@@ -85,5 +89,5 @@ def _refuse(callback: Callback, module: LightningModule, settings: dict[str, Any
     accumulated = settings["accumulate_grad_batches"]
     if isinstance(callback, theirs.GradientAccumulationScheduler) and accumulated not in (None, 1):
         raise ConfigError(
-            f"trainer.callbacks: {name} sets what trainer.accumulate_grad_batches ({accumulated}) sets. Remove one."
+            f"trainer.callbacks: {name} and trainer.accumulate_grad_batches ({accumulated}) do the same. Remove one."
         )

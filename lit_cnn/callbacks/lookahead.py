@@ -12,7 +12,7 @@ from lit_cnn.errors import ConfigError
 class Lookahead(Callback):
     """Lookahead: every few steps slow weights move towards the weights, which then start again from them.
 
-    Zhang et al. 2019, https://arxiv.org/abs/1907.08610. Differs: the slow weights move less and less, by a share of
+    Zhang et al. 2019, https://arxiv.org/abs/1907.08610. Differs: the slow weights move less over time, by a share of
     1 - decay * (step / steps)**3 (Jordan 2024, https://arxiv.org/abs/2404.00498, section 3.4); the running statistics
     of batch norm are reset too; and at the end of the run the slow weights are the result.
 
@@ -30,9 +30,9 @@ class Lookahead(Callback):
 
     def __init__(self, every: int = 5, decay: float = 0.95**5):
         if every < 1:
-            raise ConfigError(f"Lookahead's `every` is a number of steps from 1 up, but got {every}.")
+            raise ConfigError(f"Lookahead's `every` has to be a number of steps from 1 up, but got {every}.")
         if not 0 <= decay < 1:
-            raise ConfigError(f"Lookahead's `decay` is from 0 to below 1, but got {decay}.")
+            raise ConfigError(f"Lookahead's `decay` has to be from 0 to below 1, but got {decay}.")
         self.every = every
         self.decay = decay
         self._slow: dict[str, Tensor] = {}

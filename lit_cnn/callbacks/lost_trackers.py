@@ -1,4 +1,4 @@
-"""Trackers that are lost in the middle of a run, as when a server stops: a sentence, and the run goes on."""
+"""Trackers that are lost during a run, for example when a server stops: a message, and the run continues."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ CALLS = ("log_metrics", "log_hyperparams", "log_image", "log_figure", "after_sav
 
 
 def survive(logger: Any, *parts: Any) -> None:
-    """Has a tracker's first call that fails printed as a sentence, and calls after it do nothing.
+    """Makes a tracker print its first failed call as a message, and ignore all calls after it.
 
     Args:
         logger: The logger.
@@ -27,7 +27,7 @@ def survive(logger: Any, *parts: Any) -> None:
                 lost.append(error)
                 reason = " ".join(str(error).split())[:200]
                 name = type(logger).__name__
-                rank_zero_only(print)(f"{name} is lost, and the run goes on without it: {reason}", flush=True)
+                rank_zero_only(print)(f"{name} is lost; the run continues without it: {reason}", flush=True)
 
         return attempt
 

@@ -33,7 +33,7 @@ class Results(Callback):
     """Collects a run's metrics, and writes them to results.json, TensorBoard and trackers.
 
     Accuracies are from 0 to 1, NLL is in nats per image. Each accuracy comes with its counts: `test/correct` of
-    `test_images` images, likewise for `val` and `train`. Training and validation metrics are those of the tested
+    `test_images` images, and the same for `val` and `train`. Training and validation metrics are those of the tested
     checkpoint, the best by its monitor, or of the last epoch.
 
     Args:
@@ -57,8 +57,9 @@ class Results(Callback):
         self._epoch: int | None = None
         self._training: dict[int, dict[str, float]] = {}  # metrics by epoch
         self._validations: list[tuple[int, dict[str, float]]] = []  # each with its epoch
-        self._start = time.perf_counter()
+        self._start: float | None = None  # of the training: what comes before the first step is not counted
         self._seconds_before = 0.0
+        self._trained = 0.0  # seconds until the last end of an epoch: figures that are drawn later are not counted
         self._epoch_is_over = False
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -74,14 +75,14 @@ class Results(Callback):
             history = checkpoint["results"]
             self._training = dict(history["training"])
             self._validations = [(epoch, figures) for epoch, figures in history["validations"]]
-            self._seconds_before = history["seconds"]
+            self._seconds_before = self._trained = history["seconds"]
 
     def _seconds(self) -> float:
-        return self._seconds_before + time.perf_counter() - self._start
+        return self._seconds_before + (0.0 if self._start is None else time.perf_counter() - self._start)
 
     @rank_zero_only
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Writes which image is in which part, if the data module has drawn parts of its own images."""
+        """Writes the part of each image, if the data module has drawn the parts."""
         table = getattr(trainer.datamodule, "split_table", lambda: None)()  # type: ignore[attr-defined]
         if table and stage == "fit" and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             # Names of files on Linux are bytes, which need not be UTF-8.
@@ -90,7 +91,6 @@ class Results(Callback):
     @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Adds the run's row to the hyperparameters tab."""
-        self._start = time.perf_counter()
         self.values |= _class_sizes(trainer, "train")
         self.values["parameters"] = sum(p.numel() for p in pl_module.parameters())
         self.values["device"] = str(trainer.strategy.root_device)
@@ -106,6 +106,7 @@ class Results(Callback):
         if trainer.fit_loop.restarted_mid_epoch:
             self._epoch = trainer.current_epoch
         self._log_rest(trainer)
+        self._start = time.perf_counter()
 
     def _log_rest(self, trainer: Trainer) -> None:
         """Logs the metrics that a killed run did not log."""
@@ -124,7 +125,8 @@ class Results(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Marks the epoch's metrics as complete, and logs the training time."""
         self._epoch_is_over = True
-        log_everywhere(trainer, {"seconds": self._seconds(), "epoch": trainer.current_epoch})
+        self._trained = self._seconds()
+        log_everywhere(trainer, {"seconds": self._trained, "epoch": trainer.current_epoch})
 
     def _end_epoch(self, trainer: Trainer) -> None:
         if self._epoch is not None:
@@ -152,7 +154,7 @@ class Results(Callback):
         self.values |= {
             "epochs": max(trainer.current_epoch, *(epoch + 1 for epoch in begun), 0),
             "steps": trainer.global_step,
-            "fit_seconds": round(self._seconds(), 2),
+            "fit_seconds": round(self._trained, 2),
             "ended_by": _ended_by(trainer),
         }
         if begun:

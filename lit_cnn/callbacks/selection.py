@@ -13,7 +13,7 @@ class TestEachEpoch(Callback):
     """Logs the test accuracy after each epoch, as `each_epoch/test_acc`.
 
     Nothing is selected by it: the best checkpoint is still chosen on the validation images. `report` shows the best
-    of these accuracies beside the honest one (on reused test sets see Recht et al. 2019,
+    of these accuracies and the honest one (on reused test sets see Recht et al. 2019,
     https://arxiv.org/abs/1902.10811). With weight averaging it tests the present weights, not the average.
     """
 

@@ -12,7 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lit_cnn.training.lightning_internals import more_than_a_batch_ends
 from lit_cnn.training.loop_conditions import patient
 
-STOPPING = b"\nstopping after this batch; once more stops at once\n"
+STOPPING = b"\nstopping after this batch; press Ctrl-C again to stop at once\n"
 
 
 @patient

@@ -1,4 +1,4 @@
-"""Loggers that a person adds to a run, such as Weights & Biases, MLflow and Comet, beside the run's own files."""
+"""Loggers that a user adds to a run, such as Weights & Biases, MLflow and Comet."""
 
 import json
 import os
@@ -28,7 +28,7 @@ OFFLINE: dict[str, dict[str, Any]] = {"WandbLogger": {"mode": "offline"}, "Comet
 
 
 class Trackers(Callback):
-    """Starts the added loggers right before the first step, so that a failed start leaves no empty run in them.
+    """Starts the added loggers right before the first step, so a failed start leaves no empty run in them.
 
     Args:
         makers: Class and given arguments of each logger.
@@ -82,7 +82,7 @@ class Trackers(Callback):
             if name in OFFLINE and not OFFLINE[name].items() <= arguments.items():
                 rank_zero_only(print)(f"{name}: {reason}\nThis run stays on disk, in {self.folder}.", flush=True)
                 return _started(kind, arguments | OFFLINE[name])
-            raise ConfigError(f"{name} does not start: {reason}") from error
+            raise ConfigError(f"{name} cannot start: {reason}") from error
 
     def _defaults(self, name: str) -> dict[str, Any]:
         """Returns our defaults for the arguments of a tracker, where the environment sets no others."""

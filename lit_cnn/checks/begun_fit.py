@@ -56,7 +56,7 @@ def begin_fit(
 
 
 def free_memory() -> None:
-    """Frees what is held by cycles, as Trainers are, also on a GPU."""
+    """Frees objects in reference cycles, such as Trainers, also on a GPU."""
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()

@@ -15,9 +15,9 @@ NEAR, HIGH = 2.0, 4.0
 LEARNS = 0.95
 
 WHY = {
-    "none": "is not used for the logits: remove it, or use it in `forward`, or freeze it (`requires_grad_(False)`)",
-    "zero": "gets a gradient of 0 at every step: look for weights that are all 0 and ReLUs that are never active",
-    "not finite": "gets a gradient that is no number: look for logarithms and roots of 0, and divisions by it",
+    "none": "is not used for the logits: use it in `forward`, remove it, or freeze it (`requires_grad_(False)`)",
+    "zero": "has a gradient of 0 at every step: look for weights that are all 0, and for ReLUs that are never active",
+    "not finite": "has a gradient that is NaN: look for logarithms, roots and divisions with 0",
 }
 
 
@@ -39,45 +39,45 @@ def equal_logits(loss: str, classes: int, value: float) -> str:
 def judge_batch(found: FirstSteps, classes: int) -> Finding | None:
     """Checks images and logits of the first batch; None if they are right."""
     if not found.finite:
-        text = "the first batch has pixels that are no numbers"
+        text = "the first batch has pixels that are NaN"
         return Finding("images", text, "Look at the data module's `mean`, `std` and `transform`.")
     if found.outputs != classes:
         text = f"the network returns {found.outputs} logits for {classes} classes"
-        return Finding("logits", text, "Pass its argument `num_classes` to its last layer.")
+        return Finding("logits", text, "Use its argument `num_classes` for the last layer.")
     return None
 
 
 def judge_first_loss(found: FirstSteps, loss: str, classes: int) -> Finding:
     """Compares the loss of the untrained network with that of equal logits."""
-    text = f"{found.first:.3f}; equal logits have {equal_logits(loss, classes, found.expected)}"
+    text = f"{found.first:.3f}; equal logits give {equal_logits(loss, classes, found.expected)}"
     ratio = found.first / found.expected
     if not ratio <= HIGH:
-        text += f", and more than {HIGH:g} times that is too high" if math.isfinite(ratio) else ""
-        remedy = "Look at the initial weights, above all the last layer's, and at the scale of the images."
+        text += f"; more than {HIGH:g} times that is too high" if math.isfinite(ratio) else ""
+        remedy = "Look at the initial weights, first of the last layer, and at the scale of the images."
         return Finding("first loss", text, remedy)
     if ratio < 1 / NEAR:
-        return Finding("first loss", f"{text}: far below, as of weights that were trained before")
+        return Finding("first loss", f"{text}: far below, so the weights were probably trained before")
     if ratio > NEAR:
-        return Finding("first loss", f"{text}: {ratio:.1f} times that, high, but not too high")
-    return Finding("first loss", f"{text}, up to {NEAR:g} times that is near")
+        return Finding("first loss", f"{text}: {ratio:.1f} times as high, which is acceptable")
+    return Finding("first loss", f"{text}; up to {NEAR:g} times that is normal")
 
 
 def judge_losses(found: FirstSteps) -> Finding:
     """Checks that the loss stays finite at the run's learning rate."""
     for n, loss in enumerate(found.losses, 1):
         if not math.isfinite(loss):
-            return Finding("first steps", f"the loss is no number at step {n}", "Lower `lr`, or raise it by a warm-up.")
-    return Finding("first steps", f"{len(found.losses)} taken, the loss of the last is {found.losses[-1]:.3f}")
+            return Finding("first steps", f"the loss is NaN at step {n}", "Lower `lr`, or raise it by a warm-up.")
+    return Finding("first steps", f"{len(found.losses)} taken, the last has a loss of {found.losses[-1]:.3f}")
 
 
 def judge_gradients(lacking: dict[str, str], trained: int, frozen: int) -> Finding:
     """Checks that every trained parameter got a gradient; `lacking` are those that did not, and why (see WHY)."""
     if not lacking:
         kept = f"; {frozen} are frozen" if frozen else ""
-        return Finding("gradients", f"all {trained} trained parameters get one{kept}")
+        return Finding("gradients", f"all {trained} trained parameters get a gradient{kept}")
     names = [name.removeprefix("net.") for name in lacking]  # as in the layer table
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    text = f"{len(names)} of {trained} trained parameters get none: {shown}"
+    text = f"{len(names)} of {trained} trained parameters get no gradient: {shown}"
     return Finding("gradients", text, f"{names[0]} {WHY[next(iter(lacking.values()))]}.")
 
 
@@ -90,7 +90,7 @@ def judge_attempts(attempts: list[Attempt], one_answer: float) -> Finding:
         return Finding("one batch", learned + others)
     best = min(attempts, key=lambda attempt: attempt.loss)
     text = f"{best.images} images reach a loss of {best.loss:.3f} in {best.steps} steps of {best.optimizer}; "
-    text += f"one answer for all has {one_answer:.3f}"
+    text += f"the same answer for all images gives {one_answer:.3f}"
     if best.loss < LEARNS * one_answer:
-        return Finding("one batch", f"{text}: it learns, but slowly")
+        return Finding("one batch", f"{text}, so it learns, but slowly")
     return Finding("one batch", text, "The images do not reach the logits: look at the network's `forward`.")

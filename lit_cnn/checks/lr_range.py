@@ -27,7 +27,7 @@ BEGINNING = 20  # steps at rates so low that the loss is that of the untrained n
 SPAN = 5  # steps to either side over which the loss falls the fastest; 17 are a factor of 10 between rates
 BEGUN = 0.2  # share of its whole fall after which the loss is said to fall
 CLEAR = 6.0  # times the noise of the smoothed loss; without learning, 2 of 1,000 simulated falls were larger
-LOOK = "Look at what `check` without --lr_find says of the network."
+LOOK = "Run `check` without --lr_find to find out why."
 
 
 class RangeTest(NamedTuple):
@@ -115,15 +115,15 @@ def unclear(found: RangeTest, batch_size: int, images: int) -> ConfigError:
     if found.fall <= 0 or found.lowest < found.rates[BEGINNING - 1]:
         return ConfigError(f"--lr_find: the loss falls at no rate from {LOWEST:g} to {found.rates[-1]:.2g}.\n{LOOK}")
     larger = min(4 * batch_size, images)
-    take = f"Take larger batches for it, --data.batch_size {larger}, or compare" if larger > batch_size else "Compare"
+    take = f"Use larger batches for it, --data.batch_size {larger}, or compare" if larger > batch_size else "Compare"
     return ConfigError(
         f"--lr_find: no rate is suggested. The loss falls by {found.fall:.2g}, and differs by {found.noise:.2g} from "
-        f"batch to batch, which is too noisy to tell.\n{take} a few rates by short trainings (`search`, `ablate`)."
+        f"batch to batch, so the curve is too noisy.\n{take} a few rates with short trainings (`search`, `ablate`)."
     )
 
 
 def text(found: RangeTest, lr: float, rows: int = 16) -> str:
-    """Returns the curve as lines of rate, smoothed loss and a bar, and what it suggests beside the config's `lr`."""
+    """Returns the curve as lines of rate, smoothed loss and a bar, and the suggested rate with the config's `lr`."""
     chosen = np.linspace(SETTLED, len(found.rates) - 1, min(rows, len(found.rates) - SETTLED)).round().astype(int)
     highest = found.smoothed[chosen].max()
     marks = {}

@@ -1,4 +1,4 @@
-"""What makes a run slower on this machine than it could be: bfloat16 that is emulated, more threads than cores."""
+"""Warnings about settings that are slow on this machine: emulated bfloat16, more threads than cores."""
 
 import copy
 import time
@@ -19,7 +19,7 @@ SECONDS = 1.0
 
 
 def warnings_of(trainer: Trainer, net: nn.Module, data: ImageDataModule, threads: int | None) -> list[str]:
-    """Returns what to tell a person before a run begins."""
+    """Returns the warnings to print before a run begins."""
     device, shape = trainer.strategy.root_device, (data.in_channels, *data.image_size)
     return [
         line for line in (of_bfloat16(net, shape, device, str(trainer.precision)), of_threads(threads, device)) if line
@@ -27,12 +27,12 @@ def warnings_of(trainer: Trainer, net: nn.Module, data: ImageDataModule, threads
 
 
 def of_threads(threads: int | None, device: torch.device) -> str:
-    """Returns what to tell a person whose run takes more threads than there are cores; else nothing."""
+    """Returns a warning if a run has more threads than there are cores; empty otherwise."""
     if device.type != "cpu" or threads is None or threads <= cores():
         return ""
     return (
-        f"threads: {threads} are more than the cores here, {cores()}: the results repeat, but take longer.\n"
-        f"--threads {cores()} is faster, and results then differ in the last digits."
+        f"threads: {threads} are more than the {cores()} cores of this machine: slow, but it repeats the results.\n"
+        f"--threads {cores()} is faster, but changes the last digits of the results."
     )
 
 
@@ -45,7 +45,7 @@ def is_emulated(device: torch.device) -> bool:
 
 
 def of_bfloat16(net: nn.Module, shape: tuple[int, ...], device: torch.device, precision: str) -> str:
-    """Returns what to tell a person who asks for bfloat16 on a device that emulates it; else nothing.
+    """Returns a warning if a run uses bfloat16 on a device that emulates it; empty otherwise.
 
     Args:
         net: The network, which is not changed.
@@ -66,7 +66,7 @@ def of_bfloat16(net: nn.Module, shape: tuple[int, ...], device: torch.device, pr
     return (
         f"trainer.precision: {precision} is emulated, since this {device.type.upper()} has no bfloat16. "
         f"Steps of {IMAGES} images are {slower}\n"
-        "than in float32. Leave it out, or have --config overlays/fast measure what is the fastest."
+        "than in float32. Remove it, or use --config overlays/fast, which measures what is fastest."
     )
 
 

@@ -63,7 +63,7 @@ class Slices:
 class Tuning:
     """Finds the fastest settings of a run: those of plain float32, unless others are faster in two measurements.
 
-    Each is timed in turn with plain float32, since a machine's speed changes. What fails is noted, and left out.
+    Each is timed alternately with plain float32, since a machine's speed changes. Settings that fail are listed.
 
     Args:
         module: The run's network, which is not changed.
@@ -137,7 +137,7 @@ class Tuning:
             yield [{RESIDENT: True}]
             yield [{"matmul_precision": "high"}]
         if slow.is_emulated(device):
-            self._left_out.append(f"bf16-mixed is left out: this {device.type.upper()} would emulate it")
+            self._left_out.append(f"bf16-mixed was not tried: this {device.type.upper()} has no bfloat16")
         else:
             yield [{PRECISION: "bf16-mixed"}]
         if device.type != "cpu":
@@ -150,7 +150,7 @@ class Tuning:
         modes = [mode for mode in COMPILES if device.type == "cuda" or mode == "default"]
         tried = [mode for mode in modes if length > COMPILES[mode]]
         if not tried:
-            self._left_out.append(f"compile is left out: it takes a minute, and the training {length:,.0f} s")
+            self._left_out.append(f"compile was not tried: it takes a minute, and the training {length:,.0f} s")
         for mode in tried:
             yield [{COMPILE: mode}]
 
@@ -176,7 +176,7 @@ class Tuning:
             else:
                 self._begin(settings, look)
         except Exception as error:  # too little memory, no compiler, an optimizer that does not go with fp16
-            self._left_out.append(f"{name} is left out: {first_line(error)}")
+            self._left_out.append(f"{name} failed: {first_line(error)}")
         return found[0] > self._ratio * HOPELESS
 
     def _in_turn(self, slices: Slices) -> float:

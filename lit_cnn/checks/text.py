@@ -42,12 +42,12 @@ def by(sizes: Sequence[int]) -> str:
 def item(mark: str, subject: str, text: str) -> str:
     """Returns a line on one subject, wrapped if it is long."""
     head = f"{mark:8}{subject:13}"
-    return textwrap.fill(head + text, 100, subsequent_indent=" " * len(head))
+    return textwrap.fill(head + text, 80, subsequent_indent=" " * len(head))
 
 
 def memory_table(sizes: dict[str, int]) -> str:
     """Returns the memory table: a line for each use, in megabytes, and the sum."""
-    rows = [(what, f"{size / 1e6:,.1f} MB") for what, size in (sizes | {"memory in all": sum(sizes.values())}).items()]
+    rows = [(what, f"{size / 1e6:,.1f} MB") for what, size in (sizes | {"total memory": sum(sizes.values())}).items()]
     return text_table(rows, right=(1,))
 
 
@@ -64,7 +64,7 @@ def time_table(length: Length) -> str:
     if length.start_up:
         rows.append(("start-up", "until the first step", duration(length.start_up)))
     in_all = length.start_up + training + validation
-    rows.append(("time in all", "without the test at the end", duration(in_all)))
+    rows.append(("total time", "without the test at the end", duration(in_all)))
     return text_table(rows, right=(2,))
 
 

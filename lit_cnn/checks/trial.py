@@ -99,8 +99,8 @@ def take_first_steps(steps: Steps, seconds: float = 3.0, silent: bool = False) -
         found.losses = torch.stack(losses).tolist()  # waits for a GPU
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         raise ConfigError(
-            f"not sound. The first batch does not go through: {first_line(error)}\n"
-            "Look at the network's `forward`, the loss and the batch size; LIT_CNN_DEBUG=1 shows where it was."
+            f"not sound. The first batch fails: {first_line(error)}\n"
+            "Look at the network's `forward`, the loss and the batch size; LIT_CNN_DEBUG=1 shows the place."
         ) from error
     found.seconds = (time.perf_counter() - start) / step
     return found

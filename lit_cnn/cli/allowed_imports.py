@@ -47,6 +47,6 @@ def refusal(name: str, place: str) -> str:
     package = name.rpartition(".")[0]
     remedy = "Remove it." if standard else f"If you trust it: --allow {package}, or {ALLOW}={package}."
     return (
-        f"{place} names {name}, but configs import only lit_cnn,\n"
-        f"torchmetrics, and the parts of lightning, torch and torchvision that a run is made of. {remedy}"
+        f"{place} names {name}, but configs may only import lit_cnn,\n"
+        f"torchmetrics, and some parts of lightning, torch and torchvision. {remedy}"
     )

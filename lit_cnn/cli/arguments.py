@@ -36,25 +36,24 @@ def of_the_run(
     """Settings of a run as a whole, as the parser reads them from this signature.
 
     Args:
-        name: Name of the run's folder, by default that of the first config.
-        test_after_fit: End `fit` by testing the best checkpoint once.
-        test_each_epoch: Also test after each epoch, so that `report` shows the bias of selecting on the test set.
+        name: Name of the run's folder; by default the name of the first config.
+        test_after_fit: Test the best checkpoint once at the end of `fit`.
+        test_each_epoch: Also test after each epoch; `report` then shows the bias of selecting on the test set.
         resume: Resume the newest run of this name, or the run in a folder, from its newest checkpoint.
-        allow_changes: Resume from a checkpoint although it was trained with other settings.
-        checkpoint_every: Also write last.ckpt within epochs: every so many steps, such as 500, or minutes, such as
+        allow_changes: Resume a run with other settings than before.
+        checkpoint_every: Also write last.ckpt within epochs: after a number of steps, such as 500, or minutes, such as
             10min.
-        tune_speed: Before `fit` begins, time a few steps with each setting that may make them faster on this machine
-            (threads, precision, channels_last, compile, and on GPUs more), and take the fastest. What is typed as a
-            flag stays.
-        threads: CPU threads of each process; by default as torch chooses, and fewer where other programs use cores. The
-            last digits of results depend on it, so config.yaml keeps the number.
-        channels_last: Give the network images in channels_last memory, the fastest for convolutions; by default only
-            networks of lit_cnn, since `view` fails on it.
-        matmul_precision: Precision of float32 products on GPUs: high and medium use TF32 and bfloat16, which is
+        tune_speed: Before `fit`, find the fastest settings on this machine by timing a few steps (threads, precision,
+            channels_last, compile, and more on GPUs). Settings given as flags are not changed.
+        threads: CPU threads of each process; by default torch's choice, or fewer if other programs use cores. The
+            last digits of results depend on it, so config.yaml has the number.
+        channels_last: Use channels_last memory for images, which is fastest for convolutions; by default only for
+            networks of lit_cnn, since `view` does not work on it.
+        matmul_precision: Precision of float32 products on GPUs: high and medium use TF32 and bfloat16, which are
             faster and less exact.
-        tensorboard_axis: TensorBoard's x-axis for metrics logged once an epoch: the optimizer's steps, or epochs
+        tensorboard_axis: TensorBoard's x-axis for metrics that are logged once per epoch: optimizer steps, or epochs
             from 1 on.
-        fast_loop: Skip Lightning's hooks on steps where none is used; the results are the same.
+        fast_loop: Skip Lightning's hooks on steps that do not need them; the results are the same.
     """
 
 
@@ -84,7 +83,7 @@ def settle_name(config: Any, by_config: str | None) -> None:
         net = config.model.init_args.get("net")
         config.name = by_config or getattr(net, "name", config.model.class_path.rpartition(".")[2])
     if not is_name(config.name):
-        shown = f"name: {printable(config.name)[:80]!r} is no name of a folder on every system."
+        shown = f"name: {printable(config.name)[:80]!r} is not a valid folder name on every system."
         raise ConfigError(f"{shown} Use letters and digits.")
 
 

@@ -44,7 +44,7 @@ def expand(argv: list[str]) -> list[str]:
 
     `--config quickstart`, `--config configs/quickstart.yaml`, `quickstart` and `configs/quickstart.yaml` are the same.
     A run's folder or checkpoint is replaced by its config and weights. `--resume` gets the run's folder, and the run's
-    config is added if none is given. What is no flag, config or run is a LitCNNError.
+    config is added if none is given. Anything else is a LitCNNError.
     """
     verb, *rest = up_to_date(argv)
     configs, flags = list[str](), list[str]()
@@ -71,7 +71,7 @@ def expand(argv: list[str]) -> list[str]:
     if resumed is not None:
         run = Path(resumed) if resumed not in ("", "true") else _newest_run([*_flags_of(configs), *flags])
         if not run.is_dir() or (not configs and not (run / "config.yaml").is_file()):
-            raise CheckpointError(f"There is no run {run} to go on with. Give the folder of a run that `fit` began.")
+            raise CheckpointError(f"There is no run {run} to resume. Give the folder of a run of `fit`.")
         flags += [RESUME, str(run)]
         configs = configs or [str(run / "config.yaml")]
     return [verb, *_flags_of(configs), *network_flags.gathered(flags, [Path(config) for config in configs])]
@@ -87,7 +87,7 @@ def _bare(given: str, verb: str) -> tuple[str, list[str]]:
     if (path.is_file() and path.suffix != ".ckpt") or name_of(given) in shipped_configs():
         return str(find_file(given, "config")), []
     if verb == "fit" and not path.exists():
-        remedy = _remedy(given) or "\nGive a config by its path or name, or flags."
+        remedy = _remedy(given) or "\nGive the path or name of a config, or flags."
         raise ConfigError(f"{given} is neither a config nor a flag.{remedy}")
     try:
         found = find_run(path)
@@ -96,11 +96,11 @@ def _bare(given: str, verb: str) -> tuple[str, list[str]]:
     run = found.parents[1] if found.is_file() else found
     config = run / "config.yaml"
     if not config.is_file():
-        raise ConfigError(f"{run} has no config.yaml. Say --config CONFIG --ckpt_path {given}.")
+        raise ConfigError(f"{run} has no config.yaml. Use --config CONFIG --ckpt_path {given}.")
     if verb == "fit":
         raise ConfigError(
-            f"{given} is a run. To go on with it: python -m lit_cnn fit --resume {run}\n"
-            f"To train it anew: python -m lit_cnn fit --config {config}"
+            f"{given} is a run. To resume it: python -m lit_cnn fit --resume {run}\n"
+            f"To train it again: python -m lit_cnn fit --config {config}"
         )
     return str(config), [] if verb == "check" else ["--ckpt_path", given]
 
@@ -108,7 +108,7 @@ def _bare(given: str, verb: str) -> tuple[str, list[str]]:
 def _remedy(given: str) -> str:
     for branch in BRANCHES:
         if given in classes_of(branch):
-            return f"\nSay --{branch} {given}."
+            return f"\nUse --{branch} {given}."
     if "=" in given:
         return f"\nSettings are flags: --{given}"
     return nearest(name_of(given), list(shipped_configs()))
@@ -117,11 +117,11 @@ def _remedy(given: str) -> str:
 def _newest_run(argv: list[str]) -> Path:
     root, name = root_and_name(argv)
     if name is None:
-        raise CheckpointError(f"{RESUME} goes on with which run? Give its folder, or its --config or --name.")
+        raise CheckpointError(f"{RESUME} needs the run to resume: give its folder, --config or --name.")
     runs = {path.parents[1] for path in (root / name).glob("version_*/checkpoints/*.ckpt")}
     if not runs:
-        where = f"There is no run in {root / name} with a checkpoint to go on from."
-        raise CheckpointError(f"{where} Begin without {RESUME}.")
+        where = f"There is no run in {root / name} with a checkpoint."
+        raise CheckpointError(f"{where} Start without {RESUME}.")
     return max(runs, key=lambda folder: int(re.sub(r"\D", "", folder.name) or 0))
 
 

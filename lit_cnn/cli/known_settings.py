@@ -83,7 +83,7 @@ class Known(NamedTuple):
 
 @cache
 def names_in(module: str) -> dict[str, Any]:
-    """Returns what the names in a module stand for, from its stub or source, without importing it.
+    """Returns the meaning of the names in a module, from its stub or source, without importing it.
 
     They are syntax nodes of classes, functions and values, and (module, name) of imports; none if it is not found.
     """

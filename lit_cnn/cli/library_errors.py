@@ -35,7 +35,7 @@ def as_ours(error: BaseException, settings: list[Setting]) -> LitCNNError:
             what = (named or makers or ["This setting"])[-1]
             return ConfigError(
                 f"{what} needs the package {package}, which is not installed.\n"
-                f"Install it with pip install {package}, or leave {what} out."
+                f"Install it with pip install {package}, or remove {what}."
             )
     error = next((one for one in chain if isinstance(one, LitCNNError)), chain[-1])
     if isinstance(error, LitCNNError):
@@ -46,5 +46,5 @@ def as_ours(error: BaseException, settings: list[Setting]) -> LitCNNError:
     for setting in reversed(settings):
         section, _, name = setting.key.partition(".")
         if section == "trainer" and name and re.search(rf"\b{name}\b", text) and str(setting.value) not in text:
-            return ConfigError(f"{setting.key}: {setting.value} ({setting.origin}) is refused: {text}")
+            return ConfigError(f"{setting.key}: {setting.value} ({setting.origin}) does not work: {text}")
     return mistake_in_own_code(error) or ConfigError(text)

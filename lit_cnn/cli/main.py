@@ -28,47 +28,51 @@ from lit_cnn.runs.class_paths import ALLOW
 from lit_cnn.version import __version__
 
 VERBS = {
-    "fit": "train a network, test its best checkpoint once, and print a summary",
+    "fit": "train a network, then test its best checkpoint once",
     "validate": "evaluate a checkpoint on the validation images",
     "test": "evaluate a checkpoint on the test images",
-    "predict": "write a checkpoint's predictions on the test images as a table",
+    "predict": "write a checkpoint's predictions for the test images to a table",
 }
 COMMANDS = {
-    "ablate": "run a grid of trainings over several seeds: skips finished cells, resumes interrupted ones",
-    "check": "check a run before it is trained: layers, first loss, gradients, memory and time",
+    "ablate": "run a grid of trainings over several seeds",
+    "check": "check a run before training: layers, first loss, memory, time",
     "classify": "classify image files with a trained network",
-    "compare": "compare two runs: McNemar's test, classes, the test images on which they disagree",
-    "demo": "draw a digit on a local web page, and see what trained networks see",
-    "explain": "show where a trained network looks: Grad-CAM, occlusion, saliency, one picture for each image",
-    "export": "write a trained network as ONNX, pt2, TorchScript or safetensors, and compare its logits",
+    "compare": "compare two runs on the same test images, with McNemar's test",
+    "demo": "open a local web page: draw a digit, see what networks predict",
+    "explain": "show which pixels matter: Grad-CAM, occlusion and saliency",
+    "export": "write a trained network as ONNX, pt2, TorchScript or safetensors",
     "models": "list all networks: paper, parameters, MACs, smallest image",
-    "report": "write the report of a run, or of many with intervals, tests and curves: HTML, Markdown, LaTeX, CSV",
-    "search": "find the variant of an experiment with the best validation accuracy without running all, by Optuna",
-    "verify": "train a shipped config with new seeds, and compare with its expected result",
+    "report": "write a report of one or many runs: HTML, Markdown, LaTeX, CSV",
+    "search": "find an experiment's variant with the best validation accuracy",
+    "verify": "train a shipped config again, and check the expected accuracy",
 }
 
 LR_FIND = "--lr_find"  # the one flag of `check` that is no setting of `fit`
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
-HELP = f"""usage: python -m lit_cnn VERB [CONFIG ...] [--model MODEL] [--data DATA] [--KEY VALUE ...]
+HELP = f"""usage: python -m lit_cnn VERB [CONFIG ...] [--KEY VALUE ...]
 
-Trains, tests and uses convolutional networks on small images. Settings come from configs, each a file or a name, with
-or without --config in front. Several are merged from left to right, and flags override them all.
+Trains, tests and uses convolutional networks on small images.
+A config is a YAML file, or the name of a config that comes with lit_cnn.
+Several configs are merged from left to right. Flags override all of them.
 
 verbs:
 {"".join(f"  {verb:10} {what}{chr(10)}" for verb, what in (VERBS | COMMANDS).items())}
-a first run, without downloading data          python -m lit_cnn fit --config quickstart
-the settings that most runs need               python -m lit_cnn fit --help
-the settings of one model or data module       python -m lit_cnn fit --model.help LitVGG
-a complete config to start from                python -m lit_cnn fit --config quickstart --print_config
-its cost, and whether it can learn at all      python -m lit_cnn check --config quickstart
-test a run with its own config and weights     python -m lit_cnn test RUN
-resume an interrupted run                      python -m lit_cnn fit --resume RUN
-any verb with a network or data of your own    python -m lit_cnn VERB ... --allow my_package
+examples, each after python -m lit_cnn:
+  fit --config quickstart                 a first run, without a download
+  fit --help                              the settings that most runs need
+  fit --model.help LitVGG                 all settings of one network
+  fit --config quickstart --print_config  a complete config to start from
+  check --config quickstart               cost, and whether it can learn
+  test RUN                                test a run: RUN is its folder
+  fit --resume RUN                        resume an interrupted run
+  VERB --help                             the help of one verb
+  VERB ... --allow my_package             use a network or data of your own
 
-exit codes: 0 done, 1 a bug, 2 config (or too little memory for it, or a mistake in code of your own), 3 data,
-4 checkpoint, 5 diverged, 6 disk or permissions, 7 not as expected (verify), 130 interrupted, 143 terminated.
-LIT_CNN_DEBUG=1 shows tracebacks.
+exit codes: 0 done, 1 a bug, 2 wrong config, too little memory, or a mistake in
+  your own code, 3 data, 4 checkpoint, 5 diverged, 6 disk or permissions,
+  7 verify: not as expected, 130 interrupted, 143 terminated. LIT_CNN_DEBUG=1
+  shows tracebacks.
 """
 
 
@@ -144,19 +148,21 @@ def _dispatch(argv: list[str]) -> int:
         argv = ["--help" if argument == "--help_all" else argument for argument in argv]
         if verb in VERBS or verb == "check":
             settings = [word for word in argv if verb != "check" or word != LR_FIND]
-            import_module("lit_cnn.cli.quick_check").check(settings)  # within a second; what follows takes several
+            # within a second; what follows takes several
+            checked = import_module("lit_cnn.cli.quick_check").check(settings)
+            import_module("lit_cnn.cli.absent_gpu").refuse_absent_gpu(checked)
         if verb in VERBS:
             import_once("lit_cnn.cli.trainer").run_verb(argv)
         else:
             import_once(f"lit_cnn.commands.{verb}").main(rest)
     else:
         verbs = [*VERBS, *COMMANDS]
-        raise ConfigError(f"There is no verb {verb!r}.{nearest(verb, verbs)} There are {', '.join(verbs)}.")
+        raise ConfigError(f"There is no verb {verb!r}.{nearest(verb, verbs)} The verbs are {', '.join(verbs)}.")
     return 0
 
 
 def import_once(module: str) -> Any:
-    """Imports what a verb needs, such as torch and Lightning, which takes seconds.
+    """Imports a module that needs torch and Lightning, which takes seconds.
 
     Garbage collection is off meanwhile, and never searches the modules: that would take 0.7 s of the import, and
     0.2 s whenever matplotlib's many objects trigger it.
@@ -186,12 +192,14 @@ def _fault_of(error: Exception) -> LitCNNError | None:
     if isinstance(error, PermissionError):
         return forbidden(error)
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-        return DiskError(f"{error.filename or 'The disk'}: {error.strerror}. Make room, or choose another folder.")
+        return DiskError(
+            f"{error.filename or 'The disk'}: {error.strerror}. Free some space, or choose another folder."
+        )
     if is_out_of_memory(error):
         where = "The GPU's" if "CUDA" in str(error) else "The"
         return ConfigError(
             f"{where} memory is too small for this run: {' '.join(str(error).split())[:150]}\n"
-            "Take a smaller --data.batch_size (and --data.eval_batch_size), or --trainer.precision bf16-mixed."
+            "Use a smaller --data.batch_size (and --data.eval_batch_size), or --trainer.precision bf16-mixed."
         )
     return error if isinstance(error, LitCNNError) else None
 
@@ -209,7 +217,7 @@ def _thread_failed(args: threading.ExceptHookArgs) -> None:
 def _open_streams() -> None:
     """Reopens closed standard streams (`2>&-`), so that libraries can write and no file gets their number.
 
-    What goes to a file or a pipe is UTF-8 on every system, unless PYTHONIOENCODING says otherwise.
+    Output to a file or a pipe is UTF-8 on every system, unless PYTHONIOENCODING is set.
     """
     named = "PYTHONIOENCODING" in os.environ
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):

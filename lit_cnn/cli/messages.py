@@ -96,9 +96,9 @@ def _where_to_look(branch: str, leaf: str, settings: list[Setting]) -> str:
     if branch not in ("model", "data") or not names:
         return ""
     if any(leaf in known for known in settings_of(branch, names[-1:]) or ()):
-        return f" Give it behind --{branch} {names[-1]}."
+        return f" Write it after --{branch} {names[-1]}."
     chosen = names[-1].rpartition(".")[2]
-    return f" {chosen} does not take it; fit --{branch}.help {names[-1]} names what it takes."
+    return f" {chosen} has no such argument; fit --{branch}.help {names[-1]} lists its arguments."
 
 
 def unknown_class(name: str, settings: list[Setting]) -> str:
@@ -107,25 +107,33 @@ def unknown_class(name: str, settings: list[Setting]) -> str:
     branch = given.key.removesuffix(".class_path")
     classes = choices(branch) if branch in NAMED else list(classes_of(branch))
     if name in classes:
-        return f"{branch}: {name} ({given.origin}) has to stand in a list: [{name}]."
+        return f"{branch}: {name} ({given.origin}) has to be in a list: [{name}]."
     start = f"{branch}: there is no class {name} ({given.origin})."
-    if branch == "model" and (family := family_of(name.lower())):
-        flags = [f"--model {family[0]}", *(f"--model.{key} {value}" for key, value in family[1].items())]
-        return f"{start} Say {' '.join(flags)}."
-    known = f" There are {', '.join(classes)}." if classes else ""
+    if branch == "model" and (flags := _flags_of_network(name)):
+        return f"{start}{flags}"
+    known = f" The classes are {', '.join(classes)}." if classes else ""
     return f"{start}{nearest(name.rpartition('.')[2], classes)}{known}"
+
+
+def _flags_of_network(name: str) -> str:
+    """Returns the flags that select a network of the model registry, as a sentence; empty if there is none."""
+    family = family_of(name.lower())
+    if family is None:
+        return ""
+    flags = [f"--model {family[0]}", *(f"--model.{key} {value}" for key, value in family[1].items())]
+    return f" Use {' '.join(flags)}."
 
 
 def not_taken(given: Setting, owner: str, known: list[str]) -> str:
     """Message for an argument that an optimizer or schedule does not take."""
     key, _, leaf = given.key.rpartition(".")
-    start = f"{key}: {owner} does not take {leaf} ({given.origin})."
-    return f"{start}{nearest(leaf, known)} It takes {', '.join(known)}."
+    start = f"{key}: {owner} has no argument {leaf} ({given.origin})."
+    return f"{start}{nearest(leaf, known)} Its arguments are {', '.join(known)}."
 
 
 def unfit(given: Setting, expected: str) -> str:
-    """Message for a value that is not what its type allows, given in words."""
-    return f"{given.key}: {_short(given.value)} ({given.origin}) is not what is expected here: {expected}."
+    """Message for a value that does not fit its type, which is given in words."""
+    return f"{given.key}: {_short(given.value)} ({given.origin}) has to be {expected}."
 
 
 def _wrong_value(given: Setting, message: str) -> str:
@@ -140,7 +148,8 @@ def _wrong_value(given: Setting, message: str) -> str:
         kinds.append(PLAIN.get(kind, kind))
     if not kinds:
         return f"{start}: {_short(' '.join(message.split()), 300)}"
-    return unfit(given, " or ".join(kinds)) + nearest(str(given.value), literals)
+    other = _flags_of_network(str(given.value)) if given.key == "model.name" else ""
+    return unfit(given, " or ".join(kinds)) + (other or nearest(str(given.value), literals))
 
 
 def _find(settings: list[Setting], key: str) -> Setting:

@@ -1,4 +1,4 @@
-"""Check before a run that a user's own network takes the data's images."""
+"""Check before a run that a user's own network can process the images."""
 
 import copy
 
@@ -31,10 +31,10 @@ def refuse_misfit(model: LitClassifier, data: ImageDataModule) -> None:
             except MISFITS as error:
                 place = place_in_own_code(error)
                 raise ConfigError(
-                    f"The network {own[0]} does not take the images of {data.dataset_name}, {shape} "
+                    f"The network {own[0]} cannot process the images of {data.dataset_name}, {shape} "
                     f"(channels, height, width):\n{place}{': ' * bool(place)}{' '.join(str(error).split())[:300]}\n"
-                    f"Give it a first layer for {data.in_channels} channels, and layers for images of this size; "
-                    f"timm's transformers take --model.net.img_size."
+                    f"Its first layer needs {data.in_channels} channels, and its layers have to fit this image size; "
+                    f"transformers of timm have --model.net.img_size."
                 ) from error
         for part, mode in modes:
             part.training = mode
@@ -42,9 +42,9 @@ def refuse_misfit(model: LitClassifier, data: ImageDataModule) -> None:
         if got != [2, data.num_classes]:
             what = f"logits {['batch', *got[1:]]}".replace("'", "") if isinstance(got, list) else f"a {got}"
             several = not isinstance(got, list)
-            remedy = "aux_logits false, if it takes that" if several else f"num_classes {data.num_classes}"
+            remedy = "aux_logits false, if it has that" if several else f"num_classes {data.num_classes}"
             raise ConfigError(
                 f"The network {own[0]} turns images {shape} into {what}{' in training' * training}, but "
-                f"{data.dataset_name} has {data.num_classes} classes: it has to be [batch, {data.num_classes}].\n"
+                f"{data.dataset_name} has {data.num_classes} classes. It has to return [batch, {data.num_classes}].\n"
                 f"Set its argument, such as --model.net.{remedy}, or change its last layer."
             )

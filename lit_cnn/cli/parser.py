@@ -83,5 +83,5 @@ def _restored(written: Any, given: Any, key: str) -> Any:
         return given
     raise ConfigError(
         f"{key.replace('.init_args', '')}: {given!r:.80} cannot be written to config.yaml, which repeats the run.\n"
-        "Give it as a text, or by the import path of a function or class."
+        "Give a text, or the import path of a function or class."
     )

@@ -75,7 +75,7 @@ def check(argv: list[str]) -> list[str]:
             way = f"{verb} RUN, the folder of a run, or --ckpt_path CHECKPOINT"
             raise CheckpointError(f"`{verb}` needs a trained network: {way}.")
     elif verb == "check":
-        raise ConfigError("`check` looks at a run before its first step. Leave --ckpt_path out.")
+        raise ConfigError("`check` is for runs before their first step. Remove --ckpt_path.")
     else:
         find_run(checkpoint)
     return argv
@@ -85,8 +85,8 @@ def _check_key(setting: Setting, settings: list[Setting]) -> None:
     key, given = setting.key, f"{setting.key}: {setting.value} ({setting.origin})"
     if key in [f"model.{name}" for name in LINKED]:
         raise ConfigError(
-            f"{given} is not yours to set: the data decides it.\n"
-            f"Remove it. Data modules with a shape of your choice take --data.{setting.leaf}."
+            f"{given} cannot be set: the data decide it.\n"
+            f"Remove it. Some data modules have --data.{setting.leaf} instead."
         )
     kinds = _kinds(setting, settings)
     if kinds is not None and setting.leaf not in NO_SETTINGS and not any(setting.leaf in known for known in kinds):
@@ -99,7 +99,7 @@ def _check_key(setting: Setting, settings: list[Setting]) -> None:
         return
     inner = [name for known in settings_of(key) or [] for name in known]
     if inner and (key, setting.value) != ("trainer", None):  # the parser accepts this one
-        raise ConfigError(f"{given} has to hold settings of its own, such as `{inner[0]}`.\nLeave it out for defaults.")
+        raise ConfigError(f"{given} has to contain settings, such as `{inner[0]}`.\nRemove it for the defaults.")
 
 
 def _check_value(setting: Setting, settings: list[Setting]) -> None:

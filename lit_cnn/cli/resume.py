@@ -20,7 +20,7 @@ from lit_cnn.runs.settings import DECISIVE, LENGTH, decisive_of_steps
 from lit_cnn.training.lightning_internals import UTF8CSVLogger
 
 LIMITS_OF_LENGTH = {"max_epochs": "N", "max_steps": "N", "max_time": "LONGER"}  # with a placeholder for the value
-_KEPT = "OneCycleLR keeps the length that it began with, and cannot go on past it."
+_KEPT = "OneCycleLR cannot train longer than it was set to at the start."
 ONCE_AN_EPOCH = ("train/acc", "seconds")  # columns of metrics.csv written at the end of an epoch
 
 
@@ -28,7 +28,9 @@ def newest_checkpoint(run: Path) -> tuple[Path, list[str]]:
     """Returns the valid checkpoint of a run with the most steps, and the errors of broken ones."""
     newest, broken = checkpoint_io.newest_valid(run / "checkpoints", "class_path")
     if newest is None:
-        raise CheckpointError("\n".join([*broken[-2:], f"There is no checkpoint in {run} to go on from. Begin anew."]))
+        raise CheckpointError(
+            "\n".join([*broken[-2:], f"There is no checkpoint in {run} to resume from. Start a new run."])
+        )
     return newest, broken
 
 
@@ -45,12 +47,12 @@ def refuse_finished(run: Path, config: Any) -> None:
     longer = f"--trainer.{ends[0]} {LIMITS_OF_LENGTH[ends[0]]}"
     scheduler, arguments = (config.model.init_args.get(name) for name in ("scheduler", "scheduler_args"))
     if ends[0] in LENGTH and _keeps_its_length(scheduler, arguments):
-        remedy = f"{_KEPT} Begin anew: --config {run / 'config.yaml'} {longer}."
+        remedy = f"{_KEPT} Start a new run: --config {run / 'config.yaml'} {longer}."
     else:
         allowed = " --allow_changes true" if ends[0] in LENGTH and scheduler else ""
-        remedy = f"To train it for longer, say how long: {RESUME} {run} {longer}{allowed}."
-    epochs = counted(results["epochs"], "epoch")
-    raise ConfigError(f"The run {run} is finished: {epochs}, {results['steps']} steps{was}.\n{remedy}")
+        remedy = f"To train it longer: {RESUME} {run} {longer}{allowed}."
+    length = f"{counted(results['epochs'], 'epoch')}, {counted(results['steps'], 'step')}"
+    raise ConfigError(f"The run {run} is finished: {length}{was}.\n{remedy}")
 
 
 def _length(trainer: Any, name: str) -> float:
@@ -94,10 +96,10 @@ def refuse_changes(path: str | Path, checkpoint: dict[str, Any], now: dict[str, 
     if changed:
         each = [f"{key} was {before.get(key, missing)}, now {now.get(key, missing)}" for key in changed]
         more = f"; and {len(each) - 3} more" if len(each) > 3 else ""
-        remedy = "Leave them as they were, or go on with the new ones by --allow_changes true."
+        remedy = "Use the old settings, or allow the new ones with --allow_changes true."
         longer = any(_length(now, name) > _length(before, name) for name in (f"trainer.{name}" for name in LENGTH))
         if longer and _keeps_its_length(now.get("model.scheduler"), now.get("model.scheduler_args")):
-            remedy = f"{_KEPT} Leave them as they were, or begin anew."
+            remedy = f"{_KEPT} Use the old settings, or start a new run."
         raise CheckpointError(f"{path} was trained with other settings: {'; '.join(each[:3])}{more}.\n{remedy}")
 
 

@@ -47,7 +47,7 @@ class Refused(yaml.YAMLError):
 def load(text: str) -> Any:
     """Parses a YAML text; keys are strings, so that `no`, `on`, `null` and `1.0` stay as written."""
     if len(text) > MOST_BYTES:
-        raise Refused(f"it has {len(text):,} characters, more than settings need")
+        raise Refused(f"it has {len(text):,} characters, too many for a config")
     loader = _Loader(text)
     try:
         root = loader.get_single_node()
@@ -55,7 +55,7 @@ def load(text: str) -> Any:
             return None
         for number, _ in enumerate(_checked(root, ()), 1):
             if number > MOST_NODES:
-                raise Refused(f"its aliases stand for more than {MOST_NODES:,} values, more than settings need")
+                raise Refused(f"its aliases stand for more than {MOST_NODES:,} values, too many for a config")
         content = up_to_date(loader.construct_document(root))
     except RecursionError as error:
         raise Refused(TOO_DEEP) from error
@@ -86,12 +86,12 @@ def _checked(node: yaml.Node, above: tuple[yaml.Node, ...]) -> Iterator[yaml.Nod
     """Yields a node and all below, with aliases expanded; refuses values that are not plain. Keys become texts."""
     where = f"line {node.start_mark.line + 1}"
     if any(node is one for one in above):
-        raise Refused(f"{where}: an alias holds itself")
+        raise Refused(f"{where}: an alias contains itself")
     if len(above) >= DEEPEST:
         raise Refused(f"{where}: {TOO_DEEP}")
     if node.tag not in PLAIN:
         tag = node.tag.replace("tag:yaml.org,2002:", "!!")
-        raise Refused(f"{where}: the tag {tag[:80]} is not allowed, since a config holds plain values")
+        raise Refused(f"{where}: the tag {tag[:80]} is not allowed: a config contains only plain values")
     yield node
     if isinstance(node, yaml.SequenceNode):
         for part in node.value:
@@ -101,13 +101,13 @@ def _checked(node: yaml.Node, above: tuple[yaml.Node, ...]) -> Iterator[yaml.Nod
         for key, value in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                raise Refused(f"line {line}: a key is a text, and no list or mapping")
+                raise Refused(f"line {line}: a key has to be a text, not a list or mapping")
             if key.tag != MERGE:
                 if not key.value:
                     raise Refused(f"line {line}: a key is empty")
                 if key.value in lines:
                     raise Refused(
-                        f"line {line}: the key {key.value[:80]} is there twice, first in line {lines[key.value]}"
+                        f"line {line}: the key {key.value[:80]} occurs twice, first in line {lines[key.value]}"
                     )
                 lines[key.value] = line
                 key.tag = TEXT if key.tag in PLAIN else key.tag
@@ -128,13 +128,13 @@ def read(path: Path, kind: str = "config") -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is no {kind}: it is no text in UTF-8 (byte {error.start}).") from error
+        raise ConfigError(f"{path} is not a valid {kind}: it is not text in UTF-8 (byte {error.start}).") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not valid YAML: {_reason(error, text)}.") from error
     if not isinstance(content, dict):
         holds = {"list": "a list", "str": "a text"}.get(type(content).__name__, "a single value")
-        what = "it is empty" if content is None else f"it holds {holds}"
-        raise ConfigError(f"{path} is no {kind}: {what}. Settings are lines of `key: value`.")
+        what = "it is empty" if content is None else f"it contains {holds}"
+        raise ConfigError(f"{path} is not a valid {kind}: {what}. Settings are lines of `key: value`.")
     return content
 
 
@@ -145,4 +145,4 @@ def _reason(error: yaml.YAMLError, text: str) -> str:
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     lines = text.splitlines()
     tab = mark and mark.line < len(lines) and "\t" in lines[mark.line]
-    return f"{where}{error.problem or error.context}" + (". There is a tab; indent by spaces" if tab else "")
+    return f"{where}{error.problem or error.context}" + (". There is a tab; indent with spaces" if tab else "")

@@ -1,4 +1,4 @@
-"""The help of a Trainer's verb on two screens: the settings that most runs need, read from source code in no time.
+"""The help of a Trainer's verb on two screens: the settings that most runs need, read quickly from source code.
 
 `--help_all` shows all settings instead, as LightningCLI knows them, which takes seconds.
 """
@@ -25,38 +25,38 @@ RARE = {
     *("in_channels", "image_size", "train_size", "resident", "class_weights", "sampling", "threads"),
     "channels_last",
 }
-DATA_DIR = {"data_dir": "Where a dataset lies or is downloaded to; for an image folder, its root."}
+DATA_DIR = {"data_dir": "Folder of the dataset, or where to download it; for an image folder, its root."}
 OF_THE_TRAINER = {  # Lightning's own texts fill pages
     "max_epochs": "Epochs of training.",
-    "accelerator": "cpu, gpu, mps, or auto for the best there is.",
-    "devices": "Number of devices; batch_size is that of each.",
-    "precision": "32-true, or bf16-mixed for bfloat16 where the hardware has it.",
+    "accelerator": "cpu, gpu, mps, or auto (the best available).",
+    "devices": "Number of devices; batch_size is the batch size of each.",
+    "precision": "32-true, or bf16-mixed (bfloat16, if the hardware has it).",
     "gradient_clip_val": "Largest norm of the gradients.",
-    "accumulate_grad_batches": "Batches for one step of the optimizer.",
+    "accumulate_grad_batches": "Number of batches for one optimizer step.",
     "limit_train_batches": "Number of batches in an epoch, or a share of them.",
-    "callbacks": "Callbacks of Lightning or lit_cnn, such as EarlyStopping, EMA.",
-    "logger": "A tracker beside metrics.csv and TensorBoard, such as WandbLogger; false for no TensorBoard.",
+    "callbacks": "Callbacks of Lightning or lit_cnn, such as EarlyStopping or EMA.",
+    "logger": "A tracker, such as WandbLogger; false turns off TensorBoard.",
     "default_root_dir": "Folder of all runs; by default logs.",
 }
-SEED = {"seed_everything": "The run's seed, which decides every random choice; by default 0."}
+SEED = {"seed_everything": "Seed of the run, for all random numbers; by default 0."}
 USES = {
-    "fit": "Trains a network, tests its best checkpoint once, and prints a summary.",
+    "fit": "Trains a network, then tests its best checkpoint once, and prints a summary.",
     "validate": "Evaluates a trained network on the validation images.",
     "test": "Evaluates a trained network on the test images.",
-    "predict": "Writes a trained network's predictions on the test images as a table.",
+    "predict": "Writes a trained network's predictions for the test images to a table.",
 }
 OF_CONFIGS = (
-    "CONFIG is a file, or the name of a config that comes with lit_cnn, such as quickstart. Several are merged from "
-    "left to right, and flags win over all of them."
+    "CONFIG is a file, or the name of a config that comes with lit_cnn, such as quickstart. Several configs are merged "
+    "from left to right. Flags override all of them."
 )
 OF_RUNS = (
-    "RUN is the folder of a run, such as logs/quickstart/version_0, or a checkpoint. The run's config.yaml has all "
-    "settings, and flags change them."
+    "RUN is the folder of a run, such as logs/quickstart/version_0, or a checkpoint. Settings come from the run's "
+    "config.yaml. Flags override them."
 )
 
 
 def short_help(verb: str) -> str:
-    """Returns the help of fit, validate, test or predict, as wide as the terminal but for its limits."""
+    """Returns the help of fit, validate, test or predict, for the width of the terminal, within limits."""
     width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
     training = verb == "fit"
     lines = [
@@ -66,11 +66,11 @@ def short_help(verb: str) -> str:
     ]
     lines += textwrap.wrap(OF_CONFIGS if training else OF_RUNS, width)
     for branch, title, more in (("model", "the network", {}), ("data", "the data", DATA_DIR)):
-        lines += ["", f"{title}: --{branch} CLASS, which is one of"]
+        lines += ["", f"{title}: --{branch} CLASS, one of"]
         lines += textwrap.wrap(", ".join(classes_of(branch)), width, initial_indent="  ", subsequent_indent="  ")
-        lines += ["  or a network of yours, LitClassifier --model.net IMPORT_PATH"] * (branch == "model")
+        lines += ["  or your own: --model LitClassifier --model.net IMPORT_PATH"] * (branch == "model")
         home, base = BRANCHES[branch]
-        lines += [f"with these settings beside its own (--{branch}.help CLASS)"]
+        lines += [f"settings (--{branch}.help CLASS shows all settings of one class):"]
         lines += _settings(f"{branch}.", more | _described(home, base), width)
     lines += ["", "the training", *_settings("trainer.", OF_THE_TRAINER, width)]
     lines += ["", "the run", *_settings("", SEED | _described(ARGUMENTS, "of_the_run"), width)]
@@ -87,14 +87,17 @@ def short_help(verb: str) -> str:
 
 
 def _settings(prefix: str, texts: dict[str, str], width: int) -> list[str]:
-    """Returns the lines of a section: each setting that is not rare, with the first sentence on it."""
+    """Returns the lines of a section: each setting that is not rare, with the first sentence of its text."""
     lines = []
     for name, text in texts.items():
         if name not in RARE:
             sentence = re.split(r"(?<=\w)\.\s", text, maxsplit=1)[0].rstrip(".")
             sentence = sentence.partition(";")[0] if len(sentence) > LONG else sentence
             flag, indent = f"  --{prefix}{name}", " " * (COLUMN + 3)
-            lines += textwrap.wrap(f"{flag:{COLUMN + 2}} {sentence}", width, subsequent_indent=indent)
+            if len(flag) > COLUMN + 2:
+                lines.append(flag)
+                flag = ""
+            lines += textwrap.wrap(sentence, width, initial_indent=f"{flag:{COLUMN + 3}}", subsequent_indent=indent)
     return lines
 
 

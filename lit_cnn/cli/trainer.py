@@ -104,7 +104,7 @@ class LitCLI(LightningCLI):
         if self.verb == "fit":
             monitors.settle(config, self.given)
         elif self.verb == "validate" and config.data.init_args.val_size == 0:
-            raise ConfigError("data.val_size is 0, so there are no images to validate on.")
+            raise ConfigError("data.val_size is 0, so there are no validation images.")
         refuse_one_name(config.checkpoint)
 
     def instantiate_classes(self) -> None:
@@ -231,7 +231,7 @@ class LitCLI(LightningCLI):
             for sentence in [self.busy] * bool(self.busy) + slower:
                 _say(sentence)
         if self._resumed:
-            _say(f"goes on from {self._resumed_from}, step {self._first_step}")
+            _say(f"resumes from {self._resumed_from}, step {self._first_step}")
 
     def after(self) -> None:
         """Prints the summary, after a training the best checkpoint's test."""
@@ -240,7 +240,7 @@ class LitCLI(LightningCLI):
             return
         if self.verb == "fit":
             if self.config.trainer.fast_dev_run:
-                _say("fast_dev_run: one batch each went through; nothing was kept.")
+                _say("fast_dev_run: one batch of each part works. Nothing was saved.")
                 return
             if self.trainer.global_step == self._first_step and not self._resumed:  # else only the test is missing
                 cause = "`limit_train_batches`, `max_epochs` or `max_steps` leaves no batch"
@@ -263,9 +263,9 @@ class LitCLI(LightningCLI):
             self.trackers.discard()
             self._give_folder_back()
             if stopped:
-                _say("stopped before a step was taken: nothing of it is kept")
+                _say("stopped before the first step: nothing was saved")
         elif stopped and (folder / "checkpoints" / checkpoints.LAST).is_file():
-            _say(f"stopped after step {step}; to go on:")
+            _say(f"stopped after step {step}; to resume:")
             in_test = self.trainer.state.fn != "fit"  # interrupted in the test after the training
             _say(f"python -m lit_cnn {f'test {folder}' if in_test else f'fit --resume {folder}'}")
 

@@ -22,7 +22,7 @@ TUNED_PRECISIONS = (None, "32", "32-true", 32, "bf16-mixed", "16-mixed")  # not 
 def tune(parser: Any, config: Any, given: list[Setting], run: Path | None) -> None:
     """Sets the fastest settings in a config, which then tunes no more, and prints the table of their speeds.
 
-    What was typed stays, and settings of configs are replaced.
+    Settings given as flags stay, and settings of configs are replaced.
 
     Args:
         parser: The parser of `fit`, which builds throw-away parts.
@@ -45,8 +45,8 @@ def tune(parser: Any, config: Any, given: list[Setting], run: Path | None) -> No
         chosen = json.loads(os.environ[CHOSEN])
     elif max(int(os.environ.get(name) or 1) for name in ("WORLD_SIZE", "SLURM_NTASKS")) > 1:
         raise ConfigError(
-            "tune_speed: true measures in one process, and this run was started in several.\n"
-            "Tune it by `python -m lit_cnn check` in one, and give here the settings that it prints."
+            "tune_speed: true measures in one process, but this run has several.\n"
+            "Run `python -m lit_cnn check --tune_speed true` in one process, and set what it prints."
         )
     else:
         chosen = _measured(parser, config, {key: config.get(key) for key in fixed})

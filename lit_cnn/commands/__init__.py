@@ -1,1 +1,1 @@
-"""Verbs of the command line beside the Trainer's; each module has `main(argv)`, which raises LitCNNError."""
+"""Verbs of the command line that are not the Trainer's; each module has `main(argv)`, which raises LitCNNError."""

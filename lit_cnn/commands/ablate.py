@@ -1,4 +1,4 @@
-"""Runs a grid of trainings over several seeds, and prints mean and spread of each variant."""
+"""Runs a grid of trainings over several seeds, and prints mean and standard deviation of each variant."""
 
 import argparse
 import math
@@ -29,16 +29,18 @@ from lit_cnn.runs.settings import decisive
 
 AUTO = "auto"
 EXPERIMENT = "an experiment's file, or the name of one of configs/experiments"
-JOBS = "cells at a time; auto, the default, is one for each GPU, or for each core, with one thread, if memory suffices"
-EPILOG = """Finished cells are kept, interrupted ones are resumed, and several invocations share the cells. All configs
-are checked before the first cell begins. Cells are runs in logs/EXPERIMENT/VARIANT-seedN/version_N. --KEY VALUE is a
-setting of fit for all cells, such as --data.data_dir data.
+JOBS = "cells at a time (default auto: one for each GPU; on CPUs one for each core, if there is enough memory)"
+EPILOG = """A cell is one training: a variant with a seed. Its run is in logs/EXPERIMENT/VARIANT-seedN/version_N.
+--KEY VALUE is a setting of fit for all cells, such as --data.data_dir data.
+
+All configs are checked before the first cell begins. Finished cells are skipped, and interrupted ones are resumed. You
+can start the same command several times: the processes share the cells.
 
 examples:
   python -m lit_cnn ablate exercise --data.data_dir data
   python -m lit_cnn ablate my_experiment.yaml --dry_run
 
-exit code: 0 if all cells finished, else that of fit for the first cell that failed.
+exit code: 0 if all cells finished, otherwise that of fit for the first cell that failed.
 """
 
 
@@ -46,11 +48,11 @@ def main(argv: list[str]) -> None:
     """Runs an experiment."""
     parser = Parser("ablate", __doc__, EPILOG)
     parser.add_argument("experiment", help=EXPERIMENT)
-    parser.add_argument("--dry_run", action="store_true", help="show the plan and what is finished, and run nothing")
+    parser.add_argument("--dry_run", action="store_true", help="only show the cells, and which are finished")
     parser.add_argument("--jobs", type=number_of_jobs, default=None, help=JOBS)
-    parser.add_argument("--seeds", help="seeds 0 to SEEDS - 1, or a list such as [0,7], in place of the file's")
-    parser.add_argument("--submit", type=positive, help="jobs on a cluster to share the cells, by submitit")
-    parser.add_argument("--submit_args", help="of submitit, such as '{slurm_partition: gpu, timeout_min: 600}'")
+    parser.add_argument("--seeds", help="seeds 0 to SEEDS - 1, or a list such as [0,7]; overrides the file's")
+    parser.add_argument("--submit", type=positive, help="number of cluster jobs that share the cells, by submitit")
+    parser.add_argument("--submit_args", help="options of submitit, such as '{slurm_partition: gpu, timeout_min: 600}'")
     given, overrides = parser.parse_before_settings(argv)
     experiment = read_experiment(given.experiment)
     if given.seeds is not None:
@@ -72,7 +74,7 @@ def main(argv: list[str]) -> None:
     jobs = submit(command, given.submit, given.submit_args, folder / "jobs")
     print(f"{folder}: {counted(len(cells), 'cell')}, {sum(cell.results() is not None for cell in cells)} finished")
     print(f"submitted {', '.join(job.job_id for job in jobs)}; their output: {folder / 'jobs'}")
-    print(f"what is finished: python -m lit_cnn ablate {experiment.path} --dry_run")
+    print(f"to see which cells are finished: python -m lit_cnn ablate {experiment.path} --dry_run")
 
 
 def number_of_jobs(text: str) -> int | None:
@@ -100,7 +102,7 @@ def run_grid(
     Args:
         experiment: The experiment.
         overrides: Arguments of `fit` for all cells.
-        jobs: Number of cells that run at the same time; None for what is fastest.
+        jobs: Number of cells that run at the same time; None for the fastest.
         command: Verb and arguments to resume it, printed if it is interrupted.
         dry_run: Only show the plan.
 
@@ -184,7 +186,7 @@ def _outcome(cell: Cell, code: int) -> str:
 
 def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoReturn:
     number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
-    print("\nstopping after this batch; once more stops at once", flush=True)
+    print("\nstopping after this batch; press Ctrl-C again to stop at once", flush=True)
     while any(process.is_alive() for process in processes):
         for process in processes:
             pass_on(number, process)
@@ -193,7 +195,7 @@ def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoRetu
                 process.join()
         except (KeyboardInterrupt, SystemExit):
             continue
-    print(f"stopped; to go on:\n{way}", flush=True)
+    print(f"stopped; to resume:\n{way}", flush=True)
     raise stop
 
 
@@ -217,16 +219,16 @@ def _time_left(cells: list[Cell], todo: list[Cell], how: Shares, dry_run: bool) 
             seconds[cell.variant] = [timed[key]]
     left = sum(statistics.mean(seconds[cell.variant]) for cell in todo) / min(how.jobs, len(todo))
     if math.isinf(left):
-        return "time not known, since a cell has neither max_epochs, max_steps nor max_time"
+        return "time not known: a cell has no max_epochs, max_steps or max_time"
     beside = f", {how.jobs} side by side" if how.jobs > 1 else ""
     each = f", {counted(how.threads, 'thread')} each" if how.threads and beside else ""
-    return f"about {left:.0f} s left, without the tests{beside}{each}"
+    return f"about {left:.0f} s left, not counting the tests{beside}{each}"
 
 
 def _seconds_of(argv: list[str], dry_run: bool) -> float:
     if dry_run:
         os.environ[FORBIDDEN] = "1"
-    from lit_cnn.commands.check import seconds_of  # imports torch
+    from lit_cnn.cli.before_fit import seconds_of  # imports torch
 
     return seconds_of(argv)
 

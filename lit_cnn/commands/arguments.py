@@ -1,16 +1,31 @@
-"""The parser of all verbs beside the Trainer's, and arguments that several of them take."""
+"""The parser of all verbs that are not the Trainer's, and arguments that several of them have."""
 
 import argparse
 import sys
+import textwrap
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from lit_cnn.errors import ConfigError, printable
+from lit_cnn.runs.folder import find_run
+from lit_cnn.runs.weights import weights_file
 
 if TYPE_CHECKING:
     from lit_cnn.training.classifier import LitClassifier
 
-RUN = "a run's folder, a checkpoint, or the name of weights that come with the package, such as cnn_mnist"
+RUN = "a run's folder, a checkpoint, or the name of weights in the package, such as cnn_mnist"
+
+
+class Formatter(argparse.HelpFormatter):
+    """Wraps the paragraphs of a help to the terminal, and leaves indented lines, such as commands, as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = list[str]()
+        for kept, group in groupby(text.splitlines(), lambda line: line[:1] in ("", " ")):
+            part = list(group)
+            lines += part if kept else textwrap.wrap(" ".join(part), width)
+        return "\n".join(lines)
 
 
 class Parser(argparse.ArgumentParser):
@@ -18,22 +33,23 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, verb: str, description: str | None, epilog: str | None = None):
         super().__init__(f"python -m lit_cnn {verb}", None, description, epilog, allow_abbrev=False)
-        self.formatter_class = argparse.RawDescriptionHelpFormatter
+        self.formatter_class = Formatter
         self.verb = verb
 
     def add_run_and_images(self) -> None:
         """Adds the arguments of verbs that apply a run's network to image files."""
         self.add_argument("run", help=RUN)
-        images = "image files, folders (with all folders below them), or patterns such as 'scans/*.png'"
+        images = "image files, folders (with their subfolders), or patterns such as 'scans/*.png'"
         self.add_argument("images", nargs="+", help=images)
 
     def add_inverting(self) -> None:
-        """Adds the argument that turns images over: light becomes dark."""
-        self.add_argument("--invert", action="store_true", help="invert the images: dark on light to light on dark")
+        """Adds the argument that inverts images: light becomes dark."""
+        self.add_argument("--invert", action="store_true", help="invert the images: light becomes dark")
 
     def parse_before_settings(self, argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         """Returns the verb's own arguments, and all others, which are settings of `fit`."""
-        self.usage = self.format_usage().removeprefix("usage: ").rstrip() + " [--KEY VALUE of fit ...]"
+        usage, indent = self.format_usage().removeprefix("usage: ").rstrip(), " " * len(f"usage: {self.prog} ")
+        self.usage = f"{usage}\n{indent}[--KEY VALUE of fit ...]"
         return self.parse_known_args(argv)
 
     def error(self, message: str) -> NoReturn:
@@ -44,15 +60,25 @@ class Parser(argparse.ArgumentParser):
 def run_and_images(given: argparse.Namespace) -> tuple["LitClassifier", list[str]]:
     """Returns the run's network and the image files of `add_run_and_images`; says which files are no images."""
     from lit_cnn.data.image_files import find_images
-    from lit_cnn.inference.load import load
 
     files = find_images(given.images)
     if unread := files.unread():
         print(unread, file=sys.stderr)
+    refuse_missing(given.run)
+
+    from lit_cnn.inference.load import load
+
     module = load(given.run)
     assert module.preprocess is not None
     module.preprocess.check_others()
     return module, files.images
+
+
+def refuse_missing(*runs: str) -> None:
+    """Raises the LitCNNError of `load` for runs and weights that are not there, before torch is imported."""
+    for run in runs:
+        if weights_file(run) is None:
+            find_run(run)
 
 
 def positive(text: str) -> int:

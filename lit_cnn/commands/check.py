@@ -1,47 +1,28 @@
 """Checks a run before it is trained: its layers, whether its network can learn, memory and time."""
 
-import copy
-import sys
-from dataclasses import replace
-from typing import Any
-
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import LambdaCallback
-
-from lit_cnn import plots
-from lit_cnn.checks import judgements, lr_range, slow, text
-from lit_cnn.checks.begun_fit import ALONE, state_kept
-from lit_cnn.checks.cost import length_of, memory_of
-from lit_cnn.checks.overfit import images_to_learn, loss_of_one_answer, overfit
-from lit_cnn.checks.trial import Steps, first_line, take_first_steps
-from lit_cnn.cli.main import start_up
-from lit_cnn.cli.trainer import LitCLI, run_verb
+from lit_cnn.cli.main import import_once
 from lit_cnn.commands.arguments import Parser
-from lit_cnn.errors import ConfigError
-from lit_cnn.models.layer_table import layers_of
-from lit_cnn.runs.folder import claim_folder, give_back
-from lit_cnn.training import param_groups
 
-PICTURE = "lr_find.png"
-EPILOG = f"""It takes the arguments of fit (python -m lit_cnn fit --help), writes no files, and prints
+EPILOG = """check takes the arguments of fit (python -m lit_cnn fit --help) and writes no files. It prints
 
-  a layer table   output size, parameters, MACs, and the receptive field: its size in pixels, its stride (the distance
-                  in pixels between neighbours), and the share of the image that it covers
-  findings        of the first training steps, with the run's precision, loss and optimizer: whether the first loss
-                  is near that of equal logits, ln(classes) for cross-entropy; whether every trained parameter gets
-                  a gradient; whether the network can overfit 16 images, with the run's optimizer or with Adam
-  estimates       memory, and time from timed steps; on one device, and without the test at the end
-  speed           with --tune_speed true: a few steps with each setting that may be faster on this machine, and which
-                  it took; the estimates are then with these
-  a verdict       "sound" and exit code 0, or what is wrong, what to change, and exit code 2
+  layer table  output size, parameters, MACs and receptive field of each layer:
+               its size and stride in pixels, and its share of the image
+  findings     from the first training steps. Is the first loss near that of
+               equal logits, ln(classes) for cross-entropy? Does every trained
+               parameter get a gradient? Can the network overfit 16 images?
+  estimates    memory; time on one device, without the test at the end
+  speed        with --tune_speed true: the speed of each setting that may be
+               faster on this machine, and which are the fastest
+  verdict      "sound" and exit code 0; or what is wrong, what to change, and
+               exit code 2
 
-With --lr_find it prints the loss at rising learning rates and suggests one in place of all that, and writes the curve
-to {PICTURE}. It changes no config: set --model.lr yourself.
+With --lr_find it prints the loss at rising learning rates instead, suggests a learning rate, and draws the curve to
+lr_find.png. It changes no config: set --model.lr yourself.
 
 examples:
   python -m lit_cnn check --config quickstart
   python -m lit_cnn check --config quickstart --lr_find
-  python -m lit_cnn check --config configs/resnet18_cifar.yaml --data.data_dir data
+  python -m lit_cnn check --config resnet18_cifar --data.data_dir data
   python -m lit_cnn check --model my_package.LitMine --data CIFAR10DataModule
 """
 
@@ -51,127 +32,4 @@ def main(argv: list[str]) -> None:
     parser = Parser("check", __doc__, EPILOG)
     parser.add_argument("--lr_find", action="store_true", help="find a learning rate: print and draw loss by rate")
     given, settings = parser.parse_before_settings(argv)
-    with state_kept():
-        run_verb(["fit", *settings], LrFindCLI if given.lr_find else CheckCLI)
-
-
-class CheckCLI(LitCLI):
-    """Begins `fit`, takes trial steps and prints the findings, and ends it before its first step."""
-
-    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Builds the Trainer of the run, with one device and nothing that writes files.
-
-        Before that it claims a folder and builds the Trainer as `fit` does, to get the same errors.
-        """
-        self.findings: list[judgements.Finding] = []
-        give_back(claim_folder(self.root, "version"))
-        self.trainer_in(self.root, devices=1, num_nodes=1)
-        self.compiled, self.model.hparams["compile"] = self.model.hparams["compile"], None
-        callbacks = [*self.final_test, LambdaCallback(on_train_start=self.inspect)]
-        return Trainer(**{**self.config_init.trainer, **ALONE, "callbacks": callbacks})
-
-    def before(self) -> None:
-        """Prints the layer table, from a copy of the network on the meta device; or why there is none."""
-        shape = (self.datamodule.in_channels, *self.datamodule.image_size)
-        title = f"{self.model.title} on {self.datamodule.dataset_name}: {text.by(shape)} pixels"
-        print(f"{title}, {self.datamodule.num_classes} classes\n")
-        try:
-            layers = layers_of(copy.deepcopy(self.model.net).to("meta"), shape)
-            print(text.layer_table(layers, self.model.net, shape[1:]))
-        except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:  # value-dependent code
-            print(f"no layer table: the network does not run on torch's device meta\n({first_line(error)})")
-        if groups := param_groups.text(self.model):
-            print(groups)
-        if self.compiled:
-            print("\n`compile` is left out, so the times are without it.")
-        for sentence in slow.warnings_of(self.trainer, self.model.net, self.datamodule, self.config.threads):
-            print(sentence)
-        sys.stdout.flush()
-
-    def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Runs all checks, before the Trainer's loop begins."""
-        trainer.should_stop = True
-        start = start_up()
-        module, data = self.model, self.datamodule
-        steps = Steps(trainer, module)
-        first = take_first_steps(steps)
-        print(f"\nfirst batch: {first.images} images on {module.device}, precision {trainer.precision}")
-        memory = memory_of(module, steps.optimizer, data, first)
-        if broken := judgements.judge_batch(first, data.num_classes):  # training on it is useless
-            self._note(broken)
-            return
-        trained = [p.requires_grad for p in module.parameters()]
-        self._note(judgements.judge_first_loss(first, module.hparams["loss"], data.num_classes))
-        self._note(judgements.judge_losses(first))
-        self._note(judgements.judge_gradients(first.lacking, sum(trained), len(trained) - sum(trained)))
-        batch = images_to_learn(data, module.device)
-        attempts = overfit(steps, batch)
-        self._note(judgements.judge_attempts(attempts, loss_of_one_answer(module.loss, batch[1], data.num_classes)))
-        steps.start_afresh()
-        print(f"\n{text.memory_table(memory)}\n")
-        length = replace(length_of(trainer, module, data, first.seconds), start_up=start)
-        print(text.time_table(length), flush=True)
-
-    def _note(self, finding: judgements.Finding) -> None:
-        self.findings.append(finding)
-        print(text.item("FAILED" if finding.remedy else "ok", finding.subject, finding.text), flush=True)
-
-    def after(self) -> None:
-        """Prints the verdict."""
-        if not self.findings:
-            raise ConfigError("No step would be taken: `limit_train_batches`, `max_epochs` or `max_steps` leaves none.")
-        wrong = [finding for finding in self.findings if finding.remedy]
-        if wrong:
-            more = f" ({len(wrong) - 1} more above)" if wrong[1:] else ""
-            raise ConfigError(f"not sound. {wrong[0].subject}: {wrong[0].text}{more}.\n{wrong[0].remedy}")
-        print("\nsound: train it with the same arguments, python -m lit_cnn fit ...")
-
-
-class LrFindCLI(CheckCLI):
-    """Begins `fit`, raises the learning rate from step to step, and prints and draws the loss."""
-
-    def before(self) -> None:
-        """Prints nothing."""
-
-    def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes the steps."""
-        trainer.should_stop = True
-        self.found = lr_range.take_range_test(Steps(trainer, self.model))
-
-    def after(self) -> None:
-        """Prints the curve and the suggestion, if the curve is clear, and writes the picture."""
-        found, lr = self.found, self.model.hparams["lr"]
-        print(lr_range.text(found, lr))
-        marks = {"suggested": found.suggestion, "too high": found.lowest} if found.suggestion else {}
-        title = f"{self.model.title} on {self.datamodule.dataset_name}, {self.model.hparams['optimizer']}"
-        curve = (found.rates.tolist(), found.losses.tolist(), found.smoothed.tolist())
-        plots.lr_range(*curve, marks | {"config": lr}, title).savefig(PICTURE, dpi=110)
-        print(f"picture    {PICTURE}; nothing else was written or changed", flush=True)
-        if found.suggestion is None:
-            data = self.datamodule
-            raise lr_range.unclear(found, data.batch_size, len(data.arrays("train")))
-
-
-class TimingCLI(CheckCLI):
-    """Begins `fit`, times a few steps, and prints nothing; `seconds` are those of the training with its validations."""
-
-    seconds = 0.0  # infinite if it has no limit; with those until the first step
-
-    def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Times the steps."""
-        trainer.should_stop = True
-        start = start_up()
-        first = take_first_steps(Steps(trainer, self.model), seconds=0.7, silent=True)
-        length = length_of(trainer, self.model, self.datamodule, first.seconds)
-        self.seconds = start + length.epochs * (length.training + length.validation)
-
-    def before(self) -> None:
-        """Prints nothing."""
-
-    after = before
-
-
-def seconds_of(argv: list[str]) -> float:
-    """Estimates how many seconds `fit` would train with these arguments."""
-    with state_kept():
-        return float(run_verb(["fit", *argv], TimingCLI).seconds)
+    import_once("lit_cnn.cli.before_fit").check_run(settings, given.lr_find)

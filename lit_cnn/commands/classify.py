@@ -12,21 +12,22 @@ from lit_cnn.errors import DataError, counted, printable
 if TYPE_CHECKING:
     from lit_cnn.training.classifier import LitClassifier
 
-EPILOG = """Images are prepared as in training, by the settings in the checkpoint: rotated by their EXIF tag, converted
-to greyscale or colour as the network needs, resized (bilinear, the whole image, whatever its proportions) if their size
-differs, normalised, and permuted if the run was. The table goes to stdout, all else to stderr: a progress bar, which
-files are left out as no images, what was converted or resized, and how many are right where the name of an image's
-folder, or of the one above it, is a class.
+EPILOG = """Images are prepared as in training, with the settings in the checkpoint. They are rotated by their EXIF tag,
+converted to greyscale or colour, resized (the whole image, bilinear, proportions may change), normalised, and permuted
+if the run's images were.
 
---wrong prints only the images whose class is not that of their folder, with that class. Where images are dark on light
-and the training images were light on dark, or the other way round, a sentence says so, and --invert turns them over.
+The table goes to stdout. All other text goes to stderr: a progress bar, files that are not images, what was converted
+or resized, and the accuracy, if images are in folders that are named as their classes.
 
-An image that cannot be read is a marked row; the others are classified, and the exit code is 3.
+--wrong prints only the mistakes, with the true class. If the images are dark on light, and the training images were
+light on dark, or the reverse, a message says so. Then use --invert.
+
+If an image cannot be read, its row says so. The others are classified, and the exit code is 3.
 
 examples:
   python -m lit_cnn classify logs/quickstart/version_0 digit.png
-  python -m lit_cnn classify logs/vgg_cifar pictures/test 'scans/*.jpg' --top_k 1 --format csv > classes.csv
   python -m lit_cnn classify logs/vgg_cifar pictures/test --wrong
+  python -m lit_cnn classify logs/vgg_cifar 'scans/*.jpg' --format csv > a.csv
 """
 
 
@@ -48,16 +49,16 @@ def main(argv: list[str]) -> None:
     """Prints the table."""
     parser = Parser("classify", __doc__, EPILOG)
     parser.add_run_and_images()
-    parser.add_argument("--top_k", type=positive, default=3, help="classes to name for each image (default 3)")
-    parser.add_argument("--format", choices=list(PRINTERS), default="table", help="how to print it (default table)")
+    parser.add_argument("--top_k", type=positive, default=3, help="classes to print for each image (default 3)")
+    parser.add_argument("--format", choices=list(PRINTERS), default="table", help="output format (default table)")
     parser.add_argument("--batch_size", type=positive, default=256, help="images at a time (default 256)")
-    parser.add_argument("--wrong", action="store_true", help="print only mistakes, in folders named as the classes")
+    parser.add_argument("--wrong", action="store_true", help="print only mistakes, if folders are named as the classes")
     parser.add_inverting()
     given = parser.parse_args(argv)
     module, paths = run_and_images(given)
     if given.wrong and not any(true_class(path, module.class_names) for path in paths):
         known = printable(", ".join(module.class_names[:5]))
-        raise DataError(f"--wrong needs images in folders named as the classes, such as {known}. None of these is.")
+        raise DataError(f"--wrong needs images in folders that are named as the classes, such as {known}.")
     top_k = min(given.top_k, len(module.class_names))
     rows = _rows(module, paths, top_k, given.batch_size, given.invert)
     shown = (row for row in rows if row.wrong or row.fault) if given.wrong else rows
@@ -102,10 +103,10 @@ def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int
     if said := polarity.text():
         print(said, file=sys.stderr)
     if right:
-        share = f"{sum(right)} of {len(right)} right ({sum(right) / len(right):.2%})"
+        share = f"{sum(right)} of {len(right)} correct ({sum(right) / len(right):.2%})"
         print(f"{share}, by the names of their folders", file=sys.stderr)
         if elsewhere:
-            print(f"{counted(elsewhere, 'image')} in folders that are no class, not counted", file=sys.stderr)
+            print(f"{counted(elsewhere, 'image')} in folders that are not a class, not counted", file=sys.stderr)
     if broken:
         count = f"{broken} of {len(paths)} images"
         raise DataError(f"{count} could not be read. Their rows say why; the others are classified.")

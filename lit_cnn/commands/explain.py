@@ -1,4 +1,4 @@
-"""Attribution of image files with a trained network: Grad-CAM, occlusion and saliency of the predicted class."""
+"""Shows which pixels matter for a network's prediction: Grad-CAM, occlusion and saliency."""
 
 import os
 import sys
@@ -15,18 +15,22 @@ if TYPE_CHECKING:
     from lit_cnn.plots.text import Figure
     from lit_cnn.training.classifier import LitClassifier
 
-EPILOG = """Each picture holds the image, the image as the network sees it, and over it
+EPILOG = """One picture is written for each image. It shows the image, the image as the network sees it, and three maps
+of the predicted class:
 
-  Grad-CAM   evidence for the class in the last feature maps (Selvaraju et al. 2017); not for fully connected networks
-  occlusion  by how much the class's probability falls when a grey square is put there (Zeiler & Fergus 2014)
-  saliency   size of the gradient of the class's logit at each pixel (Simonyan et al. 2014)
+  Grad-CAM   evidence for the class in the last feature maps (Selvaraju et al.
+             2017); not for fully connected networks
+  occlusion  how much the probability of the class falls when a grey square
+             hides this place (Zeiler & Fergus 2014)
+  saliency   size of the gradient of the class's logit at each pixel (Simonyan
+             et al. 2014)
 
-For a run on permuted images a second row has the same with the pixels back in their places. An image that cannot be
-read is left out and named; the others are explained, and the exit code is 3.
+If the run's images were permuted, a second row shows the same maps with the permutation undone. If an image cannot be
+read, a message names it. The others are explained, and the exit code is 3.
 
 examples:
   python -m lit_cnn explain logs/quickstart/version_0 digit.png
-  python -m lit_cnn explain logs/vgg_cifar 'pictures/test/cat/00*.jpg' --output cats
+  python -m lit_cnn explain logs/vgg_cifar 'test/cat/*.jpg' --output cats
 """
 
 
@@ -34,17 +38,17 @@ def main(argv: list[str]) -> None:
     """Writes the pictures."""
     parser = Parser("explain", __doc__, EPILOG)
     parser.add_run_and_images()
-    parser.add_argument("--output", type=Path, default=Path("explained"), help="folder to write to (default explained)")
-    parser.add_argument("--occlude", type=positive, help="side of the hidden square, in pixels (default a fifth)")
+    parser.add_argument("--output", type=Path, default=Path("explained"), help="output folder (default explained)")
+    parser.add_argument("--occlude", type=positive, help="side of the grey square in pixels (default: image / 5)")
     parser.add_inverting()
     given = parser.parse_args(argv)
+    module, paths = run_and_images(given)
 
     from tqdm import tqdm
 
     from lit_cnn.data.stream import stream
     from lit_cnn.inference.polarity import Polarity
 
-    module, paths = run_and_images(given)
     channels, height, width = module.input_shape
     side = min(given.occlude or max(min(height, width) // 5, 1), height, width)
     targets = targets_of(paths, given.output)
@@ -98,7 +102,7 @@ def explain(module: "LitClassifier", images: "Tensor", paths: list[str], side: i
     for i, path in enumerate(paths):
         name, truth = module.class_names[int(classes[i])], true_class(path, module.class_names)
         title = f"{printable(path)}\npredicted {name}, probability {probabilities[i]:.1%}"
-        title += "" if truth is None else f", {'right' if truth == name else f'is {truth}'}"
+        title += "" if truth is None else f", {'correct' if truth == name else f'is {truth}'}"
         cam = None if cams is None else cams[i]
         views = [
             View(kind, placed(seen[i]), None if cam is None else placed(cam), placed(falls[i]), placed(slopes[i]))

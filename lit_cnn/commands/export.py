@@ -1,10 +1,10 @@
-"""Exports a trained network for other programs, then reads the file again and compares its logits."""
+"""Exports a trained network to a file for other programs, and checks the file."""
 
 import os
 import tempfile
 from pathlib import Path
 
-from lit_cnn.commands.arguments import RUN, Parser
+from lit_cnn.commands.arguments import RUN, Parser, refuse_missing
 from lit_cnn.errors import ConfigError, LitCNNError
 
 FORMATS = ("onnx", "pt2", "safetensors", "torchscript")
@@ -14,19 +14,19 @@ BATCH_SIZES = (1, 5)
 EPILOG = f"""formats:
   onnx         for onnxruntime and others; needs pip install -e '.[export]'
   pt2          torch.export, for torch.export.load and AOTInductor
-  safetensors  only the weights, without code; needs pip install -e '.[export]'
-  torchscript  torch.jit.trace, for programs that load nothing else; deprecated by torch
+  safetensors  only the weights, without code
+  torchscript  torch.jit.trace, for old programs; torch has deprecated it
 
-The batch size is dynamic. A file's metadata hold the class names, the normalisation, the permutation's seed, and the
-network's class and settings. With --preprocessing true its input is uint8 images [batch, channels, height, width], else
-the preprocessed images; its output is logits.
+The input is a batch of preprocessed images; with --preprocessing true it is uint8 images [batch, channels, height,
+width]. The batch size is dynamic. The output is logits. The metadata of the file hold the class names, the
+normalisation, the seed of the permutation, and the network's class and settings.
 
-It is only written if its logits on batches of 1 and 5 images equal the network's to {TOLERANCE:g}, else the exit code
-is 1.
+The file is read again before it is kept: on batches of 1 and 5 images its logits must equal the network's to
+{TOLERANCE:g}. Otherwise nothing is written, and the exit code is 1.
 
 examples:
-  python -m lit_cnn export logs/quickstart/version_0 --format onnx --preprocessing true
-  python -m lit_cnn export logs/quickstart/version_0 --format safetensors --output weights.safetensors
+  python -m lit_cnn export cnn_mnist --format onnx --preprocessing true
+  python -m lit_cnn export logs/quickstart/version_0 --format safetensors
 """
 
 
@@ -34,15 +34,15 @@ def main(argv: list[str]) -> None:
     """Writes the file and prints the largest difference."""
     parser = Parser("export", __doc__, EPILOG)
     parser.add_argument("run", help=RUN)
-    parser.add_argument("--format", choices=FORMATS, required=True, help="the kind of file")
-    parser.add_argument("--output", type=Path, help="the file to write; by default NETWORK.SUFFIX in this folder")
-    bools = ("true", "false")
-    parser.add_argument("--preprocessing", choices=bools, default="false", help="take uint8 images (default false)")
+    parser.add_argument("--format", choices=FORMATS, required=True, help="format of the file")
+    parser.add_argument("--output", type=Path, help="file to write (default: NETWORK.SUFFIX in this folder)")
+    bools, whole = ("true", "false"), "take uint8 images, and preprocess them (default false)"
+    parser.add_argument("--preprocessing", choices=bools, default="false", help=whole)
     given = parser.parse_args(argv)
     if given.format == "safetensors" and given.preprocessing == "true":
         raise ConfigError(
-            "safetensors holds only weights: the preprocessing stands in its metadata, for you to apply.\n"
-            "Leave --preprocessing out, or take --format onnx or pt2."
+            "safetensors files contain only weights. Their metadata describe the preprocessing, which you apply.\n"
+            "Remove --preprocessing, or use --format onnx or pt2."
         )
     path, difference = export(given.run, given.format, given.output, given.preprocessing == "true")
     print(f"wrote {path}, {path.stat().st_size / 1e6:.2f} MB")
@@ -55,6 +55,7 @@ def export(run: str, form: str, output: Path | None, preprocessing: bool) -> tup
     Raises:
         LitCNNError: If a package is missing, the network cannot be exported, or the file's logits differ.
     """
+    refuse_missing(run)
     from lit_cnn.inference import export as exporting
     from lit_cnn.inference.load import load
     from lit_cnn.models.by_path import Recipe
@@ -65,15 +66,15 @@ def export(run: str, form: str, output: Path | None, preprocessing: bool) -> tup
     if preprocessing and module.preprocess is not None and module.preprocess.views:
         names = ", ".join(type(view).__name__ for view in module.preprocess.views)
         raise ConfigError(
-            f"{run} was trained on images seen through {names}, which files cannot hold.\n"
-            "Leave --preprocessing out, and prepare images by lit_cnn.load(...).preprocess.prepared."
+            f"{run} was trained on images seen through {names}, which cannot be exported.\n"
+            "Remove --preprocessing, and prepare images with lit_cnn.load(...).preprocess.prepared."
         )
     network = (
         Recipe(module.hparams["net"]).name.rpartition("/")[2] if "net" in module.hparams else type(module).__name__
     )
     output = output or Path(network.lower() + kind.suffix)
     if output.suffix != kind.suffix:
-        raise ConfigError(f"--output {output}: the file of --format {form} ends in {kind.suffix}.")
+        raise ConfigError(f"--output {output}: files of --format {form} have to end in {kind.suffix}.")
     deployed = exporting.Deployed(module, preprocessing).eval()
     example = exporting.example(module, preprocessing)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +85,7 @@ def export(run: str, form: str, output: Path | None, preprocessing: bool) -> tup
         if not difference <= TOLERANCE:
             raise LitCNNError(
                 f"{form}: the file's logits differ from the network's by up to {difference:.1e}, "
-                f"more than {TOLERANCE:g}.\nNothing was written. Take another --format."
+                f"more than {TOLERANCE:g}.\nNothing was written. Try another --format."
             )
         os.replace(written, output)
     return output, difference

@@ -1,4 +1,4 @@
-"""`python -m lit_cnn models`: a table of all networks, without allocating their weights."""
+"""Prints a table of all networks: paper, parameters, MACs and smallest image."""
 
 import csv
 import fnmatch
@@ -16,11 +16,14 @@ from lit_cnn.errors import ConfigError, nearest
 
 # The rows for the default settings, by scripts/make_model_table.py, since importing torch takes two seconds.
 KEPT = Path(__file__).with_name("models.json")
-TRAIN = "python -m lit_cnn fit --config recipes/cifar --model"
-EPILOG = f"""To train one on CIFAR-10, for example (csv and json have the line of each network):
+TRAIN = "python -m lit_cnn fit recipes/cifar --model"
+EPILOG = f"""To train one of them on CIFAR-10:
   {TRAIN} LitResNet --model.name resnet34
 
-Without batch norm take a tenth of the recipe's learning rate: --model.lr 0.02 --data.batch_size 128
+For networks without batch norm, use a tenth of the recipe's learning rate:
+  --model.lr 0.02 --data.batch_size 128
+
+--format csv and --format json print this command for each network.
 """
 DEFAULTS: dict[str, Any] = {"image_size": 32, "in_channels": 3, "num_classes": 10, "stem": "auto"}
 
@@ -47,8 +50,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--image_size", type=positive, help="height and width of the images, in pixels")
     parser.add_argument("--in_channels", type=positive, help="channels of the images")
     parser.add_argument("--num_classes", type=positive, help="number of classes")
-    parser.add_argument("--stem", choices=["imagenet", "small", "auto"], help="where there is a choice")
-    parser.add_argument("--format", choices=["text", "csv", "json"], default="text", help="how to print it")
+    parser.add_argument("--stem", choices=["imagenet", "small", "auto"], help="first layers, if there is a choice")
+    parser.add_argument("--format", choices=["text", "csv", "json"], default="text", help="output format")
     parser.set_defaults(**DEFAULTS)
     given = parser.parse_args(argv)
     kept = {row["name"]: Row(**row) for row in json.loads(KEPT.read_text("utf-8"))}
@@ -78,7 +81,7 @@ def names_like(pattern: str, names: list[str]) -> list[str]:
     found = [name for name in names if fnmatch.fnmatch(name, f"*{pattern}*" if is_part else pattern)]
     if not found:
         raise ConfigError(
-            f"No network's name is like {pattern!r}.{nearest(pattern, names)} There are {', '.join(names)}."
+            f"No network matches {pattern!r}.{nearest(pattern, names)} The networks are {', '.join(names)}."
         )
     return found
 

@@ -1,4 +1,4 @@
-"""Writes the report of one run or of many: metrics with intervals, tests, training curves, cost, mistakes."""
+"""Writes a report of one or many runs: accuracy with intervals, tests, training curves, cost, mistakes."""
 
 from pathlib import Path
 from typing import Any
@@ -7,43 +7,44 @@ from lit_cnn.checks.text_table import text_table
 from lit_cnn.cli.shipped_configs import shipped_experiments
 from lit_cnn.commands.arguments import Parser
 from lit_cnn.errors import ConfigError, nearest
+from lit_cnn.runs.record import runs_in
 
 FORMATS = ("html", "md", "tex", "csv")
-EPILOG = """Of one run: result with intervals, curves, classes, most confident mistakes, filters, cost, config. For this
-its best checkpoint is applied to the test images once more. Test images whose labels are likely wrong, and
-near-duplicates, are tables; --all_images looks for them among training and validation images too. Of several runs,
-made by `ablate` or not: runs that differ in their seed alone are one variant; mean, spread and interval of each, paired
-tests between them, curves, accuracy against cost, what differs between the configs. Runs of different datasets are
-shown apart.
+EPILOG = """The report of one run shows results with intervals, training curves, the accuracy of each class, the most
+confident mistakes, the filters of the first layer, the cost and the config. The best checkpoint is tested again for it.
+Two tables list images whose label may be wrong, and images that are almost equal. --all_images looks for them among the
+training and validation images too.
 
-report.html needs no network and no other file. report.md and report.tex have their pictures in report_files.
+In the report of several runs, runs that differ only in their seed are one variant. It shows mean, standard deviation
+and interval of each variant, paired tests, training curves, accuracy against cost, and the settings that differ. Each
+dataset has its own section.
+
+report.html is a single file that works offline. The pictures of report.md and report.tex are in report_files.
 
 examples:
   python -m lit_cnn report logs/quickstart/version_0
-  python -m lit_cnn report logs/quickstart/version_0 --all_images
-  python -m lit_cnn report exercise                        # logs/exercise, as `ablate exercise` left it
-  python -m lit_cnn report my_experiment.yaml              # logs/my_experiment, likewise
-  python -m lit_cnn report logs/vgg_cifar logs/resnet18_cifar --output comparison --format html tex
+  python -m lit_cnn report exercise             # the runs in logs/exercise
+  python -m lit_cnn report my_experiment.yaml   # those in logs/my_experiment
+  python -m lit_cnn report logs/vgg_cifar logs/resnet18_cifar --output two
 """
 
 
 def main(argv: list[str]) -> None:
     """Writes the report."""
     parser = Parser("report", __doc__, EPILOG)
-    parser.add_argument("runs", nargs="+", help="runs' folders, folders above them, or an experiment's name or file")
-    add_output(parser, "the first one given", None)
-    parser.add_argument("--baseline", help="variant that all others are compared with (default: pairs in one axis)")
-    also = "look for likely wrong labels and near-duplicates among training and validation images too (one run)"
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders with runs, or an experiment's name or file")
+    add_output(parser, "the first RUN", None)
+    parser.add_argument("--baseline", help="compare all variants with this one (default: pairs within one axis)")
+    also = "look for wrong labels and near-duplicates in training and validation images too (one run only)"
     parser.add_argument("--all_images", action="store_true", help=also)
     given = parser.parse_args(argv)
     paths = [_folder(name) for name in given.runs]
+    runs = runs_in(paths)
 
     from lit_cnn.reports.document import Table
     from lit_cnn.reports.many_runs import report_of_many
     from lit_cnn.reports.one_run import report_of_one
-    from lit_cnn.runs.record import runs_in
 
-    runs = runs_in(paths)
     if len(runs) == 1 and not runs[0].labels:
         document, folder = report_of_one(runs[0], given.data_dir, given.all_images), runs[0].folder
     else:
@@ -53,10 +54,11 @@ def main(argv: list[str]) -> None:
 
 
 def add_output(parser: Parser, default: str, folder: Path | None) -> None:
-    """Adds the arguments on what to write and where the data lie."""
+    """Adds the arguments for the output and the folder of the dataset."""
     parser.add_argument("--output", type=Path, default=folder, help=f"folder to write to (default {default})")
-    parser.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, help="(default all)")
-    parser.add_argument("--data_dir", type=Path, help="where the data lie now, if not where the config says")
+    kinds = f"{', '.join(FORMATS)}; one or more of them (default: all)"
+    parser.add_argument("--format", nargs="+", metavar="FORMAT", choices=FORMATS, default=FORMATS, help=kinds)
+    parser.add_argument("--data_dir", type=Path, help="folder of the dataset, if it is no longer where the config says")
 
 
 def write_report(document: Any, table: Any, folder: Path, name: str, formats: list[str], *texts: str) -> None:
@@ -80,6 +82,8 @@ def _folder(name: str) -> Path:
         return folder
     if path.is_file() or experiment in shipped_experiments():
         given = name if path.is_file() else experiment
-        raise ConfigError(f"{folder}: there are no runs yet. python -m lit_cnn ablate {given} makes them.")
+        raise ConfigError(f"{folder}: there are no runs yet. Start them: python -m lit_cnn ablate {given}")
     known = [each.name for each in Path("logs").glob("*") if each.is_dir()]
-    raise ConfigError(f"{name}: there are no such runs.{nearest(name, known)} Give a run's folder or an experiment.")
+    raise ConfigError(
+        f"{name}: there are no such runs.{nearest(name, known)} Give the folder of a run, or an experiment."
+    )

@@ -1,4 +1,4 @@
-"""Finds the variant of an experiment with the best validation accuracy without running all, by Optuna."""
+"""Searches an experiment for the variant with the best validation accuracy, without running all variants."""
 
 import statistics
 from typing import Any
@@ -10,9 +10,9 @@ from lit_cnn.experiments.cells import write_plan
 from lit_cnn.experiments.grid import read_experiment
 from lit_cnn.experiments.side_by_side import shares
 
-EPILOG = """The best by mean validation accuracy over the seeds, found by Optuna's TPE over the axes (Bergstra et al.
-2011), without the test images. Its runs are the cells of `ablate`: finished ones are not repeated, and an interrupted
-search is resumed by the same command.
+EPILOG = """Optuna's TPE sampler (Bergstra et al. 2011) chooses which variants to run. A variant is judged by its mean
+validation accuracy over the seeds; the test images play no part. The runs are cells of `ablate`, so finished ones are
+not repeated. Start the same command again to resume an interrupted search.
 
 example:
   python -m lit_cnn search my_experiment.yaml --trials 30 --data.data_dir data
@@ -25,7 +25,7 @@ def main(argv: list[str]) -> None:
     """Searches, and prints the trials."""
     parser = Parser("search", __doc__, EPILOG)
     parser.add_argument("experiment", help=EXPERIMENT)
-    parser.add_argument("--trials", type=positive, default=20, help="variants to try at most (20)")
+    parser.add_argument("--trials", type=positive, default=20, help="largest number of variants to try (default 20)")
     given, overrides = parser.parse_before_settings(argv)
     try:
         import optuna
@@ -35,7 +35,9 @@ def main(argv: list[str]) -> None:
     cells = planned(experiment, overrides)
     for cell in cells:
         if cell.config["data"]["init_args"].get("val_size") == 0:
-            raise ConfigError(f"cell {cell.variant}: data.val_size is 0, so there is nothing to select by.")
+            raise ConfigError(
+                f"cell {cell.variant}: data.val_size is 0, so there are no validation images to compare variants."
+            )
     write_plan(experiment, cells)
     how = shares(cells, None)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -59,8 +61,8 @@ def main(argv: list[str]) -> None:
 
     study.optimize(value_of, n_trials=10 * given.trials)  # Optuna may repeat a variant
     if not tried:
-        raise ConfigError(f"No variant of {experiment.path} finished. The cells' folders say why.")
+        raise ConfigError(f"No variant of {experiment.path} finished. The output in the cells' folders shows why.")
     best = max(tried, key=tried.__getitem__)
     print(f"\n{table([cell for cell in cells if cell.variant in tried], FIGURE)}")
-    print(f"\nthe best of {len(tried)} tried, of {variants}: {best}, {FIGURE} {tried[best]:.2%}")
+    print(f"\nbest of {len(tried)} variants tried, {variants} in total: {best}, {FIGURE} {tried[best]:.2%}")
     print(table([cell for cell in cells if cell.variant == best]))

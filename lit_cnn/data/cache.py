@@ -63,9 +63,9 @@ def default_folder() -> Path:
             return folder
         reason = f"{there} cannot be written"
     except RuntimeError:  # no HOME, and no such user
-        reason = "There is no home folder"
+        reason = "This user has no home folder"
     folder = Path(tempfile.gettempdir()) / f"lit_cnn-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
-    print(f"{reason}: decoded images are cached in {folder}. --data.cache_dir says where else.", flush=True)
+    print(f"{reason}: decoded images are cached in {folder}. --data.cache_dir sets another folder.", flush=True)
     return folder
 
 
@@ -84,13 +84,13 @@ def open_or_build(
                 return _open(path, key)  # another process has built it
             except Unusable as reason:
                 if path.exists():
-                    print(f"{path} {reason}: it is written anew.", flush=True)
+                    print(f"{path} {reason}: it is written again.", flush=True)
             _build(path, key, labels, image_shape, decode)
             return _open(path, key)
     except OSError as error:
         raise DiskError(
             f"{path}, the cache of the decoded images, cannot be used: {error.strerror or error}.\n"
-            "--data.cache_dir says where else it may go; --data.cache false keeps the images in memory."
+            "Set another folder with --data.cache_dir, or keep the images in memory with --data.cache false."
         ) from error
 
 
@@ -100,7 +100,7 @@ def _open(path: Path, key: str) -> Content:
     with path.open("rb") as file:
         file.seek(max(os.fstat(file.fileno()).st_size - END_BYTES, 0))
         if file.read(len(END_OF_ARCHIVE)) != END_OF_ARCHIVE:
-            raise Unusable("is truncated or no cache")
+            raise Unusable("is truncated or not a cache")
         try:
             content = dict(NpzFile(file))  # verifies the checksums of the archive
             n, *image_shape = content["shape"].tolist()
@@ -108,9 +108,9 @@ def _open(path: Path, key: str) -> Content:
         except Exception as error:  # a damaged archive raises a dozen kinds
             raise Unusable("is damaged") from error
     if content["version"] != VERSION:
-        raise Unusable("is of another version of lit_cnn")
+        raise Unusable("was written by another version of lit_cnn")
     if content["key"] != key:
-        raise Unusable("is of other images")
+        raise Unusable("is a cache of other images")
     checksums, block_bytes = content["checksums"], int(content["block_length"]) * prod(image_shape)
     for i in sorted({int(i) for i in np.linspace(0, len(checksums) - 1, VERIFIED_BLOCKS)}):
         with memoryview(mapped)[i * block_bytes : (i + 1) * block_bytes] as block:
@@ -161,6 +161,6 @@ def _lock(path: Path) -> Iterator[None]:
         try:
             held.enter_context(files.alone(file, timeout=0))
         except files.Timeout:
-            print(f"Another process writes {path}: waiting for it.", flush=True)
+            print(f"Another process is writing {path}: waiting for it.", flush=True)
             held.enter_context(files.alone(file))
         yield

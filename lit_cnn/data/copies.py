@@ -64,7 +64,7 @@ def remarks(parts: Mapping[str, Part], class_names: Sequence[str]) -> list[str]:
             i = copied[0]
             said.append(
                 f"{part} images that are copies (equal pixels) of {EARLIER[part]}: {len(copied):,} of {sizes[p]:,}, "
-                f"such as {named(i)} of {named(first[i])}. The network has seen them: remove them from one part."
+                f"such as {named(i)} of {named(first[i])}. Remove them from one part."
             )
         contradicted = np.flatnonzero((number == p) & (labels[first] != labels))
         if len(contradicted):

@@ -94,7 +94,7 @@ def _decode(images: Images, index: int, shape: ImageShape) -> UInt8[np.ndarray, 
     if shape.in_channels == 1 and image.mode not in GREYSCALE_MODES and not shape.convert:
         raise DataError(
             f"{printable(images.names[index])} is in colour, but the first training image is greyscale.\n"
-            "Set --data.in_channels to 3 to read all as colour, or to 1 to read all as greyscale."
+            "Set --data.in_channels to 3 to read all images in colour, or to 1 to read all in greyscale."
         )
     if (image.height, image.width) != shape.image_size and not shape.resize:
         raise DataError(

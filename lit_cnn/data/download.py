@@ -56,9 +56,9 @@ def download(
     except (OSError, HTTPException) as error:  # URLError is an OSError
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
-            f"{name} is not in {data_dir.resolve()}, and {' and '.join(sources)} did not give it: {reason}\n"
-            f"Where there is no network, bring {files}; --data.data_dir says where to look.\n"
-            f"Without either: python -m lit_cnn fit {offline}"
+            f"{name} is not in {data_dir.resolve()}, and {' and '.join(sources)} failed: {reason}\n"
+            f"Without a network, copy {files} here yourself; `data_dir` sets the folder.\n"
+            f"Without the dataset: python -m lit_cnn fit {offline}"
         ) from error
 
 
@@ -80,8 +80,8 @@ def verify(known: dict[Path, str], dataset: str, anew: str) -> None:
     """Raises DataError if a file is missing or has another MD5; `anew` says what to remove to download all again."""
     for path, md5 in known.items():
         if not _has(path, md5):
-            what = f"is not {dataset}'s file: its checksum differs" if path.exists() else "is missing"
-            raise DataError(f"{path} {what}.\nReplace it, or remove {anew} downloaded anew.")
+            what = f"is not the file of {dataset}: its checksum differs" if path.exists() else "is missing"
+            raise DataError(f"{path} {what}.\nReplace it, or remove {anew} downloaded again.")
 
 
 def _has(path: Path, md5: str) -> bool:
@@ -117,13 +117,13 @@ def _fetch(file: BinaryIO, url: str, path: Path, md5: str) -> None:
             while block := response.read(MEGABYTE):
                 size += len(block)
                 if size > MOST_BYTES:
-                    raise Corrupt(f"{url} gives more than {MOST_BYTES:,} bytes")
+                    raise Corrupt(f"{url} has more than {MOST_BYTES:,} bytes")
                 digest.update(block)
                 with writing(path):
                     file.write(block)
                 bar.update(len(block))
     if size < total:
-        raise URLError(f"{url} broke off after {size:,} of {total:,} bytes")
+        raise URLError(f"{url} ended after {size:,} of {total:,} bytes")
     if digest.hexdigest() != md5:
         raise Corrupt(f"{url} has the checksum (MD5) {digest.hexdigest()}, not {md5}")
 
@@ -136,7 +136,7 @@ def open_url(url: str) -> Any:
 
 def _refuse_unsafe(url: str) -> None:
     if urlsplit(url).scheme not in SCHEMES:
-        raise Corrupt(f"{url} is not by https")
+        raise Corrupt(f"{url} is not an https address")
 
 
 @contextmanager
@@ -147,5 +147,5 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         raise DiskError(
             f"{path} cannot be written: {error.strerror or error}.\n"
-            "Make room, or choose another folder by --data.data_dir."
+            "Free some space, or choose another folder with `data_dir`."
         ) from error

@@ -19,7 +19,7 @@ def compiled(pattern: str | None) -> re.Pattern[str] | None:
     try:
         return None if pattern is None else re.compile(pattern)
     except re.error as error:
-        raise ConfigError(f"`group_pattern` is no regular expression: {pattern!r}: {error}.") from error
+        raise ConfigError(f"`group_pattern` is not a regular expression: {pattern!r}: {error}.") from error
 
 
 def of_images(prints: Fingerprints, names: Sequence[str], pattern: re.Pattern[str] | None) -> Int64[Tensor, "n"] | None:
@@ -33,8 +33,8 @@ def of_images(prints: Fingerprints, names: Sequence[str], pattern: re.Pattern[st
         found = [pattern.search(name) for name in names]
         if not any(found):
             raise ConfigError(
-                f"`group_pattern` {pattern.pattern!r} is found in no name, such as {printable(names[0])}.\n"
-                "It is a regular expression that is searched for in the path below data_dir."
+                f"`group_pattern` {pattern.pattern!r} matches no path, for example {printable(names[0])}.\n"
+                "It is a regular expression, searched for in the path of an image below data_dir."
             )
         texts = [match and match[1 if match.re.groups else 0] for match in found]
         first: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Finding image files: all suffixes that Pillow reads, in nested folders; and listing what is left out."""
+"""Finding image files: all suffixes that Pillow reads, in nested folders; and listing skipped files."""
 
 import errno
 import glob
@@ -27,7 +27,7 @@ JUNK = {
 
 @dataclass
 class Files:
-    """Paths of image files, and of the files beside them that are not read."""
+    """Paths of image files, and of other files that are skipped."""
 
     images: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)  # no images, except for the files of operating systems
@@ -42,7 +42,7 @@ class Files:
         """Describes the files that are not read: number, reason and first few names; empty if there are none."""
         said = []
         for paths, one, several, fate in (
-            (self.left_out, "file is", "files are", f"left out, not {EXAMPLES}"),
+            (self.left_out, "file is", "files are", f"skipped, since the suffix is not {EXAMPLES}"),
             (self.hidden, "hidden image is", "hidden images are", "skipped"),
         ):
             if paths:
@@ -134,7 +134,7 @@ def is_folder(path: str | Path) -> bool:
 def unreadable(folder: str | Path, error: OSError) -> DataError:
     """Returns the error for a folder that is not readable or a link to itself."""
     forbidden = error.errno in (errno.EACCES, errno.EPERM)
-    remedy = "\nGive yourself the right to it and the folders above." if forbidden else " Replace or remove it."
+    remedy = "\nAllow yourself to read it and the folders above." if forbidden else " Replace or remove it."
     return DataError(f"{printable(error.filename or folder)} cannot be read: {error.strerror}.{remedy}")
 
 
@@ -156,7 +156,7 @@ def find_images(given: Sequence[str]) -> Files:
                 (files.images if exact or suffix_of(path) in suffixes() else files.left_out).append(path)
         if not files.images:
             also = f" ({said})" if (said := files.unread()) else ""
-            raise DataError(f"There are no images in {printable(item)}{also}. They have to be {EXAMPLES}.")
+            raise DataError(f"There are no images in {printable(item)}{also}. Images are {EXAMPLES}.")
         found.add(files)
     found.images = list(dict.fromkeys(found.images))
     return found

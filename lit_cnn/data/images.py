@@ -73,11 +73,11 @@ def eight_bits(image: Image.Image, name: str) -> Image.Image:
         if 0 <= low <= high <= 1:  # false for NaN
             return Image.fromarray(np.rint(pixels * np.float32(255)).astype(np.uint8))
         raise DataError(f"{name} has floats from {low:.4g} to {high:.4g}, not from 0 to 1. Convert it to 8 bits.")
-    raise DataError(f"{name} has pixels of mode {image.mode}, whose scale is not known. Convert it to 8 bits.")
+    raise DataError(f"{name} has pixels of mode {image.mode}, whose scale is unknown. Convert it to 8 bits.")
 
 
 def _too_large(name: str, what: str) -> DataError:
-    return DataError(f"{name} has {what}, and images may have {MOST_PIXELS:,}. Make it smaller or remove it.")
+    return DataError(f"{name} has {what}; the limit is {MOST_PIXELS:,}. Make it smaller or remove it.")
 
 
 def to_pixels(image: Image.Image, in_channels: int, image_size: tuple[int, int]) -> UInt8[np.ndarray, "h w c"]:
@@ -102,7 +102,7 @@ def as_batch(
         expected = (in_channels, *image_size)
         if images.dtype != torch.uint8 or images.dim() != 4 or tuple(images.shape[1:]) != expected:
             raise ValueError(
-                f"A tensor of images is uint8 [b, {', '.join(map(str, expected))}], "
+                f"A tensor of images has to be uint8 [b, {', '.join(map(str, expected))}], "
                 f"but got {images.dtype} {list(images.shape)}."
             )
         return images
@@ -115,8 +115,8 @@ def as_batch(
 def _opened(image: Picture) -> Image.Image:
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8:
-            raise ValueError(f"An array is an image of bytes (uint8), but got {image.dtype}.")
+            raise ValueError(f"An image array has to be uint8, but got {image.dtype}.")
         if image.size == 0 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3, 4))):
-            raise ValueError(f"An array is an image of [h, w] or [h, w, 1, 3 or 4], but got {list(image.shape)}.")
+            raise ValueError(f"An image array has to be [h, w] or [h, w, 1, 3 or 4], but got {list(image.shape)}.")
         return Image.fromarray(image.squeeze(2) if image.ndim == 3 and image.shape[2] == 1 else image)
     return eight_bits(image, "The image") if isinstance(image, Image.Image) else open_image(image)

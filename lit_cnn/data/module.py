@@ -29,26 +29,26 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         batch_size: Images in a training batch of one device.
         eval_batch_size: Images in a batch of validation, test or prediction. It does not change results.
         val_size: Training images held out for validation: a number of images, or a share below 1. The split is
-            stratified by class. The test images are used by `test` only.
-        train_size: Train on so many images only, with the classes' shares kept; by default on all but those held out.
+            stratified by class. Only `test` uses the test images.
+        train_size: Number of training images to use, with the same share of each class; by default all.
         split_seed: Seed of the validation split and of `train_size`, independent of the run's seed.
-        fold: Cross-validation, such as "2 of 5": of so many equal parts of the training images, this one is tested, and
-            the others are trained on and validated with; the test images are not used. The folds are of split_seed.
-        permute: Permute the pixels of all images by one fixed permutation.
-        permute_seed: Seed of the permutation, independent of the run's seed, so that all runs have the same task; or
-            the word seed for the run's seed, so that each seed draws another permutation.
-        permute_kind: What is permuted: pixels; blocks, moved whole, of which one stays in place on average;
-            deranged_blocks, none of which stays in place; the pixels within_blocks; rows; or columns.
+        fold: Cross-validation, such as "2 of 5": the second of five equal parts of the training images is tested, the
+            other parts are for training and validation; the test images are not used. split_seed decides the parts.
+        permute: Permute the pixels of all images with one fixed permutation.
+        permute_seed: Seed of the permutation, independent of the run's seed, so all runs have the same permutation; or
+            the word seed, so each seed of the run has another one.
+        permute_kind: What is permuted: pixels; blocks, of which one stays in place on average; deranged_blocks, none
+            of which stays in place; within_blocks, the pixels inside each block; rows; or columns.
         permute_block: Height and width of a block, in pixels. With deranged_blocks it sets how much locality is left,
             from none at 1 to all at the image's size.
         views: Fixed changes of all images when they are read, before everything else: LowPass, HighPass,
             PhaseScramble, ShuffleChannels, ShufflePixels, Translate (docs/locality.md).
         augment: Random augmentations of the training images, such as RandomCrop and RandomFlip. Always in the order
             geometry, policies, colours, erasing, mixing (docs/augmentations.md lists all).
-        sampling: shuffle, each training image once in an epoch; or balanced, as many images of each class, those of
-            rare classes several times, each time augmented differently.
+        sampling: shuffle uses each training image once in an epoch; balanced uses all classes equally often, so images
+            of rare classes come several times, each time with another augmentation.
         seed: Seed of the shuffling and the augmentations; by default the run's seed, from `seed_everything`.
-        resident: Keep all images in GPU memory if there is a GPU; refused if they do not fit.
+        resident: Keep all images in GPU memory, if there is a GPU; an error if they do not fit.
 
     Raises:
         ConfigError: If a setting does not fit the dataset.
@@ -135,7 +135,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
             if self.batch_size > len(self._arrays["train"]):
                 raise ConfigError(
                     f"`batch_size` is {self.batch_size}, but there are only {len(self._arrays['train'])} training "
-                    f"images ({len(self._arrays['val'])} more are held out for validation). Take a smaller one."
+                    f"images ({len(self._arrays['val'])} more are held out for validation). Use a smaller one."
                 )
         if stage in ("test", "predict") and "test" not in self._arrays:
             if self.split.draws_test:
@@ -193,8 +193,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         outside = labels[(labels < 0) | (labels >= self.num_classes)]
         if len(outside):
             raise DataError(
-                f"{self.dataset_name} has the label {int(outside[0])} among its {split} images, "
-                f"but with {self.num_classes} classes labels go from 0 to {self.num_classes - 1}."
+                f"{self.dataset_name} has the label {int(outside[0])} in its {split} images, "
+                f"but labels of {self.num_classes} classes are 0 to {self.num_classes - 1}."
             )
         return Arrays(seen(arrays.images, self.views, split), labels) if self.views else arrays
 
@@ -261,7 +261,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         if needed > free // 2:  # the network needs some too
             raise ConfigError(
                 f"`resident`: the images take {needed / 1e9:.3g} GB, but {device} has {free / 1e9:.3g} GB free.\n"
-                "Leave `resident` out: batches are then moved one by one."
+                "Remove `resident`: each batch is then moved when it is needed."
             )
         stored, images, labels = arrays.stored_images, arrays.stored_images.to(device), arrays.stored_labels.to(device)
         for name, other in self._arrays.items():  # training and validation images are parts of the same
@@ -276,7 +276,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
 
     def checkpoint_settings(self) -> dict[str, Any]:
         """Returns the settings that a checkpoint needs to preprocess other images in the same way."""
-        assert self.preprocess is not None, "setup comes first"
+        assert self.preprocess is not None, "call `setup` first"
         return {
             "dataset": self.dataset_name,
             "class_names": list(self.class_names),

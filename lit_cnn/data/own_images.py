@@ -1,4 +1,4 @@
-"""ImageFolderDataModule: images of one's own, however they lie on disk, with the split that is drawn from them."""
+"""ImageFolderDataModule: your own images in several layouts on disk, split into parts."""
 
 import csv
 import io
@@ -28,33 +28,33 @@ from lit_cnn.typed_arguments import PositiveInt
 class ImageFolderDataModule(ImageDataModule):
     """Images of your own: folders of classes, tables, arrays or Parquet files (docs/your_images.md).
 
-    What lies there decides how it is read: CLASS/*; train/CLASS/*, with val/ and test/ beside it; Tiny ImageNet; a CSV
-    or Parquet table of paths and labels; .npy or .npz arrays; Parquet files of the Hugging Face hub. Parts that are
-    not there are drawn: the test images from all, the validation images from the rest; by class, with a seed, and
-    copies of an image kept together. The run's split.csv says which they are.
+    The layout is found by itself: CLASS/*; train/CLASS/*, perhaps with val/ and test/; Tiny ImageNet; a CSV or Parquet
+    table of paths and labels; .npy or .npz arrays; Parquet files of the Hugging Face hub. Missing parts are drawn with
+    a seed and stratified by class: the test images from all images, the validation images from the rest. Copies of an
+    image stay in one part. The run's split.csv has the part of each image.
 
-    It reads all files with a suffix that Pillow knows; `prepare_data` prints what it leaves out. Images are decoded
-    once, into a memory-mapped cache that later runs use while the images stay unchanged; it may be larger than
-    memory. They are normalised with the mean and standard deviation of all training images.
+    It reads all files with a suffix that Pillow knows; `prepare_data` prints which files are skipped. Images are
+    decoded once, into a memory-mapped cache, which may be larger than memory. Later runs use it if the images are
+    unchanged. They are normalised with the mean and standard deviation of all training images.
 
     Args:
         data_dir: The folder or file with the images.
-        image_size: Height and width in pixels to resize the images to, one number for both; by default the
-            size of the first training image, and images of another size are refused.
-        in_channels: 1 to read the images as greyscale, 3 as colour; by default as the first training image.
-        test_size: Images to test with, where the data have none: a number of images, or a share below 1. They are
-            drawn by split_seed, once for all runs. 0 draws none.
-        group_pattern: A regular expression of the images' names; those in which it finds the same text (in its first
-            parentheses, if any) are kept in one part, such as 'patient(\\d+)'.
-        split_file: The split.csv of an earlier run, for the same split.
-        class_depth: How many folders deep classes lie: 1 for cat/*, 2 for animal/cat/*.
-        path_column: The column of a table with the images' paths; by default path, file, image or the like.
-        label_column: The column of a table with the classes; by default label, class, target or the like.
+        image_size: Resize the images to this height and width in pixels, one number for both. By default all images
+            must have the size of the first training image.
+        in_channels: 1 to read the images in greyscale, 3 in colour; by default like the first training image.
+        test_size: Test images to draw if the data have none: a number of images, or a share below 1. split_seed
+            decides them, so all runs have the same. 0 draws none.
+        group_pattern: A regular expression of the images' names, such as 'patient(\\d+)'. Images for which it finds the
+            same text (in its first parentheses, if any) stay in one part.
+        split_file: The split.csv of an earlier run, to use the same split.
+        class_depth: Depth of the class folders: 1 for cat/*, 2 for animal/cat/*.
+        path_column: The column of a table with the paths of the images; by default path, file, image or similar.
+        label_column: The column of a table with the classes; by default label, class, target or similar.
         split_column: The column of a table with the parts train, val and test; by default split, if there is one.
-        image_dir: The folder below which a table's paths lie; by default the table's own.
+        image_dir: The folder where a table's paths start; by default the table's own folder.
         cache: Keep the decoded images in a memory-mapped file; if false, decode them into memory each time.
         cache_dir: Folder of the cache; by default `lit_cnn/` in $XDG_CACHE_HOME or ~/.cache.
-        **kwargs: Arguments of ImageDataModule. val_size and split_seed are of use where no validation images lie.
+        **kwargs: Arguments of ImageDataModule. val_size and split_seed are used if there are no validation images.
 
     Example:
         >>> data = ImageFolderDataModule(data_dir="pets", image_size=32)  # doctest: +SKIP
@@ -79,7 +79,7 @@ class ImageFolderDataModule(ImageDataModule):
     ):
         super().__init__(**kwargs)
         if in_channels not in (None, 1, 3):
-            raise ConfigError(f"`in_channels` is 1 for greyscale or 3 for colour, but got {in_channels}.")
+            raise ConfigError(f"`in_channels` has to be 1 for greyscale or 3 for colour, but got {in_channels}.")
         size = None if image_size is None else height_and_width(image_size)
         check_size("test_size", test_size)
         self.data_dir = Path(data_dir).expanduser()
@@ -103,19 +103,19 @@ class ImageFolderDataModule(ImageDataModule):
         self._said: set[str] = set()
 
     def prepare_data(self) -> None:
-        """Prints once what is not read or used, and what is drawn."""
+        """Prints once which files are skipped or not used, and which parts are drawn."""
         said = self._layout.remarks()
         if self.test_size and not self.fold and self.split_file is None:
             which = f"a share of {self.test_size}" if self.test_size < 1 else f"about {self.test_size:g}"
             said.append(
-                f"{printable(self.data_dir)}: no test images lie there. The test has {which} of the training images "
+                f"{printable(self.data_dir)}: there are no test images. The test set is {which} of the training images "
                 "(--data.test_size)."
             )
         if self.fold and "test" in self._layout.parts:
             number, count = self.fold
             said.append(
                 f"{printable(self.data_dir)}: with data.fold '{number} of {count}' a part of the training images is "
-                "tested, and the test images that lie there are not used."
+                "tested, and the given test images are not used."
             )
         for sentence in said:
             self._say(sentence)
@@ -144,8 +144,8 @@ class ImageFolderDataModule(ImageDataModule):
     def _images(self, part: str) -> Images:
         if part not in self._layout.parts:
             raise DataError(
-                f"{printable(self.data_dir)} has no {part} images: none lie there, and data.{part}_size is 0.\n"
-                f"Bring them, or train a run that draws them: without --data.{part}_size 0."
+                f"{printable(self.data_dir)} has no {part} images: none are given, and data.{part}_size is 0.\n"
+                f"Add them, or train a run that draws them: without --data.{part}_size 0."
             )
         if part not in self._listed:
             self._listed[part] = self._layout.parts[part]()
@@ -186,7 +186,7 @@ class ImageFolderDataModule(ImageDataModule):
             if 0 < asked < self.num_classes and len(parts[part]) > asked:
                 self._say(
                     f"--data.{part}_size {size:g} is {counted(asked, 'image')}, but there are {self.num_classes} "
-                    f"classes: {len(parts[part])} are held out, so that each has one."
+                    f"classes: {len(parts[part])} are held out, one for each class."
                 )
             images -= len(parts.get(part, ()))
 
@@ -196,24 +196,24 @@ class ImageFolderDataModule(ImageDataModule):
             rows = list(csv.DictReader(io.StringIO(file.read_text("utf-8", "surrogateescape"), newline="")))
             part_of = {row["path"]: row["split"] for row in rows}
         except (OSError, UnicodeDecodeError, KeyError) as error:
-            reason = getattr(error, "strerror", None) or "it has no columns path and split"
+            reason = getattr(error, "strerror", None) or "it needs the columns path and split"
             raise DataError(f"{printable(file)} is not a run's {SPLIT}: {reason}.") from error
         known = set(names)
         if missing := [name for name in part_of if name not in known]:
             raise DataError(
                 f"{printable(file)} names {len(missing):,} of {len(part_of):,} images that are not in "
                 f"{printable(self.data_dir)}: {first_of(missing)}.\n"
-                "Put them back, or begin a new run, which draws anew."
+                "Put them back, or start a new run with a new split."
             )
         others = [name for name in names if name not in part_of]
         if others and self.train_size is None:  # which leaves out others on purpose
             number = counted(len(others), "image is", "images are")
-            self._say(f"{number} not in {printable(file)} and left out: {first_of(others)}.")
+            self._say(f"{number} not in {printable(file)} and skipped: {first_of(others)}.")
         found = [part_of.get(name) for name in names]
         parts = {part: [i for i, its in enumerate(found) if its == part] for part in ("train", "val", "test")}
         if not parts["test"] and self.has_test and "test" not in self._layout.parts:
             raise DataError(
-                f"{printable(file)} has no test images, and none lie in {printable(self.data_dir)}.\n"
+                f"{printable(file)} has no test images, and there are none in {printable(self.data_dir)}.\n"
                 "For a run without a test: --data.test_size 0 --test_after_fit false."
             )
         return {part: torch.tensor(p, dtype=torch.int64) for part, p in parts.items() if p or part != "test"}

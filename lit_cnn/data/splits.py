@@ -1,6 +1,6 @@
 """The split of a dataset into training, validation and test images: stratified, seeded, and with groups kept together.
 
-A split is a function of (labels, seed, groups) alone. Without groups, each image is a group of its own.
+A split depends only on (labels, seed, groups). Without groups, each image is its own group.
 """
 
 import re
@@ -62,8 +62,7 @@ def number_held_out(size: int | float, images: int, name: str = "val_size") -> i
         raise ConfigError(f"`{name}` is {held_out}, but there are only {images} training images.")
     if size and not held_out:
         raise ConfigError(
-            f"`{name}` is {size}, which of {images} training images is none. "
-            "Take a larger share, or 0 to hold out none."
+            f"`{name}` is {size}, which is less than one of {images} training images. Use a larger share, or 0."
         )
     return held_out
 
@@ -71,7 +70,7 @@ def number_held_out(size: int | float, images: int, name: str = "val_size") -> i
 def check_size(name: str, size: int | float) -> None:
     """Raises a ConfigError if a number or share of images to hold out is none."""
     if size < 0 or (isinstance(size, float) and size >= 1 and not size.is_integer()):
-        raise ConfigError(f"`{name}` is a number of images, or a share from 0 up to 1, but got {size}.")
+        raise ConfigError(f"`{name}` has to be a number of images, or a share from 0 up to 1, but got {size}.")
 
 
 def fold_of(text: str) -> tuple[int, int]:
@@ -79,7 +78,7 @@ def fold_of(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d+) of (\d+)", text.strip())
     number, count = map(int, found.groups()) if found else (0, 0)
     if not 1 <= number <= count or count < 2:
-        raise ConfigError(f"`fold` is one of two or more, such as '1 of 5', but got {text!r}.")
+        raise ConfigError(f"`fold` has to be like '1 of 5', but got {text!r}.")
     return number, count
 
 
@@ -200,11 +199,11 @@ def check_classes(
         n = int(images[c])
         has = counted(n, "image")
         if n > int(counts[c]):
-            has += f", but as copies and groups (data.group_pattern) they are {int(counts[c])} to divide"
+            has += f", but copies and groups (data.group_pattern) count as one, which leaves {int(counts[c])}"
         too_many = len(parts) - int(counts[c])
         settings = (" and " if too_many == len(drawn) else " or ").join(drawn.values())
-        remedy = f"leave it out, or take {settings}" if too_many <= len(drawn) else "or leave it out"
+        remedy = f"remove it, or use {settings}" if too_many <= len(drawn) else "or remove it"
         raise DataError(
             f"The class {printable(class_names[c])} has {has}{more}; {', '.join(parts[:-1])} and {parts[-1]} need one "
-            f"each.\nAdd images of it, {remedy}."
+            f"each.\nAdd images of this class, {remedy}."
         )

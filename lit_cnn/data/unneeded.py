@@ -9,24 +9,24 @@ from lit_cnn.errors import ConfigError, nearest
 # Names separated by spaces, with their common hint.
 REASONS = {
     "num_workers workers persistent_workers prefetch_factor multiprocessing_context worker_init_fn": (
-        "The images lie in memory and a whole batch is made at once: no worker is needed. Leave it out."
+        "No workers are needed: images are in memory, and a batch is made at once. Remove it."
     ),
-    "pin_memory": "Batches are pinned and moved to the GPU by the loader itself. Leave it out.",
+    "pin_memory": "The loader pins batches and moves them to the GPU. Remove it.",
     "shuffle sampler batch_sampler generator": (
-        "Training images come in a new order each epoch, from `seed`; the others come in their own. Leave it out."
+        "`seed` decides the order of training images, new in each epoch. The others keep their order. Remove it."
     ),
-    "drop_last": "Every image is evaluated once, and a short last batch is trained on. Leave it out.",
+    "drop_last": "Every image is used once, in a smaller last batch too. Remove it.",
     "transform transforms train_transform train_transforms test_transform target_transform": (
-        "Give random changes as `augment`, such as [lit_cnn.RandomCrop(4)], and fixed ones as `views`."
+        "Use `augment` for random changes, such as [lit_cnn.RandomCrop(4)], and `views` for fixed ones."
     ),
-    "normalize normalise": "Images are normalised by the dataset's mean and deviation. Leave it out.",
-    "collate_fn": "A batch is made at once, and not from single images. Leave it out.",
-    "root path data_path dataset_path folder": "The folder that the dataset lies in or goes to is `data_dir`.",
-    "download": "A dataset that is missing is downloaded by `prepare_data`. Leave it out.",
-    "train split": "A data module has train_dataloader(), val_dataloader() and test_dataloader(). Leave it out.",
-    "val_split validation_split valid_size": "The images to hold out for validation are `val_size`.",
-    "train_batch_size bs": "The images in a training batch are `batch_size`; for evaluation, `eval_batch_size`.",
-    "val_batch_size test_batch_size": "The images in a batch of an evaluation are `eval_batch_size`.",
+    "normalize normalise": "Images are normalised with the dataset's mean and standard deviation. Remove it.",
+    "collate_fn": "A batch is made at once, not from single images. Remove it.",
+    "root path data_path dataset_path folder": "The folder of the dataset is `data_dir`.",
+    "download": "`prepare_data` downloads a missing dataset. Remove it.",
+    "train split": "A data module has train_dataloader(), val_dataloader() and test_dataloader(). Remove it.",
+    "val_split validation_split valid_size": "Use `val_size` for the number or share of validation images.",
+    "train_batch_size bs": "Use `batch_size` for training, and `eval_batch_size` for evaluation.",
+    "val_batch_size test_batch_size": "Use `eval_batch_size`.",
 }
 
 
@@ -39,8 +39,8 @@ def refuse(cls: type, names: Iterable[str]) -> None:
     for name in names:
         known = sorted({name for base in cls.__mro__ for name in _arguments(base)} - {"self"})
         reasons = (reason for names, reason in REASONS.items() if name in names.split())
-        otherwise = f"{nearest(name, known)} It takes {', '.join(known)}.".strip()
-        raise UnknownArgument(f"{cls.__name__} takes no `{name}`. {next(reasons, otherwise)}")
+        otherwise = f"{nearest(name, known)} Its arguments are {', '.join(known)}.".strip()
+        raise UnknownArgument(f"{cls.__name__} has no argument `{name}`. {next(reasons, otherwise)}")
 
 
 def _arguments(cls: Any) -> list[str]:

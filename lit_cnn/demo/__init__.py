@@ -1,1 +1,1 @@
-"""The demo: a local web page on which trained networks look at what a person draws, as they draw it."""
+"""The demo: a local web page that shows predictions of trained networks while a person draws."""

@@ -1,10 +1,11 @@
-"""The dial: an MLP and a CNN of equal size on digits whose blocks of k x k pixels have changed places.
+"""The dial: an MLP and a CNN of equal size on digits whose blocks of k x k pixels are shuffled.
 
-For each k there are two pairs of networks: those that were trained on digits with the same blocks in the same new
-places (`ablate dial_mnist`, seed 0), and those that were trained on whole digits and never saw blocks move.
+For each k there are two pairs of networks: one pair was trained on digits that were shuffled in the same way
+(`ablate dial_mnist`, seed 0), the other was trained on whole digits.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,6 +16,7 @@ from lit_cnn.demo.looks import look
 from lit_cnn.demo.picture import write_png
 from lit_cnn.inference.load import load
 from lit_cnn.runs.weights import INDEX
+from lit_cnn.training.classifier import LitClassifier
 
 BLOCKS = (1, 2, 4, 7, 14, 28)  # pixels; at 28 the digit is whole
 NETWORKS = ("mlp_mnist", "cnn_mnist")
@@ -31,13 +33,21 @@ def weights_of(network: str, block: int) -> str:
 
 
 class Dial:
-    """The networks of all block sizes."""
+    """The networks of all block sizes.
 
-    def __init__(self) -> None:
-        self.modules = {(name, block): load(weights_of(name, block)) for name in NETWORKS for block in BLOCKS}
+    Args:
+        whole: Those that are loaded already and were trained on whole digits, by name.
+    """
+
+    def __init__(self, whole: Mapping[str, LitClassifier]):
+        self.modules = {
+            (name, block): whole[name] if block == BLOCKS[-1] else load(weights_of(name, block))
+            for name in NETWORKS
+            for block in BLOCKS
+        }
 
     def about(self) -> dict[str, Any]:
-        """Returns what the page shows before there is a picture: accuracies, and where the pixels go."""
+        """Returns the data that the page shows first: accuracies, and the order of the pixels."""
         known, orders = json.loads(INDEX.read_text("utf-8")), []
         for block in BLOCKS:
             preprocess = self.modules[NETWORKS[0], block].preprocess

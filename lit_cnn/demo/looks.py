@@ -1,4 +1,4 @@
-"""A network's look at a picture: its probabilities, its input as a picture, and where its evidence lies."""
+"""A network's view of a picture: its probabilities, its input as a picture, and an attribution map."""
 
 from typing import Any, NamedTuple
 
@@ -13,12 +13,12 @@ from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms import Preprocess
 
 OPACITY = 0.7  # of the map over the picture
-GRAD_CAM = "Grad-CAM: evidence for its answer"
-SALIENCY = "Saliency: pixels that its answer hangs on"
+GRAD_CAM = "Grad-CAM: evidence for the prediction"
+SALIENCY = "Saliency: pixels that the prediction depends on"
 
 
 class Look(NamedTuple):
-    """What a network makes of one picture."""
+    """Predictions and maps of a network for one picture."""
 
     probabilities: Float[Tensor, "k"]
     seen: UInt8[Tensor, "c h w"]  # its input, as a picture
@@ -31,7 +31,9 @@ class Look(NamedTuple):
         """Returns it for the page, with pictures as data URLs."""
         maps = [{"title": self.kind, "image": write_png(overlay(self.seen, self.heat))}]
         if self.heat_back is not None:
-            maps.append({"title": "The same, pixels put back", "image": write_png(overlay(self.image, self.heat_back))})
+            maps.append(
+                {"title": "The same, permutation undone", "image": write_png(overlay(self.image, self.heat_back))}
+            )
         probabilities = [round(p, 6) for p in self.probabilities.tolist()]
         return {"probabilities": probabilities, "seen": write_png(self.seen), "maps": maps}
 

@@ -23,7 +23,7 @@ INK = 26  # grey level above which a pixel belongs to the digit
 
 
 class Changes(NamedTuple):
-    """What the sliders do to the picture."""
+    """Changes of the picture by the sliders."""
 
     right: float = 0.0  # shift, as a share of the width
     down: float = 0.0  # shift, as a share of the height

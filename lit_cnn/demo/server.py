@@ -1,7 +1,7 @@
-"""The demo's server: hands out the page's files and answers its questions, on this machine only.
+"""The demo's server: serves the page's files and answers its requests, on this machine only.
 
-Of the standard library: the page asks one question at a time, of some 20 kB. It loads nothing from elsewhere, which its
-Content-Security-Policy holds the browser to, and answers no page of another site.
+It uses only the standard library: the page sends one request at a time, of about 20 kB. The page loads nothing from
+other sites (its Content-Security-Policy enforces that), and requests from pages of other sites are refused.
 """
 
 import errno
@@ -58,7 +58,7 @@ class Server(ThreadingHTTPServer):
             if port is None and error.errno == errno.EADDRINUSE:
                 super().__init__((HOST, 0), Handler)
             else:
-                remedy = "Take another one: --port 0 takes any that is free."
+                remedy = "Use another port: --port 0 chooses a free one."
                 raise ConfigError(f"--port {port} on {HOST}: {error.strerror}. {remedy}") from error
 
     def server_bind(self) -> None:
@@ -85,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        """Hands out a file of the page, or what there is to show."""
+        """Sends a file of the page, or the data that it shows first."""
         if not self._from_here():
             self._send(HTTPStatus.FORBIDDEN, b"", "text/plain")
         elif self.path == "/about":
@@ -116,16 +116,18 @@ class Handler(BaseHTTPRequestHandler):
         try:
             request = json.loads(content)
             if not isinstance(request, dict):
-                raise ConfigError(f"A question is an object, but got {type(request).__name__}.")
+                raise ConfigError(f"A request has to be an object, but got {type(request).__name__}.")
             with self.server.looking:
                 return HTTPStatus.OK, self.server.session.look(request)
         except (LitCNNError, ValueError) as error:
             return HTTPStatus.BAD_REQUEST, {"error": str(error)}
         except (RecursionError, OverflowError):
-            return HTTPStatus.BAD_REQUEST, {"error": "The question has too deep lists or too large numbers."}
+            return HTTPStatus.BAD_REQUEST, {"error": "The request has too deep lists or too large numbers."}
         except Exception:
             traceback.print_exc()
-            return HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "A bug of the demo. The terminal has its details."}
+            return HTTPStatus.INTERNAL_SERVER_ERROR, {
+                "error": "This is a bug of the demo. The terminal shows the details."
+            }
 
     def _from_here(self) -> bool:
         """Whether the browser asked for this very server, and not for a name of another site that leads here."""

@@ -1,4 +1,4 @@
-"""What the page asks for and is answered, as plain data: the networks, and their looks at a picture."""
+"""The data of the page, as plain dicts: the networks, and their predictions for a picture."""
 
 import json
 import math
@@ -37,7 +37,7 @@ class Network(NamedTuple):
         return MODES[self.module.input_shape[0] == 3]
 
     def about(self) -> dict[str, Any]:
-        """Returns what the page shows of it before there is a picture."""
+        """Returns the data about it that the page shows first."""
         kind = type(self.module).__name__.removeprefix("Lit")
         parameters = sum(p.numel() for p in self.module.net.parameters())
         about = f"{parameters:,} parameters{self.accuracy and ', '}{self.accuracy}"
@@ -49,7 +49,7 @@ class Session:
 
     def __init__(self, runs: Sequence[str] = ()):
         self.networks = [_network(run) for run in runs or SHIPPED]
-        self.dial = None if runs else Dial()
+        self.dial = None if runs else Dial({network.name: network.module for network in self.networks})
 
     def about(self) -> dict[str, Any]:
         """Returns the networks, the dial, and a test digit of each class to start from where networks read digits."""
@@ -104,7 +104,9 @@ def _network(run: str) -> Network:
     assert module.preprocess is not None
     module.preprocess.check_others()
     if module.input_shape[0] not in (1, 3):
-        raise ConfigError(f"{run} takes images of {module.input_shape[0]} channels. The page makes images of 1 or 3.")
+        raise ConfigError(
+            f"{run} takes images of {module.input_shape[0]} channels. The page can make images of 1 or 3 channels."
+        )
     return Network(run, module, _accuracy(run))
 
 
@@ -115,16 +117,16 @@ def _accuracy(run: str) -> str:
     else:
         known = json.loads(INDEX.read_text("utf-8")).get(file.stem) if file.parent == FOLDER else None
         accuracy = known and known["correct"] / known["test_images"]
-    return f"{accuracy:.1%} of its test images right" if accuracy else ""
+    return f"{accuracy:.1%} test accuracy" if accuracy else ""
 
 
 def _one_of(name: str, value: Any, known: Sequence[Any]) -> Any:
     if value not in known:
-        raise ConfigError(f"`{name}` is one of {', '.join(map(str, known))}, but got {value!r}.")
+        raise ConfigError(f"`{name}` has to be one of {', '.join(map(str, known))}, but got {value!r}.")
     return value
 
 
 def _number(name: str, value: Any, limit: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ConfigError(f"`{name}` is a number, but got {value!r}.")
+        raise ConfigError(f"`{name}` has to be a number, but got {value!r}.")
     return max(-limit, min(limit, float(value)))

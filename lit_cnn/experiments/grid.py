@@ -48,7 +48,7 @@ def read_experiment(given: str) -> Experiment:
     path = find_file(given, "experiment")
     content = safe_yaml.read(path, "experiment")
     if unknown := [key for key in content if key not in KEYS]:
-        known = f"{nearest(unknown[0], list(KEYS))} There are {', '.join(KEYS)}."
+        known = f"{nearest(unknown[0], list(KEYS))} The keys are {', '.join(KEYS)}."
         raise ConfigError(f"Unknown key {unknown[0]} ({path}).{known}")
     common = {"config": content.get("config") or [], **_mapping(content.get("settings"), "settings", path)}
     axes = _mapping(content.get("axes"), "axes", path)
@@ -56,7 +56,7 @@ def read_experiment(given: str) -> Experiment:
     variants = [_variant(common, dict(zip(axes, point, strict=True))) for point in points]
     folded = [variant.name.casefold() for variant in variants]  # some file systems ignore case
     if twice := [variant.name for variant in variants if folded.count(variant.name.casefold()) > 1]:
-        raise ConfigError(f"{path}: two cells would be called {twice[0]}. Give the values names of their own.")
+        raise ConfigError(f"{path}: two cells would have the name {twice[0]}. Give the values different names.")
     return Experiment(path.stem, path, variants, seeds_of(content.get("seeds", 1), path))
 
 

@@ -21,8 +21,8 @@ class PlanCLI(LitCLI):
         """Refuses cells that would each choose other settings."""
         if self.config.tune_speed:
             raise ConfigError(
-                "tune_speed: true would choose for each cell apart, and their results would not be comparable.\n"
-                "Leave it out, and give all cells what `python -m lit_cnn check --tune_speed true` prints for one."
+                "tune_speed: true would choose other settings for each cell, and the results could not be compared.\n"
+                "Remove it, and give all cells the settings that `python -m lit_cnn check --tune_speed true` prints."
             )
         super().before_instantiate_classes()
 
@@ -38,10 +38,10 @@ def plan(experiment: Experiment, overrides: list[str]) -> list[Cell]:
     typed = {setting.key for setting in given_settings(overrides)}
     for key in (*TAKEN, "config"):
         if key in typed:
-            raise ConfigError(f"--{key} is not yours to give here: the experiment decides it for each cell.")
+            raise ConfigError(f"--{key} cannot be set: the experiment sets it for each cell.")
     for variant in experiment.variants:
         if double := sorted(typed & set(variant.labels)):
-            raise ConfigError(f"--{double[0]} is an axis of {experiment.path}. Leave it out, or change the file.")
+            raise ConfigError(f"--{double[0]} is an axis of {experiment.path}. Remove it, or change the file.")
     root = root_and_name(overrides)[0] / experiment.name
     configs = [_config_of(variant, experiment.path, overrides) for variant in experiment.variants]
     cells = []

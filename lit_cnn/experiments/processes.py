@@ -31,7 +31,7 @@ class Start:
 
 
 def choose_start() -> None:
-    """Chooses fork or spawn for the processes to come, and imports what forks need, once for all of them.
+    """Chooses fork or spawn for new processes, and imports everything that forks need, once for all of them.
 
     In a Python process where torch may have computed already, its threads are missing in a fork, which would wait for
     them for ever. A process that is started by spawn imports everything anew.
@@ -56,7 +56,7 @@ def launch(target: Callable[..., None], *args: Any) -> BaseProcess:
     try:
         process.start()
     except RuntimeError as error:  # in a process that imports the script which started it
-        guard = "A script that runs an experiment has to call it below `if __name__ == '__main__':`."
+        guard = "A script that runs an experiment has to do so below `if __name__ == '__main__':`."
         raise ConfigError(guard) from error
     return process
 

@@ -1,4 +1,4 @@
-"""How many cells run at the same time, and with how many threads each."""
+"""Number of cells that run at the same time, and of threads for each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class Shares:
 def shares(cells: Sequence[Cell], jobs: int | None) -> Shares:
     """Returns how the cells of an experiment share this machine.
 
-    A second thread never makes a training twice as fast, so that on CPUs as many cells as cores run at the same time,
+    A second thread never makes a training twice as fast. So on CPUs as many cells as cores run at the same time,
     with one thread each; with fewer cells than cores each gets more. The number of threads, on which the last digits of
     a result depend, does not depend on the number of jobs. On GPUs one cell runs on each.
 
     Args:
         cells: All cells of the experiment, finished or not.
-        jobs: Number of cells at the same time; None for what is fastest, as far as memory suffices.
+        jobs: Number of cells at the same time; None for the fastest, if there is enough memory.
     """
     import torch
 

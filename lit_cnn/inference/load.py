@@ -17,7 +17,7 @@ from lit_cnn.transforms import Preprocess
 from lit_cnn.transforms.views import completed
 
 BEST, LAST = "best.ckpt", "last.ckpt"
-NO_OTHER = "There is no valid one beside it. Take a checkpoint of another run, or train anew without --ckpt_path."
+NO_OTHER = "There is no valid checkpoint in this folder. Use one of another run, or train again."
 
 
 def find(path: str | Path, first: str = BEST) -> Path:
@@ -27,7 +27,7 @@ def find(path: str | Path, first: str = BEST) -> Path:
     for file in (path, path / "checkpoints" / first, path / "checkpoints" / second):
         if file.is_file():
             return file
-    raise CheckpointError(f"There is no checkpoint in {path}: neither checkpoints/{first} nor {second} beside it.")
+    raise CheckpointError(f"There is no checkpoint in {path}: checkpoints/{first} and {second} are missing.")
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -39,11 +39,11 @@ def read(path: str | Path) -> dict[str, Any]:
         checkpoint = checkpoint_io.load(file)
         if not isinstance(checkpoint, dict) or "class_path" not in checkpoint or "state_dict" not in checkpoint:
             plain = isinstance(checkpoint, dict) and checkpoint and all(map(torch.is_tensor, checkpoint.values()))
-            what = "it is a plain state dict" if plain else "it does not name its class"
+            what = "it is a plain state dict" if plain else "it has no class path"
             raise CheckpointError(f"{file} is not a checkpoint of lit_cnn: {what}.")
     except CheckpointError as error:
         newest, _ = checkpoint_io.newest_valid(file.parent, "class_path")
-        remedy = f"The newest valid one beside it is {newest}: --ckpt_path {newest}" if newest else NO_OTHER
+        remedy = f"Use the newest valid checkpoint in this folder: {newest}" if newest else NO_OTHER
         raise CheckpointError(f"{error}\n{remedy}") from error
     return checkpoint | {"class_path": present(str(checkpoint["class_path"]))}
 
@@ -73,19 +73,19 @@ def load(path: str | Path) -> LitClassifier:
     checkpoint = read(path)
     if "data" not in checkpoint:
         raise CheckpointError(
-            f"{path} was trained on data of another project, so that its preprocessing is not known.\n"
-            f"Use {checkpoint['class_path']}.load_from_checkpoint in its place."
+            f"{path} was trained on data of another project, so its preprocessing is not known.\n"
+            f"Use {checkpoint['class_path']}.load_from_checkpoint instead."
         )
     if checkpoint["class_path"] == path_of(LitClassifier) and "net" not in checkpoint["hyper_parameters"]:
         raise CheckpointError(
-            f"{path} holds a network that was given as an object, which the checkpoint cannot build.\n"
-            "Use LitClassifier.load_from_checkpoint(path, net=...), or train it by its path: net='my_module.MyNet'."
+            f"{path} contains a network that was given as an object, so it cannot be built from the checkpoint.\n"
+            "Use LitClassifier.load_from_checkpoint(path, net=...), or train with net='my_module.MyNet'."
         )
     cls = find_class(checkpoint["class_path"], LitClassifier)
     if cls is None:
         module_name, _, class_name = checkpoint["class_path"].rpartition(".")
         raise CheckpointError(
-            f"{path} holds the class {class_name}. Import {module_name} first, so that it is known.\n"
+            f"{path} contains the class {class_name}. Import {module_name} first.\n"
             f"From a shell, if you trust it: {ALLOW}={module_name} python -m lit_cnn ..."
         )
     try:
@@ -114,9 +114,9 @@ def check_fits(path: str | Path, checkpoint: dict[str, Any], module: LitClassifi
         shapes = [list(state[name].shape) if name in state else "nothing" for state in (theirs, ours)]
         if shapes[0] != shapes[1]:
             raise CheckpointError(
-                f"{path} is of another network than the config's {type(module).__name__}: "
-                f"{name} is {shapes[0]} in the one and {shapes[1]} in the other.\n"
-                "Take the config.yaml beside the checkpoint's folder."
+                f"{path} does not fit the config's {type(module).__name__}: "
+                f"{name} is {shapes[0]} in the checkpoint and {shapes[1]} in the network.\n"
+                "Use the config.yaml of the checkpoint's run."
             )
 
 
@@ -136,7 +136,7 @@ def take_over_preprocessing(path: str | Path, checkpoint: dict[str, Any], data: 
         if theirs != ours:
             raise CheckpointError(
                 f"{path} was trained with other {what}: {theirs}, but the config has {ours}.\n"
-                "Take the config.yaml beside the checkpoint's folder."
+                "Use the config.yaml of the checkpoint's run."
             )
     data.preprocess = Preprocess(**preprocess)
     take_over_split(Path(path).absolute().parent.parent, data)

@@ -1,4 +1,4 @@
-"""Polarity: whether images are dark on light where a network was trained on light on dark, or the other way round."""
+"""Polarity: whether images are dark on light while the training images were light on dark, or the reverse."""
 
 from jaxtyping import UInt8
 from torch import Tensor
@@ -12,7 +12,7 @@ class Polarity:
     """Inverts images if asked to, and counts those that look inverted.
 
     Args:
-        module: A network from `load`, whose training images' mean says on what ground they were.
+        module: A network from `load`, whose training images had a background that their mean shows.
         invert: Invert all images.
     """
 
@@ -37,7 +37,7 @@ class Polarity:
         if self.inverted <= self.images // 2:
             return ""
         trained, these = ("light on dark", "dark on light")[:: 1 if self.trained < DARK else -1]
-        remedy = "Leave --invert out." if self.invert else "Take --invert."
+        remedy = "Remove --invert." if self.invert else "Use --invert."
         return (
             f"{self.inverted} of {self.images} images look inverted: they are {these}, and the training images were "
             f"{trained}. {remedy}"

@@ -47,10 +47,11 @@ def create(name: str, **settings: Any) -> nn.Module:
     """
     if name not in ARCHITECTURES:
         known = list(ARCHITECTURES)
-        raise ConfigError(f"No network is called {name!r}.{nearest(name, known)} There are {', '.join(known)}.")
+        raise ConfigError(f"There is no network {name!r}.{nearest(name, known)} The networks are {', '.join(known)}.")
     build = ARCHITECTURES[name].build
     takes = [key for key in inspect.signature(build).parameters if key != "name"]
     for key in settings:
         if key not in takes:
-            raise ConfigError(f"{name} takes no {key!r}.{nearest(key, takes)} It takes {', '.join(takes)}.")
+            hint = f"{nearest(key, takes)} Its arguments are {', '.join(takes)}."
+            raise ConfigError(f"{name} has no argument {key!r}.{hint}")
     return build(**settings)

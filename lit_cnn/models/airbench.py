@@ -24,7 +24,7 @@ PATCH = 2  # height and width of the whitening filters, in pixels
 
 
 class Variant(NamedTuple):
-    """What the networks differ in."""
+    """Differences between the networks."""
 
     widths: tuple[int, int, int]  # output channels of each group
     convolutions: int  # in a group; with three, a shortcut spans the last two
@@ -65,7 +65,9 @@ class Airbench(nn.Module):
         standard, convolutions, momentum, scale, unit_head = variant(name, VARIANTS)
         widths = widths or standard
         if len(widths) != len(standard):
-            raise ValueError(f"`widths` has one number for each of {len(standard)} groups, but got {len(widths)}.")
+            raise ValueError(
+                f"`widths` has to have one number for each of {len(standard)} groups, but got {len(widths)}."
+            )
         refuse_small_images(f"{name} needs", SMALLEST, image_size)
         self.whiten = WhiteningConv2d(in_channels, PATCH)
         channels = self.whiten.out_channels

@@ -49,11 +49,12 @@ class Recipe(Mapping[str, Any]):
         given: dict[str, Any] = {"class_path": net} if isinstance(net, str) else dict(net)
         path, arguments = str(given.pop("class_path", None)), given.pop("init_args", None) or {}
         self.arguments: dict[str, Any] = {**arguments, **(given.pop("dict_kwargs", None) or {})}
-        if given or not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", path):
+        if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", path):
             raise ConfigError(
-                f"`net` is the import path of a network, such as torchvision.models.resnet18, but got {path!r:.80}."
-                + (f"\nPut {', '.join(given)} below init_args." if given else "")
+                f"`net` has to be an import path, such as torchvision.models.resnet18, but got {path!r:.80}."
             )
+        if given:
+            raise ConfigError(f"`net` {path}: move {', '.join(given)} below init_args.")
         self.path = present(path)
 
     def __getitem__(self, key: str) -> Any:
@@ -117,7 +118,7 @@ def build_network(
     if weights is not None:
         start_from(net, recipe.name, weights)
     elif given.get("pretrained") and in_channels == 1:
-        net.__dict__["adapted"] = f"timm's weights of {recipe.name}: first kernels are summed over the colours"
+        net.__dict__["adapted"] = f"timm's weights of {recipe.name}: the first kernels are summed over the colours"
     return net
 
 
@@ -142,7 +143,7 @@ def find(path: str) -> Maker:
         if home.startswith(package) and "." in package:  # a library without this module
             raise ConfigError(f"`net` {path}: there is no module {package}.") from error
         remedy = (
-            "Install it with pip install 'lit-cnn[timm]'." if package == "timm" else "Install it, or look at the name."
+            "Install it with pip install 'lit-cnn[timm]'." if package == "timm" else "Install it, or check the name."
         )
         raise ConfigError(f"`net` {path} needs the package {package}, which is not installed.\n{remedy}") from error
     if isinstance(found, type) and issubclass(found, nn.Module):
@@ -154,7 +155,7 @@ def find(path: str) -> Maker:
         return cast(Maker, found)
     if found is not None and not library:
         raise not_allowed(path)
-    what = "is no network" if found is not None else f"is not in {home}"
+    what = "is not a network" if found is not None else f"is not in {home}"
     classes = [n for n, c in vars(sys.modules[home]).items() if isinstance(c, type) and issubclass(c, nn.Module)]
     raise ConfigError(f"`net` {path}: {name} {what}.{nearest(name, [*makers, *classes])}")
 
@@ -194,10 +195,12 @@ def _check(path: str, parameters: Mapping[str, inspect.Parameter], given: Mappin
     closed = not any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name, value in given.items():
         if closed and name not in names:
-            raise ConfigError(f"`net`: {path} takes no {name!r}.{nearest(name, names)} It takes {', '.join(names)}.")
+            raise ConfigError(
+                f"`net`: {path} has no argument {name!r}.{nearest(name, names)} Its arguments are {', '.join(names)}."
+            )
         kind = parameters[name].annotation if name in names else inspect.Parameter.empty
         if not isinstance(kind, str) and kind in (bool, int, float, str) and not fits(value, kind):
-            raise ConfigError(f"`net`: {path}'s {name} is {in_words(kind)}, but got {value!r:.80}.")
+            raise ConfigError(f"`net`: {path}'s {name} has to be {in_words(kind)}, but got {value!r:.80}.")
     missing = [n for n in names if parameters[n].default is inspect.Parameter.empty and n not in given]
     missing = [name for name in missing if not any(name in linked for linked in LINKED.values())]
     if missing:
@@ -213,7 +216,7 @@ def _made(make: Maker, path: str, arguments: dict[str, Any]) -> nn.Module:
         if arguments.get("pretrained") and not isinstance(error, (TypeError, ValueError)):
             raise ConfigError(
                 f"`net`: the pretrained weights of {path} cannot be loaded: {why}\n"
-                "Download them elsewhere, and give --model.net.pretrained_cfg_overlay '{file: PATH}'."
+                "Download them on another machine, and use --model.net.pretrained_cfg_overlay '{file: PATH}'."
             ) from error
         if not isinstance(error, REFUSALS):
             raise
@@ -225,7 +228,7 @@ def _made(make: Maker, path: str, arguments: dict[str, Any]) -> nn.Module:
         place = f" ({at})" if (at := place_in_own_code(error)) else ""
         raise ConfigError(f"`net`: {path} refuses {_shown(arguments)}{place}: {why}{'.' * bool(near)}{near}") from error
     if not isinstance(net, nn.Module):
-        raise ConfigError(f"`net`: {path} returns a {type(net).__name__}, and no network.")
+        raise ConfigError(f"`net`: {path} returns a {type(net).__name__}, which is not a network.")
     return net
 
 

@@ -44,7 +44,7 @@ class CNN(nn.Module):
         size = height_and_width(image_size)
         smallest = smallest_image(len(widths), kernel_size)
         what = f"{len(widths)} convolutions of {kernel_size} x {kernel_size} with pooling need"
-        refuse_small_images(what, smallest, image_size, "Take fewer `widths` or a smaller `kernel_size`.")
+        refuse_small_images(what, smallest, image_size, "Use fewer `widths` or a smaller `kernel_size`.")
         layers: list[nn.Module] = []
         channels = in_channels
         for width in widths:

@@ -44,7 +44,7 @@ class WithAuxiliaryHeads(Pretrained):
         """Loads pretrained weights, and refuses torchvision's without the pixel range that they were trained with."""
         if weights is not None and weights.startswith("IMAGENET1K") and not self.transform_input:
             raise ValueError(
-                f"`weights` {weights} of {name} were trained on another range. Set `transform_input: true`."
+                f"`weights` {weights} of {name} were trained on pixels of another range. Set `transform_input: true`."
             )
         super().start_from(name, weights, freeze_body)
 

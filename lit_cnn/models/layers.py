@@ -12,7 +12,7 @@ Variant = TypeVar("Variant")
 def variant(name: str, variants: Mapping[str, Variant]) -> Variant:
     """Returns the variant of a family of this name, or raises a ValueError with all names."""
     if name not in variants:
-        raise ValueError(f"`name` is one of {', '.join(variants)}, but got {name!r}.")
+        raise ValueError(f"`name` has to be one of {', '.join(variants)}, but got {name!r}.")
     return variants[name]
 
 
@@ -48,8 +48,8 @@ def set_norm_momentum(net: nn.Module, momentum: float) -> None:
     """Sets the momentum of all batch norms of a network: the share of a new batch in their running statistics."""
     norms = [layer for layer in net.modules() if isinstance(layer, _BatchNorm)]
     if not 0 <= momentum <= 1:
-        raise ValueError(f"`norm_momentum` is a share from 0 to 1, but got {momentum}.")
+        raise ValueError(f"`norm_momentum` has to be a share from 0 to 1, but got {momentum}.")
     if not norms:
-        raise ValueError(f"`norm_momentum` is of batch norm, and {type(net).__name__} has none. Leave it out.")
+        raise ValueError(f"`norm_momentum` is for batch norm, but {type(net).__name__} has none. Remove it.")
     for norm in norms:
         norm.momentum = momentum

@@ -25,16 +25,16 @@ class Pretrained(nn.Module):
         num_classes: Number of classes.
         image_size: Height and width of the images, in pixels; one number for both. Without it, images are not checked,
             and the stem auto means small.
-        weights: Where to start from: the path of a state dict or checkpoint; or torchvision's name of weights of this
-            network, such as IMAGENET1K_V1, which are downloaded once.
-        freeze_body: Freeze the backbone: train the last layer only.
+        weights: Weights to start from: the path of a state dict or checkpoint; or the name of torchvision's weights of
+            this network, such as IMAGENET1K_V1, which are downloaded once.
+        freeze_body: Freeze the backbone: train only the last layer.
 
     Raises:
         ValueError: If there is no such architecture or stem, or the images are too small for it.
         CheckpointError: If the weights cannot be read or are of another network.
 
     Attributes:
-        heads: The layers that give the logits. They are initialised anew if their shapes differ from the weights.
+        heads: The layers that give the logits. They are initialised again if their shapes differ from the weights.
         auxiliary: The parts used in training only; weights may include them or not.
     """
 
@@ -91,7 +91,7 @@ def start_from(net: nn.Module, name: str, weights: str, auxiliary: Sequence[str]
         if mine != others:
             keep |= set(mine)
             theirs = {key: value for key, value in theirs.items() if key not in others}
-            said.append(f"{head} starts anew")
+            said.append(f"{head} is initialised again")
     expected = {key: value for key, value in ours.items() if key not in keep}
     first = next(iter(ours), "")
     if first in theirs and (adapted := _of_other_channels(theirs[first], ours[first])) is not None:
@@ -118,17 +118,17 @@ def _mismatch(name: str, key: str, ours: list[int] | None, theirs: list[int] | N
         if ours[2:] != theirs[2:]:
             return (
                 f"have another stem: {theirs[2]} x {theirs[3]} pixels in the first kernel, "
-                f"where this {name} has {ours[2]} x {ours[3]}.\nSet `stem` to the other of imagenet and small."
+                f"but this {name} has {ours[2]} x {ours[3]}.\nSet `stem` to the other choice, imagenet or small."
             )
         if ours[1] != theirs[1]:
             return (
                 f"are for images of {theirs[1]} channels, but these have {ours[1]}.\n"
-                f"Bring images of {theirs[1]} channels, or leave `weights` out."
+                f"Use images of {theirs[1]} channels, or remove `weights`."
             )
     there, here = ("missing" if shape is None else shape for shape in (theirs, ours))
     return (
-        f"are not those of {name}: {key} is {there} there and {here} here.\n"
-        "Take weights of this architecture, or the architecture of these weights."
+        f"do not fit {name}: {key} is {there} in the weights and {here} in the network.\n"
+        "Use weights of this architecture, or the architecture of these weights."
     )
 
 
@@ -152,13 +152,13 @@ def _read(name: str, weights: str) -> State:
     except Exception as error:  # torch raises half a dozen kinds here
         reason = (str(error).strip() or repr(error)).splitlines()[0].split(". ")[0]
         raise CheckpointError(
-            f"`weights` {weights} cannot be read, it may be cut short: {reason}\n"
+            f"`weights` {weights} cannot be read; it may be incomplete: {reason}\n"
             "Download it again, or save the network's `state_dict()` again."
         ) from error
     if isinstance(content, dict) and "state_dict" in content:
         content = _of_checkpoint(content)
     if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):
-        raise CheckpointError(f"`weights` {weights} holds no state dict. Save a network's `state_dict()` to it.")
+        raise CheckpointError(f"`weights` {weights} contains no state dict. Save a network's `state_dict()` to it.")
     return {key: value.float() if value.is_floating_point() else value for key, value in content.items()}
 
 
@@ -178,13 +178,13 @@ def _download(name: str, weights: str) -> State:
     if weights not in published.__members__:
         known = list(published.__members__)
         raise CheckpointError(
-            f"`weights` {weights}: torchvision has none of this name for {name}.{nearest(weights, known)} "
-            f"There are {', '.join(known)}."
+            f"`weights` {weights}: torchvision has no such weights for {name}.{nearest(weights, known)} "
+            f"Choices: {', '.join(known)}."
         )
     try:
         return dict(published[weights].get_state_dict(progress=False, check_hash=True))
     except (OSError, RuntimeError) as error:  # no network; another hash
         raise CheckpointError(
             f"`weights` {weights} of {name} cannot be downloaded from {published[weights].url}: {error}\n"
-            "Download it elsewhere, and give its path."
+            "Download it on another machine, and give its path."
         ) from error

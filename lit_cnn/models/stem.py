@@ -8,7 +8,7 @@ from lit_cnn.sizes import ImageSize, height_and_width
 Stem = Literal["imagenet", "small", "auto"]
 
 LARGEST_SMALL = 64  # up to this many pixels on the shorter side, `auto` takes the small stem
-ANOTHER = "Take larger images, or another architecture."
+ANOTHER = "Use larger images, or another architecture."
 
 
 def choose_stem(
@@ -19,13 +19,13 @@ def choose_stem(
     By the name of an architecture and its smallest images for each stem, it refuses images that are too small.
     """
     if stem not in ("imagenet", "small", "auto"):
-        raise ValueError(f"`stem` is imagenet, small or auto, but got {stem!r}.")
+        raise ValueError(f"`stem` has to be imagenet, small or auto, but got {stem!r}.")
     side = None if image_size is None else min(height_and_width(image_size))
     if stem == "auto":
         stem = "small" if side is None or side <= LARGEST_SMALL else "imagenet"
     if smallest is not None:
         fitting = [other for other, pixels in smallest.items() if side and pixels <= side]
-        remedy = f"Set `stem: {fitting[0]}`, or take another architecture." if fitting else ANOTHER
+        remedy = f"Set `stem: {fitting[0]}`, or use another architecture." if fitting else ANOTHER
         refuse_small_images(f"{name} with the stem {stem} needs", smallest[stem], image_size, remedy)
     return stem
 

@@ -66,13 +66,13 @@ class VGG(Pretrained, torchvision_models.VGG):
         nn.Module.__init__(self)
         column = variant(name, COLUMNS)
         if name == "vgg8_bn" and stem == "imagenet":
-            raise ValueError("vgg8_bn has no stem imagenet. Take vgg11_bn, or `stem: small`.")
+            raise ValueError("vgg8_bn has no stem imagenet. Use vgg11_bn, or `stem: small`.")
         smallest = None if widths else SMALLEST
         chosen = "small" if name == "vgg8_bn" else choose_stem(stem, image_size, name, smallest)
         rounds_up = chosen == "small" and name != "vgg8_bn"
         widths = widths or cfgs[column]
         whole = 2 ** list(widths).count("M")
-        refuse_small_images("`widths` needs", whole // 2 + 1 if rounds_up else whole, image_size, "Drop an 'M'.")
+        refuse_small_images("`widths` needs", whole // 2 + 1 if rounds_up else whole, image_size, "Remove an 'M'.")
         layers: list[nn.Module] = []
         channels = in_channels
         for step in widths:

@@ -43,7 +43,9 @@ class ZFNet(AlexNet):
     ):
         nn.Module.__init__(self)
         if len(widths) != 5:
-            raise ValueError(f"`widths` are the channels of five convolutions, but got {len(widths)}: {list(widths)}.")
+            raise ValueError(
+                f"`widths` have to be the channels of five convolutions, but got {len(widths)}: {list(widths)}."
+            )
         chosen = choose_stem(stem, image_size, "zfnet", SMALLEST)
         a, b, c, d, e = widths
         norm = local_response_norm if lrn else nn.Identity

@@ -41,10 +41,10 @@ def reliability_diagram(
     gap = confidence - accuracy
     upper.bar(middles, gap, width / 2, accuracy, color=WRONG, alpha=0.5, label="gap to the confidence")
     upper.plot([0, 1], [0, 1], "--", color="black", linewidth=1, label="calibrated")
-    upper.set(ylim=(0, 1), ylabel="share that is right")
+    upper.set(ylim=(0, 1), ylabel="share of correct predictions")
     upper.legend(loc="upper left", fontsize=9)
     lower.bar(middles, images, width, color="#57606a", edgecolor="white")
     lower.set(xlim=(0, 1), xlabel="probability of the predicted class", ylabel="images")
     ece = expected_calibration_error(confidences, right, bins)
-    figure.suptitle(f"{title}: ECE {ece:.2%} of {len(confidences):,} images", fontsize=11)
+    figure.suptitle(f"{title}: ECE {ece:.2%} over {len(confidences):,} images", fontsize=11)
     return figure

@@ -51,8 +51,8 @@ def confusion_matrix(
         axis.set_yticks(range(k), names, fontsize=9)
     else:
         axis.set(xlabel="predicted class, by its number", ylabel="true class, by its number")
-    figure.colorbar(picture, ax=axis, label="share of the true class", shrink=0.7)
-    figure.suptitle(f"{title}: {np.trace(counts):,} of {counts.sum():,} right", fontsize=11)
+    figure.colorbar(picture, ax=axis, label="share of the images of the true class", shrink=0.7)
+    figure.suptitle(f"{title}: {np.trace(counts):,} of {counts.sum():,} correct", fontsize=11)
     return figure
 
 
@@ -60,7 +60,7 @@ def _confusions(counts: np.ndarray, names: Sequence[str]) -> str:
     wrong = counts - np.diag(np.diag(counts))
     worst = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
     pairs = [divmod(int(cell), len(counts)) for cell in worst if wrong.flat[cell]]
-    lines = [f"{wrong[i, j]} x {names[i]}\n     taken for {names[j]}" for i, j in pairs]
+    lines = [f"{wrong[i, j]} x {names[i]}\n     predicted as {names[j]}" for i, j in pairs]
     return "\n".join(lines) or "none"
 
 
@@ -94,7 +94,7 @@ def class_accuracy(
     axis.set_ylim(len(order) - 0.4, -0.6)
     mean = np.trace(counts) / max(counts.sum(), 1)
     axis.axvline(mean, color="black", linestyle="--", linewidth=1, label=f"all images {mean:.1%}")
-    axis.set(xlim=(0, 1), xlabel="share of the class's images that are right", ylabel="true class", title=title)
+    axis.set(xlim=(0, 1), xlabel="share of the class's images that are correct", ylabel="true class", title=title)
     axis.title.set_fontsize(11)
     figure.legend(loc="lower right", fontsize=8)
     return figure

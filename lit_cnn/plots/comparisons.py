@@ -71,7 +71,7 @@ def cost_chart(
         axis.grid(alpha=0.3)
     axes[0].set_ylabel(ylabel)
     add_legend(figure, axes[:1])
-    figure.suptitle(f"{title}; the line joins the Pareto front", fontsize=11)
+    figure.suptitle(f"{title}; the line is the Pareto front", fontsize=11)
     return figure
 
 

@@ -73,7 +73,7 @@ def sample_grid(
 
     `seen_as` says what is changed in the network's view, such as "augmented, permuted".
     """
-    title += f"\nbelow each: as the network sees it ({seen_as})"
+    title += f"\nbelow: the same as the network sees it ({seen_as})"
     grid = _grid_for(images, title, columns, height=2)
     nearer = 0.8 * grid.text / (grid.aspect + grid.text)  # no text above the lower image
     for i in range(len(images)):
@@ -102,7 +102,7 @@ def prediction_grid(
         title: Title of the figure.
     """
     right = sum(label == pred for label, pred in zip(labels, preds, strict=True))
-    grid = _grid_for(images, f"{title}: {right} of {len(images)} right", columns=6)
+    grid = _grid_for(images, f"{title}: {right} of {len(images)} correct", columns=6)
     return _with_predictions(grid, "{} {:.0%}", images, labels, preds, probabilities, class_names)
 
 

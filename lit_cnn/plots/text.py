@@ -101,7 +101,7 @@ def _find_fonts(letters: Iterable[str]) -> None:
     said = sorted(letter for letter in missing if category(letter) not in ("Cf", "Mn", "Cs"))
     if said and not _said:
         _said.append(
-            f"No installed font has {said[0]}: figures show the class's number, or {_drawn(said[0])} in its place. "
+            f"No installed font has {said[0]}: figures show the class's number, or {_drawn(said[0])} instead. "
             "Install a font that has such letters: Noto Sans CJK for Chinese, Japanese and Korean "
             "(Debian, Ubuntu: apt install fonts-noto-cjk)."
         )

@@ -1,4 +1,4 @@
-"""Images to look at when data are cleaned: labels that are likely wrong, and near-duplicates."""
+"""Images to check when cleaning data: labels that may be wrong, and near-duplicates."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -40,8 +40,8 @@ def images_to_look_at(parts: Sequence[Predictions]) -> list[Block]:
         for i in wrong[:SHOWN].tolist()
     ]
     head = ["image", "its label", "prediction", "its probability", "probability of the label", "NLL, nats"]
-    about = f"of {len(wrong):,} of the {splits} images whose label the network contradicts, those with the largest loss"
-    found: list[Block] = [Table(f"Labels that are likely wrong: {about}.", head, rows)] if rows else []
+    about = f"those with the largest loss, of {len(wrong):,} {splits} images where the network predicts another class"
+    found: list[Block] = [Table(f"Labels that may be wrong: {about}.", head, rows)] if rows else []
     pairs = near_duplicates(torch.cat([p.data.arrays(p.split).images for p in parts]))
     if pairs:
         split_of = [p.split for p in parts for _ in p.places]
@@ -51,10 +51,10 @@ def images_to_look_at(parts: Sequence[Predictions]) -> list[Block]:
         others = sum(bool(labels[a] != labels[b]) for a, b, _ in pairs)
         caption = (
             f"Near-duplicates: {len(pairs):,} pairs of the {splits} images whose pixels correlate by {ALIKE} or more, "
-            f"{others:,} of them with two labels{across}. The most alike are shown."
+            f"{others:,} of them with different labels{across}. The most similar are shown."
         )
         found.append(Table(caption, ["image", "other", "its label", "other's label", "correlation"], rows))
-    return found or [Paragraph(f"No label of the {splits} images is contradicted, and no two of them are alike.")]
+    return found or [Paragraph(f"No label of the {splits} images seems wrong, and no two images are similar.")]
 
 
 def likely_wrong(nll: Float[Tensor, "n"], preds: Int64[Tensor, "n"], labels: Int64[Tensor, "n"]) -> Int64[Tensor, "m"]:

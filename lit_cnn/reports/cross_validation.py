@@ -1,4 +1,4 @@
-"""Cross-validated figures: runs that differ in `data.fold` are taken together, so that every image is tested once."""
+"""Cross-validation: runs that differ in `data.fold` are combined, so every image is tested once."""
 
 import json
 from collections import defaultdict
@@ -25,12 +25,12 @@ def cross_validation(groups: list[Group]) -> list[Block]:
         count = max(k for _, k in by_fold)
         name = " ".join(_others(alike[0]).values()) or alike[0].any_run.folder.parent.parent.name
         if absent := [number for number in range(1, count + 1) if (number, count) not in by_fold]:
-            missing.append(f"{name} lacks the folds {', '.join(map(str, absent))} of {count}")
+            missing.append(f"{name} has no folds {', '.join(map(str, absent))} of {count}")
             continue
         in_order = [by_fold[number, count] for number in range(1, count + 1)]
         seeds = set.intersection(*({*group.values("test/correct")} for group in in_order))
         if not seeds:
-            missing.append(f"{name} has no seed with all of its {count} folds")
+            missing.append(f"{name} has no seed with all {count} folds")
             continue
         right = {seed: sum(int(group.values("test/correct")[seed]) for group in in_order) for seed in seeds}
         images = sum(int(next(iter(group.values("test_images").values()))) for group in in_order)
@@ -45,8 +45,8 @@ def cross_validation(groups: list[Group]) -> list[Block]:
     if not rows and not missing:
         return []
     caption = (
-        "Each image is tested once, by the network of a fold that was not trained on it. The interval (95 %, Wilson) "
-        "is of the number of images; sd of folds and seeds are in points."
+        "Each image is tested once, by a network that was not trained on it. The interval (95 %, Wilson) is about the "
+        "number of images. The standard deviations (sd) over folds and seeds are in points."
     )
     head = ["variant", "folds", "seeds", "images", "accuracy", "95 % interval", "sd of folds", "sd of seeds"]
     said: list[Block] = [Paragraph(f"Not cross-validated yet: {'; '.join(missing)}.")] if missing else []

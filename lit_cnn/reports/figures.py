@@ -29,7 +29,7 @@ def training_curves(groups: list[Group], tag: str = "") -> list[Block]:
         losses = {group.label: found for group in groups if (found := _losses(group))}
         if not losses:
             return []
-        title = "loss of the batches in the course of the training"
+        title = "loss of the batches during training"
         figure = curves({"loss of a batch": losses}, "optimizer steps", title)
         return [Picture(f"loss_by_step{tag}", f"The {title}{_about_bands(groups)}.", figure)]
     blocks: list[Block] = []
@@ -43,7 +43,7 @@ def training_curves(groups: list[Group], tag: str = "") -> list[Block]:
                     panels.setdefault(ylabel, {})[group.label] = found
         if panels:
             figure = curves(panels, xlabel, f"accuracy and NLL by {xlabel}")
-            caption = f"Accuracy and NLL by {xlabel}: validation as lines, training dashed{_about_bands(groups)}."
+            caption = f"Accuracy and NLL by {xlabel}. Solid: validation; dashed: training{_about_bands(groups)}."
             blocks.append(Picture(f"curves_by_{along}{tag}", caption, figure))
     return blocks
 

@@ -34,7 +34,7 @@ def report_of_many(title: str, runs: list[Run], baseline: str | None = None) -> 
     labels = [group.label for group in groups]
     if baseline is not None and baseline not in labels:
         raise ConfigError(
-            f"--baseline {baseline}: no such variant.{nearest(baseline, labels)} There are {', '.join(labels)}."
+            f"--baseline {baseline}: no such variant.{nearest(baseline, labels)} The variants are {', '.join(labels)}."
         )
     datasets = list(dict.fromkeys(group.any_run.dataset for group in groups))
     finished = sum(len(group.runs) for group in groups)
@@ -46,7 +46,7 @@ def report_of_many(title: str, runs: list[Run], baseline: str | None = None) -> 
             tag = f"_{dataset}".replace("/", "-").replace(" ", "-")
             blocks.append(Heading(dataset))
         blocks += _section([group for group in groups if group.any_run.dataset == dataset], baseline, tag)
-    return Document(title, [*blocks, Heading("To repeat"), *_to_repeat(groups)])
+    return Document(title, [*blocks, Heading("How to repeat it"), *_to_repeat(groups)])
 
 
 def _section(all_groups: list[Group], baseline: str | None, tag: str) -> list[Block]:
@@ -56,11 +56,14 @@ def _section(all_groups: list[Group], baseline: str | None, tag: str) -> list[Bl
     blocks: list[Block] = [Heading("Accuracy"), *_results(all_groups), *_permutations(groups)]
     if values := {group.label: _percent(group) for group in groups[:CHARTED] if group.values(ACC)}:
         intervals = {name: mean_interval(v, within=PERCENT) for name, v in values.items() if len(v) >= ENOUGH}
-        chart = interval_chart(values, intervals, "test accuracy, %", "test accuracy: runs, and 95 % interval of mean")
-        caption = (
-            f"Test accuracy: a dot for each run, and the 95 % interval for the mean over {ENOUGH} seeds or more; "
-            "a bar without an end goes on beyond the axis."
-        )
+        bars = " with 95 % intervals of the mean" if any(intervals.values()) else ""
+        chart = interval_chart(values, intervals, "test accuracy, %", f"test accuracy of each run{bars}")
+        caption = "Test accuracy: a dot for each run."
+        if bars:
+            caption += (
+                f" Bars are the 95 % intervals of the mean over {ENOUGH} or more seeds. A bar without an end "
+                "continues outside the figure."
+            )
         blocks.append(Picture(f"accuracy{tag}", caption, chart))
     blocks += [*along_axes(groups, tag), *cross_validation(groups)]
     blocks += [Heading("Differences"), *_tests(groups, baseline, ACC, "accuracy")]
@@ -90,9 +93,10 @@ def _permutations(groups: list[Group]) -> list[Block]:
     fixed = [group.label for group in permuted if group.settings.get("data.permute_seed", 0) != "seed"]
     drawn = [group.label for group in permuted if group.label not in fixed]
     texts = (
-        f"Each seed of {', '.join(drawn)} draws its own permutation of the pixels, which the spread contains.",
-        f"All seeds of {', '.join(fixed)} share one permutation of the pixels: spread, intervals and tests do not "
-        "contain what another one would change. `permute_seed: seed` draws one for each seed.",
+        f"Each seed of {', '.join(drawn)} has its own permutation of the pixels, so standard deviations include its "
+        "effect.",
+        f"All seeds of {', '.join(fixed)} have the same permutation of the pixels, so standard deviations, intervals "
+        "and tests do not include its effect. With `permute_seed: seed` each seed has its own.",
     )
     return [Paragraph(text) for text, names in zip(texts, (drawn, fixed), strict=True) if names]
 
@@ -117,11 +121,11 @@ def _results(groups: list[Group]) -> list[Block]:
     named = [f"{name}, %" for name in macro.values()]
     head = ["variant", "test accuracy, %", "sd", "95 % interval", "seeds", *named, "test NLL, nats", "training, s"]
     caption = (
-        f"Mean and standard deviation over the seeds; from {ENOUGH} seeds on the 95 % interval of the mean too "
-        "(Student's t, within 0 and 100 %)."
+        f"Mean and standard deviation over the seeds, and for {ENOUGH} or more seeds the 95 % interval of the mean "
+        "(Student's t, limited to 0 to 100 %)."
     )
     if macro:
-        caption += " Macro figures are means over the classes, which have different numbers of images."
+        caption += " Macro figures are means over the classes."
     return _table(caption, head, rows)
 
 
@@ -133,7 +137,7 @@ def _spread(values: list[float], digits: int) -> str:
 
 def _table(caption: str, head: list[str], rows: list[list[str]]) -> list[Block]:
     if any(NO_SPREAD in row for row in rows):
-        caption += f" {NO_SPREAD.capitalize()}: the seeds agree exactly, which does not say how far others would lie."
+        caption += f" {NO_SPREAD.capitalize()}: all seeds have the same result, so an interval cannot be computed."
     return [Table(caption, head, rows)] if rows else []
 
 
@@ -142,7 +146,7 @@ def _left_out(groups: list[Group]) -> list[Block]:
     repeated = [run for group in groups for run in group.repeated]
     rows += [[str(run.folder), f"seed {run.seed} again; the newest counts"] for run in repeated]
     verb = "is" if len(rows) == 1 else "are"
-    return _table(f"{counted(len(rows), 'run')} {verb} missing or left out.", ["run", "why"], rows)
+    return _table(f"{counted(len(rows), 'run')} {verb} missing or not used.", ["run", "why"], rows)
 
 
 def _pairs(groups: list[Group], baseline: str | None) -> list[tuple[Group, Group]]:
@@ -162,16 +166,16 @@ def _tests(groups: list[Group], baseline: str | None, figure: str, name: str) ->
         if (test := paired_test(first.values(figure), second.values(figure), within=(-1, 1)))
     }
     if not tests:
-        return [Paragraph("No two variants share two seeds or more, which a paired test needs.")]
+        return [Paragraph("A paired test needs two variants with at least two seeds in common.")]
     corrected = holm([test.p for test in tests.values()])
     rows = [
         [pair, f"{100 * test.difference:+z.2f}", in_points(test), f"{test.n}", p_value(test.p), p_value(p)]
         for (pair, test), p in zip(tests.items(), corrected, strict=True)
     ]
     caption = (
-        f"Test {name} of the second minus that of the first, in points, by the t-test over equal seeds. The last "
-        f"column is corrected for {counted(len(rows), 'comparison')} (Holm 1979). A large p-value does not "
-        "show that two are equal: the interval says how far apart they may still be."
+        f"Test {name} of the second variant minus that of the first, in points, with a paired t-test over the common "
+        f"seeds. The last column is corrected for {counted(len(rows), 'comparison')} (Holm 1979). A large p-value does "
+        "not show that two variants are equal: the interval shows how different they may be."
     )
     head = ["first → second", "difference", "95 % interval", "seeds", "p", "p, corrected"]
     return _table(caption, head, rows)
@@ -194,7 +198,7 @@ def p_value(p: float | None) -> str:
 def _what_differs(groups: list[Group]) -> list[Block]:
     found = differences(groups)
     rows = [[group.label, *(values[i] for values in found.values())] for i, group in enumerate(groups) if found]
-    return _table("What differs between the configs, and nothing else.", ["variant", *found], rows)
+    return _table("All settings that differ between the configs.", ["variant", *found], rows)
 
 
 def _costs(groups: list[Group], tag: str) -> list[Block]:
@@ -217,7 +221,7 @@ def _costs(groups: list[Group], tag: str) -> list[Block]:
         for kind, of in costs.items():
             star = "*" * (row[0] in fronts[kind])
             row.append(f"{of[row[0]]:,.1f}".removesuffix(".0") + star if row[0] in of else "-")
-    caption = "Costs; * marks the Pareto front: no other variant is at most as dear and at least as good."
+    caption = "Costs; * marks the Pareto front: no other variant is both cheaper and better."
     bars = "; bars are one standard deviation" * bool(spreads)
     picture = Picture(f"costs{tag}", f"Test accuracy against cost{bars}.", chart)
     return [Heading("Cost"), Table(caption, head, rows), picture]
@@ -251,10 +255,10 @@ def _selection(groups: list[Group]) -> list[Block]:
             interval = in_points(paired_test(honest, claimed, within=(-1, 1)))
             rows.append([group.label, *spreads, f"{gain:+z.2f}", interval])
     caption = (
-        "What a choice of the epoch by its test accuracy would have claimed, beside the figure of the epoch that "
-        "the validation images chose. The gain is not real: it is what one takes from the test images by looking."
+        "The test accuracy if the epoch were chosen by the test images, compared with the epoch that the validation "
+        "images chose. The difference is not a real improvement: it only comes from choosing by the test images."
     )
-    head = ["variant", "honest, %", "best on the test, %", "claimed too much", "95 % interval"]
+    head = ["variant", "honest, %", "best epoch by test, %", "too high by", "95 % interval"]
     return [Heading("Selection"), *_table(caption, head, rows)] if rows else []
 
 
@@ -266,5 +270,5 @@ def _to_repeat(groups: list[Group]) -> list[Block]:
         for r in results
     })  # fmt: skip
     commands = [f"python -m lit_cnn fit --config {group.any_run.folder / 'config.yaml'}" for group in groups]
-    how = f"Each config.yaml repeats its run; --seed_everything gives another seed. Made with: {'; '.join(versions)}."
+    how = f"Each config.yaml repeats its run; --seed_everything sets another seed. Versions: {'; '.join(versions)}."
     return [Paragraph(how), Code("\n".join(commands), "one run of each variant")]

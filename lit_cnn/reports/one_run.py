@@ -27,7 +27,7 @@ def report_of_one(run: Run, data_dir: Path | None = None, all_images: bool = Fal
     name, net = str(model.get("class_path", "")).rpartition(".")[2], (model.get("init_args") or {}).get("net")
     blocks: list[Block] = [Paragraph(f"{name}{f' of {Recipe(net)}' if net else ''} on {run.dataset}, seed {run.seed}.")]
     if run.fault:
-        text = f"This run has no result: {run.fault}. To go on: python -m lit_cnn fit --resume {run.folder}"
+        text = f"This run has no result: {run.fault}. To resume it: python -m lit_cnn fit --resume {run.folder}"
         blocks.append(Paragraph(text))
     blocks += [Heading("Result"), *_result(run.results)]
     predictions: Predictions | None = None
@@ -36,7 +36,9 @@ def report_of_one(run: Run, data_dir: Path | None = None, all_images: bool = Fal
         blocks.append(Paragraph(_agreement(run.results, predictions)))
     except LitCNNError as error:
         missing = " ".join(str(error).split())
-        blocks.append(Paragraph(f"What needs the test images is not here: {missing} (--data_dir says where data lie.)"))
+        blocks.append(
+            Paragraph(f"Some parts need the test images and are missing: {missing} (--data_dir sets their folder.)")
+        )
     if drawn := training_curves([Group(run.label, [run])]):
         blocks += [Heading("Training curves"), *drawn]
     if predictions is not None:
@@ -48,8 +50,8 @@ def report_of_one(run: Run, data_dir: Path | None = None, all_images: bool = Fal
         blocks += [Heading("Images to look at"), *images_to_look_at(parts)]
         if (weights := first_filters(predictions.module, predictions.data)) is not None:
             blocks += [Heading("Filters"), Picture("filters", "Weights of the first layer.", filters(weights))]
-    blocks += [Heading("Cost"), _cost(run.results, predictions), Heading("To repeat"), *_to_repeat(run)]
-    return Document(f"{run.folder.parent.name}/{run.folder.name}", blocks)
+    blocks += [Heading("Cost"), _cost(run.results, predictions), Heading("How to repeat it"), *_to_repeat(run)]
+    return Document(run.title, blocks)
 
 
 def _result(v: dict[str, Any]) -> list[Block]:
@@ -67,11 +69,11 @@ def _result(v: dict[str, Any]) -> list[Block]:
     if not rows:
         return []
     best = f", the best by {v['monitor']}" if "monitor" in v else ""
-    chosen = " The validation images chose the epoch, so that their figure is a little too good." if best else ""
+    chosen = " The epoch was chosen by the validation accuracy, which is therefore slightly too high." if best else ""
     caption = (
-        f"Epoch {v.get('epoch')} of {v.get('epochs')}{best}. Intervals (95 %, Wilson) say how far the number of "
-        "images determines the figure, not what another seed would change. Training figures are those of the "
-        f"augmented images, met before the epoch's end.{chosen}"
+        f"Epoch {v.get('epoch')} of {v.get('epochs')}{best}. Intervals (95 %, Wilson) show the uncertainty due "
+        "to the number of images; they do not include the effect of the seed. Training figures are means over the "
+        f"epoch, on augmented images.{chosen}"
     )
     return [Table(caption, ["images of", "n", "accuracy", "95 % interval", *unbalanced.values(), "NLL, nats"], rows)]
 
@@ -81,14 +83,14 @@ def _agreement(v: dict[str, Any], predictions: Predictions) -> str:
     nll = predictions.nll.tolist()
     half = 1.96 * stdev(nll) / n**0.5 if n > 1 else 0.0
     text = (
-        f"The best checkpoint has {right:,} of {n:,} test images right, and an NLL of {mean(nll):.4f} "
+        f"The best checkpoint has {right:,} of {n:,} test images correct, and an NLL of {mean(nll):.4f} "
         f"(95 % interval {mean(nll) - half:.4f} to {mean(nll) + half:.4f})"
     )
     if "test/acc" not in v:
         return f"{text}."
     if abs(right / n - v["test/acc"]) < 0.5 / n:
-        return f"{text}, which is what the run recorded."
-    return f"{text}, but the run recorded {v['test/acc']:.2%}: data, checkpoint or settings have changed since."
+        return f"{text}, the same as the run recorded."
+    return f"{text}, but the run recorded {v['test/acc']:.2%}: the data, the checkpoint or the settings have changed."
 
 
 def _classes(p: Predictions) -> list[Block]:
@@ -103,7 +105,7 @@ def _classes(p: Predictions) -> list[Block]:
         f1 = f"{2 * right / (n + taken):.2%}" if n + taken else "-"
         if n:
             rows.append([name, f"{n:,}", f"{right / n:.2%}", percent_interval(right, n), precision, f1, most])
-    head = ["class", "images", "right (recall)", "95 % interval", "precision", "F1", "most often taken for"]
+    head = ["class", "images", "correct (recall)", "95 % interval", "precision", "F1", "most often predicted as"]
     return [
         Table("The test images of each class.", head, rows),
         Picture("confusion", "Confusion matrix: true classes in rows.", confusion_matrix(counts, names, about)),
@@ -135,10 +137,10 @@ def _cost(v: dict[str, Any], predictions: Predictions | None) -> Table:
         rows += [["seconds of training", f"{v['fit_seconds']:.1f}"], ["optimizer steps", f"{v['steps']:,}"]]
         if v.get("train_images"):
             speed = v["train_images"] * v["epochs"] / v["fit_seconds"]
-            rows.append(["training images per second, with validation", f"{speed:,.0f}"])
+            rows.append(["training images per second, including validation", f"{speed:,.0f}"])
     if "device" in v:
         rows.append(["device", f"{v['devices']} x {v['device']}"])
-    return Table("What it cost.", ["", ""], rows)
+    return Table("Cost of the run.", ["", ""], rows)
 
 
 def _to_repeat(run: Run) -> list[Block]:
@@ -146,7 +148,7 @@ def _to_repeat(run: Run) -> list[Block]:
     versions = [[key.removeprefix(start), str(value)] for key, value in run.results.items() if key.startswith(start)]
     blocks: list[Block] = [Code(f"python -m lit_cnn fit --config {config}")]
     if versions:
-        blocks.append(Table("Made with.", ["", "version"], versions))
+        blocks.append(Table("Versions.", ["", "version"], versions))
     if config.is_file():
         blocks.append(Code(config.read_text("utf-8"), "config.yaml"))
     return blocks

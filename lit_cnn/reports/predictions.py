@@ -99,7 +99,7 @@ def _data_of(run: Run, data_dir: Path | None) -> ImageDataModule:
     path = str(settings.get("class_path", ""))
     cls = find_class(path, ImageDataModule)
     if cls is None:
-        raise ConfigError(f"{run.folder} was trained on {path or 'unknown data'}, which is not known here.")
+        raise ConfigError(f"{run.folder} was trained on {path or 'unknown data'}, which lit_cnn does not know.")
     given = dict(settings.get("init_args") or {}) | {"augment": None}
     views = [(view["class_path"].rpartition(".")[2], view.get("init_args") or {}) for view in given.get("views") or []]
     try:

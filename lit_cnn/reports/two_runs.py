@@ -35,13 +35,15 @@ def comparison(runs: list[Run], data_dir: Path | None = None) -> Document:
     one, other = (run.folder for run in runs)
     if runs[0].dataset != runs[1].dataset:
         raise ConfigError(
-            f"{one} is of {runs[0].dataset}, but {other} of {runs[1].dataset}: their figures "
-            "do not compare.\n`report` shows runs of different datasets apart."
+            f"{one} is of {runs[0].dataset}, but {other} of {runs[1].dataset}: their results "
+            "cannot be compared.\n`report` shows runs of different datasets in separate sections."
         )
     groups = [Group(label, [run]) for label, run in zip("AB", runs, strict=True)]
-    settings: Block = Paragraph("Their configs differ in the seed alone, if at all.")
+    settings: Block = Paragraph("Their configs are the same, or differ only in the seed.")
     if differing := [[key, *values] for key, values in differences(groups).items()]:
-        settings = Table("What differs between the configs, but for the seed.", ["setting", "A", "B"], differing)
+        settings = Table(
+            "Settings that differ between the configs, without the seed.", ["setting", "A", "B"], differing
+        )
     a, b = (predict(run, data_dir) for run in runs)
     if not torch.equal(a.labels, b.labels):
         raise ConfigError(f"{one} and {other} were tested on different images.")
@@ -52,7 +54,7 @@ def comparison(runs: list[Run], data_dir: Path | None = None) -> Document:
     ]
     if drawn := training_curves(groups):
         blocks += [Heading("Training curves"), *drawn]
-    return Document(f"A {one.parent.name}/{one.name} and B {other.parent.name}/{other.name}", blocks)
+    return Document(f"A {runs[0].title} and B {runs[1].title}", blocks)
 
 
 def _results(runs: list[Run]) -> Table:
@@ -68,16 +70,16 @@ def _results(runs: list[Run]) -> Table:
 def _same_images(a: Predictions, b: Predictions) -> list[Block]:
     n, test = len(a.labels), mcnemar(a.right, b.right)
     both, neither = int((a.right & b.right).sum()), int((~a.right & ~b.right).sum())
-    rows = [["A right", f"{both:,}", f"{test.only_first:,}"], ["A wrong", f"{test.only_second:,}", f"{neither:,}"]]
+    rows = [["A correct", f"{both:,}", f"{test.only_first:,}"], ["A wrong", f"{test.only_second:,}", f"{neither:,}"]]
     right = [int(p.right.sum()) for p in (a, b)]
     intervals = [percent_interval(count, n) for count in right]
     return [
-        Table(f"The {n:,} test images.", ["", "B right", "B wrong"], rows),
+        Table(f"The {n:,} test images.", ["", "B correct", "B wrong"], rows),
         Paragraph(
-            f"A has {right[0]:,} right (95 % interval {intervals[0]}), B {right[1]:,} ({intervals[1]}). Of "
-            f"the {test.only_first + test.only_second:,} images that only one has right, A has "
-            f"{test.only_first:,}: McNemar's exact test, p = {p_value(test.p)}. It judges these two networks; other "
-            "seeds would give others, which `report` over several seeds judges."
+            f"A has {right[0]:,} correct (95 % interval {intervals[0]}), B {right[1]:,} ({intervals[1]}). Of "
+            f"the {test.only_first + test.only_second:,} images that only one network classifies correctly, A has "
+            f"{test.only_first:,}. McNemar's exact test: p = {p_value(test.p)}. It compares only these two "
+            "networks. To compare over several seeds, use `report`."
         ),
     ]
 
@@ -99,11 +101,11 @@ def _classes(a: Predictions, b: Predictions) -> Table:
 def _gallery(right: Predictions, wrong: Predictions, name: str, other: str) -> Block:
     split = (right.right & ~wrong.right).nonzero().flatten()
     if not len(split):
-        return Paragraph(f"There is no image that {name} has right and {other} wrong.")
-    title = f"{name} right, {other} wrong: {other}'s most confident of {counted(len(split), 'mistake')}"
+        return Paragraph(f"There is no image that only {name} classifies correctly.")
+    title = f"{name} correct, {other} wrong: {other}'s most confident of {counted(len(split), 'mistake')}"
     confidence = mean(right.confidences[split].tolist())
     caption = (
-        f"Images that {name} has right and {other} wrong, with what {other} takes them for; {name} gives the true "
-        f"class of these {len(split):,} a probability of {confidence:.0%} on average."
+        f"Images that only {name} classifies correctly, with the predictions of {other}. {name} gives the true "
+        f"class of these {counted(len(split), 'image')} a probability of {confidence:.0%} on average."
     )
     return Picture(f"only_{name}_right", caption, wrong.most_confident(split, title))

@@ -86,10 +86,10 @@ def save(content: Any, path: str | Path) -> None:
             file.seek(-len(NO_COMMENT), os.SEEK_END)
             file.write(_ending(summed.digest.hexdigest()))
     except OSError as error:
-        kept = " The one before it stays." if path.exists() else ""
+        kept = " The previous one is kept." if path.exists() else ""
         raise DiskError(
             f"{path} cannot be written: {error.strerror}.{kept}\n"
-            "Make room, or choose another folder by --trainer.default_root_dir."
+            "Free some space, or choose another folder with --trainer.default_root_dir."
         ) from error
 
 
@@ -150,7 +150,7 @@ def probe(folder: Path, size: int) -> None:
     except OSError as error:
         raise DiskError(
             f"{folder}: {error.strerror}, but a checkpoint of this network takes up to {size / 1e6:.1f} MB.\n"
-            "Make room, or choose another folder by --trainer.default_root_dir."
+            "Free some space, or choose another folder with --trainer.default_root_dir."
         ) from error
     finally:
         with suppress(OSError):
@@ -164,7 +164,7 @@ def _ending(hexdigest: str) -> bytes:
 
 def _verify(file: IO[bytes]) -> None:
     if file.read(4) != b"PK\3\4":
-        raise ValueError("it is no checkpoint, or its beginning is broken.")
+        raise ValueError("it is not a checkpoint, or its beginning is broken.")
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - END))
     end = file.read()
@@ -180,4 +180,4 @@ def _verify(file: IO[bytes]) -> None:
         left -= len(chunk)
     digest.update(NO_COMMENT)
     if file.read() != _ending(digest.hexdigest()):
-        raise ValueError("it is cut off, or was changed after it was written (its checksum differs).")
+        raise ValueError("it is incomplete, or was changed later (its checksum differs).")

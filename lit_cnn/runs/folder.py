@@ -61,7 +61,7 @@ def _make(folder: Path) -> list[Path]:
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DiskError(f"{folder}: {error.strerror}. --trainer.default_root_dir says where runs go.") from error
+        raise DiskError(f"{folder}: {error.strerror}. --trainer.default_root_dir sets the folder for runs.") from error
     return missing
 
 
@@ -103,12 +103,10 @@ def find_run(path: str | Path) -> Path:
         )
     runs = _runs_below(path)
     if not runs:
-        raise CheckpointError(
-            f"There is no checkpoint in {path}: neither checkpoints/best.ckpt nor last.ckpt, nor a run's folder."
-        )
+        raise CheckpointError(f"There is no checkpoint in {path}: no run, and no checkpoints/best.ckpt or last.ckpt.")
     if len(runs) > 1:
         shown = ", ".join(map(str, runs[:5])) + (f" and {len(runs) - 5} more" if len(runs) > 5 else "")
-        raise ConfigError(f"There are {len(runs)} runs in {path}: {shown}.\nName one of them.")
+        raise ConfigError(f"There are {len(runs)} runs in {path}: {shown}.\nGive one of them.")
     return runs[0]
 
 

@@ -27,6 +27,11 @@ class Run:
     label: str  # its name, such as that of its config, or of its variant in an experiment
     labels: dict[str, str] = field(default_factory=dict)  # of its value for each axis of its experiment, if any
 
+    @property
+    def title(self) -> str:
+        """Its name and folder, such as quickstart/version_0."""
+        return self.label if self.folder.name == self.label else f"{self.label}/{self.folder.name}"
+
     @cached_property
     def config(self) -> dict[str, Any]:
         """Its config.yaml."""
@@ -68,9 +73,9 @@ class Run:
             return "not run yet"
         if not self.results:
             epochs = self.epochs()
-            return f"cut off after epoch {epochs[-1]['epoch']:.0f}" if epochs else "cut off in its first epoch"
+            return f"stopped after epoch {epochs[-1]['epoch']:.0f}" if epochs else "stopped in its first epoch"
         tested = self.config.get("test_after_fit", True)
-        return "cut off before its test" if tested and "test/acc" not in self.results else ""
+        return "stopped before its test" if tested and "test/acc" not in self.results else ""
 
     @property
     def dataset(self) -> str:
@@ -85,7 +90,7 @@ def runs_in(paths: list[Path]) -> list[Run]:
     found: dict[Path, Run] = {}
     for path in paths:
         if not path.is_dir():
-            raise ConfigError(f"{path}: there is no such folder. Give runs' folders, or a folder above them.")
+            raise ConfigError(f"There is no folder {path}. Give the folders of runs, or a folder above them.")
         planned = [
             _cell(plan.parent / cell["name"], cell)
             for plan in sorted(path.rglob(PLAN))
@@ -93,7 +98,7 @@ def runs_in(paths: list[Path]) -> list[Run]:
         ]
         here = [config.parent for config in sorted(path.rglob("config.yaml")) if _is_run(config.parent)]
         if not here and not planned:
-            raise ConfigError(f"{path} holds no runs: no folder version_N with a config.yaml in it or below it.")
+            raise ConfigError(f"{path} contains no runs. A run is a folder with config.yaml and checkpoints.")
         cells = {run.folder.parent if _is_run(run.folder) else run.folder for run in planned}
         found |= {run.folder: run for run in planned}
         found |= {folder: run_at(folder) for folder in here if folder.parent not in cells}
@@ -112,8 +117,9 @@ def runs_of(folder: Path, config: dict[str, Any]) -> list[Path]:
 
 
 def run_at(folder: Path) -> Run:
-    """Returns the run in a folder."""
-    return Run(folder, folder.parent.name)
+    """Returns the run in a folder, named by its experiment; a copy under another name has that name."""
+    path = folder.absolute()
+    return Run(folder, path.parent.name if _is_version(path) else path.name)
 
 
 def _cell(folder: Path, cell: dict[str, Any]) -> Run:
@@ -127,4 +133,9 @@ def _cell(folder: Path, cell: dict[str, Any]) -> Run:
 
 
 def _is_run(folder: Path) -> bool:
-    return folder.name.startswith("version_") and (folder / "config.yaml").is_file()
+    begun = _is_version(folder) or (folder / "checkpoints").is_dir()  # a copy may have any name
+    return begun and (folder / "config.yaml").is_file()
+
+
+def _is_version(folder: Path) -> bool:
+    return folder.name.startswith("version_")

@@ -1,4 +1,4 @@
-"""Packages of loggers: Weights & Biases, MLflow and Comet are installed apart."""
+"""Packages of loggers: Weights & Biases, MLflow and Comet are installed separately."""
 
 from collections.abc import Iterable
 from importlib.util import find_spec

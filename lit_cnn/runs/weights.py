@@ -23,7 +23,9 @@ def about_weights(name: str) -> dict[str, Any]:
     """Returns what is known of weights that come with the package: seed, test figure, images, machine, digest."""
     index: dict[str, dict[str, Any]] = json.loads(INDEX.read_text("utf-8"))
     if name not in index:
-        raise ConfigError(f"There are no weights {name}.{nearest(name, list(index))} There are {', '.join(index)}.")
+        raise ConfigError(
+            f"There are no weights {name}.{nearest(name, list(index))} The weights are {', '.join(index)}."
+        )
     return index[name]
 
 
@@ -57,9 +59,9 @@ def read_weights(path: Path) -> dict[str, Any]:
     if path.parent == FOLDER and sha256(path.read_bytes()).hexdigest() != about_weights(path.stem)["sha256"]:
         raise CheckpointError(f"{path} is damaged. Install lit_cnn again.")
     if broken := [name for name, t in state.items() if t.is_floating_point() and not t.isfinite().all()]:
-        raise CheckpointError(f"{path} has weights that are no numbers, in {broken[0]}.")
+        raise CheckpointError(f"{path} has weights that are not finite, in {broken[0]}.")
     if "class_path" not in about:
-        raise CheckpointError(f"{path} does not name its class. Take a file that `export --format safetensors` wrote.")
+        raise CheckpointError(f"{path} has no class path. Use a file written by `export --format safetensors`.")
     return {
         "class_path": present(about["class_path"]),
         "hyper_parameters": json.loads(about["hyper_parameters"]),

@@ -70,9 +70,9 @@ class BufferedMetrics(nn.ModuleDict):
             module.log_dict(of_stage)
             return
         rank_zero_warn(
-            f"{stage}/acc and {stage}/nll are left out: no image was counted for them.\nA step of "
-            f"{type(module).__name__}'s own counts its batch by `self.count(logits, labels, '{stage}')`; for another "
-            "loss alone, override `loss_of`, which `training_step` calls."
+            f"{stage}/acc and {stage}/nll are missing: no images were counted for them.\nA step of "
+            f"{type(module).__name__}'s own has to call `self.count(logits, labels, '{stage}')`; if only "
+            "the loss is different, override `loss_of` instead."
         )
 
     def log_each_class(self, module: Any, names: Sequence[Any]) -> tuple[dict[str, float], dict[str, float]]:

@@ -37,48 +37,47 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
     Batches are pairs of images and labels, from any data module or DataLoader.
 
     Args:
-        net: The network, from images `[b, c, h, w]` to logits `[b, num_classes]`. By the import path of a class or
-            function, such as torchvision.models.resnet18, or a dict of `class_path` and `init_args`, checkpoints can
-            build it again; on the command line --model.net PATH, and --model.net.NAME for each of its arguments.
-            Its num_classes, in_channels (in_chans) and image_size (img_size) come from the data, if it takes them.
+        net: The network, from images `[b, c, h, w]` to logits `[b, num_classes]`. Give the import path of a class or
+            function, such as torchvision.models.resnet18, or a dict of `class_path` and `init_args`; then checkpoints
+            can build it again. On the command line use --model.net PATH, and --model.net.NAME for its arguments.
+            The data set its num_classes, in_channels (in_chans) and image_size (img_size), if it has them.
         num_classes: Number of classes.
         lr: Learning rate, above 0.
         optimizer: Name of a class in torch.optim, such as Adam or SGD; or Muon, for the filters of convolutions, with
             SGD for the rest.
-        optimizer_args: Its other arguments, such as {momentum: 0.9, weight_decay: 5e-4}.
+        optimizer_args: Other arguments of the optimizer, such as {momentum: 0.9, weight_decay: 5e-4}.
         scheduler: Learning-rate schedule: a class in torch.optim.lr_scheduler, such as OneCycleLR, or in
             lit_cnn.training.lr_schedules: WarmupCosineLR, TriangularLR. None by default.
-        scheduler_args: Its arguments. By default total_steps and T_max are the length of the run, max_lr is lr, and
-            ReduceLROnPlateau's monitor is val/nll.
-        param_groups: Settings of the optimizer that differ for some parameters, such as [{pattern: head, lr: 0.1}].
-            The pattern is a regular expression of names; the first that is found in a name has it. Beside the
-            optimizer's arguments a group takes epochs, after which its schedule ends at 0, not at the run's end.
+        scheduler_args: Arguments of the scheduler. By default total_steps and T_max are the length of the run, max_lr
+            is lr, and ReduceLROnPlateau's monitor is val/nll.
+        param_groups: Other settings of the optimizer for some parameters, such as [{pattern: head, lr: 0.1}]. The
+            pattern is a regular expression of names; a parameter belongs to the first pattern that matches its name.
+            A group may also have `epochs`: its schedule then ends after so many epochs, not at the end of the run.
         scheduler_interval: Step the scheduler after every epoch, or after every optimizer step. It is also the unit
             of the lengths among its arguments.
         loss: cross_entropy, nll (the same, from log-probabilities) or hinge (multi-class margin).
         label_smoothing: Label smoothing, from 0 to 1; cross_entropy only.
-        class_weights: Weights of the classes in the loss: balanced, inversely by their numbers of training images; or a
-            list of numbers, or numbers by the classes' names. They change the loss alone, and not val/nll or test/nll.
-        sum_loss: Minimise the sum of the loss over the images of a batch, not the mean; it is logged per image still.
+        class_weights: Weights of the classes in the loss: balanced, which gives rare classes more weight; a list of
+            numbers; or numbers by class name. They change only the loss, not val/nll or test/nll.
+        sum_loss: Minimise the sum of the loss over a batch instead of the mean; the log still shows the mean.
         decay_norms_and_biases: Apply weight_decay to norms and biases too; if false, only to the weights of
             convolutions and linear layers.
-        norm_momentum: Share of a new batch in the running statistics of batch norm, from 0 to 1; by default as the
-            network has it.
+        norm_momentum: Share of a new batch in the running statistics of batch norm, from 0 to 1; by default the
+            network's own.
         test_time_flip: Test-time augmentation: evaluate and predict with the mean logits of image and mirror image.
-        test_views: Test-time augmentation as a second figure, `test/acc_views` beside `test/acc`: flip, image and
-            mirror image; or flip_translate, also both shifted by one pixel to two corners, with half the weight.
-        weights: Where to start from: a file of weights, a run, or the name of weights that come with the package. A
-            head of other classes starts anew, and kernels of colour images are summed for grey ones.
-        body_lr: Learning rate of the backbone: all layers but the last; by default lr.
-        frozen_epochs: Epochs, from the first on, in which the backbone is frozen, so that only the last layer learns;
-            on one device.
+        test_views: Test-time augmentation with a second result, `test/acc_views`, in addition to `test/acc`: flip uses
+            image and mirror image; flip_translate also shifts both by one pixel to two corners, with half the weight.
+        weights: Weights to start from: a file, a run, or the name of weights in the package. If the classes are
+            different, the last layer is initialised again; for grey images colour kernels are summed.
+        body_lr: Learning rate of the backbone: all layers except the last; by default lr.
+        frozen_epochs: Number of first epochs in which only the last layer is trained; on one device only.
         compile: Compile the network for training with torch.compile: default; reduce-overhead, with CUDA graphs;
-            max-autotune. Checkpoints are the same as without.
-        in_channels: Channels of the images, for a network by its path.
-        image_size: Height and width of the images, in pixels, for a network by its path.
+            max-autotune. Checkpoints do not change.
+        in_channels: Channels of the images, for a network given by its path.
+        image_size: Height and width of the images, in pixels, for a network given by its path.
 
     Raises:
-        ValueError: If a setting is out of range, or the optimizer or scheduler does not take its arguments.
+        ValueError: If a setting is out of range, or an argument of the optimizer or scheduler is wrong.
 
     Example:
         >>> import torch
@@ -233,9 +232,7 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
                     self.trainer.fit_loop.setup_data()
                 per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
         if not 0 < length < math.inf:
-            raise ConfigError(
-                f"`scheduler` {self.hparams['scheduler']} needs to know how long the run is: set max_epochs."
-            )
+            raise ConfigError(f"`scheduler` {self.hparams['scheduler']} needs the length of the run: set max_epochs.")
         try:
             return build(self, {**self.hparams, "param_groups": self.groups}, int(length), validate_every, per_epoch)
         except ValueError as error:  # the run's length does not suit the scheduler
@@ -258,9 +255,7 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         if hasattr(data, "arrays"):
             return weights_of(given, data.arrays("train").labels, data.class_names)
         if not isinstance(given, list):
-            raise ConfigError(
-                "`class_weights` are a list of numbers where no data module of lit_cnn counts the classes."
-            )
+            raise ConfigError("`class_weights` has to be a list of numbers, since these data do not count the classes.")
         return weights_of(given, Tensor(), range(self.hparams["num_classes"]))  # type: ignore[arg-type]
 
     def configure_callbacks(self) -> list[Callback]:

@@ -14,7 +14,7 @@ PARTS = ("train_metrics", "gradients", "plateau")
 
 
 class Continuation(Callback):
-    """Saves what a resume within an epoch needs beyond Lightning's state, and restores it."""
+    """Saves and restores the state that a resume within an epoch needs in addition to Lightning's."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Forgets the state of an earlier run."""

@@ -33,8 +33,8 @@ class OneNetwork:
         self.seed = os.environ.get("PL_GLOBAL_SEED")
         if syncs_batch_norm(trainer) and trainer.strategy.root_device.type == "cpu":
             raise ConfigError(
-                "trainer.sync_batchnorm: true works between GPUs alone, and this run is on CPUs.\n"
-                "Leave it out: each process then normalises by its own part of the batch."
+                "trainer.sync_batchnorm: true works only between GPUs, but this run is on CPUs.\n"
+                "Remove it: each process then normalises its own part of the batch."
             )
         for layer in net.modules():
             if type(layer) in DROPOUTS:

@@ -1,4 +1,4 @@
-"""Fine-tuning: a learning rate of its own for the backbone, and epochs in which only the head is trained."""
+"""Fine-tuning: another learning rate for the backbone, and epochs in which only the head is trained."""
 
 import re
 from typing import Any
@@ -16,9 +16,11 @@ def check(net: nn.Module, body_lr: float | None, frozen_epochs: int) -> None:
     if not (body_lr or frozen_epochs):
         return
     if not heads_of(net):
-        raise ConfigError(f"`body_lr` and `frozen_epochs`: {type(net).__name__} has no last layer to be its head.")
+        raise ConfigError(
+            f"`body_lr` and `frozen_epochs`: {type(net).__name__} has no last layer that could be its head."
+        )
     if frozen_epochs and getattr(net, "_body_is_frozen", False):
-        raise ConfigError("`freeze_body` keeps the backbone frozen, `frozen_epochs` for some epochs. Leave one out.")
+        raise ConfigError("`freeze_body` freezes the backbone, `frozen_epochs` only for some epochs. Remove one.")
 
 
 def groups_of(net: nn.Module, h: Any) -> list[dict[str, Any]]:
@@ -31,9 +33,9 @@ def groups_of(net: nn.Module, h: Any) -> list[dict[str, Any]]:
 
 
 class HeadFirst(Callback):
-    """Trains the head alone in the first epochs: the backbone is frozen, with its batch norms' statistics.
+    """Trains only the head in the first epochs: the backbone is frozen, with its batch norms' statistics.
 
-    The optimizer has all parameters from the start, so that schedules and a resume need to know nothing of it.
+    The optimizer has all parameters from the start, so schedules and resume work without changes.
 
     Args:
         net: The network.
@@ -50,7 +52,7 @@ class HeadFirst(Callback):
         """Freezes; also in the middle of an epoch, where Lightning calls no start of one."""
         if trainer.world_size > 1:
             raise ConfigError(
-                "`frozen_epochs` is for one device: several share gradients, and frozen layers have none."
+                "`frozen_epochs` works only on one device: several share gradients, and frozen layers have none."
             )
         self._freeze(trainer.current_epoch < self.epochs)
 

@@ -90,12 +90,10 @@ def set_matmul_precision(precision: Matmul) -> None:
 def explain_devices(message: str) -> str:
     """Returns a message of Lightning's; if it is about missing devices, with this machine's devices and a remedy."""
     if "`fsdp` requires a GPU" in message:
-        return (
-            "The strategy fsdp splits a network over GPUs, and there is none here to use. Take --trainer.strategy ddp."
-        )
+        return "The strategy fsdp splits a network over GPUs, but this machine has none. Use --trainer.strategy ddp."
     if not re.search(r"supported gpu backend|your machine only has|not available|devices with CPUAccelerator", message):
         return message
     gpus = torch.cuda.device_count()
     found = f"{counted(gpus, 'GPU')} that torch can use"
     usable = f" or --trainer.devices {gpus}" if gpus > 1 else ""
-    return f"{message}\nThis machine has {found}. Take --trainer.accelerator auto --trainer.devices auto{usable}."
+    return f"{message}\nThis machine has {found}. Use --trainer.accelerator auto --trainer.devices auto{usable}."

@@ -24,7 +24,7 @@ def is_tested() -> bool:
         return True
     rank_zero_warn(
         f"The fast loop was tested with lightning{TESTED}, and this is {__version__}: "
-        "Lightning's own loops run, with the same results in more time."
+        "Lightning's own loops are used: they are slower, with the same results."
     )
     return False
 

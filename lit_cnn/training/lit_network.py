@@ -52,7 +52,7 @@ class LitNetwork(LitClassifier, ABC):
             warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # reported below
             net = self.network(**of_network)
         if empty := next((name for name, weight in net.named_parameters() if not weight.numel()), None):
-            raise ConfigError(f"{type(self).__name__}: the layer {empty} has no weights. Take widths from 1 up.")
+            raise ConfigError(f"{type(self).__name__}: the layer {empty} has no weights. Use widths of at least 1.")
         super().__init__(net, kwargs["num_classes"], **others)
 
 

@@ -57,8 +57,8 @@ def weights_of(given: ClassWeights, labels: Int64[Tensor, "n"], class_names: Seq
         if unknown := [name for name in given if name not in names]:
             known = ", ".join(printable(name) for name in names[:10]) + (" ..." if len(names) > 10 else "")
             raise ConfigError(
-                f"`class_weights` has {unknown[0]!r}, which is no class.{nearest(unknown[0], names)}\n"
-                f"There are {known}."
+                f"`class_weights` has {unknown[0]!r}, which is not a class.{nearest(unknown[0], names)}\n"
+                f"The classes are {known}."
             )
         weights = [float(given.get(name, 1)) for name in names]
     else:
@@ -66,7 +66,7 @@ def weights_of(given: ClassWeights, labels: Int64[Tensor, "n"], class_names: Seq
         if len(weights) != len(names):
             raise ConfigError(f"`class_weights` has {len(weights)} weights, but there are {len(names)} classes.")
     if not all(isfinite(weight) and weight >= 0 for weight in weights) or not any(weights):
-        raise ConfigError(f"`class_weights` are numbers from 0 up, not all of them 0, but got {given}.")
+        raise ConfigError(f"`class_weights` have to be numbers from 0 up, not all 0, but got {given}.")
     return torch.tensor(weights)
 
 
@@ -83,7 +83,7 @@ def build_loss(name: LossName, label_smoothing: float = 0.0) -> Loss:
         ValueError: If label_smoothing is out of range, or the loss does not take it.
     """
     if not 0 <= label_smoothing < 1:
-        raise ValueError(f"`label_smoothing` is a share from 0 up to 1, but got {label_smoothing}.")
+        raise ValueError(f"`label_smoothing` has to be a share from 0 up to 1, but got {label_smoothing}.")
     if label_smoothing and name != "cross_entropy":
-        raise ValueError(f"`label_smoothing` goes with the loss cross_entropy, not with {name}.")
+        raise ValueError(f"`label_smoothing` works only with the loss cross_entropy, not with {name}.")
     return Loss(F.multi_margin_loss if name == "hinge" else partial(F.cross_entropy, label_smoothing=label_smoothing))

@@ -19,7 +19,7 @@ class _Schedule(LambdaLR):
     ):
         for name, value in shares.items():
             if not 0 <= value <= 1:
-                raise ValueError(f"`{name}` is a share from 0 to 1, but got {value}.")
+                raise ValueError(f"`{name}` has to be a share from 0 to 1, but got {value}.")
 
         def of_group(group: dict[str, Any]) -> Callable[[int], float]:
             ends = group.get(ENDS)

@@ -73,13 +73,12 @@ def _settle_mode(place: Place, metric: str) -> None:
     key = place.key.replace("monitor", "mode")
     if better is None and not given:
         raise ConfigError(
-            f"{place.key}: {metric} does not say by its name which way is better.\n"
-            f"Set {key} to max where more is better, or to min where less is."
+            f"{place.key}: {metric} may be better when higher or when lower; its name does not tell.\n"
+            f"Set {key} to max if higher is better, or to min if lower is better."
         )
     if better and given and place.arguments["mode"] != better:
         raise ConfigError(
-            f"{key}: {place.arguments['mode']} takes the worst {metric} for the best.\n"
-            f"Leave it out, or set it to {better}."
+            f"{key}: {place.arguments['mode']} would choose the worst {metric}.\nRemove it, or set it to {better}."
         )
     if better:
         place.arguments["mode"] = better
@@ -90,18 +89,18 @@ def _settle_time(place: Place, metric: str, validate_every: int | None) -> None:
     name, key = place.at_epoch_end, place.key.replace("monitor", place.at_epoch_end)
     if metric.startswith("train/") and name:
         if place.arguments.get(name) is False:
-            raise ConfigError(f"{key}: false, but {metric} is known when the epoch ends. Leave it out.")
+            raise ConfigError(f"{key}: false, but {metric} is only known at the end of the epoch. Remove it.")
         place.arguments[name] = True
     elif metric.startswith("val/") and validate_every != 1:
         if not name and validate_every is None:
             raise ConfigError(
-                f"{place.key}: {metric} is not of each epoch with trainer.check_val_every_n_epoch null.\n"
+                f"{place.key}: {metric} is not known in each epoch with trainer.check_val_every_n_epoch null.\n"
                 "Set that to a number of epochs, or model.scheduler_args.monitor to train/nll."
             )
         if name and place.arguments.get(name):
             raise ConfigError(
-                f"{key}: true, but trainer.check_val_every_n_epoch is {validate_every}, so that {metric} is not known "
-                "at each epoch's end. Leave it out."
+                f"{key}: true, but trainer.check_val_every_n_epoch is {validate_every}, so {metric} is not known at "
+                "the end of each epoch. Remove it."
             )
 
 
@@ -155,13 +154,13 @@ def _remedy(metric: str, logged: list[str], why_not: str) -> str:
     """Returns why a metric is not logged, and what to use instead."""
     words = set(re.split(r"[^a-z0-9]+", metric.lower()))
     if metric.startswith("test/"):
-        return f" before the training is over, and the test images choose nothing.\nTake {logged[-2]}."
+        return f" before training ends: the test images must not choose anything.\nUse {logged[-2]}."
     if metric.startswith("val/") and why_not:
-        return f": {why_not}.\nSet it above 0, or take train/nll."
+        return f": {why_not}.\nSet it above 0, or use train/nll."
     if metric == "val/ece":
-        return " without evaluation.enabled, pictures.enabled and TensorBoard.\nTurn them on, or take val/nll."
+        return " without evaluation.enabled, pictures.enabled and TensorBoard.\nTurn them on, or use val/nll."
     if metric in ("train/loss", "lr"):
-        return " for epochs, but of single steps.\nTake train/nll, which is of all images of the epoch."
+        return " for epochs, but of single steps.\nUse train/nll, which is the mean over the epoch."
     stage = "train" if metric.lower().startswith("train") else "val"
     meant = [f"{stage}/{figure}" for figure, others in MEANT.items() if words & set(others)]
     hint = f" Did you mean {meant[0]!r}?" if meant and meant[0] in logged else nearest(metric, logged)

@@ -26,7 +26,7 @@ class Muon(Optimizer):
         weight_decay: Weight decay: of filters decoupled (times lr), of the others added to the gradient, as in SGD.
         ns_steps: Newton-Schulz iterations: more come closer to an orthogonal matrix.
         normalise: Before each step scale the filters of a layer, so that they have norm 1 on average.
-        matrices: Take the weights of linear layers as matrices too.
+        matrices: Use the weights of linear layers as matrices too.
     """
 
     def __init__(
@@ -43,9 +43,9 @@ class Muon(Optimizer):
         numbers = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "ns_steps": ns_steps}
         for name, value in numbers.items():
             if not value >= (least := int(name == "ns_steps")):
-                raise ValueError(f"{name} is at least {least}, but got {value}")
+                raise ValueError(f"{name} has to be at least {least}, but got {value}")
         if not momentum < 1:
-            raise ValueError(f"momentum is below 1, but got {momentum}")
+            raise ValueError(f"momentum has to be below 1, but got {momentum}")
         super().__init__(params, numbers | {"nesterov": nesterov, "normalise": normalise, "matrices": matrices})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:

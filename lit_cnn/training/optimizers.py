@@ -72,8 +72,8 @@ def build(
         validated = monitor.startswith("val/")
         if interval == "step":
             raise ValueError(
-                f"`scheduler_interval` is step, but ReduceLROnPlateau goes by {monitor}, which comes once "
-                f"{'a validation' if validated else 'an epoch'}. Set `scheduler_interval` to epoch, or leave it out."
+                f"`scheduler_interval` is step, but ReduceLROnPlateau needs {monitor}, which is measured once "
+                f"per {'validation' if validated else 'epoch'}. Set `scheduler_interval` to epoch, or remove it."
             )
         if validated:
             config["frequency"] = validate_every or 1  # stepped when its metric is new
@@ -88,9 +88,9 @@ def refuse_unwritable(**arguments: dict[str, Any] | None) -> None:
         for key, value in (settings or {}).items():
             if not _is_plain(value):
                 raise ConfigError(
-                    f"`{name}` has {key}: {value!r}, which a checkpoint cannot hold: it takes numbers, texts, lists "
-                    "and dicts.\nFor a schedule by a function, derive from the class and override "
-                    "`configure_optimizers`, or take one of lit_cnn.training.lr_schedules."
+                    f"`{name}` has {key}: {value!r}, which cannot be saved in a checkpoint. Use numbers, texts, lists "
+                    "or dicts.\nFor a schedule with a function, override `configure_optimizers` in a subclass, or use "
+                    "one of lit_cnn.training.lr_schedules."
                 )
 
 
@@ -105,7 +105,7 @@ def refuse_short(scheduler: LRScheduler, length: float) -> None:
     if isinstance(scheduler, OneCycleLR) and scheduler.total_steps < length:
         raise ConfigError(
             f"OneCycleLR ends after {scheduler.total_steps} steps, but the run has {length:.0f}.\n"
-            "Leave its length out of `scheduler_args`. That of a checkpoint stays: to train longer, begin anew."
+            "Remove its length from `scheduler_args`. A checkpoint keeps its length: to train longer, start a new run."
         )
 
 
@@ -124,7 +124,7 @@ def build_optimizer(
     """
     optimizer_class = find_optimizer(name)
     if "lr" in settings:
-        raise ValueError(f"`optimizer_args` has lr: {settings['lr']}. Set the learning rate by `lr` alone.")
+        raise ValueError(f"`optimizer_args` has lr: {settings['lr']}. Set the learning rate only with `lr`.")
     if "fused" in inspect.signature(optimizer_class).parameters and not settings.keys() & {"foreach", "differentiable"}:
         settings = {"fused": True} | settings
     return _construct(optimizer_class, argument, settings, parameters, lr=lr)
@@ -144,7 +144,7 @@ def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], l
         settings = {"mode": mode or "min"} | {k: v for k, v in settings.items() if k != "monitor"}
         if mode and settings["mode"] != mode:
             raise ValueError(
-                f"`scheduler_args` has mode: {settings['mode']}, by which {monitor} gets worse. Leave it out."
+                f"`scheduler_args` has mode: {settings['mode']}, the wrong direction for {monitor}. Remove it."
             )
     defaults: dict[str, Any] = {argument: length for argument in LENGTHS if argument in known}
     if "max_lr" in known:
@@ -164,7 +164,7 @@ def try_out(h: Any) -> None:
     param_groups.check(groups, find_optimizer(h["optimizer"]))
     if any("epochs" in group for group in groups) and h["scheduler"] not in vars(lr_schedules):
         raise ValueError(
-            f"`param_groups` has epochs, the end of a group's schedule, but `scheduler` is {h['scheduler']}. Take one "
+            f"`param_groups` has epochs, the end of a group's schedule, but `scheduler` is {h['scheduler']}. Use one "
             f"of lit_cnn's own: {', '.join(lr_schedules.__all__)}."
         )
     with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
@@ -204,7 +204,7 @@ def try_out(h: Any) -> None:
 def _refused(part: Any, argument: str, given: dict[str, Any], error: Exception) -> ValueError:
     plain = {key: value for key, value in given.items() if isinstance(value, (bool, int, float, str, tuple))}
     what = " ".join(str(error).split())[:200]
-    return ValueError(f"{type(part).__name__} cannot take a step with `{argument}` {plain}: {what}")
+    return ValueError(f"{type(part).__name__} cannot make a step with `{argument}` {plain}: {what}")
 
 
 def _find(name: str, modules: list[ModuleType], base: type, kind: str) -> type:
@@ -213,7 +213,7 @@ def _find(name: str, modules: list[ModuleType], base: type, kind: str) -> type:
     if name not in known:
         where = " or ".join(module.__name__ for module in modules)
         raise ValueError(
-            f"`{kind}` {name!r} is not in {where}.{nearest(name, list(known))} There are {', '.join(sorted(known))}."
+            f"`{kind}` {name!r} is not in {where}.{nearest(name, list(known))} Choices: {', '.join(sorted(known))}."
         )
     return known[name]
 
@@ -223,11 +223,13 @@ def _construct(cls: type, argument: str, settings: dict[str, Any], *args: Any, *
     kinds = get_type_hints(cls.__init__)  # type: ignore[misc]
     for key, value in settings.items():
         if isinstance(value, str) and key in kinds and not fits(value, kinds[key]):  # else `fused: x` means true
-            raise ValueError(f"{cls.__name__}'s {key} in `{argument}` is {in_words(kinds[key])}, but got {value!r}.")
+            raise ValueError(
+                f"{cls.__name__}'s {key} in `{argument}` has to be {in_words(kinds[key])}, but got {value!r}."
+            )
         if key not in known:
             raise ValueError(
-                f"`{argument}` has {key!r}, which {cls.__name__} does not take.{nearest(key, known)} "
-                f"It takes {', '.join(known)}."
+                f"`{argument}` has {key!r}, which is not an argument of {cls.__name__}.{nearest(key, known)} "
+                f"Its arguments are {', '.join(known)}."
             )
     try:
         return cls(*args, **kwargs, **settings)

@@ -1,4 +1,4 @@
-"""Parameter groups by patterns of names: settings of the optimizer that differ from layer to layer."""
+"""Parameter groups by patterns of names: other settings of the optimizer for some layers."""
 
 import inspect
 import math
@@ -31,7 +31,7 @@ class Members:
         settings = ", ".join(f"{key} {value}" for key, value in self.settings.items() if key not in ("pattern", LABEL))
         which = f"param_groups {self.settings['pattern']!r}" if self.settings else "all other parameters"
         which = self.settings.get(LABEL, which)
-        taken = f"; {len(self.earlier)} more are in an earlier group: {self.earlier[0]}" if self.earlier else ""
+        taken = f"; {len(self.earlier)} more belong to an earlier group: {self.earlier[0]}" if self.earlier else ""
         return f"{which}: {shown} ({numbers:,} numbers){f'; {settings}' if settings else ''}{taken}"
 
 
@@ -54,11 +54,11 @@ def check(groups: Sequence[Any], optimizer: type) -> None:
         for key, value in group.items():
             if key not in choice:
                 raise ValueError(
-                    f"{where} has {key!r}, which {optimizer.__name__} does not take.{nearest(key, choice)} "
-                    f"A group takes {', '.join(choice)}."
+                    f"{where} has {key!r}, which is not an argument of {optimizer.__name__}.{nearest(key, choice)} "
+                    f"A group has {', '.join(choice)}."
                 )
             if key in ("lr", "epochs") and not (isinstance(value, (int, float)) and 0 < value < math.inf):
-                raise ValueError(f"{where} has {key}: {value}. It is a number above 0.")
+                raise ValueError(f"{where} has {key}: {value}. It has to be a number above 0.")
 
 
 def members(named: Iterable[tuple[str, nn.Parameter]], groups: Sequence[dict[str, Any]]) -> list[Members]:
@@ -84,10 +84,10 @@ def members(named: Iterable[tuple[str, nn.Parameter]], groups: Sequence[dict[str
         if one.earlier:
             why = f"only parameters of earlier groups, such as {one.earlier[0]}. Put it before them."
         elif frozen:
-            why = f"frozen parameters only, such as {frozen[0]}. Leave it out."
+            why = f"only frozen parameters, such as {frozen[0]}. Remove it."
         else:
             names = [name for name, _ in parameters]
-            why = f"no parameter. They are called {', '.join(names[:8])}{', ...' if names[8:] else '.'}"
+            why = f"no parameter. The names are {', '.join(names[:8])}{', ...' if names[8:] else '.'}"
         raise ConfigError(f"`param_groups` has the pattern {pattern!r}, which matches {why}")
     return found if found[0].parameters else found[1:]
 

@@ -25,7 +25,7 @@ class PicturePredictions:
     def input_shape(self) -> tuple[int, int, int]:
         """Channels, height and width to which `predict` converts images."""
         if self.preprocess is None:
-            raise ValueError("Only a module from `lit_cnn.load` knows how to prepare images.")
+            raise ValueError("Only a module from `lit_cnn.load` can prepare images.")
         return self.preprocess.image_shape
 
     @torch.inference_mode()

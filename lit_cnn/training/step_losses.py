@@ -90,6 +90,6 @@ class StepLosses:
 
 def _diverged(what: str, epoch: int, batch_idx: int, lr: float) -> DivergedError:
     return DivergedError(
-        f"{what} at batch {batch_idx + 1} of epoch {epoch + 1}, learning rate {lr:g}. Nothing of it was saved.\n"
+        f"{what} at batch {batch_idx + 1} of epoch {epoch + 1}, learning rate {lr:g}. Nothing of this step was saved.\n"
         "Lower --model.lr, warm it up (--model.scheduler), or set --trainer.gradient_clip_val 1."
     )

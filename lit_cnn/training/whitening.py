@@ -23,8 +23,8 @@ def learn_whitening(net: nn.Module, data: Any) -> None:
             continue
         if not isinstance(data, ImageDataModule):
             raise ConfigError(
-                f"{type(net).__name__} computes its first layer from training images, which no data module of lit_cnn "
-                f"gives it.\nCall `module.net.{name}.learn(images)` before `fit`, with some thousand normalised images."
+                f"{type(net).__name__} computes its first layer from training images, but these data are not of "
+                f"lit_cnn.\nCall `module.net.{name}.learn(images)` before `fit`, with a few thousand normalised images."
             )
         indices = permutation(len(data.arrays("train")), data.run_seed, "whitening")[:IMAGES]
         layer.learn(data.batch_maker("train")(indices)[0])

@@ -11,7 +11,7 @@ ABOVE_0 = math.ulp(0.0)
 def check_number(owner: object, name: str, value: Number, what: str, low: float, high: float = math.inf) -> Number:
     """Returns a finite value from `low` to `high`; ValueError, which says `what` it should be, for others."""
     if not (low <= value <= high and math.isfinite(value)):
-        raise ValueError(f"{type(owner).__name__}'s `{name}` is {what}, but got {value}.")
+        raise ValueError(f"{type(owner).__name__}'s `{name}` has to be {what}, but got {value}.")
     return value
 
 
@@ -30,11 +30,11 @@ def check_range(
     first, last = (max(low, centre - value), centre + value) if isinstance(value, (int, float)) else value
     if not (low <= first <= last <= high and math.isfinite(first) and math.isfinite(last)):
         shown = value if isinstance(value, (int, float)) else list(value)
-        raise ValueError(f"{type(owner).__name__}'s `{name}` is {what}, but got {shown}.")
+        raise ValueError(f"{type(owner).__name__}'s `{name}` has to be {what}, but got {shown}.")
     return float(first), float(last)
 
 
-def check_channels(owner: object, in_channels: int, allowed: tuple[int, ...], remedy: str = "Take it away.") -> None:
+def check_channels(owner: object, in_channels: int, allowed: tuple[int, ...], remedy: str = "Remove it.") -> None:
     """Raises ValueError if images do not have one of the allowed numbers of channels."""
     if in_channels not in allowed:
         needed = " or ".join(map(str, allowed))

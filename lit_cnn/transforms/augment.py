@@ -54,6 +54,6 @@ def check_levels(views: "Sequence[View]", augmentations: Sequence[Augmentation])
     bytes_only = [type(augmentation).__name__ for augmentation in augmentations if not augmentation.takes_floats]
     if floats and bytes_only:
         raise ValueError(
-            f"{bytes_only[0]} works on whole grey levels from 0 to 255, and {floats[0]} makes others.\n"
-            f"Leave one of them out, or give {floats[0]} `clip: true`, which rounds them and cuts them off."
+            f"{bytes_only[0]} needs whole grey levels from 0 to 255, but {floats[0]} makes other values.\n"
+            f"Remove one of them, or set `clip: true` for {floats[0]}, which rounds and clips the values."
         )

@@ -93,7 +93,7 @@ class ColorJitter(Augmentation):
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         colourful = [name for name in ("saturation", "hue") if name in self.ranges]
         if colourful:
-            remedy = f"Leave {' and '.join(f'`{name}`' for name in colourful)} at 0."
+            remedy = f"Set {' and '.join(f'`{name}`' for name in colourful)} to 0."
             check_channels(self, in_channels, (3,), remedy)
         check_channels(self, in_channels, (1, 3))
 
@@ -158,7 +158,7 @@ class PCANoise(Augmentation):
         self.covariance = (moments(images)[1] / 255**2).float()
 
     def __call__(self, images: Images, draws: Draws) -> Images:
-        assert self.covariance is not None, "`learn` comes first"
+        assert self.covariance is not None, "call `learn` first"
         noise = self.std * 255 * draws.normals("red", "green", "blue") @ self.covariance.to(images.device)
         noise = noise.round().clamp(-255, 255)
         rows = to_rows(images)

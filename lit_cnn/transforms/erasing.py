@@ -39,7 +39,7 @@ class _Erasing(Augmentation):
         if self.fill == "noise":
             fill = draws.bytes("noise", rows[0].numel()).view(rows.shape)
         else:
-            assert self.mean is not None, "`learn` comes first"
+            assert self.mean is not None, "call `learn` first"
             fill = self.mean.to(rows.device).expand(rows.shape[2] // channels, channels).flatten()
         return from_rows((rows ^ fill).bitwise_and_(inside).bitwise_xor_(rows), channels)
 
@@ -66,7 +66,7 @@ class Cutout(_Erasing):
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         if self.size >= min(image_size):
             raise ValueError(
-                f"Cutout's `size` of {self.size} could hide a whole image of {image_size[0]} x {image_size[1]} "
+                f"Cutout's `size` of {self.size} could hide the whole image of {image_size[0]} x {image_size[1]} "
                 f"pixels. Use less than {min(image_size)}."
             )
 

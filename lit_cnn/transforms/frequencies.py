@@ -67,7 +67,7 @@ class LowPass(Frequencies):
         if self.cutoff > highest:
             raise ValueError(
                 f"`cutoff` is {self.cutoff} cycles per image, but images of {image_size[0]} x {image_size[1]} pixels "
-                f"have none above {highest:.1f}. Take a smaller one."
+                f"have none above {highest:.1f}. Use a smaller one."
             )
 
     def levels(self, images: Levels, indices: Int64[Tensor, "b"], split: str) -> Levels:

@@ -79,7 +79,7 @@ class RandomAffine(Augmentation):
         shares = "two shares of the image's width and height, each from 0 to below 1"
         for share in translate:
             if not 0 <= share < 1:
-                raise ValueError(f"{type(self).__name__}'s `translate` is {shares}, but got {list(translate)}.")
+                raise ValueError(f"{type(self).__name__}'s `translate` has to be {shares}, but got {list(translate)}.")
         self.translate = translate
         self.scale = check_range(self, "scale", scale, "a range of factors above 0", 1e-3)
         what = "an angle from 0 to below 90 degrees, or a range of them"

@@ -21,8 +21,8 @@ class PixelPermutation(TypedArguments, nn.Module):
 
     Args:
         image_size: Height and width of the images, in pixels; one number for both.
-        seed: Seed of the permutation, independent of the run's seed, so that all runs have the same task.
-        kind: What is permuted: pixels; blocks, moved whole, of which one stays in place on average; deranged_blocks,
+        seed: Seed of the permutation, independent of the run's seed, so all runs have the same permutation.
+        kind: What is permuted: pixels; blocks, of which one stays in place on average; deranged_blocks,
             none of which stays in place unless it is the only one; within_blocks, the pixels inside each block, all
             blocks in the same way; rows; or columns.
         block: Height and width of a block, in pixels; it has to divide those of the image.
@@ -63,7 +63,7 @@ class PixelPermutation(TypedArguments, nn.Module):
         if images.dim() < 3 or tuple(images.shape[-2:]) != self.image_size:
             height, width = self.image_size
             raise ValueError(
-                f"The permutation is of images [..., channels, {height}, {width}], but got {list(images.shape)}."
+                f"The permutation is for images [..., channels, {height}, {width}], but got {list(images.shape)}."
             )
         if images.dim() != 4:  # one image, or batches of batches
             return self._gather(images.reshape(-1, *images.shape[-3:]), order).reshape(images.shape)
@@ -85,7 +85,7 @@ def _order(height: int, width: int, seed: int, kind: str, block: int) -> Int64[T
     if block not in fitting:
         raise ValueError(
             f"`permute_block` of {block} pixels does not divide images of {height} x {width} pixels. "
-            f"Take one of {', '.join(map(str, fitting))}."
+            f"Use one of {', '.join(map(str, fitting))}."
         )
     # Axes: down and right among the blocks, then among the pixels of each.
     down, right = height // block, width // block

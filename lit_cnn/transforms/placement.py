@@ -173,12 +173,12 @@ SHIFT = "a number of pixels from 0 up"
 def _check_in_sight(owner: Any, name: str, pixels: int, size: int, image_size: tuple[int, int]) -> None:
     if owner.reflect and 2 * pixels >= size:
         raise ValueError(
-            f"{type(owner).__name__} reflects less than half of an image, but `{name}` is {pixels}, and the images "
+            f"{type(owner).__name__} can reflect less than half of an image, but `{name}` is {pixels}, and the images "
             f"have {image_size[0]} x {image_size[1]} pixels. Use at most {(size - 1) // 2}."
         )
     if pixels >= size:
         raise ValueError(
-            f"{type(owner).__name__}'s `{name}` of {pixels} could move a whole image of "
+            f"{type(owner).__name__}'s `{name}` of {pixels} could move the whole image of "
             f"{image_size[0]} x {image_size[1]} pixels out of sight. Use less than {size}."
         )
 

@@ -30,7 +30,7 @@ class _Policy(Augmentation):
         if min(image_size) < 3:
             raise ValueError(
                 f"{type(self).__name__} needs images of at least 3 x 3 pixels, but these have "
-                f"{image_size[0]} x {image_size[1]}. Take it away."
+                f"{image_size[0]} x {image_size[1]}. Remove it."
             )
 
     def apply(

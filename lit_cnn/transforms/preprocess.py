@@ -79,8 +79,8 @@ class Preprocess(nn.Module):
         drawn = [type(view).__name__ for view in self.views if view.numbered and "train" in view.splits]
         if drawn:
             raise ConfigError(
-                f"The network was trained on images seen through {drawn[0]}, which draws for each by its number in the "
-                "dataset.\nOther images have none: `test` and `report` go over the dataset's own."
+                f"The network was trained on images seen through {drawn[0]}, which needs the number of an image in the "
+                "dataset.\nOther images have no number. Use `test` or `report` for images of the dataset."
             )
 
     def normalised(self, images: Shaped[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:

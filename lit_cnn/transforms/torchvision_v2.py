@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lit_cnn.keyed_random import Draws, random_bits
 from lit_cnn.transforms.augment import Augmentation, Images, Stage
 
-LEAVE_OUT = "Leave ToImage, ToTensor, ToDtype and Normalize out: images are bytes here, and are normalised later."
+LEAVE_OUT = "Remove ToImage, ToTensor, ToDtype and Normalize: images are uint8 here, and are normalised later."
 
 
 class TorchvisionV2(Augmentation):
@@ -44,10 +44,10 @@ class TorchvisionV2(Augmentation):
                     out = transform(image)
             except Exception as error:  # each transform has errors of its own
                 reason = " ".join(str(error).split())[:200]
-                raise ValueError(f"{name} does not take {before}: {reason}.\n{LEAVE_OUT}") from error
+                raise ValueError(f"{name} does not work on {before}: {reason}.\n{LEAVE_OUT}") from error
             if not isinstance(out, Tensor) or out.dtype != torch.uint8 or out.shape != image.shape:
                 got = f"{out.dtype} {list(out.shape)}" if isinstance(out, Tensor) else f"a {type(out).__name__}"
-                raise ValueError(f"{name} turns {before} into {got}, but they have to stay the same.\n{LEAVE_OUT}")
+                raise ValueError(f"{name} turns {before} into {got}, but type and shape must not change.\n{LEAVE_OUT}")
 
     def __call__(self, images: Images, draws: Draws) -> Images:
         seeds = random_bits(draws.key("transforms"), draws.indices.cpu()).tolist()

@@ -57,7 +57,7 @@ class ShuffleChannels(View):
 
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         if in_channels < 2:
-            raise ValueError("ShuffleChannels needs images with several channels, but these have one. Leave it out.")
+            raise ValueError("ShuffleChannels needs images with several channels, but these have one. Remove it.")
 
     def __call__(self, images: Images, indices: Int64[Tensor, "b"], split: str) -> Images:
         return images.index_select(1, self.order(images.shape[1]).to(images.device))
@@ -126,8 +126,7 @@ class Translate(View):
     def check(self, image_size: tuple[int, int], in_channels: int) -> None:
         if self.pixels >= min(image_size):
             raise ValueError(
-                f"`pixels` is {self.pixels}, but the images have {image_size[0]} x {image_size[1]} pixels. "
-                "Take fewer than that."
+                f"`pixels` is {self.pixels}, but the images have {image_size[0]} x {image_size[1]} pixels. Use fewer."
             )
 
     def __call__(self, images: Images, indices: Int64[Tensor, "b"], split: str) -> Images:
@@ -165,7 +164,7 @@ def view_of(settings: dict[str, Any]) -> View:
     given = completed(settings)
     name = given.pop("view")
     if name not in _known():
-        raise ValueError(f"The images were seen through {name}, which is not known here. Import its module first.")
+        raise ValueError(f"The images were seen through {name}, which lit_cnn does not know. Import its module first.")
     view: View = _known()[name](**given)
     return view
 

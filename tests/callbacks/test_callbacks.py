@@ -1,4 +1,6 @@
 import io
+import json
+import time
 from math import isnan
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lit_cnn.callbacks.results import Results
+from lit_cnn.callbacks.tensorboard.graph import Graph
+from lit_cnn.callbacks.tensorboard.pictures import Pictures
 from lit_cnn.plots import prediction_grid, sample_grid
 from lit_cnn.training.classifier import LitClassifier
 
@@ -85,6 +89,16 @@ def test_epochs_can_be_the_x_axis(lit_cnn, events):
     assert tested.code == 0, tested.err
 
 
+def test_time_of_a_run_is_that_of_its_training(lit_cnn, monkeypatch):
+    monkeypatch.setattr(Graph, "on_fit_start", lambda *_: time.sleep(0.5))  # before the first step
+    monkeypatch.setattr(Pictures, "on_train_end", lambda *_: time.sleep(0.5))  # after the last
+    start = time.perf_counter()
+    outcome = lit_cnn("fit", "--model", "LitMLP", *SMALL, "--test_after_fit", "false")
+    whole = time.perf_counter() - start
+    results = json.loads((run_folder(outcome.out) / "results.json").read_text())
+    assert 0 < results["fit_seconds"] < whole - 1
+
+
 def test_an_epoch_that_goes_on_has_the_number_it_had(lit_cnn, monkeypatch):
     step = LitClassifier.training_step
 
@@ -141,4 +155,4 @@ def test_prediction_grid_marks_right_and_wrong():
     assert [text.get_text() for text in axis.texts] == ["cat 90%", "dog 80%", "cat 70%\nis dog"]
     colours = [text.get_color() for text in axis.texts]
     assert colours[0] == colours[1] != colours[2]
-    assert figure.get_suptitle() == "title: 2 of 3 right"
+    assert figure.get_suptitle() == "title: 2 of 3 correct"

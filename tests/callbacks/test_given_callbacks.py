@@ -43,14 +43,14 @@ WORK = {
     "WeightAveraging": {},
 }
 REFUSED = {
-    "BaseFinetuning": "BaseFinetuning does nothing of itself",
-    "BasePredictionWriter": "BasePredictionWriter does nothing of itself",
-    "BatchSizeFinder": "Set --data.batch_size by that.",
+    "BaseFinetuning": "BaseFinetuning does nothing; it is only a base class",
+    "BasePredictionWriter": "BasePredictionWriter does nothing; it is only",
+    "BatchSizeFinder": "choose --data.batch_size with it.",
     "Callback": "",
-    "Checkpoint": "Checkpoint does nothing of itself",
-    "LearningRateFinder": "LearningRateFinder would train with another learning rate than the config says",
-    "OnExceptionCheckpoint": "has Lightning go on from its file in the next run",
-    "ProgressBar": "ProgressBar does nothing of itself",
+    "Checkpoint": "Checkpoint does nothing; it is only",
+    "LearningRateFinder": "LearningRateFinder would change the learning rate of the config",
+    "OnExceptionCheckpoint": "would silently resume the next run from its file",
+    "ProgressBar": "ProgressBar does nothing; it is only",
     "SpikeDetection": "SpikeDetection of this Lightning fails at the first checkpoint",
     "ThroughputMonitor": "batch_size_fn",
 }
@@ -112,7 +112,7 @@ BESIDE = [
         "GradientAccumulationScheduler",
         {"scheduling": {1: 2}},
         ("--trainer.accumulate_grad_batches", "2"),
-        "sets what trainer.accumulate_grad_batches (2) sets. Remove one.",
+        "and trainer.accumulate_grad_batches (2) do the same. Remove one.",
     ),
     ("Timer", {}, ("--trainer.strategy", "nonsense"), "invalid strategy name: `strategy='nonsense'`"),
 ]
@@ -146,9 +146,12 @@ def test_an_own_progress_bar_takes_the_place_of_ours(lit_cnn):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ((*NET, "--model.frozen_epochs", "1"), "model.frozen_epochs does what BackboneFinetuning does"),
-        ((*NET, "--model.freeze_body", "true"), "model.freeze_body keeps frozen what BackboneFinetuning would train"),
-        ((*NET, "--model.scheduler", "OneCycleLR"), "OneCycleLR does not know the parameters that BackboneFinetuning"),
+        ((*NET, "--model.frozen_epochs", "1"), "model.frozen_epochs and BackboneFinetuning do the same"),
+        ((*NET, "--model.freeze_body", "true"), "model.freeze_body freezes the layers that BackboneFinetuning trains"),
+        (
+            (*NET, "--model.scheduler", "OneCycleLR"),
+            "OneCycleLR does not schedule the parameters that BackboneFinetuning",
+        ),
     ],
 )
 def test_finetuning_that_could_not_work_is_refused(lit_cnn, argv, message):
@@ -194,14 +197,14 @@ def test_average_is_that_of_a_loop_and_right_after_few_steps():
             average = decay * average + (1 - decay) * weight
         torch.testing.assert_close(averaged.module.weight, average)
         assert averaged.module.num_batches_tracked == step + 1
-    with pytest.raises(ValueError, match="`decay` of EMA is from 0 to below 1, but got 1"):
+    with pytest.raises(ValueError, match="`decay` of EMA has to be from 0 to below 1, but got 1"):
         EMA(decay=1.0)
 
 
 def test_an_average_that_is_of_the_runs_beginning_says_so(lit_cnn):
     argv = ("fit", *SMALL, *NET, LENGTH, 2)
     long = lit_cnn(*argv, *config("EMAWeightAveraging", decay=0.999))
-    assert "EMAWeightAveraging: with decay 0.999 over 8 updates, 99% of the average are the weights" in long.out
+    assert "EMAWeightAveraging: with decay 0.999 over 8 updates, 99% of the average are the initial weights" in long.out
     for name, decay in (("EMAWeightAveraging", 0.5), ("EMA", 0.999)):
         assert "of the average" not in lit_cnn(*argv, *config(name, decay=decay)).out
 

@@ -95,7 +95,7 @@ def test_a_failed_start_leaves_nothing_in_an_added_logger(lit_cnn, own):
     assert lit_cnn("fit", *SMALL, "--trainer.logger", own, "--trainer.limit_train_batches", 0).code == 2
     refused = lit_cnn("fit", *SMALL, "--trainer.logger", f"{__name__}.Fails")
     assert refused.code == 2
-    assert refused.err == "error: Fails does not start: no network\n"
+    assert refused.err == "error: Fails cannot start: no network\n"
     assert not Notes.all
     assert not Path("logs").exists()
 
@@ -110,7 +110,7 @@ def test_a_tracker_that_is_lost_is_a_sentence(capsys):
     for _ in range(2):
         logger.log_metrics({"a": 1})
         logger.log_hyperparams({"b": 2})
-    assert capsys.readouterr().out == "Lost is lost, and the run goes on without it: no answer\n"
+    assert capsys.readouterr().out == "Lost is lost; the run continues without it: no answer\n"
     assert logger.params == {}
 
 

@@ -44,13 +44,13 @@ def test_a_run_is_tested_validated_and_predicted_by_its_name_alone(lit_cnn, run)
 def test_fit_says_how_a_run_goes_on_and_how_it_is_trained_anew(lit_cnn, run):
     refused = lit_cnn("fit", run)
     assert refused.code == 2
-    assert f"To go on with it: python -m lit_cnn fit --resume {run}" in refused.err
-    assert f"To train it anew: python -m lit_cnn fit --config {run}/config.yaml" in refused.err
+    assert f"To resume it: python -m lit_cnn fit --resume {run}" in refused.err
+    assert f"To train it again: python -m lit_cnn fit --config {run}/config.yaml" in refused.err
 
 
 def test_a_checkpoint_without_its_config_needs_one(tmp_path):
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
-    with pytest.raises(ConfigError, match=r"has no config.yaml. Say --config CONFIG --ckpt_path"):
+    with pytest.raises(ConfigError, match=r"has no config.yaml. Use --config CONFIG --ckpt_path"):
         expand(["test", str(tmp_path / "run")])
     with pytest.raises(CheckpointError, match="There is no checkpoint or run"):
         expand(["test", "nowhere"])
@@ -71,5 +71,5 @@ def test_report_finds_an_experiment_by_its_name_or_file(lit_cnn, run):
         assert reported.code == 0, reported.err
     assert "no such runs. Did you mean 'mine'?" in lit_cnn("report", "mime").err
     Path("other.yaml").write_text("seeds: 2")
-    assert "python -m lit_cnn ablate other.yaml makes them" in lit_cnn("report", "other.yaml").err
-    assert "python -m lit_cnn ablate exercise makes them" in lit_cnn("report", "exercise").err
+    assert "Start them: python -m lit_cnn ablate other.yaml" in lit_cnn("report", "other.yaml").err
+    assert "Start them: python -m lit_cnn ablate exercise" in lit_cnn("report", "exercise").err

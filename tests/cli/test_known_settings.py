@@ -209,28 +209,28 @@ HINTS = {
     "--weight_decay 1e-4": "Did you mean --model.optimizer_args.weight_decay?",
     "--dataset MNIST": "Did you mean --data?",
     "--trainer.max_epoch 3": "Did you mean 'max_epochs'?",
-    "--model.name vgg16": "LitLeNet does not take it; fit --model.help LitLeNet names what it takes.",
+    "--model.name vgg16": "LitLeNet has no such argument; fit --model.help LitLeNet lists its arguments.",
     "--model LitVGGG": "there is no class LitVGGG (command line). Did you mean",
     "--model lit_cnn.LitVgg": "there is no class lit_cnn.LitVgg (command line). Did you mean 'LitVGG'?",
-    "--model vgg16": "Say --model LitVGG --model.name vgg16.",
+    "--model vgg16": "Use --model LitVGG --model.name vgg16.",
     "--data MNIST": "Did you mean 'MNISTDataModule'?",
     "--data.augment+=RandomFlp": "Did you mean 'RandomFlip'?",
-    "--model.lr fast": "model.lr: fast (command line) is not what is expected here: a number.",
-    "--trainer.max_epochs three": "trainer.max_epochs: three (command line) is not what is expected here: a whole",
-    "--model.lr -1": "model.lr: -1 (command line) is not what is expected here: a number above 0.",
-    "--model.hidden=[120,0]": "is not what is expected here: a list (each a whole number from 1 up).",
-    "--data.batch_size 0": "data.batch_size: 0 (command line) is not what is expected here: a whole number from 1 up.",
+    "--model.lr fast": "model.lr: fast (command line) has to be a number.",
+    "--trainer.max_epochs three": "trainer.max_epochs: three (command line) has to be a whole",
+    "--model.lr -1": "model.lr: -1 (command line) has to be a number above 0.",
+    "--model.hidden=[120,0]": "has to be a list (each a whole number from 1 up).",
+    "--data.batch_size 0": "data.batch_size: 0 (command line) has to be a whole number from 1 up.",
     "--model.optimizer Addam": "model.optimizer: there is no class Addam (command line). Did you mean 'Adam'?",
-    "--model.optimizer_args.bets 1": "_args: Adam does not take bets (command line). Did you mean 'betas'?",
+    "--model.optimizer_args.bets 1": "_args: Adam has no argument bets (command line). Did you mean 'betas'?",
     "--model.scheduler OneCycle": "Did you mean 'OneCycleLR'?",
     "--trainer.logger WandLogger": "there is no class WandLogger (command line). Did you mean 'WandbLogger'?",
-    "--trainer.logger=[CSVLogger,false]": "here: one logger, a list of loggers, or true or false.",
+    "--trainer.logger=[CSVLogger,false]": "has to be one logger, a list of loggers, or true or false.",
     "--trainer.callbacks+=EarlyStoping": "Did you mean 'EarlyStopping'?",
     "--trainer.devices x": "trainer.devices: x (command line) has to be auto, a number such as 2, or a list",
     "--trainer.accelerator gpuu": "has to be auto, cpu, gpu, cuda, mps or tpu.",
     "quickstrat": "quickstrat is neither a config nor a flag. Did you mean 'quickstart'?",
     "model.lr=0.1": "Settings are flags: --model.lr=0.1",
-    "LitVGG": "Say --model LitVGG.",
+    "LitVGG": "Use --model LitVGG.",
 }
 
 
@@ -256,6 +256,8 @@ def test_wrong_settings_are_answered_before_torch_is_imported():
     typed = [["fit", "quickstart", *hint.split(" ", 1)] for hint in HINTS]
     typed += [["fot"], ["fit"], ["test", "quickstart"], ["test", "nowhere"], ["fit", "--resume", "nowhere"]]
     typed += [["check", "quickstart", "--lr", "1"], ["fit", "--config", "nowhere"], ["fit", "--config=nowhere"]]
+    typed += [["demo", "nowhere"], ["report", "nowhere"], ["compare", "nowhere", "nowhere"]]
+    typed += [["export", "nowhere", "--format", "pt2"], ["verify", "--weights", "nowhere"]]
     done = subprocess.run([sys.executable, "-c", HEAVY.format(argvs=typed)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("error: ") == len(typed)
@@ -272,7 +274,7 @@ def test_a_config_may_be_given_bare_and_flags_win_wherever_they_stand(lit_cnn):
 @pytest.mark.parametrize("text", ["evaluation: false", "checkpoint: null", "pictures: [1]", "trainer: [1]"])
 def test_a_section_that_holds_no_settings_is_refused(tmp_path, text):
     (tmp_path / "odd.yaml").write_text(text)
-    with pytest.raises(ConfigError, match="has to hold settings of its own"):
+    with pytest.raises(ConfigError, match="has to contain settings"):
         check(["fit", "--config", "quickstart", "--config", str(tmp_path / "odd.yaml")])
 
 

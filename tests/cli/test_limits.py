@@ -103,7 +103,7 @@ SMALL = (
         (["--model.hidden", "[-1]"], "-1"),
         (
             ["--model.scheduler", "StepLR", "--model.scheduler_args", "{step_size: 0}"],
-            "StepLR cannot take a step with `scheduler_args` {'step_size': 0",
+            "StepLR cannot make a step with `scheduler_args` {'step_size': 0",
         ),
     ],
 )

@@ -139,7 +139,7 @@ def test_shipped_configs_are_found_by_name(lit_cnn):
 def test_fast_dev_run_keeps_nothing(lit_cnn):
     outcome = lit_cnn("fit", "--config", "quickstart", "--config", "overlays/debug")
     assert outcome.code == 0
-    assert "nothing was kept" in outcome.out
+    assert "Nothing was saved" in outcome.out
     assert not Path("logs").exists()
 
 
@@ -180,39 +180,43 @@ BAD_INPUT = [
         2,
         "Unknown key trainer.max_epoch: 3 (command line). Did you mean 'max_epochs'?",
     ),
-    (["--model.lr", "abc"], 2, "model.lr: abc (command line) is not what is expected here: a number."),
-    (["--model.lr=-1"], 2, "model.lr: -1 (command line) is not what is expected here: a number above 0."),
-    (["--model.loss", "hing"], 2, "expected here: one of cross_entropy, nll, hinge"),
+    (["--model.lr", "abc"], 2, "model.lr: abc (command line) has to be a number."),
+    (["--model.lr=-1"], 2, "model.lr: -1 (command line) has to be a number above 0."),
+    (["--model.loss", "hing"], 2, "has to be one of cross_entropy, nll, hinge"),
     (["--model", "LitVG"], 2, "there is no class LitVG (command line). Did you mean 'LitVGG'?"),
     (["--model", "torch.nn.Linear"], 2, "torch.nn.Linear (command line) is not a LitClassifier"),
     (["--model", "LitVGG"], 2, "needs images of at least 32 pixels, but got 28 x 28"),
-    (["--model.num_classes", "3"], 2, "model.num_classes: 3 (command line) is not yours to set"),
-    (["--model.optimizer_args", "{momentm: 1}"], 2, "Adam does not take momentm"),
+    (["--model.num_classes", "3"], 2, "model.num_classes: 3 (command line) cannot be set"),
+    (["--model.optimizer_args", "{momentm: 1}"], 2, "Adam has no argument momentm"),
     (
         ["--trainer.max_epochs", "many"],
         2,
-        "trainer.max_epochs: many (command line) is not what is expected here: a whole",
+        "trainer.max_epochs: many (command line) has to be a whole",
     ),
     (["--trainer.accelerator", "tpux"], 2, "tpux"),
     (["--data.batch_size", "5000"], 2, "`batch_size` is 5000, but there are only 3600 training images"),
     (["--data.augment+=RandomFlp"], 2, "there is no class RandomFlp (command line). Did you mean 'RandomFlip'?"),
-    (["--data.augment+=RandomFlip", "--data.augment.p", "2"], 2, "RandomFlip's `p` is a probability from 0 to 1"),
+    (
+        ["--data.augment+=RandomFlip", "--data.augment.p", "2"],
+        2,
+        "RandomFlip's `p` has to be a probability from 0 to 1",
+    ),
     (["--data.augment", "[RandomFlp]"], 2, "data.augment: there is no class RandomFlp (command line). Did you mean"),
-    (["--data.augment", "RandomCrop"], 2, "RandomCrop (command line) has to stand in a list: [RandomCrop]"),
+    (["--data.augment", "RandomCrop"], 2, "RandomCrop (command line) has to be in a list: [RandomCrop]"),
     (
         ["--data.augment", "[{class_path: Cutout, init_args: {fill: pink}}]"],
         2,
-        "data.augment.fill: pink (command line) is not what is expected here: one of mean, black, noise.",
+        "data.augment.fill: pink (command line) has to be one of mean, black, noise.",
     ),
     (
         ["--data.augment", "[{class_path: RandomCrop, init_args: {padding: 30}}]"],
         2,
-        "`padding` of 30 could move a whole image of 28 x 28 pixels out of sight. Use less than 28.",
+        "`padding` of 30 could move the whole image of 28 x 28 pixels out of sight. Use less than 28.",
     ),
     (
         ["--data.augment", "[{class_path: ColorJitter, init_args: {saturation: 0.4, hue: 0.1}}]"],
         2,
-        "needs images of 3 channels, but these have 1. Leave `saturation` and `hue` at 0.",
+        "needs images of 3 channels, but these have 1. Set `saturation` and `hue` to 0.",
     ),
     (["--data", "MNISTDataModule", "--data.data_dir", "half"], 3, "half/MNIST/raw is incomplete"),
     (["--data", "ImageFolderDataModule", "--data.data_dir", "nowhere"], 3, "There is no folder"),
@@ -247,7 +251,7 @@ def test_bad_input_is_answered_in_three_lines(lit_cnn, argv, code, message):
             {"trainer": {"max_epoch": 1}},
             "Unknown key trainer.max_epoch: 1 (bad.yaml). Did you mean 'max_epochs'?",
         ),
-        ({"model": {"init_args": {"num_classes": 5}}}, "model.num_classes: 5 (bad.yaml) is not yours to set"),
+        ({"model": {"init_args": {"num_classes": 5}}}, "model.num_classes: 5 (bad.yaml) cannot be set"),
         ({"data": {"init_args": {"augment": [{"class_path": "RandomFlop"}]}}}, "Did you mean 'RandomFlip'?"),
         (
             {"data": {"init_args": {"augment": [{"class_path": "RandomFlip", "init_args": {"q": 1}}]}}},
@@ -255,7 +259,7 @@ def test_bad_input_is_answered_in_three_lines(lit_cnn, argv, code, message):
         ),
         (
             {"data": {"init_args": {"batch_size": 3.5}}},
-            "data.batch_size: 3.5 (bad.yaml) is not what is expected here",
+            "data.batch_size: 3.5 (bad.yaml) has to be",
         ),
     ],
 )
@@ -277,7 +281,7 @@ def test_invalid_yaml_is_named(lit_cnn):
 def test_checkpoint_of_another_network_is_refused(lit_cnn, trained):
     outcome = lit_cnn("test", "--model", "LitMLP", *SMALL, "--ckpt_path", trained)
     assert outcome.code == 4
-    assert "is of another network than the config's LitMLP" in outcome.err
+    assert "does not fit the config's LitMLP" in outcome.err
 
 
 def test_cache_that_cannot_be_written_is_refused_before_training(lit_cnn, image_folder):
@@ -285,7 +289,7 @@ def test_cache_that_cannot_be_written_is_refused_before_training(lit_cnn, image_
     refused = lit_cnn("fit", "--model", "LitMLP", "--data", "ImageFolderDataModule", "--data.data_dir", image_folder,
                       "--data.batch_size", 8, "--data.cache_dir", "file/cache", "--trainer.max_epochs", 1)  # fmt: skip
     assert refused.code == 6
-    assert f"cannot be used: {os.strerror(errno.ENOTDIR)}.\n--data.cache_dir says where else it may go" in refused.err
+    assert f"cannot be used: {os.strerror(errno.ENOTDIR)}.\nSet another folder with --data.cache_dir" in refused.err
     assert not list(Path().glob("logs/*/*"))
 
 
@@ -296,7 +300,7 @@ def test_images_that_do_not_fit_the_gpu_are_refused_before_training(lit_cnn, mon
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (6_000_000, 80_000_000_000))
     refused = lit_cnn("fit", "--config", "quickstart", "--data.resident", "true")
     assert refused.code == 2
-    assert "`resident`: the images take 0.00314 GB, but cuda:0 has 0.006 GB free.\nLeave `resident` out" in refused.err
+    assert "`resident`: the images take 0.00314 GB, but cuda:0 has 0.006 GB free.\nRemove `resident`" in refused.err
     assert not list(Path().glob("logs/*/*"))
 
 
@@ -308,7 +312,7 @@ def test_image_folder_without_test_images_is_refused_before_training(lit_cnn, im
             "--data.batch_size", 8, "--trainer.max_epochs", 1, "--trainer.accelerator", "cpu")  # fmt: skip
     refused = lit_cnn(*argv, "--data.test_size", 0)
     assert refused.code == 3
-    assert "since data.test_size is 0.\nLeave --data.test_size out, or set --test_after_fit false" in refused.err
+    assert "since data.test_size is 0.\nRemove --data.test_size, or set --test_after_fit false" in refused.err
     assert lit_cnn(*argv, "--data.test_size", 0, "--test_after_fit", "false").code == 0
 
 
@@ -335,7 +339,7 @@ def test_folder_that_cannot_be_written_is_named(lit_cnn):
     refused = lit_cnn("fit", "--config", "quickstart", "--trainer.default_root_dir", "taken")
     assert refused.code == 6
     reason = os.strerror(errno.ENOTDIR)
-    assert f"taken/quickstart: {reason}. --trainer.default_root_dir says where runs go." in refused.err
+    assert f"taken/quickstart: {reason}. --trainer.default_root_dir sets the folder for runs." in refused.err
 
 
 def test_full_disk_ends_with_its_code(lit_cnn, monkeypatch):
@@ -345,7 +349,7 @@ def test_full_disk_ends_with_its_code(lit_cnn, monkeypatch):
     monkeypatch.setattr("lit_cnn.cli.main._dispatch", full)
     outcome = lit_cnn("fit")
     assert outcome.code == 6
-    assert outcome.err == "error: logs/x.ckpt: it is full. Make room, or choose another folder.\n"
+    assert outcome.err == "error: logs/x.ckpt: it is full. Free some space, or choose another folder.\n"
 
 
 def test_refused_run_leaves_the_earlier_ones_alone(lit_cnn, trained):
@@ -402,9 +406,12 @@ def test_overfit_batches_sees_the_same_batch_again(lit_cnn):
     [
         (["--trainer.limit_train_batches", "0"], "No step was taken"),
         (["--checkpoint.save_top_k", "3"], "Set --checkpoint.filename"),
-        (["--data.augment+=RandomCrop", "--data.augment.padding", "16"], "could move a whole image of 16 x 16 pixels"),
+        (
+            ["--data.augment+=RandomCrop", "--data.augment.padding", "16"],
+            "could move the whole image of 16 x 16 pixels",
+        ),
         (["--model.scheduler", "OneCycleLR", "--model.scheduler_interval", "step"], None),
-        (["--model.scheduler", "CosineAnnealingLR", "--trainer.max_epochs=-1"], "needs to know how long the run is"),
+        (["--model.scheduler", "CosineAnnealingLR", "--trainer.max_epochs=-1"], "needs the length of the run"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(lit_cnn, flags, message):
@@ -425,7 +432,7 @@ def test_validate_needs_images_to_validate_on(lit_cnn, trained):
     config = ("--config", trained / "config.yaml", "--ckpt_path", trained)
     outcome = lit_cnn("validate", *config, "--data.val_size", 0)
     assert outcome.code == 2
-    assert "no images to validate on" in outcome.err
+    assert "no validation images" in outcome.err
 
 
 def test_checkpoint_of_another_task_is_refused(lit_cnn, trained):

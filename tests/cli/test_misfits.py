@@ -139,5 +139,5 @@ class LitFixed(LitMLP):
 
 
 def test_a_class_of_ones_own_is_checked_though_its_network_is_ours(data):
-    with pytest.raises(ConfigError, match="The network LitFixed does not take the images of Synthetic"):
+    with pytest.raises(ConfigError, match="The network LitFixed cannot process the images of Synthetic"):
         refuse_misfit(LitFixed(), data)

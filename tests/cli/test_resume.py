@@ -1,4 +1,4 @@
-"""A training that goes on from any of its checkpoints ends as if it had never stopped."""
+"""A training that resumes from any of its checkpoints ends as if it had never stopped."""
 
 import csv
 from hashlib import sha256

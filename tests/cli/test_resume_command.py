@@ -82,7 +82,7 @@ def test_five_runs_killed_at_any_moment_end_as_the_one_that_was_not(processes):
             continue
         code, out = processes.run("fit", *settings, "--name", name, "--resume")
         assert code == 0, out
-        assert f"goes on from {run}/checkpoints/" in out
+        assert f"resumes from {run}/checkpoints/" in out
         assert state_of(run) == whole, out
         assert [path.name for path in run.parent.iterdir()] == ["version_0"]
         killed += 1
@@ -153,7 +153,7 @@ def whole(tmp_path_factory):
 def test_it_goes_on_in_its_own_folder(lit_cnn, interrupted, whole, way):
     outcome = lit_cnn("fit", *way)
     assert outcome.code == 0, outcome.err
-    assert re.search(r"goes on from logs/run/version_0/checkpoints/last.ckpt, step 2[0-4]\n", outcome.out)
+    assert re.search(r"resumes from logs/run/version_0/checkpoints/last.ckpt, step 2[0-4]\n", outcome.out)
     assert state_of(RUN) == whole
 
 
@@ -162,8 +162,8 @@ def test_a_broken_checkpoint_is_named_and_the_one_before_taken(lit_cnn, interrup
     last.write_bytes(last.read_bytes()[:-1000])
     outcome = lit_cnn("fit", "--resume", RUN)
     assert outcome.code == 0
-    assert "skipped: logs/run/version_0/checkpoints/last.ckpt cannot be read as a checkpoint: it is cut" in outcome.out
-    assert "goes on from logs/run/version_0/checkpoints/best.ckpt, step 13" in outcome.out
+    assert "last.ckpt cannot be read as a checkpoint: it is incomplete" in outcome.out
+    assert "resumes from logs/run/version_0/checkpoints/best.ckpt, step 13" in outcome.out
     assert state_of(RUN)[0] == whole[0]
 
 
@@ -193,7 +193,7 @@ def test_other_settings_are_named_and_refused(lit_cnn, interrupted, flags, chang
     outcome = lit_cnn("fit", "--resume", RUN, *flags)
     assert outcome.code == 4
     assert f"last.ckpt was trained with other settings: {change}" in outcome.err
-    assert "go on with the new ones by --allow_changes true" in outcome.err
+    assert "allow the new ones with --allow_changes true" in outcome.err
     assert len(outcome.err.splitlines()) <= 3
 
 
@@ -241,14 +241,14 @@ def test_what_makes_a_finished_run_no_longer_is_refused(lit_cnn, no_longer):
     assert lit_cnn("fit", *SETTINGS, "--trainer.max_steps", "7", "--name", "run").code == 0
     refused = lit_cnn("fit", "--resume", RUN, f"--trainer.{no_longer[0]}", no_longer[1])
     assert refused.code == 2
-    assert "say how long: --resume logs/run/version_0 --trainer.max_steps N." in refused.err
+    assert "To train it longer: --resume logs/run/version_0 --trainer.max_steps N." in refused.err
 
 
 def test_a_longer_run_of_a_schedule_that_keeps_its_length_is_not_advised(lit_cnn):
     assert lit_cnn("fit", *SETTINGS, "--trainer.max_epochs", "1", *CYCLE, "--name", "run").code == 0
     refused = lit_cnn("fit", "--resume", RUN, "--trainer.max_epochs", "2")
     assert refused.code == 4
-    assert "trainer.max_epochs was 1, now 2.\nOneCycleLR keeps the length that it began with" in refused.err
+    assert "trainer.max_epochs was 1, now 2.\nOneCycleLR cannot train longer" in refused.err
     assert "--allow_changes" not in refused.err
 
 
@@ -263,9 +263,9 @@ def test_a_run_that_broke_off_before_its_test_is_tested(lit_cnn, interrupted):
 @pytest.mark.parametrize(
     ("way", "message"),
     [
-        (["--resume"], "--resume goes on with which run?"),
-        (["--resume", "logs/none"], "There is no run logs/none to go on with."),
-        (["--resume", "--name", "none", *SETTINGS], "There is no run in logs/none with a checkpoint to go on from."),
+        (["--resume"], "--resume needs the run to resume"),
+        (["--resume", "logs/none"], "There is no run logs/none to resume."),
+        (["--resume", "--name", "none", *SETTINGS], "There is no run in logs/none with a checkpoint."),
     ],
 )
 def test_with_nothing_to_go_on_from_it_says_so(lit_cnn, way, message):
@@ -279,7 +279,7 @@ def test_a_run_whose_checkpoints_are_all_broken_says_so(lit_cnn, interrupted):
         path.write_bytes(b"nothing")
     outcome = lit_cnn("fit", "--resume", RUN)
     assert outcome.code == 4
-    assert "There is no checkpoint in logs/run/version_0 to go on from. Begin anew." in outcome.err
+    assert "There is no checkpoint in logs/run/version_0 to resume from. Start a new run." in outcome.err
     assert len(outcome.err.splitlines()) == 3
     assert list(RUN.glob("checkpoints/*.ckpt"))
 

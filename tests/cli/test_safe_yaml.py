@@ -37,10 +37,10 @@ def test_keys_of_a_config_are_as_they_are_written():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("axes: {a: {no: {x: 1}, 'no': {x: 2}}}", "line 1: the key no is there twice"),
-        ("axes: {a: {1: {x: 1}, 1: {x: 2}}}", "the key 1 is there twice"),
+        ("axes: {a: {no: {x: 1}, 'no': {x: 2}}}", "line 1: the key no occurs twice"),
+        ("axes: {a: {1: {x: 1}, 1: {x: 2}}}", "the key 1 occurs twice"),
         ("axes:\n  a:\n    ? \n    : {x: 1}", "line 3: a key is empty"),
-        ("axes: {a: {MLP: {x: 1}, mlp: {x: 2}}}", "two cells would be called MLP"),
+        ("axes: {a: {MLP: {x: 1}, mlp: {x: 2}}}", "two cells would have the name MLP"),
         ("settings: !!python/name:os.system", "the tag !!python/name:os.system is not allowed"),
     ],
 )

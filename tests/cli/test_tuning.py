@@ -97,7 +97,7 @@ def test_settings_that_fail_are_named_and_the_others_taken(lit_cnn, clock):
 
     clock(seconds_of)
     out, config = tuned(lit_cnn)
-    assert "trainer.precision bf16-mixed is left out: RuntimeError: could not create a primitive\n" in out
+    assert "trainer.precision bf16-mixed failed: RuntimeError: could not create a primitive\n" in out
     assert (config["threads"], config["trainer"]["precision"], config["tune_speed"]) == (2, None, False)
 
 
@@ -125,15 +125,15 @@ def test_what_is_typed_stays(lit_cnn, clock):
 
 def test_check_prints_the_table_and_leaves_the_process_as_it_was(lit_cnn, monkeypatch):
     monkeypatch.setattr(slow, "is_emulated", lambda device: True)
-    monkeypatch.setattr("lit_cnn.commands.check.take_first_steps.__defaults__", (0.1, False))
+    monkeypatch.setattr("lit_cnn.cli.before_fit.take_first_steps.__defaults__", (0.1, False))
     before = torch.get_rng_state(), torch.get_num_threads(), dict(os.environ)
     outcome = lit_cnn("check", *TUNED, *FIT)
     assert outcome.code == 0, outcome.err
     lines = outcome.out[: outcome.out.index("\nLitVGG")].splitlines()
     assert 3 < len(lines) <= 6
     assert lines[1].startswith("float32, threads 1 ")
-    assert lines[-3] == "bf16-mixed is left out: this CPU would emulate it"
-    assert lines[-2].startswith("compile is left out: it takes a minute, and the training ")
+    assert lines[-3] == "bf16-mixed was not tried: this CPU has no bfloat16"
+    assert lines[-2].startswith("compile was not tried: it takes a minute, and the training ")
     assert torch.equal(torch.get_rng_state(), before[0])
     assert (torch.get_num_threads(), dict(os.environ)) == before[1:]
 
@@ -189,7 +189,7 @@ def test_cells_that_would_tune_apart_are_refused(lit_cnn):
     Path("cells.yaml").write_text("config: [quickstart, overlays/fast]\n")
     outcome = lit_cnn("ablate", "cells.yaml", "--dry_run")
     assert outcome.code == 2
-    assert "tune_speed: true would choose for each cell apart" in outcome.err
+    assert "tune_speed: true would choose other settings for each cell" in outcome.err
 
 
 class Lazy(nn.Module):

@@ -76,13 +76,13 @@ def test_later_configs_go_on_top(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("axis: {}", r"Unknown key axis \(e.yaml\). Did you mean 'axes'\? There are config"),
-        ("[1]", "e.yaml is no experiment"),
+        ("axis: {}", r"Unknown key axis \(e.yaml\). Did you mean 'axes'\? The keys are config"),
+        ("[1]", "e.yaml is not a valid experiment"),
         ("axes: {a: 3}", "axes.a: 3 .* has to be a list of values, or variants"),
         ("axes: {a: {b: 3}}", "axes.a.b: 3 .* has to be a mapping"),
         ("seeds: [1, 1]", r"seeds: \[1, 1\] .* has to be a number of seeds, or a list of different ones"),
         ("seeds: 0", "seeds: 0 .* has to be a number"),
-        ("axes: {a: [1, 1]}", "two cells would be called a=1"),
+        ("axes: {a: [1, 1]}", "two cells would have the name a=1"),
         ("a: [", "e.yaml is not valid YAML"),
     ],
 )
@@ -101,7 +101,7 @@ def test_unknown_experiment_is_refused_with_the_nearest():
     ("axes", "message"),
     [
         ({"data.permut": [True]}, "Unknown key data.permut: True (tiny.yaml). Did you mean 'permute'?"),
-        ({"trainer.max_epochs": [1, "many"]}, "trainer.max_epochs: many (tiny.yaml) is not what is expected here"),
+        ({"trainer.max_epochs": [1, "many"]}, "trainer.max_epochs: many (tiny.yaml) has to be"),
     ],
 )
 def test_wrong_axis_is_found_before_any_cell_runs(tiny, processes, axes, message):
@@ -116,7 +116,7 @@ def test_typed_settings_may_not_undo_the_experiment(tiny, processes):
     code, out = processes.run("ablate", tiny(), "--data.permute", "true")
     assert (code, "--data.permute is an axis of tiny.yaml" in out) == (2, True)
     code, out = processes.run("ablate", tiny(), "--name", "x")
-    assert (code, "--name is not yours to give here" in out) == (2, True)
+    assert (code, "--name cannot be set" in out) == (2, True)
 
 
 def test_cells_equal_fit_alone_and_finished_ones_stay(tiny, processes):
@@ -189,7 +189,7 @@ def test_ctrl_c_stops_the_grid_and_says_how_to_go_on(tiny, processes):
     os.kill(processes.pid, signal.SIGINT)
     code, out = processes.wait()
     assert code == 130
-    assert "to go on:\npython -m lit_cnn ablate tiny.yaml" in out
+    assert "to resume:\npython -m lit_cnn ablate tiny.yaml" in out
     assert "stopped after step" in Path("logs/tiny/MLP_permute=false-seed0/output.txt").read_text()
 
 

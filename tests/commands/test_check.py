@@ -35,7 +35,7 @@ ONE_CYCLE = ("--model.scheduler", "OneCycleLR", "--model.scheduler_interval", "s
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
     """Times are not what is tested here."""
-    monkeypatch.setattr("lit_cnn.commands.check.take_first_steps.__defaults__", (0.02, False))
+    monkeypatch.setattr("lit_cnn.cli.before_fit.take_first_steps.__defaults__", (0.02, False))
 
 
 class LitWorking(LitClassifier):
@@ -168,8 +168,8 @@ def test_output_of_the_quickstart(check):
     lines = [line.split() for line in out.splitlines()]
     assert ["features.3", "Conv2d", "16", "x", "8", "x", "8", "2,416", "153,600", "14", "x", "14", "2", "25%"] in lines
     assert ["total", "44,426", "281,640"] in lines
-    assert "equal logits have ln(10) = 2.303" in out
-    assert "all 10 trained parameters get one" in out
+    assert "equal logits give ln(10) = 2.303" in out
+    assert "all 10 trained parameters get a gradient" in out
     assert "15 epochs of 57 steps" in " ".join(out.split())
     assert "optimizer state         0.4 MB" in out
 
@@ -177,23 +177,23 @@ def test_output_of_the_quickstart(check):
 def test_frozen_parameters_need_no_gradient(check):
     outcome = check(*own("LitFrozen"))
     assert outcome.code == 0
-    assert "all 6 trained parameters get one; 4 are frozen" in outcome.out
+    assert "all 6 trained parameters get a gradient; 4 are frozen" in outcome.out
 
 
 @pytest.mark.slow
 def test_auxiliary_heads_do_not_count_for_the_first_loss(check):
     out = check("--model", "LitGoogLeNet", *DATA, "--data.batch_size", "4", "--trainer.limit_val_batches", "0").out
-    assert "equal logits have ln(3) = 1.099" in out
+    assert "equal logits give ln(3) = 1.099" in out
     assert "ok      first loss" in out
 
 
 BROKEN = {
-    "LitUnused": r"gradients: 2 of \d+ trained parameters get none: forgotten.weight, forgotten.bias.*\n.*remove it",
+    "LitUnused": r"gradients: 2 of \d+ trained parameters get no gradient: forgotten.weight.*\n.*remove it",
     "LitZeroed": r"gradients: \d+ of 10 .*features.0.weight.* \(1 more above\).\n.*weights that are all 0",
-    "LitBlind": r"one batch: 16 images .*; one answer for all has 1.09\d.\nThe images do not reach the logits",
-    "LitLoud": r"first loss: .* equal logits have ln\(3\) = 1.099, and more than 4 times .*\nLook at the initial",
-    "LitManyLogits": r"logits: the network returns 1000 logits for 3 classes.*\nPass its argument `num_classes` to",
-    "LitCrashing": r"The first batch does not go through: RuntimeError: .*mat1 and mat2 shapes .*\nLook at .*`forward`",
+    "LitBlind": r"one batch: 16 images .*; the same answer for all .* 1.09\d.\nThe images do not reach the logits",
+    "LitLoud": r"first loss: .* equal logits give ln\(3\) = 1.099; more than 4 times .*\nLook at the initial",
+    "LitManyLogits": r"logits: the network returns 1000 logits for 3 classes.*\nUse its argument `num_classes` for",
+    "LitCrashing": r"The first batch fails: RuntimeError: .*mat1 and mat2 shapes .*\nLook at .*`forward`",
 }
 
 
@@ -212,14 +212,14 @@ def test_broken_networks_are_refused_with_the_reason(check, name):
         (("--model", "LitVGG", *DATA, "--data.image_size", "4"), "needs images of at least"),
         (
             ("--model", "LitLeNet", *DATA, "--model.lr", "0"),
-            "model.lr: 0 (command line) is not what is expected here: a number above 0.",
+            "model.lr: 0 (command line) has to be a number above 0.",
         ),
-        (("--model", "LitLeNet", *DATA, "--data", f"{__name__}.BrokenDataModule"), "pixels that are no numbers"),
-        (("--model", "LitLeNet", *DATA, "--model.lr", "1e30", "--model.optimizer", "SGD"), "the loss is no number at"),
-        (("--model", "LitLeNet", *DATA, "--ckpt_path", "x"), "Leave --ckpt_path out"),
-        (("--model", "LitLeNet", *DATA, "--trainer.limit_train_batches", "0"), "No step would be taken"),
+        (("--model", "LitLeNet", *DATA, "--data", f"{__name__}.BrokenDataModule"), "pixels that are NaN"),
+        (("--model", "LitLeNet", *DATA, "--model.lr", "1e30", "--model.optimizer", "SGD"), "the loss is NaN at"),
+        (("--model", "LitLeNet", *DATA, "--ckpt_path", "x"), "Remove --ckpt_path"),
+        (("--model", "LitLeNet", *DATA, "--trainer.limit_train_batches", "0"), "There would be no training step"),
         (("--model", "LitLeNet", *DATA, "--model.lrr", "1"), "Unknown key model.lrr"),
-        (("--model", "LitLeNet", *DATA, "--model.loss", "hinge", "--data.augment+", "Mixup"), "does not go through"),
+        (("--model", "LitLeNet", *DATA, "--model.loss", "hinge", "--data.augment+", "Mixup"), "The first batch fails"),
     ],
 )
 def test_what_fit_could_not_do_is_refused(check, arguments, message):
@@ -231,7 +231,7 @@ def test_what_fit_could_not_do_is_refused(check, arguments, message):
 def test_a_folder_that_cannot_be_made_is_refused_as_by_fit(check):
     outcome = check("--config", "quickstart", "--trainer.default_root_dir", "/dev/null/runs")
     assert outcome.code == 6
-    assert "--trainer.default_root_dir says where runs go." in outcome.err
+    assert "--trainer.default_root_dir sets the folder for runs." in outcome.err
 
 
 def test_nothing_is_changed(check):
@@ -270,8 +270,8 @@ def test_first_loss_may_be_a_few_times_that_of_equal_logits(first, sound):
     finding = judge_first_loss(FirstSteps(8, True, 10, first, math.log(10)), "cross_entropy", 10)
     assert (not finding.remedy) is sound
     assert ("trained before" in finding.text) is (first == 0.2)
-    assert ("up to 2 times that is near" in finding.text) is (first in (2.3, 4.6))
-    assert ("times that, high, but" in finding.text) is (first == 9.2)
+    assert ("up to 2 times that is normal" in finding.text) is (first in (2.3, 4.6))
+    assert ("times as high, which is acceptable" in finding.text) is (first == 9.2)
 
 
 def test_judgements_of_losses_gradients_and_attempts():

@@ -40,7 +40,7 @@ def test_classify_agrees_with_predict(lit_cnn, colour_run, pictures):
         assert float(row["probability"]) == pytest.approx(float(expected.max()), abs=1e-5)
         assert row["fault"] == ""
         right += row["class"] == row["image"].split("/")[-2]
-    assert f"{right} of 12 right" in outcome.err
+    assert f"{right} of 12 correct" in outcome.err
 
 
 def test_formats_hold_the_same(lit_cnn, colour_run, pictures):
@@ -162,6 +162,6 @@ def test_files_that_are_left_out_are_counted_and_named(lit_cnn, colour_run, pict
     outcome = lit_cnn("classify", colour_run, pictures)
     assert outcome.code == 0, outcome.err
     assert "x.jfif" in outcome.out
-    assert "2 files are left out, not .png, .jpg" in outcome.err
+    assert "2 files are skipped, since the suffix is not .png, .jpg" in outcome.err
     assert "phone.heic" in outcome.err
     assert "notes.txt" in outcome.err

@@ -43,7 +43,7 @@ def test_json_and_csv_say_the_same(lit_cnn):
 
 def test_json_has_the_line_that_trains_a_network(lit_cnn):
     (row,) = json.loads(lit_cnn("models", "resnet34", "--format", "json").out)
-    assert row["train"] == "python -m lit_cnn fit --config recipes/cifar --model LitResNet --model.name resnet34"
+    assert row["train"] == "python -m lit_cnn fit recipes/cifar --model LitResNet --model.name resnet34"
     assert row["train"] in lit_cnn("models", "--help").out
     assert lit_cnn(*row["train"].split()[3:], "--print_config").code == 0
 
@@ -67,7 +67,7 @@ def test_too_small_images_leave_the_counts_out(lit_cnn):
 @pytest.mark.parametrize(
     ("argv", "match"),
     [
-        (["reznet18"], "No network's name is like 'reznet18'. Did you mean 'resnet18'"),
+        (["reznet18"], "No network matches 'reznet18'. Did you mean 'resnet18'"),
         (["--imagesize", "3"], "--imagesize"),
         (["--image_size", "0"], "--image_size: 0 is not a whole number above 0"),
         (["--image_size", "big"], "--image_size: "),

@@ -15,6 +15,7 @@ import yaml
 from conftest import run_once
 from scipy import stats
 
+from lit_cnn.reports import many_runs
 from lit_cnn.reports.document import Code, Document, Heading, Paragraph, Table
 from lit_cnn.reports.groups import differences, group_runs
 from lit_cnn.reports.writers import to_csv, to_html, to_latex, to_markdown, write
@@ -90,7 +91,11 @@ def test_runs_that_differ_in_their_seed_alone_are_one_variant(lit_cnn):
     assert pair[0] == "mlp lr=0.1 → mlp lr=0.2"
     assert pair[1] == "+9.00"
     assert pair[4] == pair[5] == f"{p:.3f}"
-    assert table("logs", "What differs") == [["variant", "model.lr"], ["mlp lr=0.1", "0.1"], ["mlp lr=0.2", "0.2"]]
+    assert table("logs", "All settings that differ") == [
+        ["variant", "model.lr"],
+        ["mlp lr=0.1", "0.1"],
+        ["mlp lr=0.2", "0.2"],
+    ]
     assert "mlp lr=0.2" in out
     assert out.splitlines()[-4:] == [f"logs/report.{form}" for form in ("html", "md", "tex", "csv")]
 
@@ -104,7 +109,7 @@ def test_missing_cut_off_and_repeated_runs_are_named_and_not_counted(lit_cnn):
     report(lit_cnn, "logs")
     assert table("logs", "Mean and standard")[1][1:5:3] == ["65.00", "2 of 3"]
     assert table("logs", "2 runs are missing")[1:] == [
-        ["logs/a/version_3", "cut off after epoch 1"],
+        ["logs/a/version_3", "stopped after epoch 1"],
         ["logs/a/version_0", "seed 0 again; the newest counts"],
     ]
 
@@ -172,7 +177,7 @@ def test_pairs_that_differ_by_one_image_each_are_called_what_they_are(lit_cnn):
     results = {row[0]: row for row in table("logs", "Mean and standard")}
     assert results["d"][1:5] == ["94.80", "0.00", "-", "2"]
     text = Path("logs/report.md").read_text()
-    assert "No spread: the seeds agree exactly" in text
+    assert "No spread: all seeds have the same result" in text
     assert not re.search(r"-0\.00|nan|e-\d\d", text.split("## Cost")[0])
 
 
@@ -203,8 +208,8 @@ def test_report_says_whether_the_spread_contains_the_draw_of_the_permutation(lit
             (run / "config.yaml").write_text(yaml.safe_dump(config))
     report(lit_cnn, "logs")
     text = Path("logs/report.md").read_text()
-    assert "All seeds of one share one permutation of the pixels: spread, intervals and tests do not contain" in text
-    assert "Each seed of own draws its own permutation of the pixels" in text
+    assert "All seeds of one have the same permutation of the pixels, so standard deviations, intervals" in text
+    assert "Each seed of own has its own permutation of the pixels" in text
     shutil.rmtree("logs/one")
     shutil.rmtree("logs/own")
     report(lit_cnn, "logs")
@@ -216,16 +221,39 @@ def test_selection_is_shown_where_the_test_images_were_looked_at(lit_cnn):
         run = written("logs", "a", seed, 0.5)
         (run / "metrics.csv").write_text(f"epoch,step,each_epoch/test_acc\n0,9,0.4\n1,19,{best}\n2,29,0.5\n")
     report(lit_cnn, "logs")
-    (row,) = table("logs", "What a choice of the epoch")[1:]
+    (row,) = table("logs", "The test accuracy if the epoch were chosen by the test images")[1:]
     assert row[:4] == ["a", "50.00 ± 0.00", "57.00 ± 1.41", "+7.00"]
+
+
+@pytest.mark.parametrize(("seeds", "promised"), [(2, False), (3, True)])
+def test_figure_promises_intervals_from_three_seeds_on(lit_cnn, monkeypatch, seeds, promised):
+    titles = []
+    draw = many_runs.interval_chart
+    monkeypatch.setattr(many_runs, "interval_chart", lambda *args: titles.append(args[-1]) or draw(*args))
+    for seed in range(seeds):
+        written("logs", "a", seed, 0.5 + seed / 100)
+    report(lit_cnn, "logs", "--format", "md")
+    assert ["interval" in title for title in titles] == [promised]
+    assert ("Bars are the 95 % intervals" in Path("logs/report.md").read_text()) == promised
+
+
+def test_copy_of_a_run_under_another_name_is_a_run(lit_cnn):
+    shutil.copytree(written("logs", "a"), "mine")
+    Path("mine/checkpoints").mkdir()
+    report(lit_cnn, "mine", "--format", "md")
+    assert Path("mine/report.md").read_text().startswith("# mine\n")
 
 
 @pytest.mark.parametrize(
     ("argv", "code", "message"),
     [
         (("report", "nowhere"), 2, "nowhere: there are no such runs"),
-        (("report", "empty"), 2, "empty holds no runs"),
-        (("report", "exercise"), 2, "logs/exercise: there are no runs yet. python -m lit_cnn ablate exercise"),
+        (("report", "empty"), 2, "empty contains no runs"),
+        (
+            ("report", "exercise"),
+            2,
+            "logs/exercise: there are no runs yet. Start them: python -m lit_cnn ablate exercise",
+        ),
         (("report", "empty", "--format", "pdf"), 2, "'pdf'"),
         (("compare", "empty", "nowhere"), 4, "There is no checkpoint in empty"),
     ],
@@ -264,8 +292,8 @@ def test_report_of_one_run_has_the_runs_own_figures(lit_cnn, two_runs):
     results = json.loads((run / "results.json").read_text())
     text = Path("here/report.md").read_text()
     assert f"{results['test/acc']:.2%}" in out
-    assert f"has {round(results['test/acc'] * 60)} of 60 test images right" in text
-    assert "which is what the run recorded" in text
+    assert f"has {round(results['test/acc'] * 60)} of 60 test images correct" in text
+    assert "the same as the run recorded" in text
     assert f"an NLL of {results['test/nll']:.4f}" in text
     per_class = table("here", "The test images of each class")[1:]
     assert [row[2] for row in per_class] == [f"{results[f'test/acc_of/{row[0]}']:.2%}" for row in per_class]
@@ -282,7 +310,7 @@ def test_report_of_one_run_has_the_runs_own_figures(lit_cnn, two_runs):
 def test_report_says_what_it_cannot_show_without_the_test_images(lit_cnn, two_runs, tmp_path):
     run = written("logs", "a", 0, 0.5)
     out = report(lit_cnn, run)
-    assert "What needs the test images is not here" in (run / "report.md").read_text()
+    assert "Some parts need the test images and are missing" in (run / "report.md").read_text()
     assert out
 
 
@@ -293,7 +321,7 @@ def test_report_notices_a_checkpoint_that_is_not_the_recorded_one(lit_cnn, two_r
     results = json.loads((run / "results.json").read_text())
     (run / "results.json").write_text(json.dumps(results | {"test/acc": results["test/acc"] + 0.05}))
     report(lit_cnn, run)
-    assert "data, checkpoint or settings have changed since" in (run / "report.md").read_text()
+    assert "the data, the checkpoint or the settings have changed" in (run / "report.md").read_text()
 
 
 def test_compare_tests_the_same_images(lit_cnn, two_runs):
@@ -304,7 +332,7 @@ def test_compare_tests_the_same_images(lit_cnn, two_runs):
         round(60 * json.loads((two_runs / name / "version_0/results.json").read_text())["test/acc"])
         for name in ("slow", "fast")
     ]
-    a, b = (re.search(rf"\| {row} \| (\d+) \| (\d+) \|", text) for row in ("A right", "A wrong"))
+    a, b = (re.search(rf"\| {row} \| (\d+) \| (\d+) \|", text) for row in ("A correct", "A wrong"))
     both, only_a, only_b, neither = map(int, (*a.groups(), *b.groups()))
     assert [both + only_a, both + only_b, both + only_a + only_b + neither] == [*accuracies, 60]
     p = stats.binomtest(only_a, only_a + only_b).pvalue

@@ -30,7 +30,9 @@ def test_it_finds_the_best_and_goes_on_where_it_was(rates, processes):
     values = {
         name: json.loads(Path(f"logs/rates/{name}/version_0/results.json").read_text())["val/acc"] for name in runs
     }
-    found = re.search(rf"the best of {len(runs)} tried, of 4: (\S+), val/acc {max(values.values()):.2%}", out)[1]
+    found = re.search(
+        rf"best of {len(runs)} variants tried, 4 in total: (\S+), val/acc {max(values.values()):.2%}", out
+    )[1]
     assert values[f"{found}-seed0"] == max(values.values())
     assert "lr=0.01" in found
     code, again = processes.run("search", rates, "--trials", "4")
@@ -43,7 +45,7 @@ def test_it_finds_the_best_and_goes_on_where_it_was(rates, processes):
 def test_trials_end_it(rates, processes):
     code, out = processes.run("search", rates, "--trials", "2")
     assert code == 0, out
-    assert "the best of 2 tried, of 4" in out
+    assert "best of 2 variants tried, 4 in total" in out
     assert len(list(Path("logs").glob("rates/*/version_0/results.json"))) == 2
 
 
@@ -54,7 +56,10 @@ def test_bad_input_ends_in_a_sentence(rates, lit_cnn, monkeypatch):
             "search: argument --trials: 0 is not a whole number above 0. See python -m",
         ),
         (("search", "nothing.yaml"), "nothing.yaml: there is no such experiment"),
-        (("search", rates, "--data.val_size", "0"), "data.val_size is 0, so there is nothing to select by"),
+        (
+            ("search", rates, "--data.val_size", "0"),
+            "data.val_size is 0, so there are no validation images to compare variants",
+        ),
     ):
         outcome = lit_cnn(*argv)
         assert (outcome.code, message in outcome.err) == (2, True), outcome.err

@@ -128,14 +128,14 @@ def test_quickstart_comes_to_its_expected_result(processes):
 def test_shipped_weights_are_tested_anew(lit_cnn):
     outcome = lit_cnn("verify", "--weights", "quickstart")
     assert outcome.code == 0, outcome.err
-    assert "expected  965 of 1,000 right" in outcome.out
-    assert re.search(r"found     96\d of 1,000 right", outcome.out)
+    assert "expected  965 of 1,000 correct" in outcome.out
+    assert re.search(r"found     96\d of 1,000 correct", outcome.out)
 
 
 def test_weights_that_do_not_do_what_they_should_are_an_exit_code_of_7(lit_cnn, monkeypatch):
     wrong = weights.about_weights("quickstart") | {"correct": 990}
     monkeypatch.setattr(weights, "about_weights", lambda name: wrong)
-    with pytest.raises(verify.OutsideError, match="right, not 990 of 1,000"):
+    with pytest.raises(verify.OutsideError, match="correct, not 990 of 1,000"):
         verify.test_weights("quickstart", None)
 
 

@@ -110,7 +110,7 @@ def test_a_changed_folder_is_noticed(image_folder, decoded, change, capsys):
     decoded.clear()
     cached = read(image_folder)
     assert len(decoded) == len(cached) > 0
-    assert "is of other images: it is written anew." in capsys.readouterr().out
+    assert "is a cache of other images: it is written again." in capsys.readouterr().out
     fresh = read(image_folder, cache=False)
     assert torch.equal(cached.images, fresh.images)
     assert torch.equal(cached.labels, fresh.labels)
@@ -126,7 +126,7 @@ def test_another_version_of_the_format_is_written_anew(image_folder, monkeypatch
     read(image_folder)
     monkeypatch.setattr(cache, "VERSION", cache.VERSION + 1)
     read(image_folder)
-    assert "is of another version of lit_cnn: it is written anew." in capsys.readouterr().out
+    assert "was written by another version of lit_cnn: it is written again." in capsys.readouterr().out
 
 
 def flip(content, position):
@@ -139,7 +139,7 @@ def flip(content, position):
         (lambda c: b"", "is truncated"),
         (lambda c: c[:-1], "is truncated"),
         (lambda c: c[: len(c) // 2], "is truncated"),
-        (lambda c: c + b"more", "is truncated or no cache"),
+        (lambda c: c + b"more", "is truncated or not a cache"),
         (lambda c: c[:1000] + c[1100:], "is damaged"),
         (lambda c: flip(c, 0), "is damaged"),
         (lambda c: flip(c, 36 * 8 * 6 * 3 - 1), "is damaged"),
@@ -178,7 +178,7 @@ def test_a_cache_that_cannot_be_written(image_folder, tmp_path, lit_cnn):
     )  # fmt: skip
     assert outcome.code == 6
     assert f"the cache of the decoded images, cannot be used: {os.strerror(errno.ENOTDIR)}." in outcome.err
-    assert "--data.cache_dir says where else it may go; --data.cache false keeps" in outcome.err
+    assert "Set another folder with --data.cache_dir, or keep" in outcome.err
     assert len(outcome.err.splitlines()) <= 3
 
 

@@ -87,11 +87,11 @@ def test_order_follows_the_seed_of_the_run(monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
-        ({"batch_size": 0}, "`batch_size` is a whole number from 1 up, but got 0"),
+        ({"batch_size": 0}, "`batch_size` has to be a whole number from 1 up, but got 0"),
         ({"batch_size": 4000}, "`batch_size` is 4000, but there are only 3600 training images"),
         ({"val_size": -1}, "but got -1"),
         ({"val_size": 1.5}, "but got 1.5"),
-        ({"fold": "6 of 5"}, "`fold` is one of two or more, such as '1 of 5', but got '6 of 5'"),
+        ({"fold": "6 of 5"}, "`fold` has to be like '1 of 5', but got '6 of 5'"),
         ({"fold": "1/5"}, "but got '1/5'"),
         ({"val_size": 4000}, "`val_size` is 4000, but there are only 4000 training images"),
     ],
@@ -102,14 +102,14 @@ def test_settings_that_do_not_fit_are_refused(settings, match):
 
 
 def test_augmentation_that_does_not_fit_is_refused():
-    with pytest.raises(ConfigError, match="padding` of 28 could move a whole image"):
+    with pytest.raises(ConfigError, match="padding` of 28 could move the whole image"):
         ready(SampleDataModule(augment=[RandomCrop(28)]), "fit")
 
 
 def test_labels_outside_the_classes_are_refused(monkeypatch):
     wrong = Arrays(torch.zeros(4, 1, 28, 28, dtype=torch.uint8), torch.tensor([0, 1, 10, 2]))
     monkeypatch.setattr(SampleDataModule, "read", lambda self, split: wrong)
-    with pytest.raises(DataError, match="label 10 .* with 10 classes labels go from 0 to 9"):
+    with pytest.raises(DataError, match="label 10 .* labels of 10 classes are 0 to 9"):
         ready(SampleDataModule(), "fit")
 
 
@@ -231,7 +231,9 @@ def test_mnist_is_read_unpacked_or_compressed(small_mnist):
 def test_mnist_names_a_broken_file(small_mnist):
     path = small_mnist / "MNIST" / "raw" / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DataError, match="train-images-idx3-ubyte is not MNIST's file: it should have 23,536 bytes"):
+    with pytest.raises(
+        DataError, match="train-images-idx3-ubyte is not the file of MNIST: it should have 23,536 bytes"
+    ):
         ready(MNISTDataModule(data_dir=str(small_mnist)), "fit")
     path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes())[:-20])
     path.unlink()
@@ -241,7 +243,7 @@ def test_mnist_names_a_broken_file(small_mnist):
 
 def test_mnist_names_a_missing_file(small_mnist):
     (small_mnist / "MNIST" / "raw" / "train-labels-idx1-ubyte").unlink()
-    with pytest.raises(DataError, match="is incomplete, it lacks train-labels-idx1-ubyte"):
+    with pytest.raises(DataError, match="is incomplete: train-labels-idx1-ubyte is missing"):
         ready(MNISTDataModule(data_dir=str(small_mnist)), "fit")
 
 
@@ -275,7 +277,7 @@ def test_cifar_is_read_through_torchvision(small_cifar):
 
 def test_cifar_names_a_broken_file(small_cifar):
     (small_cifar / "cifar-10-batches-py" / "data_batch_3").write_bytes(b"broken")
-    with pytest.raises(DataError, match="data_batch_3 is not CIFAR-10's file"):
+    with pytest.raises(DataError, match="data_batch_3 is not the file of CIFAR-10"):
         CIFAR10DataModule(data_dir=str(small_cifar)).prepare_data()
     (small_cifar / "cifar-10-batches-py" / "test_batch").unlink()
     (small_cifar / "cifar-10-batches-py" / "data_batch_3").unlink()

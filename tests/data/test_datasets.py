@@ -141,17 +141,17 @@ def test_idx_files_that_are_missing_are_named(idx):
     cls, data_dir, raw, _ = idx
     for path in raw.glob("train-labels*"):
         path.unlink()
-    with pytest.raises(DataError, match=f"{cls.source.name}/raw is incomplete, it lacks train-labels-idx1-ubyte"):
+    with pytest.raises(DataError, match=f"{cls.source.name}/raw is incomplete: train-labels-idx1-ubyte is missing"):
         cls(data_dir=str(data_dir)).prepare_data()
 
 
 def test_the_three_datasets_of_one_format_are_not_mixed_up(idx, monkeypatch):
     cls, data_dir, _, _ = idx
     (data_dir / cls.source.name).rename(data_dir / "MNIST")
-    with pytest.raises(DataError, match="is not MNIST's file: it should have 47,040,016 bytes"):
+    with pytest.raises(DataError, match="is not the file of MNIST: it should have 47,040,016 bytes"):
         ready(MNISTDataModule(data_dir=str(data_dir)), "fit")
     monkeypatch.setattr(MNISTDataModule, "source", replace(MNIST, num_images=COUNTS))  # headers and sizes are right
-    with pytest.raises(DataError, match="is not MNIST's file: its checksum differs"):
+    with pytest.raises(DataError, match="is not the file of MNIST: its checksum differs"):
         ready(MNISTDataModule(data_dir=str(data_dir)), "fit")
 
 
@@ -195,7 +195,7 @@ def test_cifar100_is_read_with_its_fine_classes(small_cifar100):
 
 def test_cifar100_names_a_broken_file(small_cifar100):
     (small_cifar100[0] / "cifar-100-python" / "train").write_bytes(b"broken")
-    with pytest.raises(DataError, match="train is not CIFAR-100's file: its checksum differs"):
+    with pytest.raises(DataError, match="train is not the file of CIFAR-100: its checksum differs"):
         CIFAR100DataModule(data_dir=str(small_cifar100[0])).prepare_data()
 
 
@@ -227,7 +227,7 @@ def test_svhn_is_read_with_the_label_10_as_0(small_svhn):
 
 def test_svhn_names_a_broken_and_a_missing_file(small_svhn):
     (small_svhn[0] / "train_32x32.mat").write_bytes(b"broken")
-    with pytest.raises(DataError, match="train_32x32.mat is not SVHN's file: its checksum differs"):
+    with pytest.raises(DataError, match="train_32x32.mat is not the file of SVHN: its checksum differs"):
         SVHNDataModule(data_dir=str(small_svhn[0])).prepare_data()
     (small_svhn[0] / "train_32x32.mat").unlink()
     with pytest.raises(DataError, match="train_32x32.mat is missing"):

@@ -92,10 +92,10 @@ def test_a_download_that_fails_begins_again(tmp_path, faults):
         (answer(CONTENT[::-1]), download.Corrupt, f"has the checksum .MD5. .*, not {MD5}", 1),
         (answer(b"", 404), HTTPError, "404", 1),
         (answer(b"", 500), HTTPError, "500", 3),
-        (BROKEN_OFF, URLError, "broke off after 5,119,000 of 5,120,000 bytes", 3),
+        (BROKEN_OFF, URLError, "ended after 5,119,000 of 5,120,000 bytes", 3),
         (silence, TimeoutError, None, 3),
         (answer(b"", 302, Location="file:///etc/passwd"), OSError, "file:///etc/passwd", 1),
-        (answer(b"", 302, Location="ftp://127.0.0.1/x"), OSError, "ftp://127.0.0.1/x is not by https", 1),
+        (answer(b"", 302, Location="ftp://127.0.0.1/x"), OSError, "ftp://127.0.0.1/x is not an https address", 1),
     ],
     ids=["another file", "missing", "unavailable", "broken off", "silent", "redirected to a file", "to ftp"],
 )
@@ -110,7 +110,7 @@ def test_nothing_is_asked_for_but_by_https(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "SCHEMES", {"https"})
     with serving(answer()) as (url, asked):
         for unsafe in (url, "file:///etc/passwd", "ftp://127.0.0.1/file"):
-            with pytest.raises(OSError, match="is not by https"):
+            with pytest.raises(OSError, match="is not an https address"):
                 download.get(unsafe, tmp_path / "file", MD5)
     assert asked == []
 
@@ -149,7 +149,7 @@ def archive(files):
     return packed.getvalue()
 
 
-@pytest.mark.parametrize(("meta", "fault"), [(b"meta", None), (b"changed", "batches.meta is not CIFAR-10's file")])
+@pytest.mark.parametrize(("meta", "fault"), [(b"meta", None), (b"changed", "batches.meta is not the file of CIFAR-10")])
 def test_cifar_is_unpacked_whole_and_each_file_verified(tmp_path, monkeypatch, meta, fault):
     base = "cifar-10-batches-py"
     packed = archive({f"{base}/a": b"a", f"{base}/b": b"b", f"{base}/batches.meta": meta, f"{base}/../../out": b"x"})

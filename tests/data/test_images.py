@@ -142,13 +142,13 @@ BIG = MOST_PIXELS // 1000 + 1
 REFUSED = {
     "float of 255.tif": (encoded(FLOATS * 255, "TIFF"), "has floats from .* not from 0 to 1"),
     "not a number.tif": (encoded(FLOATS * np.float32("nan"), "TIFF"), "has floats from nan to nan"),
-    "32 bits.tif": (encoded(SIXTEEN.astype(np.int32), "TIFF"), "pixels of mode I, whose scale is not known"),
+    "32 bits.tif": (encoded(SIXTEEN.astype(np.int32), "TIFF"), "pixels of mode I, whose scale is unknown"),
     "truncated.jpg": (encoded(COLOUR, "JPEG")[:-40], "cannot be read: image file is truncated"),
     "truncated.png": (encoded(COLOUR, "PNG")[:100], "cannot be read"),
     "no bytes.png": (b"", "is not an image that can be read"),
     "text.png": (b"not an image", "is not an image that can be read"),
     "postscript.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 6\n", "is not an image that can be read"),
-    "bomb.png": (png(BIG, 1000, 8, 2), "has 1,000 x 25,001 pixels, and images may have 25,000,000"),
+    "bomb.png": (png(BIG, 1000, 8, 2), "has 1,000 x 25,001 pixels; the limit is 25,000,000"),
     "vast.png": (png(2**31 - 1, 2**31 - 1, 8, 2), "has too many pixels|cannot be read"),
     "no pixels.png": (png(0, 6, 8, 2), "cannot be read|is not an image"),
     "bad checksum.png": (encoded(COLOUR, "PNG")[:45] + b"\0\0\0" + encoded(COLOUR, "PNG")[48:], "cannot be read"),
@@ -307,12 +307,13 @@ def test_what_is_left_out_is_counted_and_named(image_folder, lit_cnn, capsys):
     data.prepare_data()
     said = capsys.readouterr().out.splitlines()
     assert said == [
-        f"{image_folder}/train: 1 image lies in no folder of a class: beside.png.",
-        f"{image_folder}/train: 2 files are left out, not {EXAMPLES}: blue/phone.HEIC, red/no suffix; "
+        f"{image_folder}/train: 1 image is not in a class folder: beside.png.",
+        f"{image_folder}/train: 2 files are skipped, since the suffix is not {EXAMPLES}: "
+        "blue/phone.HEIC, red/no suffix; "
         "4 hidden images are skipped: .git/objects/y.png, .kept/x.png, blue/.hidden.png and 1 more.",
-        f"{image_folder}/test: 1 file is left out, not {EXAMPLES}: blue/deep/raw.cr2; "
+        f"{image_folder}/test: 1 file is skipped, since the suffix is not {EXAMPLES}: blue/deep/raw.cr2; "
         "1 hidden image is skipped: green/.git/z.PNG.",
-        f"{image_folder}: the folders train and test are read, and not aside.",
+        f"{image_folder}: the folders train and test are read, but not aside.",
     ]
     outcome = lit_cnn(
         "fit", "--model", "LitMLP", "--data", "ImageFolderDataModule", "--data.data_dir", image_folder,
@@ -322,7 +323,7 @@ def test_what_is_left_out_is_counted_and_named(image_folder, lit_cnn, capsys):
     assert [line for line in outcome.out.splitlines() if line in said] == said
     for path in blue.glob("*.png"):
         path.rename(path.with_suffix(".heif"))
-    with pytest.raises(DataError, match=r"no images of the class blue in .*\n1?\d files are left out(.*)00.heif"):
+    with pytest.raises(DataError, match=r"no images of the class blue in .*\n1?\d files are skipped(.*)00.heif"):
         ImageFolderDataModule(str(image_folder), batch_size=2)
 
 

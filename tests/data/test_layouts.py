@@ -182,7 +182,7 @@ def test_hugging_face_files_without_labels_for_the_test_have_it_drawn(tmp_path, 
     data = opened(root)
     data.prepare_data()
     assert sum(sizes(data)["test"]) == 3
-    assert "the 3 images of test have no labels and are not read" in capsys.readouterr().out
+    assert "the 3 images of the part test have no labels and are skipped" in capsys.readouterr().out
 
 
 def test_tables_and_arrays_beside_folders_of_classes_are_not_taken_for_the_images(tmp_path):
@@ -227,7 +227,7 @@ def test_the_split_follows_its_seed_and_is_taken_from_a_file(tmp_path, capsys):
     save(root / "red" / "new.png", COLOURS["red"])
     data = opened(root, split_seed=1, split_file="split.csv")
     assert data.split_table() == table
-    assert "1 image is not in split.csv and left out: red/new.png." in capsys.readouterr().out
+    assert "1 image is not in split.csv and skipped: red/new.png." in capsys.readouterr().out
     (root / "red/03.png").unlink()
     with pytest.raises(DataError, match=r"names 1 of 30 images that are not in .*: red/03.png"):
         opened(root, split_file="split.csv")
@@ -236,7 +236,7 @@ def test_the_split_follows_its_seed_and_is_taken_from_a_file(tmp_path, capsys):
 def test_without_test_images_a_test_is_refused(tmp_path):
     data = ImageFolderDataModule(str(folders(tmp_path / "mine")), batch_size=2, test_size=0)
     data.setup("fit")
-    with pytest.raises(DataError, match="has no test images: none lie there, and data.test_size is 0"):
+    with pytest.raises(DataError, match="has no test images: none are given, and data.test_size is 0"):
         data.setup("test")
     Path("split.csv").write_text(data.split_table())
     with pytest.raises(DataError, match="split.csv has no test images, .*\n.*--data.test_size 0"):
@@ -260,17 +260,17 @@ BAD = {
     "no label": (lambda r: table(r, *FILES, "pictures/x.png,"), "row 11: pictures/x.png has no label"),
     "space": (lambda r: table(r, FILES[0] + " ", *FILES[1:]), "the class 'blue ' begins or ends with a space"),
     "case": (lambda r: table(r, FILES[0].replace(",b", ",B"), *FILES[1:]), "'Blue' and 'blue' differ by case"),
-    "no file": (lambda r: table(r, *FILES, "no.png,red"), "names 1 of 10 files that are not there: no.png"),
+    "no file": (lambda r: table(r, *FILES, "no.png,red"), "names 1 of 10 files that do not exist: no.png"),
     "twice": (lambda r: table(r, *FILES, FILES[0]), "names pictures/blue/00.png twice"),
     "cells": (lambda r: table(r, *FILES, "a,b,c"), "row 11 has 3 cells, but the head has 2"),
     "columns": (lambda r: table(r).write_text("a,b\n1,2") and r / "t.csv", "which of its columns a, b is the path"),
-    "one class": (lambda r: folders(r, classes={"red": (200, 0, 0)}), "has one class only, red"),
+    "one class": (lambda r: folders(r, classes={"red": (200, 0, 0)}), "has only one class, red"),
     "folders alike": (lambda r: folders(r, classes=COLOURS | {"Red": (1, 1, 1)}), "'Red' and 'red' differ by case"),
     "one image": (lambda r: (save(r / "pink/0.png", (9, 9, 9)), folders(r))[1], "The class pink has 1 image; training, "
                   "test and validation need one each"),
-    "above": (lambda r: folders(r / "inner").parent, "holds one folder, inner, with 3 below it"),
+    "above": (lambda r: folders(r / "inner").parent, "contains only the folder inner, which contains 3 folders"),
     "no train": (lambda r: folders(r / "test").parent, "but no folder .*train"),
-    "empty": (lambda r: r.mkdir() or r, "There are no folders of classes"),
+    "empty": (lambda r: r.mkdir() or r, "There are no class folders"),
     "arrays": (lambda r: r.mkdir() or np.savez(r / "a.npz", foo=np.zeros(3)) or r, "holds foo"),
     "lengths": (lambda r: r.mkdir() or np.savez(r / "a.npz", x=np.zeros((3, 4, 4), np.uint8), y=np.arange(4)) or r,
                 "has 3 images, but there are 4 labels"),
@@ -292,11 +292,11 @@ def test_copies_of_one_image_cannot_be_in_all_parts(tmp_path):
     root = folders(tmp_path / "mine")
     for i in range(10):
         (root / "red" / f"0{i}.png").write_bytes((root / "red/00.png").read_bytes())
-    with pytest.raises(DataError, match="red has 10 images, but as copies and groups .* they are 1 to divide"):
+    with pytest.raises(DataError, match="red has 10 images, but copies and groups .* count as one, which leaves 1"):
         opened(root)
 
 
-@pytest.mark.parametrize(("pattern", "match"), [("(", "no regular expression"), ("patient", "is found in no name")])
+@pytest.mark.parametrize(("pattern", "match"), [("(", "not a regular expression"), ("patient", "matches no path")])
 def test_group_patterns_that_do_not_fit_are_refused(pattern, match, tmp_path):
     with pytest.raises(ConfigError, match=match):
         opened(folders(tmp_path / "mine"), group_pattern=pattern)
@@ -319,10 +319,10 @@ def test_a_deep_class_that_training_lacks_is_refused(tmp_path):
 def test_nothing_is_said_of_a_draw_where_the_split_is_given(tmp_path, capsys):
     data = opened(folders(tmp_path / "images"))
     data.prepare_data()
-    assert "The test has a share of 0.1" in capsys.readouterr().out
+    assert "The test set is a share of 0.1" in capsys.readouterr().out
     (tmp_path / "split.csv").write_text(data.split_table(), "utf-8")
     opened(tmp_path / "images", split_file=str(tmp_path / "split.csv")).prepare_data()
-    assert "The test has" not in capsys.readouterr().out
+    assert "The test set is" not in capsys.readouterr().out
 
 
 def test_images_of_another_column_are_not_taken_from_the_cache(tmp_path):
@@ -359,9 +359,9 @@ def test_copies_in_two_parts_and_of_two_labels_are_named_once(tmp_path, capsys):
             "train images of which a copy (equal pixels) has another label: 1, such as train/red/05.png (red) and "
             "train/blue/99.png (blue). Correct one of the two labels, or remove both.",
             "val images that are copies (equal pixels) of training images: 1 of 4, such as valid/red/01.png of "
-            "train/red/01.png. The network has seen them: remove them from one part.",
+            "train/red/01.png. Remove them from one part.",
             "test images that are copies (equal pixels) of training or validation images: 2 of 5, such as "
-            "test/red/02.png of train/red/02.png. The network has seen them: remove them from one part.",
+            "test/red/02.png of train/red/02.png. Remove them from one part.",
         ]
     assert data.image_names("val")[:2] == ["valid/blue/00.png", "valid/green/00.png"]
 
@@ -374,16 +374,14 @@ def test_a_part_without_folders_of_classes_is_not_read_and_is_drawn(part, tmp_pa
     data = opened(tmp_path)
     data.prepare_data()
     assert sizes(data) == {"train": [8] * 3, "val": [1] * 3, "test": [1] * 3}
-    assert (
-        f"{part} has no folders of classes, but 4 images without labels: they are not read" in capsys.readouterr().out
-    )
+    assert f"{part} has no class folders, but 4 images without labels, which are skipped" in capsys.readouterr().out
 
 
 def test_a_table_beside_images_without_folders_of_classes_is_asked_for(tmp_path):
     save(tmp_path / "train/0.png", (9, 9, 9))
     save(tmp_path / "test/0.png", (9, 9, 9))
     (tmp_path / "labels.csv").write_text("file,label\n0.png,red\n")
-    with pytest.raises(DataError, match="Are the classes in a table\\? Give --data.data_dir .*labels.csv"):
+    with pytest.raises(DataError, match="If the classes are in a table, use --data.data_dir .*labels.csv"):
         opened(tmp_path)
 
 
@@ -395,17 +393,17 @@ def test_of_several_tables_one_has_to_be_named(names, tmp_path):
     if names[0].endswith("npz"):
         (tmp_path / "pictures/0.png").unlink()
         (tmp_path / "pictures").rmdir()
-    with pytest.raises(ConfigError, match=f"has 2 files that may list the images: {', '.join(names)}.\nSay which"):
+    with pytest.raises(ConfigError, match=f"has 2 files that may list the images: {', '.join(names)}.\nGive one"):
         opened(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("images", "settings", "remedy"),
     [
-        (1, {}, "take --data.test_size 0 --test_after_fit false and --data.val_size 0"),
-        (2, {}, "take --data.test_size 0 --test_after_fit false or --data.val_size 0"),
-        (1, {"val_size": 0}, "take --data.test_size 0 --test_after_fit false."),
-        (2, {"fold": "1 of 3"}, "take no --data.fold or --data.val_size 0"),
+        (1, {}, "use --data.test_size 0 --test_after_fit false and --data.val_size 0"),
+        (2, {}, "use --data.test_size 0 --test_after_fit false or --data.val_size 0"),
+        (1, {"val_size": 0}, "use --data.test_size 0 --test_after_fit false."),
+        (2, {"fold": "1 of 3"}, "use no --data.fold or --data.val_size 0"),
     ],
 )
 def test_the_remedy_for_a_class_of_few_images_is_one_that_helps(images, settings, remedy, tmp_path):
@@ -420,7 +418,7 @@ def test_what_a_person_asked_for_and_does_not_get_is_said(tmp_path, capsys):
     data = opened(folders(tmp_path / "mine"), val_size=2, test_size=0.05)
     assert sizes(data)["val"] == [1] * 3
     said = capsys.readouterr().out
-    assert "--data.val_size 2 is 2 images, but there are 3 classes: 3 are held out, so that each has one." in said
+    assert "--data.val_size 2 is 2 images, but there are 3 classes: 3 are held out, one for each class." in said
     assert "--data.test_size 0.05 is 2 images, but" in said
     root, _ = three_parts(tmp_path / "parts")
     opened(root, fold="1 of 2").prepare_data()

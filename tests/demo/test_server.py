@@ -86,7 +86,7 @@ def test_other_sites_are_refused(ask):
 
 
 def test_port_in_use_is_said_with_the_remedy(server):
-    with pytest.raises(ConfigError, match=rf"--port {server.server_port} on 127.0.0.1: .*in use.* --port 0 takes any"):
+    with pytest.raises(ConfigError, match=rf"--port {server.server_port} on 127.0.0.1: .*in use.* --port 0 chooses"):
         Server(server.session, server.server_port)
 
 
@@ -128,5 +128,5 @@ def test_bug_of_ours_is_named_as_such(ask, server, monkeypatch, capsys):
     monkeypatch.setattr(server.session, "look", lambda request: 1 / 0)
     answer, content = ask("POST", "/look", "{}", JSON)
     assert answer.status == 500
-    assert json.loads(content) == {"error": "A bug of the demo. The terminal has its details."}
+    assert json.loads(content) == {"error": "This is a bug of the demo. The terminal shows the details."}
     assert "ZeroDivisionError" in capsys.readouterr().err

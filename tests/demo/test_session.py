@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lit_cnn.data.sources import sample
-from lit_cnn.demo.dial import BLOCKS, WHOLE, Dial
+from lit_cnn.demo.dial import BLOCKS, WHOLE
 from lit_cnn.demo.looks import GRAD_CAM, SALIENCY, look
 from lit_cnn.demo.picture import write_png
 from lit_cnn.demo.session import Session
@@ -34,7 +34,7 @@ def test_networks_of_the_package_say_what_they_are(session):
     about = session.about()
     assert [network["kind"] for network in about["networks"]] == ["MLP", "CNN", "LeNet", "Airbench"]
     assert [network["mode"] for network in about["networks"]] == ["draw"] * 3 + ["photo"]
-    assert about["networks"][1]["about"] == "6,422 parameters, 95.9% of its test images right"
+    assert about["networks"][1]["about"] == "6,422 parameters, 95.9% test accuracy"
     assert len(about["digits"]) == 10
     assert about["dial"]["accuracies"]["shuffled"]["cnn_mnist"][-1] == 0.959
     json.dumps(about)
@@ -63,8 +63,9 @@ def test_permuted_picture_and_its_map_are_put_back(test_images):
     assert len(seen.as_json()["maps"]) == 2
 
 
-def test_every_network_of_the_dial_has_about_the_accuracy_that_the_page_shows(test_images):
-    dial = Dial()
+def test_every_network_of_the_dial_has_about_the_accuracy_that_the_page_shows(session, test_images):
+    dial = session.dial
+    assert dial.modules["cnn_mnist", 28] is session.networks[1].module, "weights are loaded once"
     shown, images, labels = dial.about()["accuracies"], test_images.images, test_images.labels
     assert shown["whole"] == json.loads(WHOLE.read_text())
     for network in ("mlp_mnist", "cnn_mnist"):
@@ -118,12 +119,12 @@ def test_empty_drawing_is_not_judged(session):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("mode", "sing", "`mode` is one of draw, photo, but got 'sing'"),
-        ("block", 3, "`block` is one of 1, 2, 4, 7, 14, 28, but got 3"),
-        ("training", "none", "`training` is one of shuffled, whole"),
-        ("right", "far", "`right` is a number, but got 'far'"),
-        ("noise", float("nan"), "`noise` is a number, but got nan"),
-        ("degrees", [1], "`degrees` is a number"),
+        ("mode", "sing", "`mode` has to be one of draw, photo, but got 'sing'"),
+        ("block", 3, "`block` has to be one of 1, 2, 4, 7, 14, 28, but got 3"),
+        ("training", "none", "`training` has to be one of shuffled, whole"),
+        ("right", "far", "`right` has to be a number, but got 'far'"),
+        ("noise", float("nan"), "`noise` has to be a number, but got nan"),
+        ("degrees", [1], "`degrees` has to be a number"),
     ],
 )
 def test_wrong_question_is_refused_in_words(session, drawing, key, value, message):

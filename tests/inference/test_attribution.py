@@ -134,7 +134,7 @@ def test_explanation_of_a_permuted_run_is_put_back_too(permuted_run):
     assert sum("no feature maps" in text for text in texts) == 2
     title = figure.get_suptitle()
     assert title.startswith("pattern 1/x.png\npredicted pattern ")
-    assert title.endswith(("right", "is pattern 1"))
+    assert title.endswith(("correct", "is pattern 1"))
 
 
 def test_pictures_of_like_names_are_told_apart(tmp_path):

@@ -97,8 +97,8 @@ def test_missing_package_is_a_sentence(lit_cnn, colour_run, monkeypatch):
     [
         (["--format", "onxx"], "'onxx'"),
         ([], "--format. See python -m lit_cnn export --help."),
-        (["--format", "safetensors", "--preprocessing", "true"], "safetensors holds only weights"),
-        (["--format", "pt2", "--output", "x.onnx"], "--output x.onnx: the file of --format pt2 ends in .pt2"),
+        (["--format", "safetensors", "--preprocessing", "true"], "safetensors files contain only weights"),
+        (["--format", "pt2", "--output", "x.onnx"], "--output x.onnx: files of --format pt2 have to end in .pt2"),
     ],
 )
 def test_wrong_arguments_end_in_a_sentence(lit_cnn, colour_run, arguments, says):

@@ -70,7 +70,7 @@ def test_predict_refuses_what_it_cannot_read(trained, tmp_path):
 def test_load_names_what_is_wrong(trained, tmp_path):
     with pytest.raises(CheckpointError, match="There is no checkpoint .*nowhere"):
         lit_cnn.load(tmp_path / "nowhere")
-    with pytest.raises(CheckpointError, match="There is no checkpoint in .*neither .*best.ckpt nor last.ckpt"):
+    with pytest.raises(CheckpointError, match="There is no checkpoint in .*best.ckpt and last.ckpt are missing"):
         lit_cnn.load(tmp_path)
     broken = tmp_path / "broken.ckpt"
     broken.write_bytes((trained[0] / "checkpoints" / "best.ckpt").read_bytes()[:2000])
@@ -81,10 +81,10 @@ def test_load_names_what_is_wrong(trained, tmp_path):
         lit_cnn.load(tmp_path / "plain.pt")
     checkpoint = torch.load(trained[0] / "checkpoints" / "best.ckpt", weights_only=True)
     torch.save(checkpoint | {"class_path": "lit_cnn.training.classifier.LitClassifier"}, tmp_path / "own.ckpt")
-    with pytest.raises(CheckpointError, match="holds a network that was given as an object"):
+    with pytest.raises(CheckpointError, match="contains a network that was given as an object"):
         lit_cnn.load(tmp_path / "own.ckpt")
     torch.save(checkpoint | {"class_path": "elsewhere.LitOther"}, tmp_path / "other.ckpt")
-    with pytest.raises(CheckpointError, match="holds the class LitOther. Import elsewhere first"):
+    with pytest.raises(CheckpointError, match="contains the class LitOther. Import elsewhere first"):
         lit_cnn.load(tmp_path / "other.ckpt")
 
 

@@ -43,11 +43,11 @@ def test_models_take_other_shapes(name, shape, settings):
 
 
 def test_widths_that_need_larger_images_are_refused():
-    with pytest.raises(ValueError, match="needs images of at least 32 pixels, but got 28 x 28. Drop an 'M'"):
+    with pytest.raises(ValueError, match="needs images of at least 32 pixels, but got 28 x 28. Remove an 'M'"):
         models.create("vgg8_bn", image_size=28)
     widths = [4, "M", 8, "M", 8, "M", 8, "M", 8, "M", 8, "M"]
     assert models.create("vgg11", image_size=33, widths=widths)(torch.randn(2, 3, 33, 33)).shape == (2, 10)
-    with pytest.raises(ValueError, match="`widths` needs images of at least 33 pixels, but got 32 x 32. Drop an 'M'"):
+    with pytest.raises(ValueError, match="`widths` needs images of at least 33 pixels, but got 32 x 32. Remove an 'M'"):
         models.create("vgg11", image_size=32, widths=widths)
 
 
@@ -68,9 +68,11 @@ def test_mlp_refuses_images_of_another_shape():
 def test_create_offers_the_nearest_name():
     with pytest.raises(ConfigError, match="Did you mean 'lenet'"):
         models.create("lenett")
-    with pytest.raises(ConfigError, match="resnet20 takes no 'stem'. It takes in_channels, num_classes"):
+    with pytest.raises(
+        ConfigError, match="resnet20 has no argument 'stem'. Its arguments are in_channels, num_classes"
+    ):
         models.create("resnet20", stem="small")
-    with pytest.raises(ConfigError, match="vgg16_bn takes no 'drop_out'. Did you mean 'dropout'"):
+    with pytest.raises(ConfigError, match="vgg16_bn has no argument 'drop_out'. Did you mean 'dropout'"):
         models.create("vgg16_bn", drop_out=0.1)
-    with pytest.raises(ValueError, match="vgg8_bn has no stem imagenet. Take vgg11_bn, or `stem: small`"):
+    with pytest.raises(ValueError, match="vgg8_bn has no stem imagenet. Use vgg11_bn, or `stem: small`"):
         models.create("vgg8_bn", stem="imagenet")

@@ -102,22 +102,22 @@ def test_checkpoint_of_ours_is_a_source_too(tmp_path):
 @pytest.mark.parametrize(
     ("name", "settings", "match"),
     [
-        ("resnet34", {"stem": "imagenet"}, "not those of resnet34: layer1.2.conv1.weight is missing there and"),
+        ("resnet34", {"stem": "imagenet"}, "do not fit resnet34: layer1.2.conv1.weight is missing in the weights and"),
         (
             "resnet50",
             {"stem": "imagenet"},
-            r"layer1.0.conv1.weight is \[64, 64, 3, 3\] there and \[64, 64, 1, 1\]",
+            r"layer1.0.conv1.weight is \[64, 64, 3, 3\] in the weights and \[64, 64, 1, 1\]",
         ),
-        ("vgg11", {"stem": "small"}, "not those of vgg11: features.0.weight is missing there"),
+        ("vgg11", {"stem": "small"}, "do not fit vgg11: features.0.weight is missing in the weights"),
         (
             "resnet18",
             {"stem": "small"},
-            "another stem: 7 x 7 pixels in the first kernel, where this resnet18 has 3",
+            "another stem: 7 x 7 pixels in the first kernel, but this resnet18 has 3",
         ),
         (
             "resnet18",
             {"stem": "imagenet", "in_channels": 2},
-            "for images of 3 channels, but these have 2.\nBring",
+            "for images of 3 channels, but these have 2.\nUse images",
         ),
     ],
 )
@@ -133,14 +133,14 @@ def test_files_that_hold_no_weights_are_refused(weights, tmp_path):
     (tmp_path / "empty.pth").write_bytes(b"")
     torch.save({"epoch": 3}, tmp_path / "other.pth")
     for file, match in {
-        "cut.pth": "cut.pth cannot be read, it may be cut short: .*\nDownload it again, or save",
-        "empty.pth": "empty.pth cannot be read, it may be cut short",
-        "other.pth": "other.pth holds no state dict",
+        "cut.pth": "cut.pth cannot be read; it may be incomplete: .*\nDownload it again, or save",
+        "empty.pth": "empty.pth cannot be read; it may be incomplete",
+        "other.pth": "other.pth contains no state dict",
         "none.pth": "none.pth: there is no such file. Give a file, or torchvision's name",
     }.items():
         with pytest.raises(CheckpointError, match=match):
             models.create("resnet18", stem="imagenet", weights=str(tmp_path / file))
-    with pytest.raises(CheckpointError, match="none of this name for resnet18.* There are IMAGENET1K_V1, DEFAULT"):
+    with pytest.raises(CheckpointError, match="no such weights for resnet18.* Choices: IMAGENET1K_V1, DEFAULT"):
         models.create("resnet18", stem="imagenet", weights="IMAGENET1K_V9")
     with pytest.raises(CheckpointError, match="torchvision has no weights of zfnet. Give a file"):
         models.create("zfnet", weights="IMAGENET1K_V1")
@@ -179,9 +179,9 @@ def test_command_line_fine_tunes_and_reads_back_without_the_file(lit_cnn, weight
     (tmp_path / "cut.pth").write_bytes((tmp_path / "away.pth").read_bytes()[:-5000])
     for settings, match in {
         (there,): "there is no such file. Give a file, or torchvision's name",
-        (away, "--model.name", "resnet34"): "not those of resnet34",
+        (away, "--model.name", "resnet34"): "do not fit resnet34",
         (away, "--model.stem", "small"): "another stem",
-        (str(tmp_path / "cut.pth"),): "cannot be read, it may be cut short",
+        (str(tmp_path / "cut.pth"),): "cannot be read; it may be incomplete",
     }.items():
         wrong = lit_cnn("fit", *model, *small, "--model.weights", *settings)
         assert (wrong.code, "Traceback" in wrong.err) == (4, False), wrong.err

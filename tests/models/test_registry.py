@@ -173,17 +173,17 @@ def test_auto_takes_the_stem_by_the_shorter_side(size, kernel):
 
 
 def test_wrong_stems_and_sizes_are_refused_with_a_remedy():
-    with pytest.raises(ValueError, match="`stem` is imagenet, small or auto, but got 'cifar'"):
+    with pytest.raises(ValueError, match="`stem` has to be imagenet, small or auto, but got 'cifar'"):
         models.create("resnet18", stem="cifar")
-    with pytest.raises(ValueError, match="alexnet with the stem imagenet .* Set `stem: small`, or take another"):
+    with pytest.raises(ValueError, match="alexnet with the stem imagenet .* Set `stem: small`, or use another"):
         models.create("alexnet", stem="imagenet", image_size=32)
-    with pytest.raises(ValueError, match="resnet20 needs images of at least 3 .* Take larger images, or another"):
+    with pytest.raises(ValueError, match="resnet20 needs images of at least 3 .* Use larger images, or another"):
         models.create("resnet20", image_size=2)
 
 
 @pytest.mark.parametrize("network", [models.ResNet, models.CIFARResNet, models.PreActResNet, models.VGG])
 def test_families_name_their_members(network):
-    with pytest.raises(ValueError, match=r"`name` is one of \w+, .*, but got 'resnet19'"):
+    with pytest.raises(ValueError, match=r"`name` has to be one of \w+, .*, but got 'resnet19'"):
         network("resnet19")
 
 

@@ -42,7 +42,7 @@ def test_reliability_diagram_says_its_error_and_leaves_empty_bins_out():
 
 def test_confusion_matrix_numbers_its_cells_and_names_its_axes():
     figure = confusion_matrix(torch.tensor([[8, 2], [0, 5]]), ["cat", "dog"])
-    assert figure.get_suptitle() == "confusion matrix: 13 of 15 right"
+    assert figure.get_suptitle() == "confusion matrix: 13 of 15 correct"
     assert {"8", "2", "5", "cat", "dog"} <= set(_texts(figure))
     assert np.allclose(figure.axes[0].images[0].get_array(), [[0.8, 0.2], [0, 1]])
     assert figure.axes[0].get_xlabel() == "predicted class"
@@ -53,7 +53,7 @@ def test_a_hundred_classes_stay_readable():
     counts[3, 7] = 4
     names = [f"class {i}" for i in range(100)]
     matrix, bars = confusion_matrix(counts, names), class_accuracy(counts, names)
-    assert "4 x class 3\n     taken for class 7" in _texts(matrix)
+    assert "4 x class 3\n     predicted as class 7" in _texts(matrix)
     assert len(_texts(matrix)) < 30
     assert len(bars.axes[0].patches) == 40
     assert bars.axes[0].get_yticklabels()[0].get_text() == "class 3"

@@ -65,7 +65,7 @@ def test_mistakes_are_named_by_their_files(lit_cnn, shapes):
     reported = lit_cnn("report", run, "--all_images", "--format", "md")
     assert reported.code == 0, reported.err
     text = Path(run, "report.md").read_text("utf-8")
-    wrong = text[text.index("Labels that are likely wrong") :]
+    wrong = text[text.index("Labels that may be wrong") :]
     assert "test/line/swapped.png" in wrong.split("Near-duplicates")[0]
     assert "train" in wrong[:120]
     assert "test/line/03.png" in wrong.split("Near-duplicates")[1]
@@ -83,4 +83,4 @@ def test_mistakes_are_named_by_their_files(lit_cnn, shapes):
     assert "inverted:" not in turned.err
     refused = lit_cnn("classify", run, "inverted.png", "--wrong")
     assert refused.code == 3
-    assert "--wrong needs images in folders named as the classes, such as line, square" in refused.err
+    assert "--wrong needs images in folders that are named as the classes, such as line, square" in refused.err

@@ -184,7 +184,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, request, small):
     with pytest.raises(DiskError) as full:
         checkpoint_io.save({"weights": torch.zeros(90_000)}, path)
     assert re.search(f"last.ckpt cannot be written: {reasons(errno.ENOSPC, errno.EFBIG)}.", str(full.value))
-    assert "The one before it stays.\nMake room" in str(full.value)
+    assert "The previous one is kept.\nFree some space" in str(full.value)
     assert path.read_bytes() == before
     assert [p.name for p in folder.iterdir()] == ["last.ckpt"]
 

@@ -29,7 +29,7 @@ def test_run_is_found_by_its_folder_the_one_above_or_a_file(logs):
 
 
 def test_several_runs_are_named(logs):
-    with pytest.raises(ConfigError, match=r"There are 2 runs in .*quickstart: .*version_[01], .*\nName one of them"):
+    with pytest.raises(ConfigError, match=r"There are 2 runs in .*quickstart: .*version_[01], .*\nGive one of them"):
         find_run(logs / "quickstart")
 
 
@@ -41,7 +41,7 @@ def test_missing_run_names_the_nearest(logs, tmp_path):
     with pytest.raises(CheckpointError, match=r"run nowhere\. Give a run's folder"):
         find_run("nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CheckpointError, match="There is no checkpoint in .*empty: neither .* nor a run's folder"):
+    with pytest.raises(CheckpointError, match="There is no checkpoint in .*empty: no run, and no .*best.ckpt"):
         find_run(tmp_path / "empty")
 
 

@@ -30,15 +30,16 @@ def test_command_line_takes_name_and_stem(lit_cnn):
 @pytest.mark.parametrize(
     ("argv", "match"),
     [
-        (["LitResNet", "--model.name", "resnet180"], "model.name: resnet180 (command line) is not what"),
-        (["LitResNet", "--model.name", "resnet180"], "Did you mean 'resnet18'?"),
+        (["LitResNet", "--model.name", "resnet180"], "model.name: resnet180 (command line) has to be one of"),
+        (["LitResNet", "--model.name", "resnet25"], "Did you mean 'resnet18'?"),
+        (["LitResNet", "--model.name", "resnet20"], "Use --model LitCIFARResNet --model.name resnet20."),
         (
             ["LitMLP", "--model.hidden", "[8, 0]"],
-            "model.hidden: [8, 0] (command line) is not what is expected here: a list (each a whole",
+            "model.hidden: [8, 0] (command line) has to be a list (each a whole",
         ),
         (
             ["LitMLP", "--model.optimizer_args", "{fused: x}"],
-            "Adam's fused in `optimizer_args` is True or False",
+            "Adam's fused in `optimizer_args` has to be True or False",
         ),
         (["LitResnet"], "Did you mean 'LitResNet'?"),
         (["LitAlexNet", "--model.stem", "imagenet"], "at least 63 pixels, but got 8 x 8. Set `stem: small`"),
@@ -47,14 +48,14 @@ def test_command_line_takes_name_and_stem(lit_cnn):
             ["LitCIFARResNet", "--model.stem", "small"],
             "Unknown key model.stem: small (command line). Lit",
         ),
-        (["LitCIFARResNet", "--model.stem", "small"], "fit --model.help LitCIFARResNet names what it takes."),
-        (["LitResNet", "--model.stem", "cifar"], "is not what is expected here: one of imagenet, small, auto."),
+        (["LitCIFARResNet", "--model.stem", "small"], "fit --model.help LitCIFARResNet lists its arguments."),
+        (["LitResNet", "--model.stem", "cifar"], "has to be one of imagenet, small, auto."),
         (
             ["resnet18"],
-            "there is no class resnet18 (command line). Say --model LitResNet --model.name resnet18.",
+            "there is no class resnet18 (command line). Use --model LitResNet --model.name resnet18.",
         ),
-        (["AlexNet"], "model: there is no class AlexNet (command line). Say --model LitAlexNet."),
-        (["LitLeNet", "--data.in_channels", "3"], "Give it behind --data SyntheticDataModule."),
+        (["AlexNet"], "model: there is no class AlexNet (command line). Use --model LitAlexNet."),
+        (["LitLeNet", "--data.in_channels", "3"], "Write it after --data SyntheticDataModule."),
     ],
 )
 def test_wrong_networks_are_refused(lit_cnn, argv, match):

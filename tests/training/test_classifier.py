@@ -167,11 +167,11 @@ def test_training_reduces_the_loss_of_every_name(trainer):
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
-        ({"lr": -0.1}, "`lr` is a number above 0, but got -0.1"),
-        ({"lr": float("nan")}, "`lr` is a number above 0, but got nan"),
+        ({"lr": -0.1}, "`lr` has to be a number above 0, but got -0.1"),
+        ({"lr": float("nan")}, "`lr` has to be a number above 0, but got nan"),
         ({"optimizer": "Adm"}, "Did you mean 'Adam'"),
         ({"scheduler": "OneCycle"}, "Did you mean 'OneCycleLR'"),
-        ({"label_smoothing": 2}, "`label_smoothing` is a share from 0 to 1, but got 2"),
+        ({"label_smoothing": 2}, "`label_smoothing` has to be a share from 0 to 1, but got 2"),
     ],
 )
 def test_wrong_settings_are_refused_when_the_module_is_built(settings, match):
@@ -264,7 +264,9 @@ class CountingStep(LitClassifier):
 
 def test_figures_of_no_image_are_not_logged_and_a_step_of_its_own_may_count(trainer, tmp_path):
     module = OwnStep(small_net(), num_classes=3)
-    with pytest.warns(UserWarning, match="train/acc and train/nll are left out.*\n.*OwnStep's own counts.*self.count"):
+    with pytest.warns(
+        UserWarning, match="train/acc and train/nll are missing.*\n.*OwnStep's own has to call.*self.count"
+    ):
         trainer.fit(module, loader(), loader(n=20))
     assert {"val/acc", "val/nll"} <= set(trainer.callback_metrics)
     assert not {"train/acc", "train/nll"} & set(trainer.callback_metrics)
@@ -287,7 +289,7 @@ def test_a_class_without_test_images_has_no_accuracy(trainer):
 def test_a_step_of_its_own_leaves_no_figures_of_nothing_in_a_run(lit_cnn, tmp_path):
     run = ("fit", "--config", "quickstart", "--model", "OwnMLP", "--trainer.max_epochs", "1", "--name", "run",
            "--trainer.accelerator", "cpu", "--pictures.enabled", "false")  # fmt: skip
-    with pytest.warns(UserWarning, match="train/acc and train/nll are left out"):
+    with pytest.warns(UserWarning, match="train/acc and train/nll are missing"):
         outcome = lit_cnn(*run)
     assert outcome.code == 0, outcome.err
     assert "nan" not in outcome.out

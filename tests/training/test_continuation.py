@@ -46,7 +46,7 @@ def fail(module):
         (terminate, 6, ()),
         (terminate, 11, ()),
         (stop, 6, ()),
-        (fail, 8, ("--trainer.val_check_interval", "6")),  # goes on from the validation, in the middle of a window
+        (fail, 8, ("--trainer.val_check_interval", "6")),  # resumes from the validation, in the middle of a window
     ],
 )
 def test_a_run_that_ends_within_an_accumulation_window_goes_on_with_its_gradients(

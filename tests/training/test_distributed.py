@@ -210,7 +210,7 @@ def test_one_of_several_processes_predicts(monkeypatch):
 
 def test_synchronised_batch_norm_between_cpus_is_refused():
     strategy = SimpleNamespace(_layer_sync=object(), root_device=torch.device("cpu"))
-    with pytest.raises(ConfigError, match="works between GPUs alone.*\n.*Leave it out"):
+    with pytest.raises(ConfigError, match="works only between GPUs.*\n.*Remove it"):
         OneNetwork(nn.BatchNorm2d(3), SimpleNamespace(strategy=strategy, world_size=2))
 
 
@@ -218,4 +218,4 @@ def test_fsdp_without_gpu_names_what_works(lit_cnn):
     outcome = lit_cnn(*FIT, "--trainer.strategy", "fsdp", "--trainer.devices", 2)
     assert outcome.code == 2
     assert outcome.err.count("\n") == 1
-    assert "Take --trainer.strategy ddp" in outcome.err
+    assert "Use --trainer.strategy ddp" in outcome.err

@@ -275,7 +275,7 @@ def test_plateaus_are_not_looked_for_at_each_step(lit_cnn, tmp_path):
         *("--model.scheduler_interval", "step"),
     )
     assert refused.code == 2
-    assert "ReduceLROnPlateau goes by val/nll, which comes once a validation" in refused.err
+    assert "ReduceLROnPlateau needs val/nll, which is measured once per validation" in refused.err
     assert not Path("logs").exists()
 
 

@@ -83,8 +83,8 @@ def test_body_has_a_learning_rate_of_its_own():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"body_lr": 0.0}, "`body_lr` is a number above 0 or None, but got 0"),
-        ({"frozen_epochs": -1}, "`frozen_epochs` is a whole number from 0 up, but got -1"),
+        ({"body_lr": 0.0}, "`body_lr` has to be a number above 0 or None, but got 0"),
+        ({"frozen_epochs": -1}, "`frozen_epochs` has to be a whole number from 0 up, but got -1"),
     ],
 )
 def test_wrong_settings_are_refused(settings, message):
@@ -92,17 +92,17 @@ def test_wrong_settings_are_refused(settings, message):
         LitMLP(**settings)
     with pytest.raises(ConfigError, match="Flatten has no last layer"):
         LitClassifier(nn.Flatten(), 3, frozen_epochs=1)
-    with pytest.raises(ConfigError, match="Leave one out"):
+    with pytest.raises(ConfigError, match="Remove one"):
         LitResNet(freeze_body=True, frozen_epochs=1)
 
 
 def test_weights_that_come_with_the_package_start_a_network_of_other_classes():
     module = LitAirbench(num_classes=4, weights="airbench94_cifar")
-    assert module.start == "\nstarts from airbench94_cifar: head starts anew"
+    assert module.start == "\nstarts from airbench94_cifar: head is initialised again"
     assert bool(module.net.whiten.learned)
     with pytest.raises(CheckpointError, match="no such file.* or one of airbench94_cifar"):
         LitAirbench(weights="airbench94")
-    with pytest.raises(CheckpointError, match="are not those of CNN"):
+    with pytest.raises(CheckpointError, match="do not fit CNN"):
         LitCNN(weights="airbench94_cifar")
 
 

@@ -66,10 +66,10 @@ def test_balanced_weights_are_those_of_scikit_learn():
 @pytest.mark.parametrize(
     ("given", "match"),
     [
-        ({"cats": 2.0}, "has 'cats', which is no class. Did you mean 'cat'?\nThere are cat, dog."),
+        ({"cats": 2.0}, "has 'cats', which is not a class. Did you mean 'cat'?\nThe classes are cat, dog."),
         ([1.0], "has 1 weights, but there are 2 classes"),
         ([1.0, -1.0], "numbers from 0 up"),
-        ([0.0, 0.0], "not all of them 0"),
+        ([0.0, 0.0], "not all 0"),
     ],
 )
 def test_class_weights_that_do_not_fit_are_refused(given, match):

@@ -30,5 +30,5 @@ def test_triangular_rises_and_falls_in_lines():
 
 @pytest.mark.parametrize("settings", [{"warmup": 2}, {"end": -1}])
 def test_shares_outside_are_refused(settings):
-    with pytest.raises(ValueError, match="is a share from 0 to 1, but got"):
+    with pytest.raises(ValueError, match="has to be a share from 0 to 1, but got"):
         rates("WarmupCosineLR", 10, **settings)

@@ -72,24 +72,24 @@ def test_a_metric_that_is_typed_over_a_config_brings_its_mode(lit_cnn):
     [
         (("--checkpoint.monitor", "val_loss"), "checkpoint.monitor: val_loss is never logged. Did you mean 'val/nll'?"),
         (("--checkpoint.monitor", "val/ac"), "Did you mean 'val/acc'?"),
-        (("--checkpoint.monitor", "test/acc"), "the test images choose nothing"),
-        (("--checkpoint.monitor", "train/loss"), "Take train/nll"),
+        (("--checkpoint.monitor", "test/acc"), "the test images must not choose anything"),
+        (("--checkpoint.monitor", "train/loss"), "Use train/nll"),
         (("--checkpoint.monitor", "val/acc", "--data.val_size", "0"), "data.val_size is 0"),
-        (("--data.val_size", "0.001"), "which of 200 training images is none"),
+        (("--data.val_size", "0.001"), "which is less than one of 200 training images"),
         (("--checkpoint.monitor", "val/nll", "--trainer.limit_val_batches", "0"), "trainer.limit_val_batches is 0"),
-        (("--checkpoint.monitor", "val/ece", "--evaluation.enabled", "false"), "take val/nll"),
-        (("--checkpoint.monitor", "val/ece", "--pictures.enabled", "false"), "take val/nll"),
-        (("--checkpoint.monitor", "val/ece", "--trainer.logger", "false"), "take val/nll"),
-        (("--checkpoint.monitor", "val/nll", "--checkpoint.mode", "max"), "max takes the worst val/nll for the best"),
+        (("--checkpoint.monitor", "val/ece", "--evaluation.enabled", "false"), "use val/nll"),
+        (("--checkpoint.monitor", "val/ece", "--pictures.enabled", "false"), "use val/nll"),
+        (("--checkpoint.monitor", "val/ece", "--trainer.logger", "false"), "use val/nll"),
+        (("--checkpoint.monitor", "val/nll", "--checkpoint.mode", "max"), "max would choose the worst val/nll"),
         ((*EARLY, "--trainer.callbacks.monitor=val_loss"), "EarlyStopping.monitor: val_loss is never logged."),
         ((*EARLY, "--trainer.callbacks.monitor=val/acc", "--data.val_size", "0"), "data.val_size is 0"),
-        ((*EARLY, "--trainer.callbacks.monitor=val/acc", "--trainer.callbacks.mode=min"), "takes the worst val/acc"),
+        ((*EARLY, "--trainer.callbacks.monitor=val/acc", "--trainer.callbacks.mode=min"), "choose the worst val/acc"),
         ((*BEST, "--trainer.callbacks.monitor=valid_accuracy"), "Did you mean 'val/acc'?"),
         ((*PLATEAU, "--model.scheduler_args", "{monitor: val_loss}"), "scheduler_args.monitor: val_loss is never"),
-        ((*PLATEAU, "--model.scheduler_args", "{mode: max}"), "scheduler_args.mode: max takes the worst val/nll"),
-        ((*PLATEAU, "--data.val_size", "0"), "or take train/nll"),
+        ((*PLATEAU, "--model.scheduler_args", "{mode: max}"), "scheduler_args.mode: max would choose the worst"),
+        ((*PLATEAU, "--data.val_size", "0"), "or use train/nll"),
         ((*PLATEAU, "--model.scheduler_interval", "step"), "Set `scheduler_interval` to epoch"),
-        ((*PLATEAU, "--trainer.check_val_every_n_epoch", "null", "--trainer.val_check_interval", "9"), "of each epoch"),
+        ((*PLATEAU, "--trainer.check_val_every_n_epoch", "null", "--trainer.val_check_interval", "9"), "in each epoch"),
         (("--model.scheduler", "OneCycleLR", "--model.scheduler_args", "{total_steps: 2}"), "but the run has 3"),
     ],
 )  # fmt: skip
@@ -119,7 +119,7 @@ def test_what_a_network_of_ones_own_logs_is_taken_at_its_word(lit_cnn):
     own = ("--model", f"{__name__}.LitOwn", *SETTINGS[2:])
     unsaid = lit_cnn("fit", *own, "--checkpoint.monitor", "val/kappa")
     assert unsaid.code == 2
-    assert "Set checkpoint.mode to max where more is better" in unsaid.err
+    assert "Set checkpoint.mode to max if higher is better" in unsaid.err
     outcome = lit_cnn("fit", *own, "--checkpoint.monitor", "val/kappa", "--checkpoint.mode", "max")
     assert outcome.code == 0, outcome.err
     assert "; best epoch by val/kappa: 1" in outcome.out

@@ -20,9 +20,9 @@ def test_optimizer_takes_its_settings():
     ("name", "settings", "match"),
     [
         ("Adm", {}, "Did you mean 'Adam'"),
-        ("SGD", {"momentm": 0.5}, "'momentm', which SGD does not take. Did you mean 'momentum'"),
+        ("SGD", {"momentm": 0.5}, "'momentm', which is not an argument of SGD. Did you mean 'momentum'"),
         ("SGD", {"momentum": -1}, r"SGD refuses `optimizer_args` .*'momentum': -1.* with lr 0.1: "),
-        ("SGD", {"lr": 1}, "Set the learning rate by `lr` alone"),
+        ("SGD", {"lr": 1}, "Set the learning rate only with `lr`"),
     ],
 )
 def test_optimizer_refuses(name, settings, match):
@@ -56,15 +56,15 @@ def test_scheduler_refuses(name, settings, match):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"optimizer": "SparseAdam"}, "SparseAdam cannot take a step"),
+        ({"optimizer": "SparseAdam"}, "SparseAdam cannot make a step"),
         (
             {"scheduler": "StepLR", "scheduler_args": {"step_size": 0}},
-            "StepLR cannot take a step with",
+            "StepLR cannot make a step with",
         ),
         ({"scheduler": "ExponentialLR", "scheduler_args": {"gamma": -1}}, "sets a learning rate of -0.001"),
         ({"scheduler": "CosineAnnealingLR", "scheduler_args": {"eta_min": float("nan")}}, "a learning rate of nan"),
         ({"scheduler": "ReduceLROnPlateau", "scheduler_args": {"mode": []}}, "mode"),
-        ({"optimizer_args": {"amsgrad": float("nan")}}, "Adam cannot take a step with `optimizer_args` .*amsgrad"),
+        ({"optimizer_args": {"amsgrad": float("nan")}}, "Adam cannot make a step with `optimizer_args` .*amsgrad"),
     ],
 )
 def test_what_only_a_step_refuses_is_refused_at_once(settings, message):

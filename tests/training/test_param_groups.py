@@ -67,10 +67,10 @@ def test_one_cycle_takes_the_rate_of_each_group():
     [
         ([{"lr": 1.0}], "Group 1 of `param_groups` needs a `pattern`, .* but got {'lr': 1.0}"),
         ([HEAD, {"pattern": "("}], r"Group 2 of `param_groups` has the pattern '\(', but missing"),
-        ([{"pattern": "a", "momentm": 1}], "'momentm', which SGD does not take. Did you mean 'momentum'"),
-        ([{"pattern": "a", "lr": -1}], "has lr: -1. It is a number above 0"),
+        ([{"pattern": "a", "momentm": 1}], "'momentm', which is not an argument of SGD. Did you mean 'momentum'"),
+        ([{"pattern": "a", "lr": -1}], "has lr: -1. It has to be a number above 0"),
         ([{"pattern": "a", "momentum": -1}], "SGD refuses .*Invalid momentum"),
-        ([FIRST], "epochs, the end of a group's schedule, but `scheduler` is None. Take one of lit_cnn's own: Tri"),
+        ([FIRST], "epochs, the end of a group's schedule, but `scheduler` is None. Use one of lit_cnn's own: Tri"),
     ],
 )
 def test_what_is_no_group_is_refused_at_once(groups, match):
@@ -88,9 +88,9 @@ def test_wrong_setting_of_a_group_is_not_blamed_on_the_arguments_of_all(settings
 @pytest.mark.parametrize(
     ("groups", "match"),
     [
-        ([{"pattern": "haed"}], "'haed', which matches no parameter. They are called features.0.weight, features"),
+        ([{"pattern": "haed"}], "'haed', which matches no parameter. The names are features.0.weight, features"),
         ([HEAD, {"pattern": r"classifier\.1"}], "earlier groups, such as classifier.1.weight. Put it before them"),
-        ([{"pattern": "features.0.weight"}], "frozen parameters only, such as features.0.weight. Leave it out"),
+        ([{"pattern": "features.0.weight"}], "only frozen parameters, such as features.0.weight. Remove it"),
     ],
 )
 def test_a_pattern_without_parameters_is_refused(groups, match):
@@ -109,7 +109,7 @@ def test_groups_are_told_with_what_an_earlier_one_has_taken():
         "all other parameters: features.0.weight, features.3.weight (1,050 numbers)",
         "param_groups 'classifier': classifier.1.weight, classifier.1.bias, classifier.3.weight and 1 more (5,360 "
         "numbers); lr 0.5, weight_decay 0.0",
-        "param_groups 'bias': features.0.bias, features.3.bias (12 numbers); lr 1; 2 more are in an earlier group: "
+        "param_groups 'bias': features.0.bias, features.3.bias (12 numbers); lr 1; 2 more belong to an earlier group: "
         "classifier.1.bias",
     ]
     assert param_groups.text(LitCNN()) == ""
@@ -129,7 +129,7 @@ def test_summed_loss_multiplies_the_gradient_by_the_images():
 def test_momentum_of_batch_norm_is_an_argument_of_networks_that_have_it():
     norms = [m for m in LitVGG(norm_momentum=0.3).net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert {norm.momentum for norm in norms} == {0.3}
-    with pytest.raises(ValueError, match="is of batch norm, and CNN has none"):
+    with pytest.raises(ValueError, match="is for batch norm, but CNN has none"):
         LitCNN(norm_momentum=0.3)
     with pytest.raises(ValueError, match="a share from 0 to 1 or None, but got 2"):
         LitVGG(norm_momentum=2)

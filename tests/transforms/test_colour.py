@@ -144,14 +144,17 @@ def test_pca_noise_cuts_at_black_and_white(colours, draws):
 @pytest.mark.parametrize(
     ("build", "match"),
     [
-        (lambda: ColorJitter(brightness=-0.1), "ColorJitter's `brightness` is a change of a factor.* but got -0.1"),
+        (
+            lambda: ColorJitter(brightness=-0.1),
+            "ColorJitter's `brightness` has to be a change of a factor.* but got -0.1",
+        ),
         (lambda: ColorJitter(contrast=(0.5, 0.2)), r"`contrast` .* but got \[0.5, 0.2\]"),
-        (lambda: ColorJitter(hue=0.6), "`hue` is a share of a turn from 0 to 0.5.* but got 0.6"),
-        (lambda: ColorJitter(hue=0.1).check((28, 28), 1), "3 channels, but these have 1. Leave `hue` at 0"),
+        (lambda: ColorJitter(hue=0.6), "`hue` has to be a share of a turn from 0 to 0.5.* but got 0.6"),
+        (lambda: ColorJitter(hue=0.1).check((28, 28), 1), "3 channels, but these have 1. Set `hue` to 0"),
         (lambda: ColorJitter(0.1).check((28, 28), 4), "1 or 3 channels, but these have 4"),
-        (lambda: RandomGrayscale(-0.1), "RandomGrayscale's `p` is a probability from 0 to 1, but got -0.1"),
+        (lambda: RandomGrayscale(-0.1), "RandomGrayscale's `p` has to be a probability from 0 to 1, but got -0.1"),
         (lambda: RandomGrayscale().check((28, 28), 1), "RandomGrayscale needs images of 3 channels, but these have 1"),
-        (lambda: PCANoise(-1), "PCANoise's `std` is a number from 0 up, but got -1"),
+        (lambda: PCANoise(-1), "PCANoise's `std` has to be a number from 0 up, but got -1"),
         (lambda: PCANoise().check((28, 28), 1), "PCANoise needs images of 3 channels, but these have 1"),
     ],
 )

@@ -76,13 +76,16 @@ def test_random_erasing_never_and_always(colours, draws):
 @pytest.mark.parametrize(
     ("build", "match"),
     [
-        (lambda: Cutout(0), "Cutout's `size` is a number of pixels from 1 up, but got 0"),
+        (lambda: Cutout(0), "Cutout's `size` has to be a number of pixels from 1 up, but got 0"),
         (lambda: Cutout(-8), "but got -8"),
-        (lambda: Cutout(8, "grey"), "Cutout's `fill` is one of 'mean', 'black', 'noise', but got 'grey'"),
-        (lambda: Cutout(28).check((28, 32), 1), "`size` of 28 could hide a whole image of 28 x 32 .* less than 28"),
-        (lambda: RandomErasing(1.1), "RandomErasing's `p` is a probability from 0 to 1, but got 1.1"),
-        (lambda: RandomErasing(area=(0.2, 1.2)), r"`area` is a range of shares from 0 to 1, but got \[0.2, 1.2\]"),
-        (lambda: RandomErasing(aspect=(0, 1)), r"`aspect` is a range of ratios above 0, but got \[0, 1\]"),
+        (lambda: Cutout(8, "grey"), "Cutout's `fill` has to be one of 'mean', 'black', 'noise', but got 'grey'"),
+        (lambda: Cutout(28).check((28, 32), 1), "`size` of 28 could hide the whole image of 28 x 32 .* less than 28"),
+        (lambda: RandomErasing(1.1), "RandomErasing's `p` has to be a probability from 0 to 1, but got 1.1"),
+        (
+            lambda: RandomErasing(area=(0.2, 1.2)),
+            r"`area` has to be a range of shares from 0 to 1, but got \[0.2, 1.2\]",
+        ),
+        (lambda: RandomErasing(aspect=(0, 1)), r"`aspect` has to be a range of ratios above 0, but got \[0, 1\]"),
         (
             lambda: RandomErasing(area=(0.1, 0.9), aspect=(2, 3)).check((32, 32), 3),
             "`area` of up to 0.9 does not fit into images of 32 x 32 pixels with an `aspect` from 2.0 to 3.0",

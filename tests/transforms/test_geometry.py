@@ -92,15 +92,21 @@ def test_whole_moves_are_exact(colours, draws):
 @pytest.mark.parametrize(
     ("build", "match"),
     [
-        (lambda: RandomRotation(-5), "RandomRotation's `degrees` is an angle from 0 to 180 degrees.* but got -5"),
+        (
+            lambda: RandomRotation(-5),
+            "RandomRotation's `degrees` has to be an angle from 0 to 180 degrees.* but got -5",
+        ),
         (lambda: RandomRotation(181), "but got 181"),
         (lambda: RandomRotation((20, 10)), r"but got \[20, 10\]"),
-        (lambda: RandomAffine(translate=(0.1, 1.5)), r"`translate` is two shares .* below 1, but got \[0.1, 1.5\]"),
+        (
+            lambda: RandomAffine(translate=(0.1, 1.5)),
+            r"`translate` has to be two shares .* below 1, but got \[0.1, 1.5\]",
+        ),
         (
             lambda: RandomAffine(scale=(0.0, 1.0)),
-            r"RandomAffine's `scale` is a range of factors above 0, but got \[0.0",
+            r"RandomAffine's `scale` has to be a range of factors above 0, but got \[0.0",
         ),
-        (lambda: RandomAffine(shear=90), "`shear` is an angle from 0 to below 90 degrees.* but got 90"),
+        (lambda: RandomAffine(shear=90), "`shear` has to be an angle from 0 to below 90 degrees.* but got 90"),
     ],
 )
 def test_geometry_refuses(build, match):

@@ -81,8 +81,8 @@ def test_mixing_does_not_depend_on_batch_or_memory_order(pair, draws, mixing):
 @pytest.mark.parametrize(
     ("build", "match"),
     [
-        (lambda: Mixup(0), "Mixup's `alpha` is a number above 0, but got 0"),
-        (lambda: CutMix(-1.0), "CutMix's `alpha` is a number above 0, but got -1.0"),
+        (lambda: Mixup(0), "Mixup's `alpha` has to be a number above 0, but got 0"),
+        (lambda: CutMix(-1.0), "CutMix's `alpha` has to be a number above 0, but got -1.0"),
         (lambda: CutMix(float("nan")), "but got nan"),
     ],
 )

@@ -98,10 +98,13 @@ def test_the_kinds_start_as_they_always_did():
     [
         (
             {"permute_kind": "blocks", "permute_block": 5},
-            "of 5 pixels does not divide images of 28 x 28 pixels. Take one",
+            "of 5 pixels does not divide images of 28 x 28 pixels. Use one",
         ),
-        ({"permute_kind": "within_blocks", "permute_block": 56}, "Take one of 1, 2, 4, 7, 14, 28."),
-        ({"permute_kind": "blocks", "permute_block": 0}, "`permute_block` is a whole number from 1 up, but got 0"),
+        ({"permute_kind": "within_blocks", "permute_block": 56}, "Use one of 1, 2, 4, 7, 14, 28."),
+        (
+            {"permute_kind": "blocks", "permute_block": 0},
+            "`permute_block` has to be a whole number from 1 up, but got 0",
+        ),
     ],
 )
 def test_blocks_that_do_not_fit_are_refused_with_those_that_do(settings, message):
@@ -130,5 +133,5 @@ def test_one_number_is_both_sides_and_one_image_is_permuted_as_a_batch_is():
     assert torch.equal(permute(batch[None]), permute(batch)[None])
     assert torch.equal(permute.inverse(permute(batch[0])), batch[0])
     for wrong in (torch.zeros(8, 8), torch.zeros(2, 3, 4, 16), torch.zeros(1, 9, 8)):
-        with pytest.raises(ValueError, match=r"is of images \[..., channels, 8, 8\], but got \["):
+        with pytest.raises(ValueError, match=r"is for images \[..., channels, 8, 8\], but got \["):
             permute(wrong)

@@ -125,8 +125,8 @@ def test_all_operations_are_drawn_alike():
 @pytest.mark.parametrize(
     ("build", "match"),
     [
-        (lambda: RandAugment(0), "RandAugment's `num_ops` is a number of operations from 1 up, but got 0"),
-        (lambda: RandAugment(magnitude=31), "RandAugment's `magnitude` is a number from 0 to 30, but got 31"),
+        (lambda: RandAugment(0), "RandAugment's `num_ops` has to be a number of operations from 1 up, but got 0"),
+        (lambda: RandAugment(magnitude=31), "RandAugment's `magnitude` has to be a number from 0 to 30, but got 31"),
         (lambda: RandAugment().check((32, 32), 2), "RandAugment needs images of 1 or 3 channels, but these have 2"),
         (lambda: TrivialAugment().check((2, 9), 1), "at least 3 x 3 pixels, but these have 2 x 9"),
     ],

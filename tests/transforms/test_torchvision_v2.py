@@ -21,8 +21,8 @@ def test_transforms_are_torchvisions_one_image_at_a_time(colours, draws):
     ("transform", "match"),
     [
         (v2.ToDtype(torch.float32, scale=True), r"ToDtype turns images of uint8 \[3, 8, 6\] into torch.float32"),
-        (v2.Resize((4, 4)), r"Resize turns .* into torch.uint8 \[3, 4, 4\].*\n.*Normalize out"),
-        (v2.Normalize([0.5], [0.5]), "Normalize does not take images of uint8"),
+        (v2.Resize((4, 4)), r"Resize turns .* into torch.uint8 \[3, 4, 4\].*\n.*Normalize: "),
+        (v2.Normalize([0.5], [0.5]), "Normalize does not work on images of uint8"),
     ],
 )
 def test_transforms_that_change_type_or_shape_are_refused(transform, match):

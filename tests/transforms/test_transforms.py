@@ -194,12 +194,12 @@ def test_augment_gives_each_augmentation_its_own_draws(images, draws):
     ("build", "match"),
     [
         (lambda: RandomCrop(-1), "from 0 up, but got -1"),
-        (lambda: RandomShift(right=-1), "`right` is a number of pixels from 0 up, but got -1"),
-        (lambda: RandomShift(2, 7).check((9, 7), 3), "`right` of 7 could move a whole image of 9 x 7"),
+        (lambda: RandomShift(right=-1), "`right` has to be a number of pixels from 0 up, but got -1"),
+        (lambda: RandomShift(2, 7).check((9, 7), 3), "`right` of 7 could move the whole image of 9 x 7"),
         (lambda: RandomCrop(4, "reflect").check((9, 7), 3), "less than half .* 9 x 7 pixels. Use at most 3"),
-        (lambda: RandomCrop(2, "edge"), "padding_mode` is .*reflect"),
+        (lambda: RandomCrop(2, "edge"), "padding_mode` has to be .*reflect"),
         (lambda: RandomFlip(1.5), "from 0 to 1, but got 1.5"),
-        (lambda: RandomCrop(7).check((9, 7), 3), "padding` of 7 could move a whole image of 9 x 7"),
+        (lambda: RandomCrop(7).check((9, 7), 3), "padding` of 7 could move the whole image of 9 x 7"),
     ],
 )
 def test_augmentations_refuse(build, match):

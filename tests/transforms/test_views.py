@@ -123,7 +123,7 @@ def test_what_needs_bytes_is_refused_beside_floats_with_the_remedy(lit_cnn):
     views = "[{class_path: LowPass, init_args: {cutoff: 2}}]"
     outcome = lit_cnn(*FIT, "--data.views", views, "--data.augment", "[RandomFlip, Cutout]")
     assert outcome.code == 2
-    assert "Cutout works on whole grey levels from 0 to 255, and LowPass makes others" in outcome.err
+    assert "Cutout needs whole grey levels from 0 to 255, but LowPass makes other values" in outcome.err
     assert "`clip: true`" in outcome.err
     views = "[{class_path: LowPass, init_args: {cutoff: 2, clip: true}}]"
     assert lit_cnn(*FIT, "--data.views", views, "--data.augment", "[RandomFlip, Cutout]").code == 0
@@ -208,17 +208,17 @@ def test_settings_bring_a_view_back(view):
 
 
 def test_an_unknown_view_is_named():
-    with pytest.raises(ValueError, match="seen through Blur, which is not known here"):
+    with pytest.raises(ValueError, match="seen through Blur, which lit_cnn does not know"):
         view_of({"view": "Blur"})
 
 
 @pytest.mark.parametrize(
     ("views", "message"),
     [
-        ("[{class_path: LowPass, init_args: {cutoff: 0}}]", "`cutoff` is a number of cycles per image above 0"),
+        ("[{class_path: LowPass, init_args: {cutoff: 0}}]", "`cutoff` has to be a number of cycles per image above 0"),
         ("[{class_path: HighPass, init_args: {cutoff: 20}}]", "`cutoff` is 20.0 cycles per image, but images of"),
         ("[{class_path: Translate, init_args: {pixels: 12}}]", "`pixels` is 12, but the images have 12 x 12 pixels"),
-        ("[{class_path: Translate, init_args: {pixels: 0}}]", "`pixels` is a number from 1 up"),
+        ("[{class_path: Translate, init_args: {pixels: 0}}]", "`pixels` has to be a number from 1 up"),
         ("[ShuffleChannels]", "ShuffleChannels needs images with several channels"),
         ("[Blur]", "data.views: there is no class Blur"),
     ],
@@ -239,20 +239,20 @@ def test_other_images_are_prepared_through_the_views_of_the_training(lit_cnn):
     assert torch.equal(module.predict(images), module(wanted).softmax(1))
     outcome = lit_cnn("export", "logs/run", "--format", "torchscript", "--preprocessing", "true")
     assert outcome.code == 2
-    assert "seen through LowPass, Translate, which files cannot hold" in outcome.err
+    assert "seen through LowPass, Translate, which cannot be exported" in outcome.err
     outcome = lit_cnn(
         "test", "--config", "logs/run/version_0/config.yaml", "--ckpt_path", "logs/run", "--data.views", "[]"
     )
     assert outcome.code == 4
     assert "was trained with other views" in outcome.err
     assert lit_cnn("report", "logs/run").code == 0
-    assert "which is what the run recorded" in Path("logs/run/version_0/report.md").read_text()
+    assert "the same as the run recorded" in Path("logs/run/version_0/report.md").read_text()
 
 
 def test_images_without_a_number_cannot_be_seen_through_what_draws_by_it(lit_cnn):
     assert lit_cnn(*FIT, "--data.views", "[ShufflePixels]", "--name", "run").code == 0
     module = package.load("logs/run")
-    with pytest.raises(ValueError, match="seen through ShufflePixels, which draws for each by its number"):
+    with pytest.raises(ValueError, match="seen through ShufflePixels, which needs the number of an image"):
         module.predict(torch.zeros(1, *module.input_shape, dtype=torch.uint8))
     Image.fromarray(np.zeros((12, 12), np.uint8)).save("x.png")
     for verb in ("classify", "explain"):

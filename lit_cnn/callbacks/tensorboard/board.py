@@ -13,7 +13,7 @@ OF_EPOCHS = ("train/acc", "train/nll", "val/", "test/", "seconds", "each_epoch/"
 class Board(TensorBoardLogger):
     """TensorBoard logger without cards that say nothing: the epoch against the step, and values that are not there.
 
-    Learning rate and seconds stand with the layers' scalars, below `watch`.
+    Learning rate and seconds are in the group `watch`, with the scalars of the layers.
     """
 
     @rank_zero_only

@@ -1,6 +1,6 @@
 """Layouts of images on disk: folders of classes, tables, arrays and Parquet files; one file for each.
 
-Each has a function `find` that returns a Layout, or None if what lies there is of another kind.
+Each has a function `find` that returns a Layout, or None if the files have another layout.
 """
 
 from pathlib import Path
@@ -12,13 +12,13 @@ from lit_cnn.errors import DataError, printable
 
 IN_ORDER = (hugging_face, tables, numpy_arrays, tiny_imagenet, class_folders)
 KNOWN = (
-    "Images lie in CLASS/*, train/CLASS/* and test/CLASS/*, or are given by a .csv or .parquet table, .npy or .npz "
-    "arrays (docs/your_images.md)."
+    "Images are in CLASS/*, in train/CLASS/* and test/CLASS/*, or in a .csv or .parquet table, or in "
+    ".npy or .npz arrays (docs/your_images.md)."
 )
 
 
 def find_layout(place: Path, options: Options) -> Layout:
-    """Returns the layout of what lies at a path, a folder or a file.
+    """Returns the layout of a dataset at a path, a folder or a file.
 
     Raises:
         DataError: If there is nothing, or nothing that is known.

@@ -11,19 +11,19 @@ from lit_cnn.data.layouts.layout import PARTS, Images, Layout, Options, checked
 from lit_cnn.data.layouts.tables import SUFFIXES
 from lit_cnn.errors import DataError, counted, printable
 
-LAYOUT = "An image folder is CLASS/*, or train/CLASS/* and test/CLASS/*; --data.data_dir is the folder above them."
+LAYOUT = "Images have to be in CLASS/*, or in train/CLASS/* and test/CLASS/*; --data.data_dir is the folder above."
 
 
 def find(root: Path, options: Options) -> Layout | None:
-    """Returns the layout of a folder; DataError if its classes are not what they should be."""
+    """Returns the layout of a folder; DataError if its classes are wrong."""
     if not is_folder(root):
         return None
     folders = part_folders(root)
     tables = [name for name in entries(root)[1] if name.lower().endswith(SUFFIXES)]
     if tables and not _visible_folders(folders["train"]):
         raise DataError(
-            f"There are no folders of classes in {printable(folders['train'])}.\nAre the classes in a table? Give "
-            f"--data.data_dir {printable(root / tables[0])}, and perhaps --data.image_dir, below which its paths lie."
+            f"There are no class folders in {printable(folders['train'])}.\nIf the classes are in a table, use "
+            f"--data.data_dir {printable(root / tables[0])}, and perhaps --data.image_dir, where its paths start."
         )
     names = class_names(folders["train"], options.class_depth)
     unlabelled = {folders.pop(part) for part in ("val", "test") if part in folders and _is_flat(folders[part])}
@@ -39,7 +39,7 @@ def part_folders(root: Path) -> dict[str, Path]:
         if len(there) > 1:
             raise DataError(
                 f"{printable(root)} has both {there[0].name} and {there[1].name}, which mean the same.\n"
-                "Leave one of them."
+                "Remove one of them."
             )
         if there:
             found[part] = there[0]
@@ -56,11 +56,11 @@ def class_names(folder: Path, depth: int = 1) -> list[str]:
     """Returns the class names: the sorted paths of the folders so many levels below. Raises DataError if none."""
     found = _folders_at(folder, depth)
     if not found:
-        raise DataError(f"There are no folders of classes in {printable(folder.resolve())}.\n{LAYOUT}")
+        raise DataError(f"There are no class folders in {printable(folder.resolve())}.\n{LAYOUT}")
     if len(found) == 1 and depth == 1 and len(below := _visible_folders(folder / found[0])) > 1:
         raise DataError(
-            f"{printable(folder)} holds one folder, {printable(found[0])}, with {len(below)} below it.\n"
-            f"Are they the classes? Give --data.data_dir {printable(folder / found[0])}."
+            f"{printable(folder)} contains only the folder {printable(found[0])}, which has {len(below)} folders.\n"
+            f"If these are the classes, use --data.data_dir {printable(folder / found[0])}."
         )
     return checked(sorted(found), folder, typed=False)
 
@@ -73,8 +73,8 @@ def list_images(root: Path, folder: Path, names: Sequence[str], all_classes: boo
     """
     if foreign := sorted(set(_folders_at(folder, 1 + names[0].count("/"))) - set(names)):
         raise DataError(
-            f"{printable(folder)} has classes that {printable(root / 'train')} lacks: {first_of(foreign)}.\n"
-            "Name its folders as those of the training images, or move it elsewhere, to have images for it drawn."
+            f"{printable(folder)} has classes that {printable(root / 'train')} does not have: {first_of(foreign)}.\n"
+            "Use the folder names of the training images, or move it away; then test images are drawn."
         )
     paths: list[str] = []
     labels: list[int] = []
@@ -86,7 +86,7 @@ def list_images(root: Path, folder: Path, names: Sequence[str], all_classes: boo
         paths += found.images
         labels += [label] * len(found.images)
     if not paths:
-        raise DataError(f"There are no images in {printable(folder.resolve())}. They have to be {EXAMPLES}.")
+        raise DataError(f"There are no images in {printable(folder.resolve())}. Images are {EXAMPLES}.")
     start = len(os.path.join(root, ""))
     return Images([path[start:].replace(os.sep, "/") for path in paths], labels, lambda i: open_image(paths[i]), paths)
 
@@ -96,9 +96,9 @@ def what_is_left_out(
 ) -> list[str]:
     """Describes the files that are not read in and beside the parts' folders, and classes without test images."""
     said = [
-        f"{printable(folder)} has no folders of classes, but "
-        f"{counted(len(images_below(folder).images), 'image')} without labels: they are not read. `classify` tells "
-        "their classes after the training."
+        f"{printable(folder)} has no class folders, but "
+        f"{counted(len(images_below(folder).images), 'image')} without labels, which are skipped. `classify` predicts "
+        "their classes after training."
         for folder in sorted(unlabelled)
     ]
     said += [
@@ -110,7 +110,7 @@ def what_is_left_out(
     if others and folders["train"] != root:
         read = [folder.name for folder in folders.values()]
         which = f"folders {', '.join(read[:-1])} and {read[-1]} are" if len(read) > 1 else f"folder {read[0]} is"
-        said.append(f"{printable(root)}: the {which} read, and not {first_of(others)}.")
+        said.append(f"{printable(root)}: the {which} read, but not {first_of(others)}.")
     return said
 
 
@@ -119,7 +119,7 @@ def _remarks(folder: Path, names: Sequence[str], use: str) -> Iterator[str]:
     depth = 1 + names[0].count("/")
     below = [path[len(os.path.join(folder, "")) :].split(os.sep) for path in found.images]
     if astray := [os.sep.join(parts) for parts in below if len(parts) <= depth]:
-        yield f"{counted(len(astray), 'image lies', 'images lie')} in no folder of a class: {first_of(astray)}"
+        yield f"{counted(len(astray), 'image is', 'images are')} not in a class folder: {first_of(astray)}"
     if unread := found.unread(folder):
         yield unread
     classes = {"/".join(parts[:depth]) for parts in below}
@@ -129,8 +129,8 @@ def _remarks(folder: Path, names: Sequence[str], use: str) -> Iterator[str]:
     deeper = {"/".join(parts[: depth + 1]) for parts in below if len(parts) > depth + 1}
     if len(deeper) > len(names):  # several folders in a class
         yield (
-            f"{len(deeper)} folders lie within the classes, such as {printable(min(deeper))}; "
-            f"--data.class_depth {depth + 1} makes each a class of its own"
+            f"{len(deeper)} folders are inside class folders, such as {printable(min(deeper))}; "
+            f"--data.class_depth {depth + 1} makes each of them a class"
         )
 
 

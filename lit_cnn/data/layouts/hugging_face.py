@@ -41,12 +41,12 @@ def find(place: Path, options: Options) -> Layout | None:
         named = PART.findall(path.relative_to(root).as_posix().lower())
         files[PART_OF[named[-1]] if named else "train"].append(path)
     if "train" not in files:
-        raise DataError(f"{printable(place)} has Parquet files of {', '.join(files)}, but none to train on.")
+        raise DataError(f"{printable(place)} has Parquet files of {', '.join(files)}, but none for training.")
     labels = {part: _labels(paths, options) for part, paths in files.items()}
     unlabelled = [part for part in labels if part != "train" and not any(labels[part])]
     names = _names(files["train"][0], options) or checked(in_order(labels["train"]), place)
     remarks = [
-        f"{printable(place)}: the {len(labels[part]):,} images of {part} have no labels and are not read."
+        f"{printable(place)}: the {len(labels[part]):,} images of the part {part} have no labels and are skipped."
         for part in unlabelled
     ]
     parts = {
@@ -96,9 +96,7 @@ def _labels(paths: list[Path], options: Options) -> list[str]:
             if value is None or value == -1 or value != value:
                 found.append("")
             elif isinstance(value, (list, dict)):
-                raise ConfigError(
-                    f"{printable(path)}: the column {name} holds lists. Say which by --data.label_column."
-                )
+                raise ConfigError(f"{printable(path)}: the column {name} contains lists. Set --data.label_column.")
             elif names and isinstance(value, int):
                 if not 0 <= value < len(names):
                     raise DataError(f"{printable(path)}, row {row} has the label {value}, but {len(names)} classes.")
@@ -115,7 +113,7 @@ def _images(root: Path, paths: list[Path], image: str, labels: list[str], class_
     starts = [0, *ends[:-1]]
     names = [f"{name}/{i}" for name, start, end in zip(relative, starts, ends, strict=True) for i in range(end - start)]
     if "" in labels:
-        raise DataError(f"{printable(names[labels.index('')])} has no label. Take the rows without one away.")
+        raise DataError(f"{printable(names[labels.index('')])} has no label. Remove the rows without a label.")
     groups = [list(accumulate(f.metadata.row_group(g).num_rows for g in range(f.num_row_groups))) for f in opened]
 
     @lru_cache(maxsize=GROUPS)
@@ -130,7 +128,7 @@ def _images(root: Path, paths: list[Path], image: str, labels: list[str], class_
         content = cell["bytes"] if isinstance(cell, dict) else cell
         if not content:
             raise DataError(
-                f"{printable(names[index])} holds no image, but perhaps a path. Download it with its images."
+                f"{printable(names[index])} contains no image, perhaps a path. Download the dataset with its images."
             )
         return open_image(names[index], content)
 

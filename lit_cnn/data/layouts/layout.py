@@ -1,4 +1,4 @@
-"""Layout: what lies on disk, as a list of images with their classes for each part (train, val, test)."""
+"""Layout: a dataset on disk, as a list of images with their classes for each part (train, val, test)."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ PART_OF = {name: part for part, names in PARTS.items() for name in names}
 
 @dataclass(frozen=True)
 class Options:
-    """What a person says of a layout, where it is not found by itself; the arguments of ImageFolderDataModule."""
+    """Options of a layout that the user has given; the arguments of ImageFolderDataModule."""
 
     class_depth: int = 1
     path_column: str | None = None
@@ -56,7 +56,7 @@ def which_one(folder: Path, found: Sequence[str]) -> ConfigError:
     """Returns the error for a folder with several tables or archives, each of which could be the dataset."""
     return ConfigError(
         f"{printable(folder)} has {len(found)} files that may list the images: {first_of(found)}.\n"
-        f"Say which: --data.data_dir {printable(folder / found[0])}. Its column `split` may say train, val and test."
+        f"Give one: --data.data_dir {printable(folder / found[0])}. Its column `split` may have train, val and test."
     )
 
 
@@ -69,13 +69,13 @@ def in_order(names: Iterable[str]) -> list[str]:
 def checked(found: list[str], where: str | Path, typed: bool = True) -> list[str]:
     """Returns the names of classes, if they may be theirs.
 
-    Raises DataError if two are the same but for case or spaces, one that somebody has typed into a table begins or ends
-    with a space, or there is one only.
+    Raises DataError if two differ only in case or spaces, a name in a table begins or ends with a space, or there is
+    only one class.
     """
     if spaced := [name for name in found if typed and (name != name.strip() or not name.strip())]:
         raise DataError(
             f"{printable(where)}: the class {printable(spaced[0])!r} begins or ends with a space, or is empty. "
-            "Take the space away."
+            "Rename it."
         )
     alike: dict[str, str] = {}
     for name in found:
@@ -83,12 +83,12 @@ def checked(found: list[str], where: str | Path, typed: bool = True) -> list[str
         if other != name and len(name) > 1:  # letters may be classes
             raise DataError(
                 f"{printable(where)}: the classes {printable(other)!r} and {printable(name)!r} differ by case or "
-                "spaces only.\nGive both one name if they are one class, else names that differ by more."
+                "spaces only.\nIf they are one class, give both the same name, otherwise clearly different names."
             )
     if len(found) == 1:
         raise DataError(
-            f"{printable(where)} has one class only, {printable(found[0])}: there is nothing to tell apart.\n"
-            "--data.data_dir is the folder above the folders of classes, or the table of all images."
+            f"{printable(where)} has only one class, {printable(found[0])}: there is nothing to classify.\n"
+            "--data.data_dir is the folder above the class folders, or the table of all images."
         )
     return found
 
@@ -99,7 +99,7 @@ def labelled(names: Sequence[str], labels: Sequence[str], class_names: Sequence[
     if foreign := sorted({label for label in labels if label not in number}):
         name = names[labels.index(foreign[0])]
         raise DataError(
-            f"{printable(name)} is of a class that the training images lack: {first_of(foreign)}.\n"
-            "Give it one of theirs, or take it away."
+            f"{printable(name)} has a class that the training images do not have: {first_of(foreign)}.\n"
+            "Give it one of their classes, or remove it."
         )
     return [number[label] for label in labels]

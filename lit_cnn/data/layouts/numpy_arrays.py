@@ -15,11 +15,13 @@ from lit_cnn.errors import DataError, printable
 
 IMAGES = {"images", "image", "imgs", "x", "data", "pixels"}
 LABELS = {"labels", "label", "y", "targets", "target", "classes"}
-NAMES = "Arrays are called images and labels, or train_images, train_labels, test_images, x_train, y_train and so on."
+NAMES = (
+    "Arrays have to be named images and labels, or train_images, train_labels, test_images, x_train, y_train and so on."
+)
 
 
 def find(place: Path, options: Options) -> Layout | None:
-    """Returns the layout of an .npz file, of a folder with one or with .npy files alone; else None."""
+    """Returns the layout of an .npz file, or of a folder with one or with only .npy files; otherwise None."""
     arrays = _arrays(place)
     if arrays is None:
         return None
@@ -30,10 +32,12 @@ def find(place: Path, options: Options) -> Layout | None:
         for kind, known in (("images", IMAGES), ("labels", LABELS)):
             if set(words) & known:
                 if kind in pairs.setdefault(part, {}):
-                    raise DataError(f"{printable(place)}: {pairs[part][kind]} and {name} are both {kind} of {part}.")
+                    raise DataError(
+                        f"{printable(place)}: {pairs[part][kind]} and {name} are both {kind} of the part {part}."
+                    )
                 pairs[part][kind] = name
     if "train" not in pairs:
-        raise DataError(f"{printable(place)} holds {', '.join(sorted(arrays)) or 'no arrays'}.\n{NAMES}")
+        raise DataError(f"{printable(place)} contains {', '.join(sorted(arrays)) or 'no arrays'}.\n{NAMES}")
     for part, pair in pairs.items():
         if len(pair) < 2:
             raise DataError(f"{printable(place)} has only {', '.join(pair.values())} of the part {part}.\n{NAMES}")
@@ -96,7 +100,7 @@ def _labels(values: np.ndarray, where: str) -> list[str]:
         values = values[:, 0]
     if values.ndim != 1 or values.dtype.kind not in "iuUSb":
         raise DataError(
-            f"{printable(where)} is {values.dtype} {list(values.shape)}, but labels are whole numbers or texts [n]."
+            f"{printable(where)} is {values.dtype} {list(values.shape)}, but labels have to be integers or texts [n]."
         )
     return [str(value) for value in (np.char.decode(values) if values.dtype.kind == "S" else values).tolist()]
 
@@ -128,7 +132,9 @@ def _with_channels_last(pixels: np.ndarray, where: str) -> np.ndarray:
         pixels = pixels[..., 0]
     if pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] in (3, 4)):
         return pixels
-    raise DataError(f"{where} has the shape {list(pixels.shape)}, but images are [n, h, w] or [n, h, w, 1, 3 or 4].")
+    raise DataError(
+        f"{where} has the shape {list(pixels.shape)}, but images have to be [n, h, w] or [n, h, w, 1, 3 or 4]."
+    )
 
 
 def _scale(pixels: np.ndarray, where: str) -> int:
@@ -142,6 +148,4 @@ def _scale(pixels: np.ndarray, where: str) -> int:
         return 1
     if pixels.dtype.kind == "f" and 0 <= low <= high <= 1:  # false for NaN
         return 255
-    raise DataError(
-        f"{where} is {pixels.dtype} from {low:.4g} to {high:.4g}. Convert it to bytes (uint8) from 0 to 255."
-    )
+    raise DataError(f"{where} is {pixels.dtype} from {low:.4g} to {high:.4g}. Convert it to uint8 from 0 to 255.")

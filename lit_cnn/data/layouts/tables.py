@@ -33,7 +33,7 @@ Table = Mapping[str, Sequence[Any]]  # columns by their names
 
 
 def find(place: Path, options: Options) -> Layout | None:
-    """Returns the layout of a table, or of a folder with one table and at most one folder beside it; else None."""
+    """Returns the layout of a table, or of a folder with one table and at most one other folder; otherwise None."""
     if is_folder(place):
         folders, others = entries(place)
         tables = [name for name in others if name.lower().endswith(SUFFIXES)]
@@ -52,7 +52,7 @@ def find(place: Path, options: Options) -> Layout | None:
     parts = column(table, options.split_column, SPLITS, "split", place, optional=True)
     rows = [_cell(place, i, row) for i, row in enumerate(zip(names, classes, parts, strict=True))]
     if not rows:
-        raise DataError(f"{printable(place)} has no rows. It needs one for each image.")
+        raise DataError(f"{printable(place)} has no rows. It needs one row for each image.")
     folder = Path(options.image_dir).expanduser() if options.image_dir else place.parent
     _refuse_missing(place, folder, [name for name, _, _ in rows])
     of_training = [label for _, label, part in rows if part == "train"]
@@ -94,7 +94,7 @@ def column(
         return [""] * len(next(iter(table.values()), ()))
     if len(found) != 1:
         which = f"which of {_shown(found)}" if found else f"which of its columns {_shown(columns)}"
-        raise ConfigError(f"{printable(place)}: {which} is the {what}?\nSay it by --data.{what}_column NAME.")
+        raise ConfigError(f"{printable(place)}: {which} is the {what}?\nSet it with --data.{what}_column NAME.")
     return table[found[0]]
 
 
@@ -124,11 +124,11 @@ def _cell(place: Path, index: int, row: tuple[Any, Any, Any]) -> tuple[str, str,
     where = f"{printable(place)}, row {index + 2}"  # as a spreadsheet counts, with the head
     name, label, part = ("" if cell is None or cell != cell else str(cell) for cell in row)
     if not name.strip():
-        raise DataError(f"{where} has no path. Fill it in, or take the row away.")
+        raise DataError(f"{where} has no path. Fill it in, or remove the row.")
     if not label.strip():
-        raise DataError(f"{where}: {printable(name)} has no label. Fill it in, or take the row away.")
+        raise DataError(f"{where}: {printable(name)} has no label. Fill it in, or remove the row.")
     if part.strip() and part.strip().lower() not in PART_OF:
-        raise DataError(f"{where}: {printable(part)!r} is no part. There are train, val and test; or leave it blank.")
+        raise DataError(f"{where}: {printable(part)!r} is not a part. Use train, val or test, or leave it empty.")
     return name, label, PART_OF.get(part.strip().lower(), "train")
 
 
@@ -137,11 +137,11 @@ def _refuse_missing(place: Path, folder: Path, names: Sequence[str]) -> None:
         with_suffix = next(Path(folder).glob(f"{glob.escape(missing[0])}.*"), None)
         write = f" Write {printable(with_suffix.name)}, with its suffix." if with_suffix else ""
         raise DataError(
-            f"{printable(place)} names {len(missing):,} of {len(names):,} files that are not there: "
-            f"{first_of(missing)}.{write}\nThey are looked for in {printable(folder.resolve())}; --data.image_dir says "
-            "where else."
+            f"{printable(place)} names {len(missing):,} of {len(names):,} files that do not exist: "
+            f"{first_of(missing)}.{write}\nPaths start from {printable(folder.resolve())}; --data.image_dir sets "
+            "another."
         )
     if len(set(names)) < len(names):
         seen: set[str] = set()
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise DataError(f"{printable(place)} names {printable(twice)} twice. Take one of the rows away.")
+        raise DataError(f"{printable(place)} names {printable(twice)} twice. Remove one of the rows.")

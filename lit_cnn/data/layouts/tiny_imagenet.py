@@ -31,7 +31,7 @@ def find(root: Path, options: Options) -> Layout | None:
     def remarks() -> list[str]:
         said = class_folders.what_is_left_out(train, {"train": train}, names)
         if is_folder(root / "test") and (unlabelled := len(images_below(root / "test").images)):
-            said.append(f"{printable(root / 'test')}: {unlabelled:,} images have no labels and are not read.")
+            said.append(f"{printable(root / 'test')}: {unlabelled:,} images have no labels and are skipped.")
         return said
 
     return Layout(names, parts, remarks)
@@ -41,7 +41,7 @@ def _annotated(root: Path, folder: Path, class_names: list[str]) -> Images:
     file = folder / ANNOTATIONS
     rows = [line.split("\t") for line in file.read_text("utf-8").splitlines() if line.strip()]
     if bad := next((i for i, row in enumerate(rows, start=1) if len(row) < 2), None):
-        raise DataError(f"{printable(file)}, line {bad} is not an image's name, a tab, and its class.")
+        raise DataError(f"{printable(file)}, line {bad} has to be the name of an image, a tab, and its class.")
     paths = [os.path.join(folder, "images", row[0]) for row in rows]
     names = [f"{folder.name}/images/{row[0]}" for row in rows]
     return Images(names, labelled(names, [row[1] for row in rows], class_names), lambda i: open_image(paths[i]), paths)

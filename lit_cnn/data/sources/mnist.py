@@ -46,8 +46,8 @@ class IdxDataset:
             download(self.name, archives, [self.url], data_dir, files, self.offline)
         elif missing:
             raise DataError(
-                f"{raw} is incomplete, it lacks {', '.join(missing)}.\n"
-                "Put the rest there, or remove the folder to have all of it downloaded anew."
+                f"{raw} is incomplete: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing.\n"
+                "Add them, or remove the folder to download the dataset again."
             )
 
     def read(self, data_dir: Path, split: str) -> Arrays:
@@ -62,7 +62,7 @@ class IdxDataset:
         path = _path(raw, name)
         if path is None:
             raise DataError(f"{raw / name} is missing.")
-        remedy = f"Replace it, or remove {raw} to have it downloaded anew."
+        remedy = f"Replace it, or remove {raw} to download it again."
         try:
             with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
                 content = bytearray(file.read(header + size + 1))  # one more, to detect a file that is too long
@@ -75,7 +75,9 @@ class IdxDataset:
         elif hashlib.new(kind, content, usedforsecurity=False).hexdigest() != self.digests[name]:
             wrong = "its checksum differs"
         if wrong:
-            raise DataError(f"{path} is not {self.name}'s file: {wrong} ({len(content):,} bytes unpacked).\n{remedy}")
+            raise DataError(
+                f"{path} is not the file of {self.name}: {wrong} ({len(content):,} bytes unpacked).\n{remedy}"
+            )
         return torch.frombuffer(content, dtype=torch.uint8, offset=header)
 
 

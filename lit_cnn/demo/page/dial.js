@@ -169,14 +169,14 @@ export class Chart {
     const [mlp, cnn] = Object.keys(NAMES).map((network) => this.accuracies[training][network]);
     const [k, lost] = [this.blocks[stop], (line) => `${(100 * (line.at(-1) - line[stop])).toFixed(1)} points`];
     if (stop === this.blocks.length - 1) {
-      return "On whole digits the CNN is better: it looks at neighbours, and uses the same filters everywhere.";
+      return "On whole digits the CNN is better: it uses neighbours, and the same filters everywhere.";
     }
     if (training === "whole") {
-      return `Both learned whole digits, so shuffled ones at k = ${k} are new to them: the MLP loses ${lost(mlp)}, ` +
+      return `Both were trained on whole digits. On digits shuffled with k = ${k} the MLP loses ${lost(mlp)}, ` +
         `the CNN ${lost(cnn)}.`;
     }
-    return `Trained with blocks of k = ${k} in these places, the MLP loses ${lost(mlp)} against whole digits, ` +
-      `the CNN ${lost(cnn)}. The MLP does not know which pixels are neighbours, so it should lose nothing: these are ` +
-      "one network each, and another seed moves a figure by a point or two.";
+    return `Trained on digits shuffled with k = ${k}, the MLP loses ${lost(mlp)} compared with whole digits, ` +
+      `the CNN ${lost(cnn)}. The MLP does not know which pixels are neighbours, so it should lose nothing. But this ` +
+      "is only one network of each kind, and another seed changes an accuracy by a point or two.";
   }
 }

@@ -7,8 +7,8 @@ import { Card, element } from "./views.js";
 const get = (id) => document.getElementById(id);
 const SLIDERS = ["right", "down", "degrees", "noise"].map(get);
 const TRAININGS = {
-  shuffled: "At each k the two networks were trained on digits whose blocks had changed places in this same way.",
-  whole: "These two networks were trained on whole digits only, and have never seen blocks change places.",
+  shuffled: "For each k the two networks were trained on digits that were shuffled in the same way.",
+  whole: "These two networks were trained only on whole digits, never on shuffled ones.",
 };
 
 const about = await (await fetch("about")).json();
@@ -71,8 +71,8 @@ function turnTo(mode) {
   const digits = classes.join() === "0,1,2,3,4,5,6,7,8,9";
   const known = classes.length > 12 ? `one of ${classes.length} classes` : `${classes.slice(0, -1).join(", ")} or ${classes.at(-1)}`;
   get("lead").textContent = digits && mode === "draw"
-    ? "Draw a digit, and watch what small networks make of it, stroke by stroke."
-    : `The networks know ${known}.`;
+    ? "Draw a digit. Small networks classify it while you draw."
+    : `The networks were trained to recognise ${known}.`;
   get("hint").textContent = mode === "draw" ? `Draw ${digits ? "a digit" : "here"}, or drop an image`
     : "Drop, paste or open a photo; then cover parts of it with the grey pen";
   get("digits").hidden = mode !== "draw" || !about.digits.length;
@@ -106,7 +106,7 @@ function buildDial() {
   shuffle = new Shuffle(get("shuffled"), about.dial.orders);
   chart = new Chart(get("chart"), get("finding"), about.dial);
   const classes = about.networks[0].classes;
-  const kinds = [["MLP", "fully connected: no idea of neighbours"], ["CNN", "5 × 5 filters: looks at neighbours"]];
+  const kinds = [["MLP", "fully connected: ignores neighbours"], ["CNN", "5 × 5 filters: uses neighbours"]];
   pair = kinds.map(([kind, text], number) => new Card({ kind, name: "", about: text, classes }, number));
   pair.forEach((card, i) => card.node.setAttribute("data-network", `dial-${kinds[i][0]}`));
   get("pair").append(...pair.map((card) => card.node));
