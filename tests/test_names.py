@@ -168,6 +168,7 @@ def hard_folder(tmp_path):
     return tmp_path / "images $%", sorted(set(made))
 
 
+@pytest.mark.slow
 def test_a_run_with_hard_names_goes_through_to_its_report(lit_cnn, hard_folder):
     folder, names = hard_folder
     shown = [printable(name) for name in names]

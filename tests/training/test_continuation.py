@@ -44,8 +44,8 @@ def fail(module):
     ("end", "batch", "settings"),
     [
         (terminate, 6, ()),
-        (terminate, 11, ()),
-        (stop, 6, ()),
+        pytest.param(terminate, 11, (), marks=pytest.mark.slow),
+        pytest.param(stop, 6, (), marks=pytest.mark.slow),
         (fail, 8, ("--trainer.val_check_interval", "6")),  # resumes from the validation, in the middle of a window
     ],
 )
@@ -72,7 +72,7 @@ def test_a_run_that_ends_within_an_accumulation_window_goes_on_with_its_gradient
     assert not checkpoint_io.load("logs/run/version_0/checkpoints/last.ckpt")["gradients"]
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 3])
+@pytest.mark.parametrize("epochs", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 3))])
 @pytest.mark.parametrize("monitor", ["val/nll", "train/nll"])
 def test_a_plateau_is_seen_over_the_end_of_a_run(lit_cnn, monitor, epochs):
     arguments = f"{{patience: 0, factor: 0.5, threshold: 10, threshold_mode: abs, monitor: {monitor}}}"
