@@ -175,7 +175,7 @@ def save(path, array):
             "05.tif has floats from 300 to 300, not from 0 to 1",
         ),
         (lambda f: [p.unlink() for p in (f / "train/red").iterdir()], "There are no images of the class red"),
-        (lambda f: (f / "test/violet").mkdir(), "has classes that .*train lacks: violet"),
+        (lambda f: (f / "test/violet").mkdir(), "has classes that .*train does not have: violet"),
     ],
 )
 def test_image_folder_names_what_is_wrong(image_folder, spoil, match):

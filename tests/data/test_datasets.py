@@ -133,7 +133,7 @@ def test_idx_files_are_read_however_they_were_packed(idx, repack):
 def test_idx_files_that_are_broken_are_named(idx, name, spoil, match):
     cls, data_dir, raw, _ = idx
     (raw / name).write_bytes(spoil((raw / name).read_bytes()))
-    with pytest.raises(DataError, match=f"is not {cls.source.name}'s file: .*{match}(?s:.)*Replace it, or"):
+    with pytest.raises(DataError, match=f"is not the file of {cls.source.name}: .*{match}(?s:.)*Replace it, or"):
         ready(cls(data_dir=str(data_dir)), "fit")
 
 

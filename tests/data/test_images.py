@@ -343,7 +343,7 @@ def test_classes_of_train_and_test_are_reconciled_by_name(image_folder, capsys):
     data.setup("test")
     assert np.bincount(data.arrays("test").labels, minlength=3).tolist() == [0, 4, 4]
     (image_folder / "test/Blue").mkdir()
-    with pytest.raises(DataError, match=r"has classes that .*train lacks: Blue"):
+    with pytest.raises(DataError, match=r"has classes that .*train does not have: Blue"):
         ImageFolderDataModule(str(image_folder), batch_size=2).setup("test")
 
 

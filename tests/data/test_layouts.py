@@ -268,10 +268,10 @@ BAD = {
     "folders alike": (lambda r: folders(r, classes=COLOURS | {"Red": (1, 1, 1)}), "'Red' and 'red' differ by case"),
     "one image": (lambda r: (save(r / "pink/0.png", (9, 9, 9)), folders(r))[1], "The class pink has 1 image; training, "
                   "test and validation need one each"),
-    "above": (lambda r: folders(r / "inner").parent, "contains only the folder inner, which contains 3 folders"),
+    "above": (lambda r: folders(r / "inner").parent, "contains only the folder inner, which has 3 folders"),
     "no train": (lambda r: folders(r / "test").parent, "but no folder .*train"),
     "empty": (lambda r: r.mkdir() or r, "There are no class folders"),
-    "arrays": (lambda r: r.mkdir() or np.savez(r / "a.npz", foo=np.zeros(3)) or r, "holds foo"),
+    "arrays": (lambda r: r.mkdir() or np.savez(r / "a.npz", foo=np.zeros(3)) or r, "contains foo"),
     "lengths": (lambda r: r.mkdir() or np.savez(r / "a.npz", x=np.zeros((3, 4, 4), np.uint8), y=np.arange(4)) or r,
                 "has 3 images, but there are 4 labels"),
     "range": (lambda r: r.mkdir() or np.savez(r / "a.npz", x=np.full((3, 4, 4), 900), y=np.arange(3)) or r,
@@ -312,7 +312,7 @@ def test_a_deep_class_that_training_lacks_is_refused(tmp_path):
     for part in ("train", "test"):
         folders(tmp_path / part / "colours")
     folders(tmp_path / "test" / "colours", classes={"grey": (90, 90, 90)})
-    with pytest.raises(DataError, match="has classes that .* lacks: colours/grey"):
+    with pytest.raises(DataError, match="has classes that .* does not have: colours/grey"):
         opened(tmp_path, class_depth=2)
 
 
