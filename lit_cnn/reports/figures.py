@@ -98,6 +98,6 @@ def along_axes(groups: list[Group], tag: str) -> list[Block]:
         title = f"test accuracy by {name_of(axis)}"
         figure = trends(lines, ordered, name_of(axis), "test accuracy, %", title)
         spreads = ", and one standard deviation over the seeds" * any(len(group.runs) >= ENOUGH for group in groups)
-        name = f"by_{axis.rpartition('.')[2]}{tag}"
+        name = f"by_{axis.rpartition('.')[2]}{tag}".replace(" ", "_")  # Markdown's links have no spaces
         blocks.append(Picture(name, f"The {title}: means{spreads}.", figure))
     return blocks
