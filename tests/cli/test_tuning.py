@@ -18,7 +18,6 @@ from lit_cnn.checks import slow, speed
 from lit_cnn.checks.speed import COMPILE, PRECISION, RESIDENT, Slices, Tuning
 from lit_cnn.cli import tuning
 from lit_cnn.runs import checkpoint_io
-from lit_cnn.training import hardware
 
 FIT = (
     "--model", "LitVGG", "--model.widths", "[4, M, 8, M]", *SMALL, "--data.train_images", "120",
@@ -44,7 +43,7 @@ def clock(monkeypatch):
 
         monkeypatch.setattr(Slices, "seconds", seconds)
 
-    monkeypatch.setattr(hardware, "cores", lambda: 2)
+    monkeypatch.setattr("lit_cnn.checks.speed.cores", lambda: 2)
     monkeypatch.setattr(slow, "is_emulated", lambda device: device.type != "cpu")
     return set_to
 

@@ -134,7 +134,7 @@ def test_shipped_weights_are_tested_anew(lit_cnn):
 
 def test_weights_that_do_not_do_what_they_should_are_an_exit_code_of_7(lit_cnn, monkeypatch):
     wrong = weights.about_weights("quickstart") | {"correct": 990}
-    monkeypatch.setattr(weights, "about_weights", lambda name: wrong)
+    monkeypatch.setattr(verify, "about_weights", lambda name: wrong)
     with pytest.raises(verify.OutsideError, match="correct, not 990 of 1,000"):
         verify.test_weights("quickstart", None)
 

@@ -200,7 +200,7 @@ def test_lookahead_is_the_loop_over_steps():
 
 @pytest.mark.parametrize("settings", [{"every": 0}, {"decay": 1.0}])
 def test_lookahead_refuses(settings):
-    with pytest.raises(ConfigError, match="Lookahead's `(every|decay)` is .*, but got (0|1.0)"):
+    with pytest.raises(ConfigError, match="Lookahead's `(every|decay)` has to be .*, but got (0|1.0)"):
         package.Lookahead(**settings)
 
 

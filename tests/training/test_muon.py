@@ -104,10 +104,10 @@ def test_a_group_of_both_kinds_is_split_and_keeps_its_settings_and_state():
     ],
 )
 def test_settings_out_of_range_are_refused(name, value, says):
-    with pytest.raises(ValueError, match=f"Muon refuses `optimizer_args` .* {name} is {says}, but got {value}"):
+    with pytest.raises(ValueError, match=f"Muon refuses `optimizer_args` .* {name} has to be {says}, but got {value}"):
         build_optimizer("Muon", [nn.Parameter(torch.zeros(2))], 0.1, {name: value})
 
 
 def test_setting_of_another_muon_is_refused():
-    with pytest.raises(ValueError, match="'adjust_lr_fn', which Muon does not take"):
+    with pytest.raises(ValueError, match="'adjust_lr_fn', which is not an argument of Muon"):
         build_optimizer("Muon", [nn.Parameter(torch.zeros(2))], 0.1, {"adjust_lr_fn": "original"})
