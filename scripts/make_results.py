@@ -24,7 +24,7 @@ from lit_cnn.runs.record import runs_in
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "configs" / "expected.json"
 EXERCISE = ("mlp_mnist", "mlp_mnist_permuted", "cnn_mnist", "cnn_mnist_permuted", "lenet_cifar", "vgg_cifar")
-FIRST = ("quickstart", "fast_mnist", *EXERCISE)  # in a table of their own
+FIRST = ("quickstart", "fast_mnist", "fast_cifar", *EXERCISE)  # in a table of their own
 COMPARED = {  # names of the exercise's comparisons, each with its two configs
     "MLP plain → permuted": ("mlp_mnist", "mlp_mnist_permuted"),
     "MLP → CNN, plain": ("mlp_mnist", "cnn_mnist"),
