@@ -1,7 +1,7 @@
 """Takes from Python what Windows lacks; with this folder in PYTHONPATH, Python runs it before anything is imported.
 
 Not imitated: `sys.platform` and `os.name`, by which libraries choose their code, so that numpy needs `os.uname`;
-`msvcrt` and `nt`, so filelock and shutil keep `fcntl` and an `os` of their own; the console; paths with drives and
+`msvcrt` and `nt`, so filelock, psutil and shutil keep `fcntl` and an `os` of their own; the console; paths with drives and
 backslashes; files that another process has open.
 """
 
@@ -16,6 +16,7 @@ import sys
 from types import SimpleNamespace
 
 import filelock  # noqa: F401
+import psutil  # noqa: F401
 
 MODULES = ("fcntl", "grp", "posix_ipc", "pty", "pwd", "resource", "syslog", "termios", "tty")
 OF_OS = """chown fchmod fchown fork forkpty getegid geteuid getgid getgroups getloadavg getpgid getpgrp getpriority
