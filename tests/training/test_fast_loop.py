@@ -354,9 +354,7 @@ def test_a_checkpoint_by_the_training_loss_goes_by_the_last_one_that_was_logged(
 def test_another_version_of_lightning_runs_its_own_loops_and_says_so_once(tmp_path, monkeypatch):
     monkeypatch.setattr(lightning_internals, "__version__", "2.7.0")
     lightning_internals.is_tested.cache_clear()
-    sentence = (
-        r"The fast loop was tested with lightning>=2\.6\.6,<2\.7, and this is 2\.7\.0: Lightning's own loops"
-    )
+    sentence = r"The fast loop was tested with lightning>=2\.6\.6,<2\.7, and this is 2\.7\.0: Lightning's own loops"
     with pytest.warns(UserWarning, match=sentence):
         other = fit(tmp_path / "one", True)
     again = fit(tmp_path / "again", True)  # a second warning would be an error

@@ -1,8 +1,8 @@
 """Takes from Python what Windows lacks; with this folder in PYTHONPATH, Python runs it before anything is imported.
 
 Not imitated: `sys.platform` and `os.name`, by which libraries choose their code, so that numpy needs `os.uname`;
-`msvcrt` and `nt`, so filelock, psutil and shutil keep `fcntl` and an `os` of their own; the console; paths with drives and
-backslashes; files that another process has open.
+`msvcrt` and `nt`, so filelock, psutil and shutil keep `fcntl` and an `os` of their own; the console; paths with drives
+and backslashes; files that another process has open.
 """
 
 import ctypes
