@@ -18,12 +18,11 @@ IMAGES = 4  # a whole batch would take minutes
 SECONDS = 1.0
 
 
-def warnings_of(trainer: Trainer, net: nn.Module, data: ImageDataModule, threads: int | None) -> list[str]:
-    """Returns the warnings to print before a run begins."""
+def warnings_of(busy: str, trainer: Trainer, net: nn.Module, data: ImageDataModule, threads: int | None) -> list[str]:
+    """Returns the warnings to print before a run begins; `busy` is that on cores that other programs use, or empty."""
     device, shape = trainer.strategy.root_device, (data.in_channels, *data.image_size)
-    return [
-        line for line in (of_bfloat16(net, shape, device, str(trainer.precision)), of_threads(threads, device)) if line
-    ]
+    bfloat16 = of_bfloat16(net, shape, device, str(trainer.precision))
+    return [sentence for sentence in (busy, bfloat16, of_threads(threads, device)) if sentence]
 
 
 def of_threads(threads: int | None, device: torch.device) -> str:

@@ -53,7 +53,8 @@ class CheckCLI(LitCLI):
             print(groups)
         if self.compiled:
             print("\nThe times are without `compile`.")
-        for sentence in slow.warnings_of(self.trainer, self.model.net, self.datamodule, self.config.threads):
+        threads = self.config.threads
+        for sentence in slow.warnings_of(self.busy, self.trainer, self.model.net, self.datamodule, threads):
             print(sentence)
         sys.stdout.flush()
 

@@ -14,6 +14,8 @@ from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
 
+import psutil
+
 from lit_cnn import cores
 from lit_cnn.errors import (
     ConfigError,
@@ -84,8 +86,6 @@ class Start:
 
 def start_up() -> float:
     """Returns the seconds since this command began, or this process, if it was forked later."""
-    import psutil
-
     return min(time.perf_counter() - Start.at, time.time() - psutil.Process().create_time())
 
 

@@ -227,8 +227,8 @@ class LitCLI(LightningCLI):
             parameters = sum(p.numel() for p in self.model.parameters())
             where = f"{self.datamodule.dataset_name}, run {self.results.folder}{self.model.start}"
             _say(f"{self.model.title} ({parameters:,} parameters) on {where}{param_groups.text(self.model)}")
-            slower = slow.warnings_of(self.trainer, self.model.net, self.datamodule, self.config.threads)
-            for sentence in [self.busy] * bool(self.busy) + slower:
+            threads = self.config.threads
+            for sentence in slow.warnings_of(self.busy, self.trainer, self.model.net, self.datamodule, threads):
                 _say(sentence)
         if self._resumed:
             _say(f"resumes from {self._resumed_from}, step {self._first_step}")

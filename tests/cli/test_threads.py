@@ -111,6 +111,14 @@ def test_a_run_leaves_the_cores_that_others_use(lit_cnn, monkeypatch, taken, giv
     assert (f"other programs use {taken} of the 2 cores" in outcome.out) == (expected == 1)
 
 
+def test_check_says_that_its_estimates_are_with_fewer_threads(lit_cnn, monkeypatch):
+    monkeypatch.delenv(hardware.THREADS, raising=False)
+    monkeypatch.setattr(cores, "cores", lambda: 2)
+    monkeypatch.setattr(cores, "taken", lambda: 1.1)
+    torch.set_num_threads(2)
+    assert "threads: 1, not 2, since other programs use 1.1 of the 2 cores" in lit_cnn("check", *FIT[1:]).out
+
+
 def test_a_number_of_threads_in_the_environment_holds_beside_other_work(monkeypatch):
     monkeypatch.setenv(hardware.THREADS, "2")
     monkeypatch.setattr(cores, "taken", lambda: 2.0)
