@@ -7,7 +7,7 @@ import ast
 import ctypes
 import sys
 
-from lit_cnn.cli.command_line import given_settings
+from lit_cnn.cli.command_line import given_settings, only_prints
 from lit_cnn.cli.known_settings import names_in
 from lit_cnn.errors import ConfigError
 
@@ -16,8 +16,10 @@ KEY = "trainer.accelerator"
 
 def refuse_absent_gpu(argv: list[str]) -> None:
     """Raises a ConfigError if the arguments of a verb ask for a GPU that cannot be there."""
+    if only_prints(argv, "help", "print_config"):
+        return
     given = [setting for setting in given_settings(argv) if setting.key == KEY]
-    if given and given[-1].value in ("gpu", "cuda") and "--print_config" not in argv and not may_have_gpu():
+    if given and given[-1].value in ("gpu", "cuda") and not may_have_gpu():
         setting = given[-1]
         raise ConfigError(
             f"{KEY}: {setting.value} ({setting.origin}), but this machine has no GPU that torch can use.\n"

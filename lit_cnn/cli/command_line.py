@@ -183,3 +183,14 @@ def _flatten(content: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(content, list):
         for item in content:
             yield from _flatten(item, prefix)
+
+
+def only_prints(argv: list[str], *what: str) -> bool:
+    """Whether the arguments ask for help or another output in place of a run: `what` is help, print_config or both.
+
+    Example:
+        >>> only_prints(["--model.help", "LitVGG"], "help"), only_prints(["--print_config=skip_null"], "print_config")
+        (True, True)
+    """
+    names = {flag.partition("=")[0].removeprefix("--").split(".")[-1] for flag in argv if flag.startswith("-")}
+    return not names.isdisjoint(what) or ("help" in what and "-h" in names)

@@ -3,8 +3,11 @@
 import re
 from traceback import walk_tb
 
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch import nn
+
 from lit_cnn.cli.command_line import Setting
-from lit_cnn.errors import ConfigError, LitCNNError, forbidden, mistake_in_own_code
+from lit_cnn.errors import ConfigError, LitCNNError, forbidden, is_out_of_memory, mistake_in_own_code, place_in_own_code
 from lit_cnn.training import hardware
 
 PACKAGE = r"(?:pip install (?:-U )?|Requirement )['\"]?([A-Za-z][\w.\-]*)"
@@ -14,6 +17,31 @@ def raised_in(error: BaseException) -> str:
     """Returns the module that raised an error."""
     *_, (frame, _) = walk_tb(error.__traceback__)
     return str(frame.f_globals.get("__name__", ""))
+
+
+def fault_of(end: BaseException, settings: list[Setting], early: bool, net: nn.Module) -> BaseException:
+    """Returns the error to report for one that ended a run: ours, or itself.
+
+    Args:
+        end: What ended the run.
+        settings: Those that the user gave.
+        early: Whether it came before the first step.
+        net: The network.
+    """
+    for one in (end, end.__cause__):  # the parser wraps some of ours
+        if isinstance(one, LitCNNError):
+            return one
+    refused = isinstance(end, (ValueError, TypeError, MisconfigurationException))
+    if early and refused and raised_in(end).startswith("lightning."):
+        return as_ours(end, settings)
+    own = not type(net).__module__.startswith("lit_cnn.")
+    backward = isinstance(end, RuntimeError) and raised_in(end).startswith("torch.autograd")
+    if own and backward and not is_out_of_memory(end):
+        return ConfigError(  # no line of the network is in the traceback
+            f"The backward pass of {type(net).__name__} fails: {' '.join(str(end).split())[:300]}\n"
+            "LIT_CNN_DEBUG=1 shows the whole traceback."
+        )
+    return mistake_in_own_code(end) or end
 
 
 def as_ours(error: BaseException, settings: list[Setting]) -> LitCNNError:
@@ -32,10 +60,11 @@ def as_ours(error: BaseException, settings: list[Setting]) -> LitCNNError:
             frames = [frame.f_locals for frame, _ in walk_tb(one.__traceback__)]
             makers = [type(variables["self"]).__name__ for variables in frames if "self" in variables]
             named = re.findall(r"class_path='[\w.]*?(\w+)'", str(one))
-            what = (named or makers or ["This setting"])[-1]
+            place = place_in_own_code(one)  # of an import that fails
+            what = place or (named or makers or ["This setting"])[-1]
             return ConfigError(
                 f"{what} needs the package {package}, which is not installed.\n"
-                f"Install it with pip install {package}, or remove {what}."
+                f"Install it with pip install {package}, or remove {'this import' if place else what}."
             )
     error = next((one for one in chain if isinstance(one, LitCNNError)), chain[-1])
     if isinstance(error, LitCNNError):

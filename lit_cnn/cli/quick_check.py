@@ -12,7 +12,7 @@ import yaml
 from jsonargparse import ArgumentParser, set_loader
 
 from lit_cnn.cli import safe_yaml
-from lit_cnn.cli.command_line import COMMAND_LINE, Setting, expand, given_settings
+from lit_cnn.cli.command_line import COMMAND_LINE, Setting, expand, given_settings, only_prints
 from lit_cnn.cli.known_settings import (
     BRANCHES,
     DEFAULT_OPTIMIZER,
@@ -55,7 +55,7 @@ def check(argv: list[str]) -> list[str]:
     set_loader("yaml", safe_yaml.load, (yaml.YAMLError,))
     argv = expand(argv)
     settings = given_settings(argv)
-    if any(flag == "-h" or flag.split(".")[-1].partition("=")[0] in ("help", "--help") for flag in argv):
+    if only_prints(argv, "help"):
         return argv
     for setting in settings:
         _check_key(setting, settings)

@@ -28,7 +28,7 @@ from lit_cnn.cli.allowed_imports import allow_imports
 from lit_cnn.cli.arguments import add_arguments, settle_name
 from lit_cnn.cli.command_line import config_paths, given_settings, name_by_config
 from lit_cnn.cli.known_settings import PARTS
-from lit_cnn.cli.library_errors import as_ours, raised_in
+from lit_cnn.cli.library_errors import as_ours, fault_of, raised_in
 from lit_cnn.cli.messages import explain
 from lit_cnn.cli.misfits import refuse_misfit
 from lit_cnn.cli.parser import ParseError, Parser
@@ -36,7 +36,7 @@ from lit_cnn.cli.quick_check import check
 from lit_cnn.cli.warning_filters import quiet
 from lit_cnn.data import datasets  # noqa: F401
 from lit_cnn.data.module import ImageDataModule
-from lit_cnn.errors import ConfigError, LitCNNError, mistake_in_own_code
+from lit_cnn.errors import ConfigError, LitCNNError
 from lit_cnn.inference import load as checkpoints
 from lit_cnn.runs.checkpoint_io import SafeCheckpointIO
 from lit_cnn.runs.folder import alone, claim_folder, give_back, restore, snapshot
@@ -114,6 +114,8 @@ class LitCLI(LightningCLI):
         try:
             if self.verb == "fit" and config.tune_speed and not config.trainer.fast_dev_run:
                 tuning.tune(self.parser, config, self.given, self._resumed)
+                if config.threads is not None:  # measured
+                    self.busy = ""
             hardware.set_matmul_precision(config.matmul_precision)
             hardware.set_threads(config.threads)
             super().instantiate_classes()
@@ -208,18 +210,13 @@ class LitCLI(LightningCLI):
             self.trackers.finish(failed=False)
         except BaseException as end:
             self.trackers.finish(failed=True)
-            fault = self._fault_of(end)
+            early = self.trainer.global_step == self._first_step
+            fault = fault_of(end, self.given, early, self.model.net)
             if isinstance(fault, (LitCNNError, SystemExit, KeyboardInterrupt, ModuleNotFoundError)):
                 self._clear_up(fault)
             if fault is end:
                 raise
             raise fault from end
-
-    def _fault_of(self, end: BaseException) -> BaseException:
-        ours = [one for one in (end, end.__cause__) if isinstance(one, LitCNNError)]  # the parser wraps some
-        refused = isinstance(end, (ValueError, TypeError, MisconfigurationException))
-        early = self.trainer.global_step == self._first_step and raised_in(end).startswith("lightning.")
-        return ours[0] if ours else as_ours(end, self.given) if refused and early else mistake_in_own_code(end) or end
 
     def before(self) -> None:
         """Prints which training begins."""
@@ -230,6 +227,8 @@ class LitCLI(LightningCLI):
             threads = self.config.threads
             for sentence in slow.warnings_of(self.busy, self.trainer, self.model.net, self.datamodule, threads):
                 _say(sentence)
+        elif self.busy:
+            _say(self.busy)
         if self._resumed:
             _say(f"resumes from {self._resumed_from}, step {self._first_step}")
 

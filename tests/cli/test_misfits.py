@@ -85,6 +85,12 @@ class Late(Net):
     def forward(self, images):
         return super().forward(images) * (1 // (len(images) != 16))
 
+class Inplace(Net):
+    def forward(self, images):
+        out = super().forward(images).exp()
+        out += out * 2
+        return out.mul_(out)
+
 def unfinished(num_classes):
     raise ValueError('not yet')
 """
@@ -97,16 +103,24 @@ def unfinished(num_classes):
         (["nets.Net", "--data.image_size", "32"], "fails at nets.py:11 (forward):\nNameError: name 'F' is not defined"),
         (["nets.Net", "--model.net.width", "0"], "fails at nets.py:7 (__init__):\nNameError: name 'layer'"),
         (["nets.Late", "--model.net.width", "144"], "fails at nets.py:15 (forward):\nZeroDivisionError"),
-        (["nets.unfinished"], "nets.unfinished refuses num_classes 3 (nets.py:18 (unfinished)): not yet"),
+        (["nets.unfinished"], "nets.unfinished refuses num_classes 3 (nets.py:24 (unfinished)): not yet"),
+        (
+            ["nets.Inplace", "--model.net.width", "144"],
+            "The backward pass of Inplace fails: one of the variables needed",
+        ),
+        (["lacking.Net"], "lacking.py:1 (<module>) needs the package no_such_package, which is not installed"),
         (["spoilt.Net"], "fails at spoilt.py:1:\nSyntaxError"),
     ],
 )
 def test_a_mistake_in_a_network_is_told_with_its_place(lit_cnn, tmp_path, monkeypatch, net, said):
     (tmp_path / "nets.py").write_text(OWN)
     (tmp_path / "spoilt.py").write_text("class Net(:")
+    (tmp_path / "lacking.py").write_text("import no_such_package")
     monkeypatch.syspath_prepend(tmp_path)
     try:
-        refused = lit_cnn("fit", "--model", "LitClassifier", *DATA, "--model.net", *net, "--allow", "nets,spoilt")
+        refused = lit_cnn(
+            "fit", "--model", "LitClassifier", *DATA, "--model.net", *net, "--allow", "nets,spoilt,lacking"
+        )
     finally:
         sys.modules.pop("nets", None)
     assert refused.code == 2, refused.err
