@@ -1,4 +1,4 @@
-"""What several tests share.
+"""Fixtures and helpers that several tests share.
 
 What takes seconds to import is imported within functions: the process that hands the tests out needs none of it.
 """

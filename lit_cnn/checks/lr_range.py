@@ -1,9 +1,9 @@
 """Learning-rate range test: the loss while the rate rises from step to step, and the rate that it suggests.
 
 Smith 2017, https://arxiv.org/abs/1506.01186, section 3.3.
-Differs: the rate rises by a factor, not by a sum. Suggested is, as in fastai's finder, where the smoothed loss falls
-the fastest, or a tenth of where it is lowest if that is less, since the smoothed loss comes some steps late. Looked at
-is only where it falls indeed, and nothing is suggested if batches differ by too much to tell.
+Differs: the rate rises by a factor, not by a sum. As in fastai's finder, the suggested rate is the one where the
+smoothed loss falls fastest, or a tenth of the rate where it is lowest, if that is less, since it lags by some steps.
+Only the part of the curve where the loss falls is used. Nothing is suggested if the losses of batches differ too much.
 """
 
 import math
@@ -24,9 +24,9 @@ SMOOTHING = 0.9  # share of the losses before in the smoothed loss
 DIVERGED = 4.0  # times the lowest smoothed loss
 SETTLED = 10  # steps before the smoothed loss is of enough batches to have a slope
 BEGINNING = 20  # steps at rates so low that the loss is that of the untrained network
-SPAN = 5  # steps to either side over which the loss falls the fastest; 17 are a factor of 10 between rates
-BEGUN = 0.2  # share of its whole fall after which the loss is said to fall
-CLEAR = 6.0  # times the noise of the smoothed loss; without learning, 2 of 1,000 simulated falls were larger
+SPAN = 5  # steps before and after a step over which its slope is measured; 17 steps raise the rate tenfold
+BEGUN = 0.2  # share of its whole fall from which on the loss counts as falling
+CLEAR = 6.0  # times the noise of the smoothed loss
 LOOK = "Run `check` without --lr_find to find out why."
 
 

@@ -101,6 +101,7 @@ class ImageFolderDataModule(ImageDataModule):
         self._prints: dict[str, copies.Fingerprints] = {}
         self._drawn: dict[str, Tensor] = {}  # the parts that are drawn from the training images, and what is left
         self._said: set[str] = set()
+        self._compared: set[str] = set()  # parts in which copies were looked for
 
     def prepare_data(self) -> None:
         """Prints once which files are skipped or not used, and which parts are drawn."""
@@ -124,8 +125,10 @@ class ImageFolderDataModule(ImageDataModule):
         """Reads the images for a stage, and prints once which of them are copies in two parts or with two labels."""
         super().setup(stage)
         known = {part: self._part(part) for part in PARTS if part in self._arrays}
-        for sentence in copies.remarks(known, self.class_names):
-            self._say(sentence)
+        if not known.keys() <= self._compared:
+            self._compared |= known.keys()
+            for sentence in copies.remarks(known, self.class_names):
+                self._say(sentence)
 
     @rank_zero_only
     def _say(self, sentence: str) -> None:
@@ -210,7 +213,7 @@ class ImageFolderDataModule(ImageDataModule):
             number = counted(len(others), "image is", "images are")
             self._say(f"{number} not in {printable(file)} and skipped: {first_of(others)}.")
         found = [part_of.get(name) for name in names]
-        parts = {part: [i for i, its in enumerate(found) if its == part] for part in ("train", "val", "test")}
+        parts = {part: [i for i, its in enumerate(found) if its == part] for part in PARTS}
         if not parts["test"] and self.has_test and "test" not in self._layout.parts:
             raise DataError(
                 f"{printable(file)} has no test images, and there are none in {printable(self.data_dir)}.\n"

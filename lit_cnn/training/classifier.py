@@ -40,7 +40,7 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         net: The network, from images `[b, c, h, w]` to logits `[b, num_classes]`. Give the import path of a class or
             function, such as torchvision.models.resnet18, or a dict of `class_path` and `init_args`; then checkpoints
             can build it again. On the command line use --model.net PATH, and --model.net.NAME for its arguments.
-            The data set its num_classes, in_channels (in_chans) and image_size (img_size), if it has them.
+            Its num_classes, in_channels (in_chans) and image_size (img_size) come from the data, if it has them.
         num_classes: Number of classes.
         lr: Learning rate, above 0.
         optimizer: Name of a class in torch.optim, such as Adam or SGD; or Muon, for the filters of convolutions, with

@@ -35,7 +35,7 @@ def leave_busy_cores() -> str:
     """Sets fewer threads than torch's own choice where other programs use the cores, and returns a sentence about it.
 
     A thread that shares its core with another program delays all others at each operation. Only the command line
-    counts what other programs use; OMP_NUM_THREADS and `--threads` decide where they are given.
+    counts what other programs use. If OMP_NUM_THREADS or `--threads` is given, it decides.
     """
     own, taken = torch.get_num_threads(), cores.taken()
     free = max(1, round(cores.cores() - taken))

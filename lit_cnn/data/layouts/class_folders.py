@@ -74,7 +74,7 @@ def list_images(root: Path, folder: Path, names: Sequence[str], all_classes: boo
     if foreign := sorted(set(_folders_at(folder, 1 + names[0].count("/"))) - set(names)):
         raise DataError(
             f"{printable(folder)} has classes that {printable(root / 'train')} does not have: {first_of(foreign)}.\n"
-            "Use the folder names of the training images, or move it away; then test images are drawn."
+            "Use the folder names of the training images, or move this folder away; then its part is drawn from them."
         )
     paths: list[str] = []
     labels: list[int] = []
