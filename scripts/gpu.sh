@@ -14,8 +14,9 @@ data=$(realpath "$1") output=$(realpath -m "$2") airbench=${3:+$(realpath "$3")}
 parts=${PARTS:-tests speed airbench recipes} at_once=${AT_ONCE:-6} last_start=${LAST_START:-480}
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 mkdir -p "$output/results"
-given=(--trainer.accelerator gpu --trainer.devices 1 --trainer.precision bf16-mixed --data.resident true)
-given+=(--trainer.benchmark true --pictures.enabled false --trainer.enable_progress_bar false)
+on_gpu=(--trainer.accelerator gpu --trainer.devices 1 --trainer.precision bf16-mixed --data.resident true)
+on_gpu+=(--trainer.benchmark true)
+given=("${on_gpu[@]}" --pictures.enabled false --trainer.enable_progress_bar false)
 images=(--data.data_dir "$data") && [[ -d $data/train ]] && images+=(--data ImageFolderDataModule)
 given+=("${images[@]}")
 
@@ -45,7 +46,8 @@ for part in $parts; do
         theirs=(python3 scripts/verify_airbench.py "$airbench" --data_dir "$data")
         [[ -d $data/train ]] && theirs+=(--data ImageFolderDataModule)
         "${theirs[@]}" --device cuda --steps 25 2>&1 | tee "$output/airbench_steps.txt" | tail -n 12
-        "${theirs[@]}" --runs "${THEIR_RUNS:-3}" --eager 2>&1 | tee "$output/airbench_runs.txt" | tail -n 8
+        "${theirs[@]}" --device cuda --runs "${WHOLE_RUNS:-3}" --eager "${on_gpu[@]}" 2>&1 \
+          | tee "$output/airbench_runs.txt" | tail -n 8
       fi
       ;;
     recipes)  # the most wanted come first

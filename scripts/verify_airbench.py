@@ -3,19 +3,18 @@
     git clone https://github.com/KellerJordan/cifar10-airbench
     python scripts/verify_airbench.py cifar10-airbench --data_dir data --steps 4 --batch_size 256
     python scripts/verify_airbench.py cifar10-airbench --data_dir data --device cuda            # one epoch
-    python scripts/verify_airbench.py cifar10-airbench --data_dir data --device cuda --runs 3   # whole runs of theirs
+    python scripts/verify_airbench.py cifar10-airbench --data_dir data --device cuda --runs 3   # whole runs
+    python scripts/verify_airbench.py cifar10-airbench --data_dir data --runs 3 --widths 16 64 64  # small, for a CPU
 
 Steps are in float32 (float64 with `--double`), from the same weights, on the same images in the same order with the
 same augmentation. Network, loss, optimizer and schedule are those of each side: ours from the config airbench94_cifar,
-theirs from airbench94_muon.py in the checkout, which is read, not copied. `--runs` trains with theirs as it is, in
-float16 and compiled, on the images of our data module, and prints its table: test accuracy, and seconds.
+theirs from airbench94_muon.py in the checkout, which is read, not copied. `--runs` trains with both from the beginning
+to the end, each with its own order and augmentation: theirs on the images of our data module, on a GPU in float16 and
+compiled, on a CPU in float32; ours by `fit`. Settings of `fit`, such as `--trainer.precision bf16-mixed`, may follow.
 """
 
 import argparse
-import ast
-import os
 import sys
-import tempfile
 import time
 from functools import partial
 from itertools import pairwise
@@ -35,54 +34,12 @@ from lit_cnn.training.optimizers import build
 from lit_cnn.training.whitening import IMAGES
 from lit_cnn.transforms import AlternatingFlip, RandomCrop
 from lit_cnn.transforms.weighted_views import weighted_views
+from scripts.verification.their_script import InPrecision, definitions
+from scripts.verification.whole_runs import Theirs, print_runs
 
 SCRIPT = "airbench94_muon.py"
 CONFIG = Path(__file__).parents[1] / "configs" / "airbench94_cifar.yaml"
 LAYERS = {"layers.1": "groups.0", "layers.2": "groups.1", "layers.3": "groups.2"}  # names of theirs and of ours
-
-
-class Uncompiled(ast.NodeTransformer):
-    """Takes the decorators away from their functions, which compile."""
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Takes decorators away."""
-        node.decorator_list = [] if "compile" in "".join(map(ast.unparse, node.decorator_list)) else node.decorator_list
-        return self.generic_visit(node)
-
-
-class InPrecision(ast.NodeTransformer):
-    """Changes their code: no compilation, and another precision.
-
-    Args:
-        precision: "float" or "double".
-        also: Whether Muon's matrix products, in bfloat16, change too, as ours do on a CPU.
-    """
-
-    def __init__(self, precision: str, also: bool):
-        self.precision = precision
-        self.changed = ("half", "float", "bfloat16") if also else ("half", "float")
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Takes decorators away, which compile."""
-        node.decorator_list = []
-        return self.generic_visit(node)
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        """Replaces the methods `half`, `float` and `bfloat16`."""
-        node.attr = self.precision if node.attr in self.changed else node.attr
-        return self.generic_visit(node)
-
-
-def definitions(script: Path, change: ast.NodeTransformer | None = None) -> dict[str, Any]:
-    """Returns the imports, constants, functions and classes of a script, without what it runs."""
-    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign)
-    tree = ast.parse(script.read_text("utf-8"))
-    tree.body = [node for node in tree.body if isinstance(node, kept) and "backends" not in ast.unparse(node)]
-    if change:
-        tree = ast.fix_missing_locations(change.visit(tree))
-    names: dict[str, Any] = {"__name__": "airbench94_muon"}
-    exec(compile(tree, str(script), "exec"), names)
-    return names
 
 
 def same_weights(theirs: Any, ours: Any) -> None:
@@ -221,31 +178,11 @@ def print_evaluation(theirs: Any, module: Any, names: dict[str, Any], data: Any,
               f"the same class in {100 * float(same):.2f} %")  # fmt: skip
 
 
-def their_runs(given: argparse.Namespace, data: Any) -> None:
-    """Trains with their code as it is, on the images of our data module."""
-    names = definitions(given.checkout / SCRIPT, Uncompiled() if given.eager else None)
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "cifar10").mkdir()
-        for split in ("train", "test"):
-            arrays = data.arrays(split)
-            content = {"images": arrays.images.permute(0, 2, 3, 1).contiguous(), "labels": arrays.labels}
-            torch.save(content | {"classes": data.class_names}, Path(folder) / "cifar10" / f"{split}.pt")
-        here = Path.cwd()
-        os.chdir(folder)  # their script looks for its images in ./cifar10
-        torch.backends.cudnn.benchmark = True
-        net = names["CifarNet"]().cuda().to(memory_format=torch.channels_last)
-        if not given.eager:
-            net.compile(mode="max-autotune")
-        names["print_columns"](names["logging_columns_list"], is_head=True)
-        names["main"]("warmup", net)
-        accuracies = torch.tensor([names["main"](run, net) for run in range(given.runs)])
-        os.chdir(here)
-    print(f"mean {float(accuracies.mean()):.4f}, standard deviation {float(accuracies.std()):.4f} of {given.runs} runs")
-
-
 def main() -> int:
     """Prints the comparison; returns 1 if a loss differs by more than the tolerance."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("checkout", type=Path, help="folder of cifar10-airbench")
     parser.add_argument("--data", default="CIFAR10DataModule", help="data module, such as ImageFolderDataModule")
     parser.add_argument("--data_dir", help="where its images are")
@@ -255,9 +192,12 @@ def main() -> int:
     parser.add_argument("--double", action="store_true", help="in float64, which tells rounding from a difference")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tolerance", type=float, default=1e-3, help="largest difference of losses, nats per image")
-    parser.add_argument("--runs", type=int, help="in place of steps: whole runs of their own script, on a GPU")
+    parser.add_argument("--runs", type=int, help="in place of steps: whole runs of both, with this many seeds")
+    parser.add_argument("--widths", type=int, nargs=3, help="with --runs: other widths of the three groups, of both")
     parser.add_argument("--eager", action="store_true", help="with --runs: nothing compiled, as ours by default")
-    given = parser.parse_args()
+    given, fit = parser.parse_known_args()
+    if fit and not given.runs:
+        parser.error(f"{fit[0]} is a setting of `fit`, which needs --runs")
     settings = {"batch_size": given.batch_size, "eval_batch_size": 500, "val_size": 0, "seed": given.seed}
     settings |= {"augment": [RandomCrop(2, "reflect"), AlternatingFlip()]}
     if given.data_dir:
@@ -266,7 +206,9 @@ def main() -> int:
     data.prepare_data()
     data.setup("fit")
     if given.runs:
-        their_runs(given, data)
+        fit = ["--data", given.data, *(["--data.data_dir", given.data_dir] if given.data_dir else []), *fit]
+        theirs = Theirs(given.checkout / SCRIPT, data, given.device, given.widths, given.eager)
+        print_runs(theirs, given.runs, given.widths, fit)
         return 0
     largest = compare(given, data)
     print(f"largest difference of losses: {largest:.1e} nats per image")
