@@ -57,9 +57,9 @@ class Results(Callback):
         self._epoch: int | None = None
         self._training: dict[int, dict[str, float]] = {}  # metrics by epoch
         self._validations: list[tuple[int, dict[str, float]]] = []  # each with its epoch
-        self._start: float | None = None  # of the training: what comes before the first step is not counted
+        self._start: float | None = None  # when the training began; the time before the first step is not counted
         self._seconds_before = 0.0
-        self._trained = 0.0  # seconds until the last end of an epoch: figures that are drawn later are not counted
+        self._trained = 0.0  # seconds until the end of the last epoch; the time of figures drawn later is not counted
         self._epoch_is_over = False
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -82,7 +82,7 @@ class Results(Callback):
 
     @rank_zero_only
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Writes the part of each image, if the data module has drawn the parts."""
+        """Writes split.csv, if the data module has drawn the parts (training, validation, test)."""
         table = getattr(trainer.datamodule, "split_table", lambda: None)()  # type: ignore[attr-defined]
         if table and stage == "fit" and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             # Names of files on Linux are bytes, which need not be UTF-8.
@@ -146,7 +146,7 @@ class Results(Callback):
         """Writes the results before the test; also for a resumed run that had nothing left to train."""
         if self._epoch is None:
             self._log_rest(trainer)
-            if (written := read_results(self.folder)).get("steps") == trainer.global_step:  # no step was added to it
+            if (written := read_results(self.folder)).get("steps") == trainer.global_step:  # this resume took no step
                 self.values = written
                 return
         self._end_epoch(trainer)
@@ -179,7 +179,7 @@ class Results(Callback):
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.values |= _metrics(trainer, "test") | getattr(pl_module, "by_class", {})
-        self.values = _class_sizes(trainer, "test") | self.values  # those of the training images, if it is known
+        self.values = _class_sizes(trainer, "test") | self.values  # not those of training, if known
         self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
@@ -187,7 +187,7 @@ class Results(Callback):
             return
         final = {_hp(name): self.values[name] for name in METRICS if name in self.values}
         for logger in trainer.loggers:
-            if not isinstance(logger, CSVLogger | TensorBoardLogger):  # these have them by their own names
+            if not isinstance(logger, CSVLogger | TensorBoardLogger):  # these have the metrics by name
                 logger.log_metrics(final, step=trainer.global_step)
         files.write_text(self.folder / RESULTS, json.dumps(self.values, indent=2) + "\n")
 
@@ -218,7 +218,7 @@ class Results(Callback):
 
 
 def is_unbalanced(results: dict[str, Any]) -> bool:
-    """Whether the classes have so different numbers of images that a micro accuracy hides the small ones."""
+    """Whether the numbers of images per class differ so much that the micro accuracy hides the small classes."""
     few, many = (results.get(f"class_images/{which}", 1) for which in ("smallest", "largest"))
     return many >= UNBALANCED * few
 
