@@ -160,7 +160,15 @@ class Results(Callback):
         if begun:
             epoch, figures = self._tested_figures(trainer)
             self.values |= self._training.get(epoch, {}) | figures | {"epoch": epoch + 1}
+            self._log_selected(trainer, figures)
         self._write(trainer)
+
+    def _log_selected(self, trainer: Trainer, figures: dict[str, float]) -> None:
+        """Logs the validation metrics of the selected epoch to trackers, which otherwise show those of the last."""
+        selected = {f"selected/{name.replace('/', '_')}": figures[name] for name in METRICS if name in figures}
+        for logger in trainer.loggers if selected else ():
+            if not isinstance(logger, CSVLogger | TensorBoardLogger):  # `report` and the HParams tab have them
+                logger.log_metrics(selected, step=trainer.global_step)
 
     def _tested_figures(self, trainer: Trainer) -> tuple[int, dict[str, float]]:
         """Returns epoch and validation metrics of the tested checkpoint, or of the last epoch if there is none."""
@@ -185,10 +193,6 @@ class Results(Callback):
     def _write(self, trainer: Trainer) -> None:
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        final = {_hp(name): self.values[name] for name in METRICS if name in self.values}
-        for logger in trainer.loggers:
-            if not isinstance(logger, CSVLogger | TensorBoardLogger):  # these have the metrics by name
-                logger.log_metrics(final, step=trainer.global_step)
         files.write_text(self.folder / RESULTS, json.dumps(self.values, indent=2) + "\n")
 
     def summary(self) -> str:
@@ -230,10 +234,6 @@ def _class_sizes(trainer: Trainer, split: str) -> dict[str, Any]:
         return {}
     counts = data.arrays(split).labels.bincount(minlength=data.num_classes)
     return {"class_images/smallest": int(counts.min()), "class_images/largest": int(counts.max())}
-
-
-def _hp(name: str) -> str:
-    return f"hp/{name.replace('/', '_')}"
 
 
 def _metrics(trainer: Trainer, split: str) -> dict[str, float]:
