@@ -5,11 +5,11 @@ import time
 
 import psutil
 
-ENOUGH = 0.5  # seconds of counting, below which a short burst would decide
+ENOUGH = 0.5  # minimum seconds of counting: a short burst must not decide
 
 
 class Watch:
-    """Since when CPU time is counted: seconds of the clock and of this process."""
+    """Start of the counting of CPU time: the time of the clock and of this process."""
 
     since: float | None = None
     own = 0.0
@@ -27,13 +27,13 @@ def watch() -> None:
 
 
 def taken() -> float:
-    """Returns how many cores other programs have used since `watch`, on average; 0 where nobody has counted."""
+    """Returns how many cores other programs have used since `watch`, on average; 0 if `watch` was not called."""
     if Watch.since is None or (seconds := time.perf_counter() - Watch.since) < ENOUGH:
         return 0.0
     percent = dict(enumerate(psutil.cpu_percent(percpu=True)))
     busy = sum(percent.get(number, 0.0) for number in usable()) / 100
     own = (time.process_time() - Watch.own) / seconds
-    Watch.since = None  # the next call would count from this one on
+    Watch.since = None  # `taken` measures only once
     return max(0.0, busy - own)
 
 

@@ -59,9 +59,9 @@ def not_installed(what: str, package: str, extra: str) -> ConfigError:
 
 
 def place_in_own_code(error: BaseException) -> str:
-    """Returns file, line and function where code of the user's own raised an error; nothing if other code did.
+    """Returns file, line and function where the user's own code raised an error; nothing if other code did.
 
-    Libraries that it called do not count: the place is where it called them.
+    If a library raised it, the place is where the user's code called the library.
     """
     if isinstance(error, SyntaxError) and error.filename:
         return f"{_short(error.filename)}:{error.lineno}"
@@ -88,7 +88,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def mistake_in_own_code(error: BaseException) -> ConfigError | None:
-    """Returns the error for a mistake in code of the user's own; None if it is none, or other code raised it."""
+    """Returns the error for a mistake in the user's own code; None for other errors and other code."""
     if not isinstance(error, Exception) or isinstance(error, OSError) or is_out_of_memory(error):
         return None
     if not (place := place_in_own_code(error)):

@@ -23,7 +23,8 @@ def replacing(path: Path, alone: bool = False) -> Iterator[Path]:
 
     Args:
         path: Where the file goes.
-        alone: The caller holds a lock, so no other process writes the file; a killed process's partial file is reused.
+        alone: The caller holds a lock, so no other process writes the file; the partial file of a killed process is
+            overwritten.
 
     Raises:
         OSError: If it cannot be written.
@@ -49,7 +50,7 @@ def replacing(path: Path, alone: bool = False) -> Iterator[Path]:
 
 
 def _move(partial: Path, path: Path) -> None:
-    """Renames a file; Windows refuses while another process has the old one open, as a reader has for a moment."""
+    """Renames a file; tries again on Windows, which refuses while another process has the old file open."""
     for pause in (0.01, 0.1, 1.0) if WINDOWS else ():
         with suppress(PermissionError):
             return os.replace(partial, path)

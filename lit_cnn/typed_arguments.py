@@ -21,7 +21,7 @@ class Range(NamedTuple):
     words: str
     holds: Callable[[Any], bool]
 
-    def __repr__(self) -> str:  # in the help
+    def __repr__(self) -> str:  # shown in the help
         return self.words
 
 

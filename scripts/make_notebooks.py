@@ -2,7 +2,6 @@
 
 python scripts/make_notebooks.py                          # all of docs/notebooks; takes minutes
 python scripts/make_notebooks.py docs/notebooks/1_permutation.ipynb
-python scripts/make_notebooks.py --repository OWNER/NAME  # only writes it into the badges and the install lines
 """
 
 import argparse
@@ -16,7 +15,6 @@ import nbformat
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[1] / "docs" / "notebooks"
-ADDRESS = re.compile(r"(?<=github)(/|\.com/)[\w.-]+/[\w.-]+?(?=/blob/|[\"\s\\])")  # in badges, and after pip install
 
 
 def run(path: Path, folder: Path, **parameters: Any) -> nbformat.NotebookNode:
@@ -58,12 +56,8 @@ def main() -> None:
     """Runs the notebooks that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebooks", nargs="*", type=Path, default=sorted(FOLDER.glob("*.ipynb")))
-    parser.add_argument("--repository", help="OWNER/NAME on GitHub")
     given = parser.parse_args()
     for path in given.notebooks:
-        if given.repository:
-            path.write_text(ADDRESS.sub(rf"\g<1>{given.repository}", path.read_text("utf-8")), "utf-8")
-            continue
         began = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             notebook = tidy(run(path, Path(folder)))

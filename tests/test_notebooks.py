@@ -2,7 +2,6 @@
 
 import ast
 import re
-import tomllib
 
 import pytest
 
@@ -11,7 +10,8 @@ pytest.importorskip("ipykernel", reason="needs ipykernel: pip install -e '.[test
 
 import nbformat
 
-from scripts.make_notebooks import ADDRESS, FOLDER, run, tidy
+from scripts.make_address import repository
+from scripts.make_notebooks import FOLDER, run, tidy
 
 ROOT = FOLDER.parents[1]
 # Fewer steps than a reader takes; the first notebook compares its figures itself.
@@ -59,17 +59,6 @@ def test_notebook_opens_in_colab_and_installs_in_one_line(name):
     installs = [line for line in second.source.splitlines() if "pip install" in line]
     assert len(installs) == 1
     assert f"git+https://github.com/{repository()}" in installs[0]
-
-
-def repository():
-    """The repository's address: that of pyproject.toml, if it has one, in all notebooks."""
-    found = {m.group().removeprefix(".com").strip("/") for nb in NOTEBOOKS.values() for c in nb.cells[:2]
-             for m in ADDRESS.finditer(c.source + "\n")}  # fmt: skip
-    assert len(found) == 1, found
-    urls = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"].get("urls", {})
-    known = {m[1] for url in urls.values() if (m := re.match(r"https://github\.com/([\w.-]+/[\w.-]+)", url))}
-    assert known <= found, "python scripts/make_notebooks.py --repository OWNER/NAME"
-    return found.pop()
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

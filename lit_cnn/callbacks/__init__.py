@@ -12,6 +12,6 @@ def tensorboards(trainer: Trainer) -> list[TensorBoardLogger]:
 
 
 def log_everywhere(trainer: Trainer, figures: dict[str, Any], ago: int = 1) -> None:
-    """Logs figures of an epoch with all loggers, at the step that was taken so many steps ago."""
+    """Logs metrics of an epoch with all loggers, at the step `ago` steps before the present one."""
     for logger in trainer.loggers:
         logger.log_metrics(figures, trainer.global_step - ago)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lit_cnn.training.lightning_internals import decay_of_average, drop_average
 
-FROM_THE_START = 0.1  # share of the first weights in an average that is worth a warning
+FROM_THE_START = 0.1  # warns if the first weights have more than this share of the average
 
 
 class EMA(WeightAveraging):

@@ -18,7 +18,7 @@ Minutes = restricted_string_type("Minutes", r"^\d+(\.\d+)?min$", docstring="minu
 
 
 def refuse_one_name(best: Any) -> None:
-    """Refuses settings of a ModelCheckpoint by which the files of several checkpoints would have one name."""
+    """Refuses settings of a ModelCheckpoint that give several checkpoints the same file name."""
     if best.save_top_k not in (0, 1) and "{" not in (best.filename or ""):
         raise ConfigError(
             f"checkpoint.save_top_k is {best.save_top_k}, but all checkpoints would have the name {best.filename!r}.\n"
@@ -27,7 +27,7 @@ def refuse_one_name(best: Any) -> None:
 
 
 def arrange_checkpoints(callbacks: list[Callback], trainer: dict[str, Any], every: int | str | None) -> None:
-    """Adds the last checkpoint to the best, and makes them the Trainer's first callbacks: the first's best is tested.
+    """Adds a callback for the last checkpoint, and puts that for the best checkpoint first: Lightning tests the first.
 
     Args:
         callbacks: The run's callbacks, from which the best is taken.
@@ -58,10 +58,10 @@ def _new(kind: type[ModelCheckpoint], **when: Any) -> ModelCheckpoint:
 
 @patient
 class Last(ModelCheckpoint):
-    """The last checkpoint, from which a run resumes: at the end of an epoch, or where the training stops within one.
+    """Saves the last checkpoint, from which a run resumes: after each epoch, and where the training stops within one.
 
-    The limit that stops it, such as `max_time` or `max_steps`, may be raised later, and the epoch continues with the
-    next batch. So it is saved before Lightning ends the epoch.
+    If a limit such as `max_time` or `max_steps` stops the training, the limit can be raised later, and the epoch
+    continues with the next batch. So the checkpoint is saved before Lightning ends the epoch.
     """
 
     def on_train_batch_end(self, trainer: Trainer, *others: Any) -> None:
@@ -71,7 +71,7 @@ class Last(ModelCheckpoint):
             return
         if not validates(trainer) or not internals.validates_next(trainer):
             internals.save_now(self, trainer)
-        for callback in trainer.checkpoint_callbacks:  # a validation now is within the epoch
+        for callback in trainer.checkpoint_callbacks:  # a validation at this batch is within the epoch
             if isinstance(callback, ModelCheckpoint) and not str(callback.monitor).startswith("train/"):
                 internals.save_after_validation(callback)
 
@@ -91,7 +91,7 @@ def _stops_within_an_epoch(trainer: Trainer) -> bool:
 
 @patient
 class _WithinEpochs(ModelCheckpoint):
-    """Saves every so many steps or minutes; not right before the end of an epoch, but with it."""
+    """Saves after a number of steps or minutes; a save that is due at the last batch waits for the end of the epoch."""
 
     def on_train_batch_end(self, trainer: Trainer, *others: Any) -> None:
         if not internals.more_than_a_batch_ends(trainer):

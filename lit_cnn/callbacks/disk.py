@@ -13,12 +13,12 @@ STATES = 3  # numbers in a checkpoint for each weight: the weight, and two of Ad
 class DiskCheck(Callback):
     """Finds a full or read-only disk before the first step, and deletes partial files of killed runs.
 
-    It checks the folder of the checkpoints, and cleans that of the resumed checkpoint too.
+    It checks the folder of the checkpoints. It also deletes partial files beside the resumed checkpoint.
     """
 
     @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Deletes partial files, then reserves the room of a checkpoint for a moment; a DiskError if it cannot."""
+        """Deletes partial files, and reserves the space of a checkpoint for a moment; DiskError if it cannot."""
         if trainer.ckpt_path:
             checkpoint_io.sweep(Path(trainer.ckpt_path).parent)
         size = STATES * sum(weight.nbytes for weight in pl_module.state_dict().values())

@@ -11,8 +11,8 @@ from lit_cnn.errors import DataError
 class FinalTestCheck(Callback):
     """Finds missing or broken test images before the first step, not after hours of training.
 
-    It reads them as the test does; nothing uses their pixels before the test. The data module keeps them, so that it
-    costs no extra time or memory.
+    It reads the images as the test does. Nothing uses their pixels before the test. The data module keeps them for the
+    test, so this costs no extra time or memory.
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

@@ -29,7 +29,7 @@ REFUSED: dict[type[Callback], str] = {
 
 
 def given(settings: dict[str, Any]) -> list[Callback]:
-    """Returns the callbacks in a Trainer's settings, of which there may be none, one or several, as a list."""
+    """Returns the callbacks in a Trainer's settings as a list; the setting may be None, one callback or several."""
     callbacks = settings["callbacks"] or []
     return list(callbacks) if isinstance(callbacks, list) else [callbacks]
 

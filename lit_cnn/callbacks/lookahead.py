@@ -60,7 +60,7 @@ class Lookahead(Callback):
             elif self._steps % self.every == 0:
                 self._update(pl_module, self.decay * (self._steps / steps) ** 3)
 
-        # Of the optimizer, since a hook of each batch would turn the fast loop off.
+        # A hook of the optimizer, since a hook of each batch would turn off the fast loop.
         self._handle = trainer.optimizers[0].register_step_post_hook(after_step)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

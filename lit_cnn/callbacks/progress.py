@@ -13,7 +13,7 @@ from lit_cnn.training.loop_conditions import patient
 IN_NOTEBOOK = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
 LINES = 30.0  # minimum seconds between lines if there is no bar
 VERBS = {"val": "validate", "test": "test", "predict": "predict"}
-DELAY = 1.0  # seconds before the bar of a validation within `fit` appears: most are over by then
+DELAY = 1.0  # seconds before the bar of a validation in `fit` appears; most validations are shorter
 BAR = "{desc} {percentage:3.0f}%|{bar}| {remaining} left{postfix}"  # fits into 80 columns
 ENDLESS = "{desc} {n_fmt} batches in {elapsed}{postfix}"  # where the number of batches is not known
 WHY_LOWER = "(train: average while learning; val: at the epoch's end, so it can be higher)"
@@ -69,7 +69,7 @@ class Progress(ProgressBar):
     def __init__(self) -> None:
         super().__init__()
         self._enabled = True
-        self._bars: dict[str, Count] = {}  # those of training and evaluation
+        self._bars: dict[str, Count] = {}  # for training and for evaluation
         self._seconds = 0.0
         self._epoch_line: str | None = None
         self._validated = False  # whether the epoch has been validated
@@ -165,7 +165,7 @@ def _stage(trainer: Trainer) -> str:
 
 
 def _so_far(module: Any, stage: str) -> str:
-    """Returns accuracy and NLL so far, from this device's counts: computing a metric would synchronise all devices."""
+    """Returns accuracy and NLL so far, from this device only: computing a metric would synchronise all devices."""
     metrics = getattr(module, "metrics", None)
     if not isinstance(metrics, BufferedMetrics) or stage == "predict":
         return ""

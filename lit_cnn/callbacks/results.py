@@ -57,9 +57,9 @@ class Results(Callback):
         self._epoch: int | None = None
         self._training: dict[int, dict[str, float]] = {}  # metrics by epoch
         self._validations: list[tuple[int, dict[str, float]]] = []  # each with its epoch
-        self._start: float | None = None  # of the training: what comes before the first step is not counted
+        self._start: float | None = None  # when the training began; the time before the first step is not counted
         self._seconds_before = 0.0
-        self._trained = 0.0  # seconds until the last end of an epoch: figures that are drawn later are not counted
+        self._trained = 0.0  # seconds until the end of the last epoch; the time of figures drawn later is not counted
         self._epoch_is_over = False
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -82,7 +82,7 @@ class Results(Callback):
 
     @rank_zero_only
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Writes the part of each image, if the data module has drawn the parts."""
+        """Writes split.csv, if the data module has drawn the parts (training, validation, test)."""
         table = getattr(trainer.datamodule, "split_table", lambda: None)()  # type: ignore[attr-defined]
         if table and stage == "fit" and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             # Names of files on Linux are bytes, which need not be UTF-8.
@@ -146,7 +146,7 @@ class Results(Callback):
         """Writes the results before the test; also for a resumed run that had nothing left to train."""
         if self._epoch is None:
             self._log_rest(trainer)
-            if (written := read_results(self.folder)).get("steps") == trainer.global_step:  # no step was added to it
+            if (written := read_results(self.folder)).get("steps") == trainer.global_step:  # this resume took no step
                 self.values = written
                 return
         self._end_epoch(trainer)
@@ -160,7 +160,15 @@ class Results(Callback):
         if begun:
             epoch, figures = self._tested_figures(trainer)
             self.values |= self._training.get(epoch, {}) | figures | {"epoch": epoch + 1}
+            self._log_selected(trainer, figures)
         self._write(trainer)
+
+    def _log_selected(self, trainer: Trainer, figures: dict[str, float]) -> None:
+        """Logs the validation metrics of the selected epoch to trackers, which otherwise show those of the last."""
+        selected = {f"selected/{name.replace('/', '_')}": figures[name] for name in METRICS if name in figures}
+        for logger in trainer.loggers if selected else ():
+            if not isinstance(logger, CSVLogger | TensorBoardLogger):  # `report` and the HParams tab have them
+                logger.log_metrics(selected, step=trainer.global_step)
 
     def _tested_figures(self, trainer: Trainer) -> tuple[int, dict[str, float]]:
         """Returns epoch and validation metrics of the tested checkpoint, or of the last epoch if there is none."""
@@ -179,16 +187,12 @@ class Results(Callback):
     @rank_zero_only
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.values |= _metrics(trainer, "test") | getattr(pl_module, "by_class", {})
-        self.values = _class_sizes(trainer, "test") | self.values  # those of the training images, if it is known
+        self.values = _class_sizes(trainer, "test") | self.values  # not those of training, if known
         self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        final = {_hp(name): self.values[name] for name in METRICS if name in self.values}
-        for logger in trainer.loggers:
-            if not isinstance(logger, CSVLogger | TensorBoardLogger):  # these have them by their own names
-                logger.log_metrics(final, step=trainer.global_step)
         files.write_text(self.folder / RESULTS, json.dumps(self.values, indent=2) + "\n")
 
     def summary(self) -> str:
@@ -218,7 +222,7 @@ class Results(Callback):
 
 
 def is_unbalanced(results: dict[str, Any]) -> bool:
-    """Whether the classes have so different numbers of images that a micro accuracy hides the small ones."""
+    """Whether the numbers of images per class differ so much that the micro accuracy hides the small classes."""
     few, many = (results.get(f"class_images/{which}", 1) for which in ("smallest", "largest"))
     return many >= UNBALANCED * few
 
@@ -230,10 +234,6 @@ def _class_sizes(trainer: Trainer, split: str) -> dict[str, Any]:
         return {}
     counts = data.arrays(split).labels.bincount(minlength=data.num_classes)
     return {"class_images/smallest": int(counts.min()), "class_images/largest": int(counts.max())}
-
-
-def _hp(name: str) -> str:
-    return f"hp/{name.replace('/', '_')}"
 
 
 def _metrics(trainer: Trainer, split: str) -> dict[str, float]:

@@ -42,7 +42,7 @@ class StopOnSignal(Callback):
             raise SystemExit(128 + number)
         self.received = number
         with suppress(OSError):
-            os.write(2, STOPPING)  # print may be the call that was interrupted
+            os.write(2, STOPPING)  # the signal may have interrupted a print
 
     def _wanted(self, trainer: Trainer) -> bool:
         return trainer.strategy.reduce_boolean_decision(bool(self.received), all=False)

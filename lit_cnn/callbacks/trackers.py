@@ -53,12 +53,12 @@ class Trackers(Callback):
         if trainer.sanity_checking or self.started:
             return
         for maker in self.makers:
-            with files.alone(self.runs / MAKING):  # several cells would make MLflow's tables at once
+            with files.alone(self.runs / MAKING):  # several cells would create MLflow's tables at the same time
                 logger = self._start(maker)
             if maker.func.__name__ in PACKAGES:
                 survive(logger, *([logger.experiment] if maker.func.__name__ == "MLFlowLogger" else []))
             self.started.append(logger)
-            if maker.func.__name__ not in self.ids:  # MLflow refuses other values for the settings that it has
+            if maker.func.__name__ not in self.ids:  # MLflow refuses new values of settings that it already has
                 logger.log_hyperparams(self.settings)
         trainer.loggers = [*trainer.loggers, *self.started]
         ids = {type(one).__name__: one.version for one in self.started if type(one).__name__ in ID_ARGUMENTS}
@@ -85,7 +85,7 @@ class Trackers(Callback):
             raise ConfigError(f"{name} cannot start: {reason}") from error
 
     def _defaults(self, name: str) -> dict[str, Any]:
-        """Returns our defaults for the arguments of a tracker, where the environment sets no others."""
+        """Returns our default arguments of a tracker, except those that the environment sets."""
         run = f"{self.folder.parent.name}/{self.folder.name}"
         if name == "WandbLogger":
             project, run = os.environ.get("WANDB_PROJECT", PROJECT), os.environ.get("WANDB_NAME", run)
@@ -102,7 +102,7 @@ class Trackers(Callback):
         return {}
 
     def finish(self, failed: bool) -> None:
-        """Ends the runs of the trackers that leave it to the end of the process."""
+        """Ends the run in trackers that would end it only with the process."""
         for logger in self.started:
             if type(logger).__name__ == "WandbLogger":
                 logger.experiment.finish(exit_code=int(failed))
@@ -110,7 +110,7 @@ class Trackers(Callback):
                 logger.experiment.end()
 
     def discard(self) -> None:
-        """Removes the runs in which no step was logged, where a tracker can."""
+        """Removes runs without a logged step from the trackers that can remove runs."""
         for logger in self.started:
             if type(logger).__name__ == "MLFlowLogger" and "MLFlowLogger" not in self.ids:
                 with suppress(Exception):  # its server may be lost
@@ -132,7 +132,7 @@ class Trackers(Callback):
 
 
 def _started(kind: Any, arguments: dict[str, Any]) -> Any:
-    if kind.__name__ == "CometLogger" and arguments.get("online") is False:  # for which Lightning 2.6 logs nothing
+    if kind.__name__ == "CometLogger" and arguments.get("online") is False:  # Lightning 2.6 logs nothing then
         os.environ["COMET_START_ONLINE"], arguments = "0", arguments | {"online": None}
     if kind.__name__ == "MLFlowLogger":
         os.environ.setdefault(RETRIES, "3")  # 14 seconds; its default is five minutes

@@ -1,4 +1,4 @@
-"""A `fit` that ends where its first step would come, to look at it there; the process is afterwards as it was."""
+"""Begins `fit`, inspects it and ends it before its first step; then restores the state of the process."""
 
 import gc
 import os
@@ -51,7 +51,7 @@ def begin_fit(
     try:
         Trainer(**{**settings, **ALONE, "profiler": None, "callbacks": callbacks}).fit(module, datamodule=data)
     finally:
-        if torch.cuda.is_available():  # networks and images of what was looked at before
+        if torch.cuda.is_available():  # networks and images of an earlier `begin_fit`
             free_memory()
 
 

@@ -74,7 +74,7 @@ def _seconds_per_image(trainer: Trainer, module: LitClassifier, loader: object, 
     images = next(iter(loader))[0].to(module.device)[:32]  # type: ignore[call-overload]
     module.eval()
     with trainer.strategy.precision_plugin.val_step_context():
-        module.evaluate(images).sum().item()  # slower than the others
+        module.evaluate(images).sum().item()  # the first evaluation is slower
         done, start = 0, time.perf_counter()
         while done < 50 and (done == 0 or time.perf_counter() - start < seconds):
             module.evaluate(images).sum().item()

@@ -10,8 +10,9 @@ from lit_cnn.checks.trial import FirstSteps
 # Inception v3 2.2, because of torchvision's large weights in its last layer.
 NEAR, HIGH = 2.0, 4.0
 
-# A network that ignores the images cannot get below the loss of one answer for all. Others get well below it in a few
-# dozen steps, even one as weak as 1 x 1 convolutions with global average pooling.
+# A network that ignores the images gives the same logits for all, and cannot get below the best loss of equal logits.
+# Other networks get well below it in a few dozen steps, even weak ones such as 1 x 1 convolutions with global average
+# pooling.
 LEARNS = 0.95
 
 WHY = {
@@ -71,7 +72,7 @@ def judge_losses(found: FirstSteps) -> Finding:
 
 
 def judge_gradients(lacking: dict[str, str], trained: int, frozen: int) -> Finding:
-    """Checks that every trained parameter got a gradient; `lacking` are those that did not, and why (see WHY)."""
+    """Checks that every trained parameter got a gradient; `lacking` has the others, with the reason (see WHY)."""
     if not lacking:
         kept = f"; {frozen} are frozen" if frozen else ""
         return Finding("gradients", f"all {trained} trained parameters get a gradient{kept}")

@@ -1,9 +1,10 @@
 """Learning-rate range test: the loss while the rate rises from step to step, and the rate that it suggests.
 
 Smith 2017, https://arxiv.org/abs/1506.01186, section 3.3.
-Differs: the rate rises by a factor, not by a sum. As in fastai's finder, the suggested rate is the one where the
-smoothed loss falls fastest, or a tenth of the rate where it is lowest, if that is less, since it lags by some steps.
-Only the part of the curve where the loss falls is used. Nothing is suggested if the losses of batches differ too much.
+Differs: the rate is multiplied by a factor after each step; the paper adds a constant. As in fastai's finder, the test
+suggests the rate where the smoothed loss falls fastest. If a tenth of the rate with the lowest loss is smaller, it
+suggests that, since the smoothed loss lags by some steps. Only the part of the curve where the loss falls is used.
+Nothing is suggested if the losses of the batches differ too much.
 """
 
 import math
@@ -20,12 +21,12 @@ from lit_cnn.training.optimizers import build
 
 LOWEST, HIGHEST = 1e-6, 10.0
 STEPS = 120
-SMOOTHING = 0.9  # share of the losses before in the smoothed loss
+SMOOTHING = 0.9  # share of the earlier losses in the smoothed loss
 DIVERGED = 4.0  # times the lowest smoothed loss
-SETTLED = 10  # steps before the smoothed loss is of enough batches to have a slope
-BEGINNING = 20  # steps at rates so low that the loss is that of the untrained network
+SETTLED = 10  # first steps, in which the smoothed loss has too few batches for a slope
+BEGINNING = 20  # first steps, with rates so low that the loss does not change
 SPAN = 5  # steps before and after a step over which its slope is measured; 17 steps raise the rate tenfold
-BEGUN = 0.2  # share of its whole fall from which on the loss counts as falling
+BEGUN = 0.2  # the loss counts as falling after this share of its whole fall
 CLEAR = 6.0  # times the noise of the smoothed loss
 LOOK = "Run `check` without --lr_find to find out why."
 
@@ -36,7 +37,7 @@ class RangeTest(NamedTuple):
     rates: Float[np.ndarray, "n"]
     losses: Float[np.ndarray, "n"]  # of each step's batch, before the step
     smoothed: Float[np.ndarray, "n"]
-    fall: float  # of the smoothed loss, from the untrained network's to the lowest
+    fall: float  # how far the smoothed loss falls, from the untrained network to the lowest
     noise: float  # standard deviation of the losses from one batch to another
     steepest: float  # where the smoothed loss falls the fastest
     lowest: float  # the rate with the lowest smoothed loss, from which on it is too high
@@ -61,7 +62,7 @@ def take_range_test(steps: Steps) -> RangeTest:
     loader: Any = steps.trainer.train_dataloader
     batches = chain.from_iterable(repeat(loader))
     module = steps.module
-    without_schedule = {**module.hparams, "scheduler": None, "param_groups": module.groups}  # which sets other rates
+    without_schedule = {**module.hparams, "scheduler": None, "param_groups": module.groups}  # which sets rates
     optimizer = build(module, without_schedule)["optimizer"]
     groups = [(group, group["lr"] / module.hparams["lr"]) for group in optimizer.param_groups]
     rates, losses = np.geomspace(LOWEST, HIGHEST, STEPS), list[float]()

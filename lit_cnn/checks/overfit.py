@@ -70,7 +70,7 @@ def overfit(steps: Steps, batch: Batch) -> list[Attempt]:
 
 @torch.enable_grad()
 def loss_of_one_answer(loss: Callable[[Tensor, Tensor], Tensor], labels: Int64[Tensor, "b"], classes: int) -> float:
-    """Returns approximately the lowest loss with the same logits for all images, the best without seeing them."""
+    """Returns approximately the lowest loss of equal logits for all images: the best loss without seeing the images."""
     answer = torch.zeros(classes, device=labels.device, requires_grad=True)
     optimizer = Adam([answer], lr=0.1)
     for _ in range(300):

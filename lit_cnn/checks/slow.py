@@ -19,7 +19,7 @@ SECONDS = 1.0
 
 
 def warnings_of(busy: str, trainer: Trainer, net: nn.Module, data: ImageDataModule, threads: int | None) -> list[str]:
-    """Returns the warnings to print before a run begins; `busy` is that on cores that other programs use, or empty."""
+    """Returns the warnings to print before a run; `busy` is the one about cores in use by other programs, or empty."""
     device, shape = trainer.strategy.root_device, (data.in_channels, *data.image_size)
     bfloat16 = of_bfloat16(net, shape, device, str(trainer.precision))
     return [sentence for sentence in (busy, bfloat16, of_threads(threads, device)) if sentence]

@@ -1,4 +1,4 @@
-"""The fastest settings on this machine: a few steps with each, in turn with steps in plain float32."""
+"""Finds the fastest settings on this machine: times a few steps with each, alternating with plain float32."""
 
 import copy
 import time
@@ -27,17 +27,17 @@ PLAIN: Settings = {
     **{"threads": None, "channels_last": None, "matmul_precision": "highest", PRECISION: None},
     **{"trainer.benchmark": None, COMPILE: None, RESIDENT: False},
 }
-BUILT = ("channels_last", PRECISION, COMPILE, RESIDENT)  # what a Trainer, network or loader of its own is needed for
+BUILT = ("channels_last", PRECISION, COMPILE, RESIDENT)  # settings that need a new Trainer, network or loader
 
-# Modes of torch.compile, and the seconds of training from which on it is tried: compiling takes about a minute, and
-# max-autotune many.
+# Modes of torch.compile, and how many seconds a training must take before a mode is tried: compiling takes about a
+# minute, and max-autotune many minutes.
 COMPILES = {"default": 600, "reduce-overhead": 600, "max-autotune": 7200}
 
 MARGIN = 1.03  # how many times faster other settings have to be than the best so far, in two measurements
 SLICE = 0.04  # seconds of steps that are timed at once
-PAIRS, SECONDS = 5, 3.0  # slices of each, and the time after which there are fewer
-SCALED = 5e-4  # seconds more for a step with a gradient scaler (16-mixed), since Lightning's own loop takes it then
-HOPELESS = 0.7  # share of the best speed below which no more is measured
+PAIRS, SECONDS = 5, 3.0  # slices of each setting; after these seconds there are fewer
+SCALED = 5e-4  # extra seconds of a step with a gradient scaler (16-mixed), which needs Lightning's own loop
+HOPELESS = 0.7  # settings below this share of the best speed are not measured further
 
 
 class Slices:
@@ -61,7 +61,7 @@ class Slices:
 
 
 class Tuning:
-    """Finds the fastest settings of a run: those of plain float32, unless others are faster in two measurements.
+    """Finds the fastest settings of a run: plain float32, unless other settings are faster in two measurements.
 
     Each is timed alternately with plain float32, since a machine's speed changes. Settings that fail are listed.
 
@@ -175,7 +175,7 @@ class Tuning:
                 look(self._reference.trainer, self._reference.steps.module)
             else:
                 self._begin(settings, look)
-        except Exception as error:  # too little memory, no compiler, an optimizer that does not go with fp16
+        except Exception as error:  # too little memory, no compiler, an optimizer that does not work with fp16
             self._left_out.append(f"{name} failed: {first_line(error)}")
         return found[0] > self._ratio * HOPELESS
 
@@ -190,7 +190,7 @@ class Tuning:
         return median(ratios)
 
     def _note(self, name: str, step: float, ratio: float) -> None:
-        """Adds a row; the time of a step goes by the ratio, since the machine's speed changes between the rows."""
+        """Adds a row; its time of a step follows from the ratio, since the machine's speed changes between the rows."""
         rate = self._data.batch_size / step
         self._rows.append((name, f"{1000 * step:,.3g} ms", f"{rate:,.0f}", f"{ratio:.2f}"))
 

@@ -27,7 +27,7 @@ def layer_table(layers: Sequence[Layer], net: nn.Module, image_size: tuple[int, 
         costs = (f"{layer.parameters:,}", f"{layer.macs:,}")
         rows.append((name, layer.kind, by(layer.output), *costs, field, stride, covers))
     total = sum(p.numel() for p in net.parameters())
-    others = total - sum({layer.name: layer.parameters for layer in layers}.values())  # once for a layer used twice
+    others = total - sum({layer.name: layer.parameters for layer in layers}.values())  # each layer counts once
     if others:
         rows.append(("others (norms, auxiliary heads)", "", "", f"{others:,}", "", "", "", ""))
     rows.append(("total", "", "", f"{total:,}", f"{sum(layer.macs for layer in layers):,}", "", "", ""))

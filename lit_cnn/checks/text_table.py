@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Sequence
 
 
 def text_table(rows: Iterable[Sequence[str]], right: Container[int] = ()) -> str:
-    """Returns rows as aligned columns; those at the positions `right`, such as numbers, are aligned to the right."""
+    """Returns rows as aligned columns; those at the positions `right` are aligned to the right."""
     columns = [
         [cell.rjust(width) if position in right else cell.ljust(width) for cell in column]
         for position, column in enumerate(zip(*rows, strict=True))

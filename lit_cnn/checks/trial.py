@@ -16,7 +16,7 @@ from tqdm import tqdm
 from lit_cnn.errors import ConfigError
 from lit_cnn.training.classifier import Batch, LitClassifier
 
-GRADIENT_STEPS = 5  # a branch that starts at zero has gradients from the second step on
+GRADIENT_STEPS = 5  # a branch with initial weights of zero has gradients only after the first step
 
 
 class Steps:
@@ -77,7 +77,7 @@ def take_first_steps(steps: Steps, seconds: float = 3.0, silent: bool = False) -
     try:
         for step, batch in enumerate(batches):
             if step == 0:
-                batch = (batch[0].clone(), batch[1])  # a view would keep the memory of its whole group
+                batch = (batch[0].clone(), batch[1])  # a view would keep the memory of several batches
                 found = FirstSteps(len(batch[0]), bool(batch[0].isfinite().all()))
                 with (kept := ActivationBytes(module)):
                     logits, loss = steps.take(batch)

@@ -1,6 +1,6 @@
 """GPU check before torch is imported: `--trainer.accelerator gpu` on a machine without a GPU is refused at once.
 
-Only clear cases are refused: a build of torch for CPUs, or no driver of NVIDIA. torch decides the others.
+Only clear cases are refused: a build of torch for CPUs, or no NVIDIA driver. torch decides all other cases.
 """
 
 import ast

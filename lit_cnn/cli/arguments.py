@@ -78,7 +78,7 @@ def add_arguments(parser: Any) -> None:
 
 
 def settle_name(config: Any, by_config: str | None) -> None:
-    """Sets the run's name, by default as its config says, else by its network; one that is no folder is refused."""
+    """Sets the run's name: by default that of its config or its network; refuses names that no folder can have."""
     if config.name is None:
         net = config.model.init_args.get("net")
         config.name = by_config or getattr(net, "name", config.model.class_path.rpartition(".")[2])

@@ -155,7 +155,7 @@ def root_and_name(argv: list[str]) -> tuple[Path, str | None]:
 
 
 def name_by_config(configs: list[Path], settings: list[Setting]) -> str | None:
-    """Returns the name of a run by its first config; a recipe is for any network, whose name is added. None without.
+    """Returns the name of a run: its first config, for a recipe with the network; None if there is no config.
 
     Example:
         >>> name_by_config([Path("recipes/cifar.yaml")], [Setting("model", "LitVGG", ""), Setting("model.lr", 1, "")])
@@ -186,7 +186,7 @@ def _flatten(content: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def only_prints(argv: list[str], *what: str) -> bool:
-    """Whether the arguments ask for help or another output in place of a run: `what` is help, print_config or both.
+    """Whether the arguments ask for an output instead of a run; `what` is "help", "print_config" or both.
 
     Example:
         >>> only_prints(["--model.help", "LitVGG"], "help"), only_prints(["--print_config=skip_null"], "print_config")

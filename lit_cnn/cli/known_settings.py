@@ -1,6 +1,6 @@
 """Names and types of all settings, read from source code, since importing torch and Lightning takes seconds.
 
-A type that is not built of plain types is `UNCLEAR`, and left to the parser after the import.
+A type that is not built of plain types is `UNCLEAR`; the parser checks it after the import.
 """
 
 import ast
@@ -62,8 +62,8 @@ NAMED = {
     "trainer.callbacks": (("lightning.pytorch.callbacks", "lit_cnn"), "Callback", None),
 }
 DEFAULT_OPTIMIZER = "Adam"  # of LitClassifier and all Lit classes
-NOT_OF_ARGS = {"params", "lr", "optimizer"}  # what an optimizer or schedule gets otherwise
-PLATEAU, OF_PLATEAU = "ReduceLROnPlateau", {"monitor"}  # for which we take it in addition
+NOT_OF_ARGS = {"params", "lr", "optimizer"}  # arguments that an optimizer or schedule gets in another way
+PLATEAU, OF_PLATEAU = "ReduceLROnPlateau", {"monitor"}  # lit_cnn adds this argument
 
 
 NONE = frozenset[tuple[str, str]]()

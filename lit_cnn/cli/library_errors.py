@@ -20,7 +20,7 @@ def raised_in(error: BaseException) -> str:
 
 
 def fault_of(end: BaseException, settings: list[Setting], early: bool, net: nn.Module) -> BaseException:
-    """Returns the error to report for one that ended a run: ours, or itself.
+    """Returns the error to report for an exception that ended a run: one of lit_cnn's, or the exception itself.
 
     Args:
         end: What ended the run.
@@ -37,7 +37,7 @@ def fault_of(end: BaseException, settings: list[Setting], early: bool, net: nn.M
     own = not type(net).__module__.startswith("lit_cnn.")
     backward = isinstance(end, RuntimeError) and raised_in(end).startswith("torch.autograd")
     if own and backward and not is_out_of_memory(end):
-        return ConfigError(  # no line of the network is in the traceback
+        return ConfigError(  # the traceback has no line of the network
             f"The backward pass of {type(net).__name__} fails: {' '.join(str(end).split())[:300]}\n"
             "LIT_CNN_DEBUG=1 shows the whole traceback."
         )
@@ -45,9 +45,9 @@ def fault_of(end: BaseException, settings: list[Setting], early: bool, net: nn.M
 
 
 def as_ours(error: BaseException, settings: list[Setting]) -> LitCNNError:
-    """Returns a class's own error message, which the parser wraps once for each type that it tried.
+    """Returns the error message of a class as a ConfigError; the parser wraps it once for each type that it tried.
 
-    For a missing package it says how to install it; about a setting of the Trainer it names the given value.
+    For a missing package the message says how to install it; for a setting of the Trainer it has the given value.
     """
     if isinstance(error, LitCNNError):
         return error
@@ -60,7 +60,7 @@ def as_ours(error: BaseException, settings: list[Setting]) -> LitCNNError:
             frames = [frame.f_locals for frame, _ in walk_tb(one.__traceback__)]
             makers = [type(variables["self"]).__name__ for variables in frames if "self" in variables]
             named = re.findall(r"class_path='[\w.]*?(\w+)'", str(one))
-            place = place_in_own_code(one)  # of an import that fails
+            place = place_in_own_code(one)  # where an import fails
             what = place or (named or makers or ["This setting"])[-1]
             return ConfigError(
                 f"{what} needs the package {package}, which is not installed.\n"

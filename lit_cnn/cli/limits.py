@@ -28,7 +28,7 @@ LIMITS: dict[str, tuple[float | list[float], float]] = {
     **{key: (least, HUGE) for least, keys in AT_LEAST.items() for key in keys.split()},
 }
 
-# Texts of the Trainer that it refuses late, as patterns, and in words.
+# Allowed texts of settings that the Trainer checks late: as patterns, and in words.
 TEXTS = {
     "trainer.devices": (r"auto|-?\d+|\d+(, *\d+)*,?", "auto, a number such as 2, or a list of numbers such as 0,1"),
     "trainer.accelerator": (r"auto|cpu|gpu|cuda|mps|tpu|xla|hpu|xpu|.*\..*", "auto, cpu, gpu, cuda, mps or tpu"),
@@ -53,7 +53,7 @@ def out_of_range(key: str, value: Any) -> str | None:
             if not re.fullmatch(pattern, text):
                 return words
     if key in TIMES and isinstance(value, dict):
-        with suppress(TypeError, OverflowError):  # which the parser refuses
+        with suppress(TypeError, OverflowError):  # the parser refuses such values
             return "a time above 0" if timedelta(**value) <= timedelta(0) else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None

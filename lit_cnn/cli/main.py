@@ -107,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader has closed the output, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # since Python flushes stdout at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes stdout when it ends
         return 141  # the shell's code for SIGPIPE
     except Exception as error:
         fault = _fault_of(error) or mistake_in_own_code(error)
@@ -148,7 +148,7 @@ def _dispatch(argv: list[str]) -> int:
         argv = ["--help" if argument == "--help_all" else argument for argument in argv]
         if verb in VERBS or verb == "check":
             settings = [word for word in argv if verb != "check" or word != LR_FIND]
-            # within a second; what follows takes several
+            # takes less than a second; the rest takes several
             checked = import_module("lit_cnn.cli.quick_check").check(settings)
             import_module("lit_cnn.cli.absent_gpu").refuse_absent_gpu(checked)
         if verb in VERBS:
@@ -164,8 +164,8 @@ def _dispatch(argv: list[str]) -> int:
 def import_once(module: str) -> Any:
     """Imports a module that needs torch and Lightning, which takes seconds.
 
-    Garbage collection is off meanwhile, and never searches the modules: that would take 0.7 s of the import, and
-    0.2 s whenever matplotlib's many objects trigger it.
+    Garbage collection is off during the import, and ignores the imported objects afterwards. Otherwise it would take
+    0.7 s of the import, and 0.2 s each time that matplotlib's many objects trigger it.
     """
     if module in sys.modules:
         return sys.modules[module]
@@ -173,7 +173,7 @@ def import_once(module: str) -> Any:
     gc.disable()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     ours = before == {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _terminated}  # as `run` has them
-    for number in before if ours else ():  # libraries catch exceptions around their imports, and fail on them later
+    for number in before if ours else ():  # a library may catch the exception in its import, and fail later
         signal.signal(number, lambda number, _: os._exit(128 + number))
     try:
         found = import_module(module)
@@ -232,9 +232,9 @@ def prepare() -> None:
     """Prepares this process for a command: its streams, threads, warnings and signals."""
     _open_streams()
     passive = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
-    if passive.keys().isdisjoint(os.environ):  # threads that spin while they wait starve other work (docs/speed.md)
+    if passive.keys().isdisjoint(os.environ):  # waiting threads that spin slow other programs down (docs/speed.md)
         os.environ |= passive
-    cores.watch()  # the imports take seconds, in which others' work shows
+    cores.watch()  # during the imports, which take seconds, it counts what other programs use
     for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
         warnings.simplefilter("ignore", category)  # warnings between libraries, with `python -W error` too
     for number in {signal.SIGTERM, getattr(signal, "SIGBREAK", signal.SIGTERM)}:  # Ctrl-Break of Windows

@@ -25,7 +25,7 @@ def refuse_misfit(model: LitClassifier, data: ImageDataModule) -> None:
     modes = [(part, part.training) for part in model.modules()]
     for training in (False, True):
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            net = copy.deepcopy(model).train() if training else model.eval()  # which makes lazy layers
+            net = copy.deepcopy(model).train() if training else model.eval()  # this initialises lazy layers
             try:
                 logits = net(images)
             except MISFITS as error:

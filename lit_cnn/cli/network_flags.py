@@ -1,6 +1,6 @@
 """Flags of a network by its import path: `--model.net PATH --model.net.NAME VALUE ...` becomes one setting.
 
-The parser knows the arguments of classes with annotations only; these go to any class or function, which checks them.
+The parser knows only arguments with annotations. These arguments go to any class or function, which checks them.
 """
 
 import json
@@ -13,7 +13,7 @@ NET = "--model.net"
 
 
 def gathered(flags: list[str], configs: list[Path]) -> list[str]:
-    """Returns flags with those of the network as one, over what the configs say of it; the last of a name counts."""
+    """Returns the flags with those of the network as one; they override the configs, and the last of a name counts."""
     others, ours = list[str](), list[tuple[str, Any]]()
     rest = list(flags)
     while rest:
@@ -45,7 +45,7 @@ def gathered(flags: list[str], configs: list[Path]) -> list[str]:
 
 
 def _merged(recipe: dict[str, Any], given: Any) -> dict[str, Any]:
-    """Returns a network's path and arguments with those of another setting; another path has arguments of its own."""
+    """Returns a network's path and arguments, updated by another setting; for another path it drops the arguments."""
     if not isinstance(given, dict):
         given = {"class_path": given}
     elif not given.keys() & {"class_path", "init_args"}:

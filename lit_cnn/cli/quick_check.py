@@ -133,7 +133,7 @@ def _check_named(key: str, settings: list[Setting]) -> None:
         if key == "model.optimizer" and not given and set(_names("model", settings)) <= set(classes_of("model")):
             names = [DEFAULT_OPTIMIZER]
     elif any("." in name and not name.startswith(OWN) for name in names):
-        return  # a short name may be of another package too
+        return  # another package may have a class of this short name
     else:
         names = [name for name in names if "." not in name]
     for name in names:
@@ -151,7 +151,7 @@ def _check_named(key: str, settings: list[Setting]) -> None:
 
 
 def _defined(home: str, base: str) -> set[str]:
-    """Returns the classes that are defined by now, also by the user's program, or none before their import."""
+    """Returns the classes defined so far, also by the user's program; none before the import of their base class."""
     if home not in sys.modules:
         return set()
     return {cls.__name__ for cls in subclasses_of(getattr(sys.modules[home], base))}
@@ -183,7 +183,7 @@ def _is_no_class(name: str, branch: str, settings: list[Setting]) -> bool:
     paths = [s.value for s in settings if s.key.endswith("class_path")]
     paths += [other for each in BRANCHES for other in _names(each, settings)]
     foreign = any("." in str(path) and not str(path).startswith("lit_cnn.") for path in paths)
-    return name not in known and not foreign  # with another package, a short name may be of a class in it
+    return name not in known and not foreign  # a short name may be a class of another package
 
 
 def _refusal(setting: Setting, kind: Any, settings: list[Setting]) -> str | None:

@@ -56,7 +56,7 @@ def refuse_finished(run: Path, config: Any) -> None:
 
 
 def _length(trainer: Any, name: str) -> float:
-    """Returns a limit of a training's length; infinity if there is none."""
+    """Returns a limit of the length of a training; infinity if there is none."""
     limit = trainer.get(name)
     if name == "max_time":
         seconds = Timer(duration=limit).time_remaining()
@@ -78,7 +78,7 @@ def epochs_of(checkpoint: dict[str, Any]) -> int:
 
 
 def go_on_with_settings(config: Any, checkpoint: dict[str, Any]) -> None:
-    """Takes the number of threads of a checkpoint unless one is given, and refuses other changes without permission."""
+    """Uses the checkpoint's number of threads unless one is given; refuses other changes without `allow_changes`."""
     if config.threads is None:
         config.threads = checkpoint.get(RunSettings.KEY, {}).get("threads")
     if not config.allow_changes:
@@ -112,7 +112,7 @@ class RunSettings(Callback):
         self.config = config
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Reads the settings, which are all settled now."""
+        """Reads the settings, which no longer change."""
         self.settings = decisive_of_steps(self.config.as_dict())
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:

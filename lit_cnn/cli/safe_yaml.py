@@ -17,7 +17,7 @@ DEEPEST = 40
 TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
 
 PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map", "merge")}
-PLAIN |= {"tag:yaml.org,2002:timestamp"}  # the parser reads it as text
+PLAIN |= {"tag:yaml.org,2002:timestamp"}  # the parser reads a date as text
 
 MERGE, TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
 DIGITS = "[0-9][0-9_]*"

@@ -15,7 +15,7 @@ from lit_cnn.cli.known_settings import ARGUMENTS, BRANCHES, classes_of, names_in
 ALL = "--help_all"
 NARROWEST, WIDEST = 78, 100  # letters in a line
 COLUMN = 27  # letters for the name of a setting
-LONG = 90  # letters of a sentence of which only the part before a semicolon is shown
+LONG = 90  # from this length of a sentence on, only the part before its semicolon is shown
 
 # Settings that most runs leave as they are; the help of their class has them.
 RARE = {

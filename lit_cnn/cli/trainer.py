@@ -55,7 +55,7 @@ class LitCLI(LightningCLI):
     _claimed: Path | None = None
     _resumed: Path | None = None  # folder of the resumed run
     _resumed_from = ""
-    _untouched: dict[Path, bytes | None]  # its files before the resume
+    _untouched: dict[Path, bytes | None]  # files of that folder before the resume
     _first_step = _epochs_before = 0
 
     def __init__(self, argv: list[str]):

@@ -20,7 +20,7 @@ TUNED_PRECISIONS = (None, "32", "32-true", 32, "bf16-mixed", "16-mixed")  # not 
 
 
 def tune(parser: Any, config: Any, given: list[Setting], run: Path | None) -> None:
-    """Sets the fastest settings in a config, which then tunes no more, and prints the table of their speeds.
+    """Sets the fastest settings in a config, turns off its `tune_speed`, and prints the measured speeds.
 
     Settings given as flags stay, and settings of configs are replaced.
 
@@ -59,7 +59,7 @@ def _measured(parser: Any, config: Any, fixed: dict[str, Any]) -> dict[str, Any]
     """Returns the fastest settings, and prints the table."""
     threads = torch.get_num_threads()
     if str(config.trainer.devices) not in ("1", "auto") or config.trainer.num_nodes > 1:
-        fixed = {"threads": threads} | fixed  # several processes share the cores
+        fixed = {"threads": threads} | fixed  # the processes of the run share the cores
     with state_kept():
         parts = parser.instantiate_classes(config)
         tuning = Tuning(parts.model, parts.data, {**parts.trainer}, fixed)

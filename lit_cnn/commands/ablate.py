@@ -157,7 +157,7 @@ def run_cells(cells: list[Cell], of: int, how: Shares, command: list[str]) -> li
                 for process in [p for p in running if p.exitcode is not None]:
                     cell = running.pop(process)[0]
                     code = process.exitcode or 0
-                    if code == BUSY:  # try again later: its owner may die
+                    if code == BUSY:  # try again later: the process that runs it may be killed
                         waiting.append((cell, time.monotonic() + 1))
                         continue
                     if code:
@@ -173,7 +173,7 @@ def run_cells(cells: list[Cell], of: int, how: Shares, command: list[str]) -> li
 
 
 def _outcome(cell: Cell, code: int) -> str:
-    """Returns the line on a cell that has ended; notes the failure of one that could not do so itself."""
+    """Returns the line about a cell that has ended; writes down the failure of a cell that was killed."""
     if code:
         if not cell.failure():
             name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
@@ -212,7 +212,7 @@ def _time_left(cells: list[Cell], todo: list[Cell], how: Shares, dry_run: bool) 
     threads = [] if how.threads is None or todo[0].config.get("threads") else ["--threads", str(how.threads)]
     with tqdm(unknown.values(), desc="timing a few steps of each network", leave=False, disable=None) as bar:
         for cell in bar:
-            without_effect = ("seed_everything", "data.permute", "data.views")  # on the time of a step
+            without_effect = ("seed_everything", "data.permute", "data.views")  # these do not change the time of a step
             key = str({key: v for key, v in decisive(cell.config).items() if not key.startswith(without_effect)})
             if key not in timed:
                 timed[key] = apart(partial(_seconds_of, [*cell.argv, *threads], dry_run))

@@ -89,6 +89,6 @@ def positive(text: str) -> int:
 
 
 def true_class(path: str, class_names: list[str]) -> str | None:
-    """Returns the class named by an image's folder or the one above it; None if neither is a class."""
+    """Returns the class that is the name of an image's folder or of the folder above it; None if neither is a class."""
     folders = [printable(folder.name) for folder in list(Path(path).resolve().parents)[:2]]
     return next((name for name in folders if name in class_names), None)

@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
     @property
     def wrong(self) -> bool:
-        """Whether its most likely class is another than that of its folder."""
+        """Whether the predicted class differs from the class of its folder."""
         return bool(self.ranking) and self.truth is not None and self.ranking[0][0] != self.truth
 
 

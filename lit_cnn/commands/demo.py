@@ -50,5 +50,5 @@ def _port(text: str) -> int:
 
 
 def _has_screen() -> bool:
-    """Whether a browser can show itself: without a screen Linux would open one of text in this terminal."""
+    """Whether there is a screen; without one, Linux would open a text browser in this terminal."""
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

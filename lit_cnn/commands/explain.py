@@ -72,7 +72,7 @@ def main(argv: list[str]) -> None:
 
 
 def targets_of(paths: list[str], folder: Path) -> dict[str, Path]:
-    """Returns the output file for each image: its name, with as many of its folders as are needed to be unique."""
+    """Returns the output file for each image: its name, with as many of its folders as make it unique."""
     whole = [os.path.splitdrive(os.path.abspath(path))[1] for path in paths]
     above = os.path.commonpath([os.path.dirname(path) for path in whole])
     names = [os.path.relpath(path, above).replace(os.sep, "_") for path in whole]

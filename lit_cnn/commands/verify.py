@@ -26,7 +26,7 @@ exit codes: 0 inside, 7 outside, others as for fit.
 """
 
 
-ROUNDING = 0.001  # share of the test images that another processor may classify otherwise
+ROUNDING = 0.001  # share of the test images that another processor may classify differently
 
 
 class OutsideError(LitCNNError):
@@ -91,7 +91,7 @@ def main(argv: list[str]) -> None:
 
 
 def test_weights(name: str, data_dir: str | None) -> None:
-    """Tests weights of the package on their dataset's test images, and compares with the figure that they come with."""
+    """Tests weights of the package on the test images of their dataset, and compares with the published accuracy."""
     about = about_weights(name)
 
     from lit_cnn.data import datasets

@@ -17,7 +17,7 @@ from lit_cnn.transforms.placement import Place, Placement, put
 # Size of a group of images made at once, in bytes of float32 inputs: the fastest of 1 to 32 MB on a CPU.
 GROUP_BYTES = 6 * 2**20
 
-# Crops and flips are done for more images at once, since they are many short calls, and bytes are a quarter of float32.
+# Crops and flips are done for more images at once: they are many short calls, and work on bytes, not on float32.
 # On a CPU, with crop and flip of CIFAR-10, 12 MB of bytes took 0.7 to 0.8 of the time of one group.
 PLACED_BYTES = 12 * 2**20
 
@@ -30,7 +30,8 @@ Group = tuple[Tensor, Tensor, list[int]]  # inputs and targets of several batche
 class BatchMaker:
     """Makes batches of inputs and targets from images in memory; `groups` has all the steps in order.
 
-    Random draws depend only on (seed, epoch, index), so an image is augmented the same in any batch and on any device.
+    Random draws depend only on (seed, epoch, index). So the augmentation of an image does not depend on its batch or
+    device.
     """
 
     arrays: Arrays
@@ -39,7 +40,7 @@ class BatchMaker:
     num_classes: int = 0  # for the targets of mixed images
     seed: int = 0  # of the augmentations
     device: torch.device = CPU  # where batches are made
-    copies: bool = False  # whether indices go on past the last image, with further copies of all images
+    copies: bool = False  # whether indices beyond the last image mean further copies of the images
 
     def __post_init__(self) -> None:
         self.mixings = _named([a for a in self.augmentations if isinstance(a, Mixing)])
@@ -56,7 +57,7 @@ class BatchMaker:
         return inputs, targets
 
     def groups(self, batches: Iterable[Int64[Tensor, "b"]], epoch: int | None = None) -> Iterator[Group]:
-        """Yields batches, several at once: one takes longer than a small network's step. No epoch: no augmentation."""
+        """Yields batches, several at once, since single ones take longer; without an epoch they are not augmented."""
         in_one_move = self.placements and epoch is not None and self.arrays.device.type == self.device.type == "cpu"
         for placed_at_once in _together(batches, self.placed_images if in_one_move else self.group_images):
             parts = list(_together(placed_at_once, self.group_images))
@@ -103,7 +104,7 @@ class BatchMaker:
         targets = one_hot(labels, self.num_classes).float()
         for name, mixing in self.mixings:
             own = replace(draws, purpose=name)
-            # The partner is from the whole dataset, not the batch, so that batch size and devices make no difference.
+            # The partner is from the whole dataset, so that it does not depend on batch size and devices.
             partner = own.integers("partner", 0, len(self.arrays) - 1)
             partners = self._augmented(self._placed(partner, draws.epoch), replace(draws, indices=partner))
             inputs, share = mixing(inputs, self.preprocess.normalised(partners), own)
@@ -118,16 +119,16 @@ class BatchMaker:
         """Returns values on the device where batches are made; a copy to a GPU overlaps with the network."""
         if self.device.type == "cuda" and values.device.type == "cpu":
             return values.pin_memory().to(self.device, non_blocking=True)
-        return values.to(self.device)  # from a GPU it has to be waited for
+        return values.to(self.device)  # a copy from a GPU must be complete
 
 
 def _named(augmentations: Iterable[Kind]) -> list[tuple[str, Kind]]:
-    """Returns augmentations with names for their random draws, so that two of a kind draw differently."""
+    """Returns augmentations with names for their random draws, so that two of one class draw different numbers."""
     return [(f"{type(augmentation).__name__} {i}", augmentation) for i, augmentation in enumerate(augmentations)]
 
 
 def _done_in_one_move(augmentations: list[tuple[str, Augmentation]]) -> list[tuple[str, Placement]]:
-    """Returns the leading crops and flips that can be done in one copy, which two shifts cannot."""
+    """Returns the leading crops and flips that can be done in one copy; at most one of them may shift."""
     place = Place()
     first: list[tuple[str, Placement]] = []
     for name, augmentation in augmentations:

@@ -1,7 +1,8 @@
 """Cache of decoded images: a memory-mapped file, so that an image folder is decoded only once.
 
-A cache is one file: the images' bytes `[n, h, w, c]`, and behind them an .npz archive with their labels, a CRC-32 of
-each block of images, a fingerprint of each image, and what else describes them. It is put in place by an atomic rename.
+A cache is one file: first the bytes of the images `[n, h, w, c]`, then an .npz archive with the labels, a CRC-32 of
+each block of images, a fingerprint of each image, and other metadata. The file is complete from the start: it is
+written under another name and renamed.
 """
 
 import errno
@@ -37,7 +38,7 @@ Decoder = Callable[[int], Iterator[UInt8[np.ndarray, "b h w c"]]]
 
 
 class Content(NamedTuple):
-    """The images of a part, read from the file when they are used, and what was found when they were decoded."""
+    """The images of a part, read from the file when they are used, and their statistics from decoding."""
 
     arrays: Arrays
     mean: list[float]  # of each channel, on a scale from 0 to 1
@@ -72,9 +73,9 @@ def default_folder() -> Path:
 def open_or_build(
     path: Path, key: str, labels: Int64[np.ndarray, "n"], image_shape: tuple[int, int, int], decode: Decoder
 ) -> Content:
-    """Opens the cache; builds it first if it is missing, damaged, or its key, a fingerprint of the images, is another.
+    """Opens the cache; builds it first if it is missing, damaged, or of other images than `key`, their fingerprint.
 
-    Of several processes that start together one builds it, and the others wait.
+    If several processes start together, one builds it and the others wait.
     """
     try:
         with suppress(Unusable):

@@ -1,4 +1,4 @@
-"""Copies: images with equal pixels, by a fingerprint of each; and sentences on those in two parts or of two labels."""
+"""Copies: finds images with equal pixels by their fingerprints; describes copies in two parts or with two labels."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -15,11 +15,11 @@ EARLIER = {"val": "training images", "test": "training or validation images"}
 
 
 class Part(NamedTuple):
-    """The images of a part (train, val, test), as some of a list."""
+    """The images of a part (train, val, test): fingerprints of a list of images, and positions in that list."""
 
     listed: Images
-    prints: Fingerprints  # of all in the list
-    positions: Int64[np.ndarray, "m"]  # those of the part
+    prints: Fingerprints  # of all images in the list
+    positions: Int64[np.ndarray, "m"]  # of the images in this part
 
 
 def fingerprints(images: UInt8[np.ndarray, "n h w c"]) -> Fingerprints:
@@ -29,7 +29,7 @@ def fingerprints(images: UInt8[np.ndarray, "n h w c"]) -> Fingerprints:
 
 
 def first_alike(prints: Fingerprints) -> Int64[np.ndarray, "n"]:
-    """Returns the position of the first image with the pixels of each.
+    """Returns for each image the position of the first image with the same pixels.
 
     Example:
         >>> first_alike(np.array([7, 5, 7, 9, 5], np.uint64)).tolist()
@@ -40,7 +40,7 @@ def first_alike(prints: Fingerprints) -> Int64[np.ndarray, "n"]:
 
 
 def remarks(parts: Mapping[str, Part], class_names: Sequence[str]) -> list[str]:
-    """Describes the images of each part that are in an earlier part too, and those of which a copy has another label.
+    """Describes the images of each part that have a copy in an earlier part, or a copy with another label.
 
     Args:
         parts: The parts that are known, in the order train, val, test.

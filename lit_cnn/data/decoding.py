@@ -1,4 +1,4 @@
-"""Decoding of a layout's images, into a cache or into memory: all to one size, in greyscale or in colour."""
+"""Decodes the images of a layout into a cache or into memory: all to one size, in greyscale or colour."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -23,16 +23,16 @@ from lit_cnn.errors import DataError, printable
 
 @dataclass(frozen=True)
 class ImageShape:
-    """Channels and size of all images, and whether to convert others."""
+    """Channels and size of all images, and whether to convert images with other channels or sizes."""
 
     in_channels: int
     image_size: tuple[int, int]
-    convert: bool  # colour images to grey if `in_channels` is 1; if false, refuse them
-    resize: bool  # images of another size; if false, refuse them
+    convert: bool  # convert colour images to grey if `in_channels` is 1; if false, refuse them
+    resize: bool  # resize images of another size; if false, refuse them
 
 
 def shape_of(images: Images, in_channels: int | None, image_size: tuple[int, int] | None) -> ImageShape:
-    """Returns the shape of a dataset with these training images; None stands for that of the first."""
+    """Returns the shape of a dataset; None means the channels or the size of the first training image."""
     first = images.open(0)
     return ImageShape(
         in_channels or (1 if first.mode in GREYSCALE_MODES else 3),
@@ -74,8 +74,8 @@ def read(
 def _key(place: Path, images: Images, class_names: Sequence[str]) -> str:
     """Returns a fingerprint that changes when an image is added, removed, renamed, changed or replaced.
 
-    A file with the same name, size, mtime and ctime counts as unchanged. No program can set back a ctime, so this is
-    safe on local file systems. Pillow's version is included, since decoded pixels depend on it.
+    A file with the same name, size, mtime and ctime counts as unchanged. Programs cannot set the ctime, so this is safe
+    on local file systems. Pillow's version is included, since decoded pixels depend on it.
     """
     try:
         stats = [os.stat(path) for path in images.files]

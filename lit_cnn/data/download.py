@@ -44,8 +44,8 @@ def download(
 ) -> None:
     """Downloads the archives of a dataset.
 
-    Raises DataError if that fails, which names the sources, the files that are needed, and the arguments of `fit` that
-    work offline; DiskError if the files cannot be written.
+    Raises DataError if that fails; it names the sources, the needed files, and arguments of `fit` that work offline.
+    Raises DiskError if the files cannot be written.
     """
     if os.environ.get(FORBIDDEN):
         raise DataError(f"{name} is not in {data_dir.resolve()}.")
@@ -63,7 +63,7 @@ def download(
 
 
 def get(url: str, path: Path, md5: str) -> None:
-    """Downloads a file, with three attempts; of several processes that start together one does, and the others wait.
+    """Downloads a file, with three attempts; if several processes start together, one downloads and the others wait.
 
     The path then holds the whole verified file. Raises OSError if the download fails or the checksum is wrong,
     DiskError if the file cannot be written.

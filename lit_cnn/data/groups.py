@@ -1,4 +1,4 @@
-"""Groups of images that a split keeps together: copies with equal pixels, and those of one text in their names."""
+"""Groups of images that a split keeps together: copies, and images whose names share a text, such as a patient."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from lit_cnn.errors import ConfigError, printable
 
 
 def compiled(pattern: str | None) -> re.Pattern[str] | None:
-    """Returns a regular expression, ready to use; ConfigError if it is none."""
+    """Compiles a regular expression; ConfigError if it is not valid."""
     try:
         return None if pattern is None else re.compile(pattern)
     except re.error as error:
@@ -23,10 +23,10 @@ def compiled(pattern: str | None) -> re.Pattern[str] | None:
 
 
 def of_images(prints: Fingerprints, names: Sequence[str], pattern: re.Pattern[str] | None) -> Int64[Tensor, "n"] | None:
-    """Returns the number of each image's group, by its fingerprint and its name, or None if each is alone.
+    """Returns the group number of each image, from fingerprints and names; None if no images belong together.
 
     Raises:
-        ConfigError: If the pattern is found in no name.
+        ConfigError: If no name has the pattern.
     """
     pairs = [(i, j) for i, j in enumerate(first_alike(prints).tolist()) if i != j]
     if pattern is not None:

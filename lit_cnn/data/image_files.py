@@ -30,8 +30,8 @@ class Files:
     """Paths of image files, and of other files that are skipped."""
 
     images: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)  # no images, except for the files of operating systems
-    hidden: list[str] = field(default_factory=list)  # images whose name or that of a folder starts with a dot
+    left_out: list[str] = field(default_factory=list)  # files that are no images, without those of operating systems
+    hidden: list[str] = field(default_factory=list)  # images that are hidden: their name or a folder starts with a dot
 
     def add(self, more: "Files") -> None:
         """Adds the paths of another."""
@@ -139,7 +139,7 @@ def unreadable(folder: str | Path, error: OSError) -> DataError:
 
 
 def find_images(given: Sequence[str]) -> Files:
-    """Returns the images of files, folders and shell patterns, each once; DataError if one of these has none."""
+    """Returns the images of files, folders and shell patterns, each once; DataError if one of these has no image."""
     found = Files()
     for item in given:
         exact, files = is_folder(item) or os.path.exists(item), Files()

@@ -23,7 +23,7 @@ class ArrayLoader:
     make: BatchMaker
     sampler: BatchOrder  # Lightning sets its epoch, and finds it by this name
     keep: bool = False  # keep evaluation batches for the next evaluation, if they are small enough
-    contiguous: bool = False  # else in channels_last memory, the fastest for convolutions
+    contiguous: bool = False  # contiguous memory; else channels_last, which is fastest for convolutions
     batch_sampler: ClassVar[None] = None  # Lightning reads it from anything with a sampler
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class ArrayLoader:
         if not self._keep or first > 0:
             epoch = self.sampler.epoch if self.sampler.training else None
             return self.make.groups(islice(self.sampler, first, None), epoch)
-        # In-place changes of a batch would stay; torch counts them in `_version`, but not for inference tensors.
+        # An in-place change of a kept batch would stay. torch counts such changes, except for inference tensors.
         if not self._kept or self._versions != _versions(self._kept):
             with torch.inference_mode(False):
                 self._kept = list(self.make.groups(self.sampler))
@@ -63,7 +63,7 @@ class ArrayLoader:
         return dict(self._yielded)
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Starts the next iteration at this position, if it is of the same epoch."""
+        """Starts the next iteration at this position, if its epoch is the same."""
         self._resumed = state
 
 

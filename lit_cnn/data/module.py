@@ -74,8 +74,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
     std: list[float]
     has_test: bool = True  # whether there are test images, or some are drawn
     has_val: bool = False  # whether `read` has "val" images, so that none are held out
-    test_size: int | float = 0  # of test images to draw from those for training, where there are no others
-    __str__ = object.__repr__  # Lightning's reads attributes that only torch's loaders have
+    test_size: int | float = 0  # test images to draw from the training images, if the dataset has none
+    __str__ = object.__repr__  # Lightning's reads attributes that only loaders of torch have
 
     def __init__(
         self,
@@ -164,12 +164,12 @@ class ImageDataModule(TypedArguments, LightningDataModule):
 
     @property
     def split(self) -> Split:
-        """What is drawn from the training images."""
+        """Sizes of the parts that are drawn from the training images."""
         val_size = 0 if self.has_val else self.val_size
         return Split(val_size, self.test_size, self.train_size, self.fold, self.split_seed)
 
     def draw_parts(self, everything: Arrays) -> dict[str, Tensor]:
-        """Returns which of the training images to train, validate and perhaps test with, as their positions."""
+        """Returns the positions of the training, validation and perhaps test images within the training images."""
         return self.split.draw(everything.labels)
 
     def _read_train(self) -> None:
@@ -240,8 +240,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         order = BatchOrder(len(arrays), batch_size, split == "train", self.run_seed, rank, devices, frozen, labels)
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         self._bring_to(device, split)
-        loader = ArrayLoader(self.batch_maker(split, device), order, keep=split == "val")  # the test images come once
-        # Other networks than ours may use `view` on images, which needs contiguous memory.
+        loader = ArrayLoader(self.batch_maker(split, device), order, keep=split == "val")  # test images are used once
+        # Networks from elsewhere may use `view` on images, which needs contiguous memory.
         running = trainer.lightning_module if trainer and trainer.state.status == "running" else None
         loader.contiguous = not getattr(running, "channels_last", False)
         return loader
@@ -264,7 +264,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
                 "Remove `resident`: each batch is then moved when it is needed."
             )
         stored, images, labels = arrays.stored_images, arrays.stored_images.to(device), arrays.stored_labels.to(device)
-        for name, other in self._arrays.items():  # training and validation images are parts of the same
+        for name, other in self._arrays.items():  # training and validation images share their memory
             if other.stored_images is stored:
                 positions = None if other.positions is None else other.positions.to(device)
                 self._arrays[name] = Arrays(images, labels, positions)

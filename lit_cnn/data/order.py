@@ -36,7 +36,7 @@ class BatchOrder:
     rank: int = 0
     devices: int = 1
     frozen: bool = False  # keep the order of epoch 0, to overfit a few batches
-    balanced: Int64[Tensor, "n"] | None = None  # the class of each image, to draw as many of each class; see `balance`
+    balanced: Int64[Tensor, "n"] | None = None  # the class of each image, for balanced sampling; see `balance`
 
     def __post_init__(self) -> None:
         self.epoch = 0
@@ -48,7 +48,7 @@ class BatchOrder:
                 cuts.append((full * step, self.n))
         elif rest >= self.devices or not cuts:
             cuts.append((full * step, self.n))
-        elif rest:  # fewer than devices: they join the batch before
+        elif rest:  # fewer images than devices: they join the previous batch
             cuts[-1] = (cuts[-1][0], self.n)
         self._cuts = cuts
 
@@ -78,8 +78,8 @@ class BatchOrder:
 def balance(labels: Int64[Tensor, "n"], seed: int, epoch: int) -> Int64[Tensor, "n"]:
     """Balanced sampling: returns n indices of images, as many of each class, a function of (seed, epoch) only.
 
-    The images of a class come equally often, give or take one. The j-th copy of image i is i + j * n, so that each copy
-    is augmented by draws of its own.
+    The images of a class come equally often, up to a difference of one. The j-th copy of image i has the index
+    i + j * n, so that each copy is augmented with other random numbers.
     """
     n = len(labels)
     classes = labels.unique()

@@ -90,18 +90,18 @@ class ImageFolderDataModule(ImageDataModule):
         self._layout = find_layout(self.data_dir, options)
         self.class_names = [printable(name) for name in self._layout.class_names]
         self.num_classes = len(self.class_names)
-        self._listed: dict[str, Images] = {}  # the images that lie in each part
+        self._listed: dict[str, Images] = {}  # the images of each part on disk
         self.shape = decoding.shape_of(self._images("train"), in_channels, size)
         self.in_channels = self.shape.in_channels
         self.image_size = self.shape.image_size
         self.has_val = "val" in self._layout.parts and self.val_size != 0
         self.test_size = 0 if "test" in self._layout.parts else test_size
         self.has_test = "test" in self._layout.parts or self.split.draws_test
-        self._pixels: Arrays | None = None  # of the training images, before any view
+        self._pixels: Arrays | None = None  # the training images, before any view
         self._prints: dict[str, copies.Fingerprints] = {}
-        self._drawn: dict[str, Tensor] = {}  # the parts that are drawn from the training images, and what is left
+        self._drawn: dict[str, Tensor] = {}  # positions of the drawn parts and of the remaining training images
         self._said: set[str] = set()
-        self._compared: set[str] = set()  # parts in which copies were looked for
+        self._compared: set[str] = set()  # parts that were searched for copies
 
     def prepare_data(self) -> None:
         """Prints once which files are skipped or not used, and which parts are drawn."""
@@ -122,7 +122,7 @@ class ImageFolderDataModule(ImageDataModule):
             self._say(sentence)
 
     def setup(self, stage: str) -> None:
-        """Reads the images for a stage, and prints once which of them are copies in two parts or with two labels."""
+        """Reads the images for a stage, and prints once which images have copies in two parts or with two labels."""
         super().setup(stage)
         known = {part: self._part(part) for part in PARTS if part in self._arrays}
         if not known.keys() <= self._compared:
@@ -183,7 +183,7 @@ class ImageFolderDataModule(ImageDataModule):
         return parts
 
     def _say_what_is_more(self, images: int, parts: dict[str, Tensor]) -> None:
-        """Says which parts have more images than asked for, since each class has one at least."""
+        """Prints which parts have more images than requested, because each class needs at least one."""
         for part, size in (("test", 0 if self.fold else self.split.test_size), ("val", self.split.val_size)):
             asked = number_held_out(size, images, f"{part}_size")
             if 0 < asked < self.num_classes and len(parts[part]) > asked:
@@ -209,7 +209,7 @@ class ImageFolderDataModule(ImageDataModule):
                 "Put them back, or start a new run with a new split."
             )
         others = [name for name in names if name not in part_of]
-        if others and self.train_size is None:  # which leaves out others on purpose
+        if others and self.train_size is None:  # train_size leaves images out on purpose
             number = counted(len(others), "image is", "images are")
             self._say(f"{number} not in {printable(file)} and skipped: {first_of(others)}.")
         found = [part_of.get(name) for name in names]
@@ -227,7 +227,7 @@ class ImageFolderDataModule(ImageDataModule):
         return [printable(part.listed.names[i]) for i in part.positions]
 
     def split_table(self) -> str | None:
-        """Returns the text of split.csv: path, label and part of each image of which parts were drawn; None if none."""
+        """Returns the text of split.csv, with path, label and part of each image; None if no parts were drawn."""
         if not any(len(positions) for part, positions in self._drawn.items() if part != "train"):
             return None
         part_of = {i: part for part, positions in self._drawn.items() for i in positions.tolist()}

@@ -19,23 +19,23 @@ Positions = Int64[Tensor, "m"]
 
 @dataclass(frozen=True)
 class Split:
-    """What is drawn from a dataset's training images; sizes are numbers of images, or shares below 1."""
+    """Sizes of the parts drawn from the training images: numbers of images, or shares below 1."""
 
     val_size: int | float = 0
     test_size: int | float = 0
-    train_size: int | None = None  # images to train on; None for all that the others leave
-    fold: tuple[int, int] | None = None  # which of how many equal parts to test with; it replaces test_size
+    train_size: int | None = None  # training images; None for all that are left
+    fold: tuple[int, int] | None = None  # (2, 5): test with the second of five equal parts; replaces test_size
     seed: int = 0
 
     @property
     def draws_test(self) -> bool:
-        """Whether the test images are among those that are drawn."""
+        """Whether test images are drawn."""
         return bool(self.fold or self.test_size)
 
     def draw(
         self, labels: Int64[Tensor, "n"], groups: Int64[Tensor, "n"] | None = None, at_least: int = 0
     ) -> dict[str, Positions]:
-        """Returns the positions of the parts: train and val, and test if such are drawn; see `stratified_split`."""
+        """Returns the positions of the parts train and val, and of test if it is drawn; see `stratified_split`."""
         parts: dict[str, Positions] = {}
         rest = torch.arange(len(labels))
         if self.fold is not None:
@@ -56,7 +56,7 @@ class Split:
 
 
 def number_held_out(size: int | float, images: int, name: str = "val_size") -> int:
-    """Returns how many images to hold out; ConfigError if that is all of them, or none although some are asked for."""
+    """Returns how many images to hold out; ConfigError if these are all images, or if a positive size gives none."""
     held_out = int(size if size >= 1 else round(size * images))
     if held_out >= images:
         raise ConfigError(f"`{name}` is {held_out}, but there are only {images} training images.")
@@ -68,13 +68,13 @@ def number_held_out(size: int | float, images: int, name: str = "val_size") -> i
 
 
 def check_size(name: str, size: int | float) -> None:
-    """Raises a ConfigError if a number or share of images to hold out is none."""
+    """Raises a ConfigError if a size is neither a number of images nor a share."""
     if size < 0 or (isinstance(size, float) and size >= 1 and not size.is_integer()):
         raise ConfigError(f"`{name}` has to be a number of images, or a share from 0 up to 1, but got {size}.")
 
 
 def fold_of(text: str) -> tuple[int, int]:
-    """Returns number and count of "2 of 5"; ConfigError for another text."""
+    """Returns (2, 5) for "2 of 5"; ConfigError for a text of another form."""
     found = re.fullmatch(r"(\d+) of (\d+)", text.strip())
     number, count = map(int, found.groups()) if found else (0, 0)
     if not 1 <= number <= count or count < 2:
@@ -94,10 +94,10 @@ def stratified_split(
 
     Args:
         labels: The class of each image.
-        held_out: Number of images to hold out; with groups, about so many.
-        seed: Of the draw.
-        purpose: What it is for; draws for other purposes are independent.
-        groups: Number of each image's group, which is not divided.
+        held_out: Number of images to hold out; with groups, approximately.
+        seed: Seed of the draw.
+        purpose: What the split is for; draws for other purposes are independent.
+        groups: Group number of each image; groups are not divided.
         at_least: Smallest number of each class's images in either part, 0 or 1, where the class has two groups or more.
     """
     quota = _quotas(torch.bincount(labels), held_out, at_least)
@@ -113,7 +113,7 @@ def stratified_split(
 
 
 def _quotas(counts: Int64[Tensor, "k"], held_out: int, at_least: int) -> Int64[Tensor, "k"]:
-    """Returns how many images of each class to hold out: its share, and at least so many."""
+    """Returns how many images of each class to hold out: its share, but at least `at_least`."""
     exact = counts * held_out / counts.sum()
     quota = exact.floor().long()
     most_cut_off = (exact - quota).argsort(descending=True, stable=True)
@@ -128,7 +128,7 @@ def _quotas(counts: Int64[Tensor, "k"], held_out: int, at_least: int) -> Int64[T
 def _whole_groups(
     labels: np.ndarray, groups: np.ndarray, quota: np.ndarray, shuffled: np.ndarray, at_least: int
 ) -> Positions:
-    """Holds out groups in their order: those that bring each class nearer to its quota; then small ones."""
+    """Holds out groups in their order: first groups that bring each class nearer to its quota, then small groups."""
     members = _members(groups)
     order = list(dict.fromkeys(groups[shuffled].tolist()))
     classes = {group: np.bincount(labels[members[group]], minlength=len(quota)) for group in order}
@@ -141,7 +141,7 @@ def _whole_groups(
     for c in np.flatnonzero(quota) if at_least else ():
         if not taken[c]:
             own = [group for group in order if classes[group][c] and group not in held]
-            # Some of each class have to be left to train on.
+            # Each class needs training images.
             spare = [group for group in own if (taken + classes[group] < total)[classes[group] > 0].all()]
             if spare:
                 group = min(spare, key=lambda group: len(members[group]))
@@ -168,7 +168,7 @@ def stratified_folds(
     order = list(dict.fromkeys(groups[shuffled].tolist()))
     counts = np.zeros((int(labels.max()) + 1, folds), np.int64)
     found = np.empty(len(labels), np.int64)
-    for group in sorted(order, key=lambda group: -len(members[group])):  # large groups first, then what fills the gaps
+    for group in sorted(order, key=lambda group: -len(members[group])):  # large groups first; small ones fill the gaps
         own = np.bincount(classes[members[group]], minlength=len(counts))
         fold = int(np.lexsort((counts.sum(0), own @ counts))[0])
         found[members[group]] = fold
@@ -179,13 +179,13 @@ def stratified_folds(
 def check_classes(
     labels: Int64[Tensor, "n"], groups: Int64[Tensor, "n"] | None, class_names: list[str], drawn: dict[str, str]
 ) -> None:
-    """Raises a DataError if a class has too few images, or groups of images, for one in each part.
+    """Raises a DataError if a class has too few images (or groups) to have one in each part.
 
     Args:
         labels: The class of each image.
-        groups: Number of each image's group, if some belong together.
-        class_names: Those of the labels.
-        drawn: The parts that are drawn, and the settings with which each is not.
+        groups: Group number of each image, if some belong together.
+        class_names: Names of the classes.
+        drawn: The parts that are drawn, each with the setting that would turn it off.
     """
     parts = ["training", *({"val": "validation"}.get(part, part) for part in drawn)]
     units = torch.stack([labels, torch.arange(len(labels)) if groups is None else groups], 1).unique(dim=0)[:, 0]

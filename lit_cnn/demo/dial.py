@@ -36,7 +36,7 @@ class Dial:
     """The networks of all block sizes.
 
     Args:
-        whole: Those that are loaded already and were trained on whole digits, by name.
+        whole: The networks that are loaded already and were trained on whole digits, by name.
     """
 
     def __init__(self, whole: Mapping[str, LitClassifier]):
@@ -61,7 +61,7 @@ class Dial:
         return {"blocks": list(BLOCKS), "accuracies": {"shuffled": shuffled, "whole": whole}, "orders": orders}
 
     def look(self, image: UInt8[Tensor, "1 1 28 28"], block: int, training: Training) -> dict[str, Any]:
-        """Returns the looks of both networks at an image whose blocks have changed places, and the image itself."""
+        """Returns the predictions of both networks for an image with shuffled blocks, and that image."""
         looks = []
         for name in NETWORKS:
             preprocess = self.modules[name, block].preprocess

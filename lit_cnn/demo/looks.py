@@ -39,7 +39,7 @@ class Look(NamedTuple):
 
 
 def look(module: LitClassifier, preprocess: Preprocess, image: UInt8[Tensor, "1 c h w"]) -> Look:
-    """Lets a network look at an image of its shape through a preprocessing, which may be another than its own.
+    """Predicts one image of the network's shape, with a preprocessing that may differ from the network's own.
 
     The map is Grad-CAM of the predicted class; for networks without feature maps it is the saliency map.
     """

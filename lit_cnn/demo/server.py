@@ -21,7 +21,7 @@ from lit_cnn.errors import ConfigError, LitCNNError
 
 HOST = "127.0.0.1"
 USUAL_PORT = 7860
-MOST_BYTES = 8_000_000  # of a question
+MOST_BYTES = 8_000_000  # largest request
 FILES = {
     "/": ("index.html", "text/html"),
     "/style.css": ("style.css", "text/css"),
@@ -47,7 +47,7 @@ class Server(ThreadingHTTPServer):
     """
 
     daemon_threads = True
-    allow_reuse_address = os.name != "nt"  # where it would let two servers have one port
+    allow_reuse_address = os.name != "nt"  # on Windows it would allow two servers on one port
 
     def __init__(self, session: Session, port: int | None = None):
         self.session = session
@@ -67,7 +67,7 @@ class Server(ThreadingHTTPServer):
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Is silent about a browser that has left while it was answered."""
+        """Prints nothing if the browser closed the connection before its answer."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -81,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers one connection."""
 
     protocol_version = "HTTP/1.1"  # a connection stays open, so that drawing is answered at once
-    disable_nagle_algorithm = True  # which holds each answer back for 40 ms
+    disable_nagle_algorithm = True  # Nagle's algorithm delays each answer by 40 ms
     server: Server
 
     def do_GET(self) -> None:
@@ -98,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.NOT_FOUND, b"", "text/plain")
 
     def do_POST(self) -> None:
-        """Lets the networks look at a picture."""
+        """Sends the predictions of the networks for a picture."""
         length = self.headers.get("Content-Length", "")
         if not self._from_here() or self.headers.get_content_type() != "application/json":
             self.close_connection = True

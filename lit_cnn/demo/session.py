@@ -18,7 +18,7 @@ from lit_cnn.runs.weights import FOLDER, INDEX, weights_file
 from lit_cnn.training.classifier import LitClassifier
 
 SHIPPED = ("mlp_mnist", "cnn_mnist", "quickstart", "airbench94_cifar")
-MODES = ("draw", "photo")  # for networks of one channel, and for those of three
+MODES = ("draw", "photo")  # for networks of one channel, and of three channels
 DIGITS = [str(digit) for digit in range(10)]
 # The largest value of each slider, in both directions; the page has the same.
 LIMITS = Changes(right=0.5, down=0.5, degrees=180.0, noise=1.0)
@@ -45,14 +45,14 @@ class Network(NamedTuple):
 
 
 class Session:
-    """The networks of a demo. Without runs they are those that come with the package, and there is the dial."""
+    """The networks of a demo; without runs, the networks in the package, and the dial."""
 
     def __init__(self, runs: Sequence[str] = ()):
         self.networks = [_network(run) for run in runs or SHIPPED]
         self.dial = None if runs else Dial({network.name: network.module for network in self.networks})
 
     def about(self) -> dict[str, Any]:
-        """Returns the networks, the dial, and a test digit of each class to start from where networks read digits."""
+        """Returns the networks, the dial, and, if networks read digits, a test digit of each class to start with."""
         networks = [network.about() for network in self.networks]
         digits = []
         if any(network["mode"] == "draw" and network["classes"] == DIGITS for network in networks):
@@ -61,7 +61,7 @@ class Session:
         return {"networks": networks, "digits": digits, "dial": self.dial.about() if self.dial else None}
 
     def look(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Returns the looks of the networks of a mode at a picture, and of the dial's for a drawing.
+        """Returns the predictions of the networks of a mode for a picture; for a drawing, also those of the dial.
 
         Args:
             request: `image`, a PNG as a data URL, and `mode`, "draw" or "photo". What may be missing: `centre`, whether
@@ -98,7 +98,7 @@ def _network(run: str) -> Network:
     """Loads a network for the page.
 
     Raises:
-        ConfigError: If it takes images that the page cannot make: of other than 1 or 3 channels, or numbered ones.
+        ConfigError: If the page cannot make its images: not 1 or 3 channels, or a view that needs an image's index.
     """
     module = load(run)
     assert module.preprocess is not None

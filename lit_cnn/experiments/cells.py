@@ -18,13 +18,13 @@ LOCK, OUTPUT = "lock", "output.txt"
 class Cell:
     """A variant with a seed."""
 
-    name: str  # of the run: variant and seed
+    name: str  # name of the run: variant and seed
     variant: str
-    labels: dict[str, str]  # of its value for each axis
+    labels: dict[str, str]  # label of its value on each axis
     seed: int
     root: Path  # the experiment's folder
-    argv: list[str]  # of `fit`
-    overrides: list[str]  # those of them that were typed for all cells
+    argv: list[str]  # arguments of `fit`
+    overrides: list[str]  # those arguments that were typed for all cells
     config: dict[str, Any]
 
     @property
@@ -45,7 +45,7 @@ class Cell:
         return None
 
     def failure(self) -> str:
-        """Returns the message that its last attempt ended with, or nothing."""
+        """Returns the error message of its last attempt; empty if there is none."""
         return str(read_mapping(self.folder / FAILURE, json.loads).get("message", ""))
 
     def claim(self) -> Any:

@@ -9,7 +9,7 @@ from lit_cnn.errors import ConfigError, not_installed
 
 
 def submit(command: list[str], jobs: int, given: str | None, folder: Path) -> list[Any]:
-    """Submits a command several times, whose jobs share the cells by locks; returns submitit's jobs without waiting.
+    """Submits a command several times; the jobs share the cells by locks. Returns submitit's jobs without waiting.
 
     Args:
         command: A verb and its arguments.

@@ -28,23 +28,23 @@ KEYS = ("config", "settings", "axes", "seeds")
 class Variant:
     """A variant: one point of the grid, without seed."""
 
-    name: str  # its labels, as the name of a folder
-    labels: dict[str, str]  # of its value for each axis
-    argv: list[str]  # of `fit`
+    name: str  # its labels joined, valid as a folder name
+    labels: dict[str, str]  # label of its value on each axis
+    argv: list[str]  # arguments of `fit`
 
 
 @dataclass(frozen=True)
 class Experiment:
     """A parsed experiment file: all combinations of the axes' values, and the seeds."""
 
-    name: str  # of the file, without suffix
+    name: str  # name of the file, without suffix
     path: Path
     variants: list[Variant]
     seeds: list[int]
 
 
 def read_experiment(given: str) -> Experiment:
-    """Reads an experiment file, by its path or by the name of a shipped one; another form is a ConfigError."""
+    """Reads an experiment file, by its path or the name of a shipped one; ConfigError if it is wrong."""
     path = find_file(given, "experiment")
     content = safe_yaml.read(path, "experiment")
     if unknown := [key for key in content if key not in KEYS]:
@@ -61,7 +61,7 @@ def read_experiment(given: str) -> Experiment:
 
 
 def seeds_of(given: Any, path: Path) -> list[int]:
-    """Returns the seeds from a number or a list of them, also as typed text; none or one twice is a ConfigError."""
+    """Returns the seeds from a number or a list, also as text; ConfigError if there are none, or one twice."""
     if isinstance(given, str):
         given = safe_yaml.value_of(given)
     seeds = list(range(given)) if type(given) is int else given

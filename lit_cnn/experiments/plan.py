@@ -18,7 +18,7 @@ class PlanCLI(LitCLI):
     """Parses and builds as `fit` does, but runs nothing."""
 
     def before_instantiate_classes(self) -> None:
-        """Refuses cells that would each choose other settings."""
+        """Refuses `tune_speed`, since each cell would choose its own settings."""
         if self.config.tune_speed:
             raise ConfigError(
                 "tune_speed: true would choose other settings for each cell, and the results could not be compared.\n"

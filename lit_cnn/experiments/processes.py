@@ -1,6 +1,6 @@
-"""Processes of cells: forks of one that has imported everything but computed nothing, or new ones, started by spawn.
+"""Processes of cells: forks of a process that has imported everything but computed nothing, or new processes (spawn).
 
-So each cell starts in the same state as `fit`, a crash ends one cell only, and a lock ends with its process.
+So each cell starts in the same state as `fit`, a crash ends only one cell, and a lock ends with its process.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ from lit_cnn.runs.record import FAILURE
 
 BUSY = 75  # exit code for a cell that another process runs; EX_TEMPFAIL in sysexits.h
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-FORKS = sys.platform == "linux" and hasattr(os, "fork")  # Windows has no fork; on a Mac one breaks its libraries
+FORKS = sys.platform == "linux" and hasattr(os, "fork")  # Windows has no fork; macOS libraries do not work in one
 
 
 class Start:
@@ -31,10 +31,10 @@ class Start:
 
 
 def choose_start() -> None:
-    """Chooses fork or spawn for new processes, and imports everything that forks need, once for all of them.
+    """Chooses fork or spawn for new processes, and imports once everything that forks need.
 
-    In a Python process where torch may have computed already, its threads are missing in a fork, which would wait for
-    them for ever. A process that is started by spawn imports everything anew.
+    In a Python process where torch may have computed already, a fork would wait for ever for torch's threads, which it
+    does not have. A process started by spawn imports everything again.
     """
     computed = "torch" in sys.modules and sys.modules["torch"].get_num_threads() > 1
     Start.forks = FORKS and not computed
@@ -55,14 +55,14 @@ def launch(target: Callable[..., None], *args: Any) -> BaseProcess:
     process: BaseProcess = _context().Process(target=target, args=args)
     try:
         process.start()
-    except RuntimeError as error:  # in a process that imports the script which started it
+    except RuntimeError as error:  # in a process that imports the script that started it
         guard = "A script that runs an experiment has to do so below `if __name__ == '__main__':`."
         raise ConfigError(guard) from error
     return process
 
 
 def _begin(target: Callable[..., None], *args: Any) -> None:
-    """Prepares a new process, which ends with the one that started it, and calls a function in it."""
+    """Prepares a new process and calls a function in it; the process ends with the one that started it."""
     prepare()
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     target(*args)
@@ -100,7 +100,7 @@ def _answer(function: Callable[[], Any], sender: Any) -> None:
 
 
 def start(cell: Cell, run: Callable[[list[str]], int], threads: int | None, device: int | None) -> BaseProcess:
-    """Starts or resumes a cell by `run`, with so many threads, where its config does not say, and one GPU or all.
+    """Starts or resumes a cell by `run`, with `threads` unless its config sets them, and with one GPU or all.
 
     The exit code is that of `fit`, or BUSY.
     """
@@ -129,10 +129,10 @@ def _run_cell(
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(output, number)
         stream = os.fdopen(number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
-        setattr(sys, name, stream)  # Windows' stream of a console cannot write to a file
+        setattr(sys, name, stream)  # a console stream of Windows cannot write to a file
     (cell.folder / FAILURE).unlink(missing_ok=True)
     argv = ["fit", *cell.arguments()]
-    if threads and cell.config.get("threads") is None and "--resume" not in argv:  # a resumed run keeps its number
+    if threads and cell.config.get("threads") is None and "--resume" not in argv:  # a resumed run keeps its threads
         argv += ["--threads", str(threads)]
     sys.argv[1:] = argv  # multi-device strategies start the same command again
     code = run(argv)

@@ -23,9 +23,9 @@ class Shares:
 def shares(cells: Sequence[Cell], jobs: int | None) -> Shares:
     """Returns how the cells of an experiment share this machine.
 
-    A second thread never makes a training twice as fast. So on CPUs as many cells as cores run at the same time,
-    with one thread each; with fewer cells than cores each gets more. The number of threads, on which the last digits of
-    a result depend, does not depend on the number of jobs. On GPUs one cell runs on each.
+    A second thread never makes a training twice as fast. So on CPUs as many cells as cores run at the same time, with
+    one thread each. If there are fewer cells than cores, each gets more threads. The number of threads changes the last
+    digits of a result, so it does not depend on the number of jobs. Each GPU runs one cell.
 
     Args:
         cells: All cells of the experiment, finished or not.
@@ -34,7 +34,7 @@ def shares(cells: Sequence[Cell], jobs: int | None) -> Shares:
     import torch
 
     on_cpu = all(cell.config["trainer"]["accelerator"] == "cpu" for cell in cells)
-    gpus = 0 if on_cpu else torch.cuda.device_count()  # by NVML: forks need a process without CUDA
+    gpus = 0 if on_cpu else torch.cuda.device_count()  # counted by NVML, since a process with CUDA cannot fork
     if gpus:
         return Shares(jobs or gpus, None, gpus)
     threads = max(1, cores() // len(cells))

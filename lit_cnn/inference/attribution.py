@@ -1,7 +1,7 @@
 """Attribution: saliency maps, occlusion and Grad-CAM.
 
-Each function takes a network in evaluation mode, from images to logits, a batch of preprocessed images, and the class
-to explain for each. They work with any kind of layer.
+Each function takes a network in evaluation mode, a batch of preprocessed images, and for each image the class to
+explain. They work with any kind of layer.
 """
 
 import torch
@@ -98,5 +98,5 @@ def _last_with_maps(net: nn.Module, inputs: Float[Tensor, "b c h w"]) -> nn.Modu
 
 
 def _scores(logits: Float[Tensor, "b k"], classes: Int64[Tensor, "b"]) -> Float[Tensor, ""]:
-    # The sum over the batch: in evaluation mode, images do not affect each other's logits.
+    # One backward pass of the sum over the batch: in evaluation mode, an image does not affect the logits of others.
     return logits.gather(1, classes[:, None]).sum()

@@ -116,7 +116,7 @@ def largest_difference(run: Run, module: LitClassifier, preprocessing: bool, bat
 
 def _write_onnx(net: Deployed, example: Tensor, metadata: dict[str, str], path: Path) -> None:
     names: dict[str, Any] = {"input_names": ["images"], "output_names": ["logits"], "dynamic_shapes": ANY_BATCH}
-    with warnings.catch_warnings(action="ignore"):  # exporters warn about themselves, such as that they are deprecated
+    with warnings.catch_warnings(action="ignore"):  # exporters warn that they are deprecated
         program: Any = torch.onnx.export(net, (example,), dynamo=True, verbose=False, **names)
         program.model.metadata_props.update(metadata)
         program.save(str(path), external_data=False)

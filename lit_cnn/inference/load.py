@@ -21,7 +21,7 @@ NO_OTHER = "There is no valid checkpoint in this folder. Use one of another run,
 
 
 def find(path: str | Path, first: str = BEST) -> Path:
-    """Returns the checkpoint for a path: the file itself, or a run's `first` one if it exists, else its other."""
+    """Returns the checkpoint for a path: the file itself, or a run's checkpoint `first`, or else its other one."""
     path = find_run(path)
     second = LAST if first == BEST else BEST
     for file in (path, path / "checkpoints" / first, path / "checkpoints" / second):
@@ -101,7 +101,7 @@ def load(path: str | Path) -> LitClassifier:
 
 
 def build(cls: Any, settings: dict[str, Any]) -> Any:
-    """Builds a module from its hyperparameters, without those that its class sets for its base by itself."""
+    """Builds a module from its hyperparameters, without those that its class passes to its base class."""
     parameters = inspect.signature(cls).parameters
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     return cls(**{name: value for name, value in settings.items() if takes_all or name in parameters})

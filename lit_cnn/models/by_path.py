@@ -1,7 +1,7 @@
 """Networks by import path: any nn.Module class, or function that makes one, of torchvision, timm or your own.
 
-A path with arguments is all that a config or a checkpoint holds of such a network, and loading one must not run what a
-stranger wrote. So paths lead to networks only, of known libraries or of packages that the user allows.
+A config or a checkpoint contains only the path and the arguments of such a network. Loading a stranger's file must not
+run a stranger's code. So a path may only be a network of a known library, or of a package that the user allows.
 """
 
 import inspect
@@ -22,13 +22,13 @@ from lit_cnn.typed_arguments import fits, in_words
 Maker = Callable[..., nn.Module]
 
 LIBRARIES = ("lit_cnn.models", "timm", "torch.nn", "torchvision.models")
-# What the data decide, by the names that libraries have for it.
+# Arguments that the data decide, by their names in different libraries.
 LINKED = {
     "num_classes": ("num_classes",),
     "in_channels": ("in_channels", "in_chans"),
     "image_size": ("image_size", "img_size"),
 }
-# Arguments of where to start from; a checkpoint has weights of its own.
+# Arguments for pretrained weights; a checkpoint has its own weights.
 OF_THE_START = ("weights", "weights_backbone", "pretrained", "checkpoint_path")
 REFUSALS = (RuntimeError, TypeError, ValueError, AssertionError, LookupError, AttributeError)
 
@@ -36,13 +36,13 @@ REFUSALS = (RuntimeError, TypeError, ValueError, AssertionError, LookupError, At
 class Recipe(Mapping[str, Any]):
     """A network as a config or a checkpoint holds it: `{"class_path": ..., "init_args": {...}}`.
 
-    It is no dict, since the parser would import the class path of one.
+    It is not a dict, since the parser would import the class path of a dict.
 
     Args:
         net: The import path of a class or function, or a mapping with `class_path` and `init_args`.
 
     Raises:
-        ConfigError: If it has no path, or keys of another meaning.
+        ConfigError: If it has no path, or other keys.
     """
 
     def __init__(self, net: str | Mapping[str, Any]):
@@ -71,12 +71,12 @@ class Recipe(Mapping[str, Any]):
 
     @property
     def name(self) -> str:
-        """The network's name: that among its arguments, else that of the class or function."""
+        """The name of the network: its argument for the name, else the name of the class or function."""
         named = self.arguments.get("model_name", self.arguments.get("name"))
         return named if isinstance(named, str) else self.path.rpartition(".")[2]
 
     def for_checkpoints(self) -> dict[str, Any]:
-        """Returns it without the arguments of pretrained weights, which loading would read again."""
+        """Returns the recipe without pretrained weights, which would be read again at each loading."""
         arguments = {name: value for name, value in self.arguments.items() if name not in OF_THE_START}
         return {"class_path": self.path, "init_args": arguments}
 
@@ -84,7 +84,7 @@ class Recipe(Mapping[str, Any]):
 def build_network(
     recipe: Recipe, num_classes: int, in_channels: int | None = None, image_size: ImageSize | None = None
 ) -> nn.Module:
-    """Builds the network of a recipe; what the data decide goes to arguments of that name that are not given.
+    """Builds the network of a recipe; sets classes, channels and image size if it has such arguments, not given yet.
 
     Args:
         recipe: Its path and arguments.
@@ -107,13 +107,13 @@ def build_network(
     parameters = inspect.signature(make).parameters
     _check(path, parameters, given)
     takes = [name for name, p in parameters.items() if p.kind is not p.VAR_KEYWORD]
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):  # handed on to classes that have these
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):  # passed on to classes that have these arguments
         takes += {"timm": ["num_classes", "in_chans"], "torchvision": ["num_classes"]}.get(library, [])
     size = None if image_size is None else height_and_width(image_size)
     square = size[0] if size and size[0] == size[1] else size
     known = {"num_classes": num_classes, "in_channels": in_channels, "image_size": square}
     linked = {n: known[what] for what, names in LINKED.items() for n in names if n in takes and known[what] is not None}
-    weights = given.pop("weights", None) if library == "torchvision" else None  # theirs want all their classes
+    weights = given.pop("weights", None) if library == "torchvision" else None  # these need ImageNet's classes
     net = _made(make, path, linked | given)
     if weights is not None:
         start_from(net, recipe.name, weights)
@@ -125,8 +125,8 @@ def build_network(
 def find(path: str) -> Maker:
     """Returns the class or function with this import path.
 
-    Any class of a network of `LIBRARIES` and of modules that are imported already; of timm and torchvision also the
-    functions of their networks; of packages in $LIT_CNN_ALLOW all classes and functions.
+    Allowed are: networks (classes) of `LIBRARIES` and of modules that are imported already; functions of timm and
+    torchvision that make networks; all classes and functions of packages in $LIT_CNN_ALLOW.
 
     Raises:
         ConfigError: If there is none, or it may not be imported.

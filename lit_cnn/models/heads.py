@@ -14,7 +14,7 @@ def belongs(key: str, parts: Sequence[str]) -> bool:
 def heads_of(net: nn.Module) -> tuple[str, ...]:
     """Returns the names of the layers that give the logits.
 
-    Those that the network names itself, as ours and timm's do, else the last fully connected or convolutional layer.
+    lit_cnn's and timm's networks name these layers. For others it is the last fully connected or convolutional layer.
 
     Example:
         >>> heads_of(nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)))

@@ -81,7 +81,7 @@ def layers_of(net: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
 
 @contextmanager
 def hooked(hooks: Iterable[tuple[nn.Module, Callable[..., Any]]]) -> Iterator[None]:
-    """Has each layer call its function after every forward pass, as long as this lasts."""
+    """Within a `with` block, each layer calls its function after every forward pass."""
     with ExitStack() as handles:
         for layer, hook in hooks:
             handles.enter_context(layer.register_forward_hook(hook))

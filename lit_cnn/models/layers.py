@@ -17,7 +17,7 @@ def variant(name: str, variants: Mapping[str, Variant]) -> Variant:
 
 
 def local_response_norm() -> nn.LocalResponseNorm:
-    """AlexNet's local response normalisation: k 2, n 5, alpha 1e-4, beta 0.75; torch alone divides alpha by n."""
+    """AlexNet's local response normalisation: k 2, n 5, alpha 1e-4, beta 0.75; only torch divides alpha by n."""
     return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)
 
 

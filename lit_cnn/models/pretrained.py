@@ -69,9 +69,9 @@ class Pretrained(nn.Module):
 def start_from(net: nn.Module, name: str, weights: str, auxiliary: Sequence[str] = ()) -> None:
     """Loads weights into a network; its attribute `adapted` says which layers are new or changed, if any.
 
-    A head of other classes keeps its initial values. Kernels of colour images are summed over the colours for grey
-    images, which gives the same as an image with the same values in each colour; those of grey images are divided
-    among the colours.
+    A head for other classes keeps its initial values. For grey images, kernels for colour images are summed over the
+    colours: this gives the same as a colour image with equal colours. For colour images, kernels for grey images are
+    divided among the colours.
 
     Args:
         net: The network.
@@ -163,7 +163,7 @@ def _read(name: str, weights: str) -> State:
 
 
 def _of_checkpoint(content: dict[str, Any]) -> State:
-    """Returns the network's part of a checkpoint of lit_cnn, where it is `net`; of others the whole state dict."""
+    """Returns the weights of the network: `net` in a checkpoint of lit_cnn, else the whole state dict."""
     state = content["state_dict"]
     ours = {key.removeprefix("net."): value for key, value in state.items() if key.startswith("net.")}
     return ours or state

@@ -37,7 +37,7 @@ class WhiteningConv2d(nn.Conv2d):
             patches += len(found)
         variances, vectors = torch.linalg.eigh(covariance / patches)
         vectors = vectors.T
-        vectors *= vectors.gather(1, vectors.abs().argmax(dim=1, keepdim=True)).sign()  # their own sign is arbitrary
+        vectors *= vectors.gather(1, vectors.abs().argmax(dim=1, keepdim=True)).sign()  # eigenvectors have any sign
         filters = vectors / torch.sqrt(variances + EPS)[:, None]
         self.weight.copy_(torch.cat((filters, -filters)).to(self.weight.dtype).view(self.weight.shape))
         self.learned.fill_(True)

@@ -22,7 +22,8 @@ class View(NamedTuple):
 def explanation(title: str, image: UInt8[Tensor, "c h w"], views: list[View], side: int) -> Figure:
     """Attribution figure: the image, and a row for each view with Grad-CAM, occlusion and saliency.
 
-    The views are the network's and those with the permutation undone; `side` is the occlusion squares', in pixels.
+    The first view is what the network sees; a second one has the permutation undone. `side` is the side of the
+    occlusion squares, in pixels.
     """
     figure = Figure(figsize=(12.5, 2.5 * len(views) + 0.9), layout="constrained")
     axes = figure.subplots(len(views), 5, squeeze=False)

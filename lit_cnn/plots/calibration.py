@@ -13,8 +13,8 @@ from lit_cnn.plots.text import Figure
 
 
 def expected_calibration_error(confidences: Float[Tensor, "n"], right: Bool[Tensor, "n"], bins: int = 15) -> float:
-    """Returns the mean gap of confidence and accuracy over the images, from 0 to 1; takes what the diagram does."""
-    # torchmetrics' multiclass error does the same after it has taken the predicted class of all probabilities.
+    """Returns the ECE: the mean gap between confidence and accuracy, from 0 to 1; arguments as for the diagram."""
+    # torchmetrics' multiclass ECE does the same, but takes the probabilities of all classes.
     return float(binary_calibration_error(confidences, right.int(), bins))
 
 
@@ -29,7 +29,7 @@ def reliability_diagram(
         title: Title of the figure; the ECE is added.
         bins: Number of bins from 0 to 1.
     """
-    figure = Figure(figsize=(5, 5.6))  # "constrained", matplotlib takes twice as long
+    figure = Figure(figsize=(5, 5.6))  # with the layout "constrained" matplotlib takes twice as long
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     figure.subplots_adjust(left=0.14, right=0.97, bottom=0.09, top=0.93, hspace=0.08)
     width = 1 / bins

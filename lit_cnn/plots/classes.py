@@ -35,7 +35,7 @@ def confusion_matrix(
         beside.axis("off")
         beside.set_title("most frequent mistakes", fontsize=9, loc="left")
         beside.text(0, 1, _confusions(counts, names), fontsize=8, va="top", transform=beside.transAxes)
-    else:  # by hand, since "constrained" takes longer than drawing the numbers
+    else:  # margins by hand, since the layout "constrained" takes longer than drawing the numbers
         room = 0.5 + LETTER * max(map(width, names))
         wide, high = side + room, side - 1.0 + room
         figure = Figure(figsize=(wide, high))
@@ -69,7 +69,7 @@ def class_accuracy(
 ) -> Figure:
     """Bar chart of the accuracy of each class, hardest on top; for many classes only the hardest and easiest.
 
-    Takes what `confusion_matrix` does.
+    It takes the arguments of `confusion_matrix`.
     """
     counts = np.asarray(counts)
     met = counts.sum(axis=1)

@@ -47,9 +47,8 @@ def cost_chart(
 ) -> Figure:
     """Cost chart: a panel for each cost, with a dot for each variant and a line through the Pareto front.
 
-    Costs and fronts go by the name of the cost; costs, values of the metric and their standard deviations by variant.
-    Costs are on a logarithmic scale, on which equal factors are equally far apart, and costs that differ by little are
-    seen to do so.
+    `costs` and `fronts` have the names of the costs as keys. The costs, values of the metric and standard deviations
+    have the variants as keys. The axis of the costs is logarithmic: equal factors are equal distances.
     """
     colour = colours(list(values))
     figure = Figure(figsize=(WIDTH, max(4, 0.2 * len(values) + 0.6)), layout="constrained")
@@ -80,7 +79,7 @@ def trends(
 ) -> Figure:
     """Trend chart: a line for each variant through the means of its runs, with standard deviations as error bars.
 
-    A line has the metric of each run for each step, a value of the setting; steps are drawn at equal distances.
+    A line has the metrics of its runs at each step, a value of the setting. Steps are drawn at equal distances.
     """
     figure = Figure(figsize=(WIDTH, 4), layout="constrained")
     axis = figure.subplots()

@@ -9,7 +9,7 @@ from torch import Tensor
 from lit_cnn.plots.grids import SIZE, Grid
 from lit_cnn.plots.text import Figure, shortened
 
-FILTERS, COLUMNS = 64, 8  # maximum number of filters, and of those in a row
+FILTERS, COLUMNS = 64, 8  # maximum number of filters, and of filters in a row
 MAPS = 8  # maximum number of feature maps of a layer
 
 

@@ -19,8 +19,8 @@ GAP = 0.12  # between images, in image widths
 class Grid:
     """A figure of images in rows and columns, each with a text above.
 
-    All are on one axis: with an axis for each, matplotlib takes several times as long. The aspect is height / width of
-    the images, the title has one line or two, and `inches` is the width of an image.
+    All images are on one axis, since matplotlib takes several times as long with an axis for each. The aspect is height
+    / width of the images, the title has one or two lines, and `inches` is the width of an image.
     """
 
     def __init__(self, rows: int, columns: int, aspect: float, title: str, inches: float = 1.2):
@@ -43,7 +43,7 @@ class Grid:
     ) -> None:
         """Shows an image: in colour, in grey as the mean of its channels, or by `imshow`'s arguments, such as `cmap`.
 
-        Its place is a row and column, or its number, row by row; the colour is that of the text above and of a frame.
+        Its place is a row and column, or its number, counted row by row. The text above and a frame have the colour.
         """
         row, column = divmod(place, self.columns) if isinstance(place, int) else place
         left, top = column * (1 + GAP), row * (self.aspect + self.text) + self.text
@@ -114,7 +114,7 @@ def worst_mistakes(
     class_names: Sequence[str],
     title: str = "worst mistakes",
 ) -> Figure:
-    """Grid of the worst mistakes, the worst first; takes what `prediction_grid` does."""
+    """Grid of the worst mistakes, the worst first; it takes the arguments of `prediction_grid`."""
     if not len(images):
         figure = Figure(figsize=(5, 1))
         figure.text(0.5, 0.5, f"{title}: none", ha="center", va="center")

@@ -14,7 +14,7 @@ def lr_range(
         rates: Learning rates, rising.
         losses: The loss at each.
         smoothed: The smoothed loss at each.
-        marks: Rates to mark, by what they are.
+        marks: Rates to mark with a vertical line, by their labels.
         title: What to write above.
     """
     figure = Figure(figsize=(7, 4.5), layout="constrained")
@@ -25,6 +25,6 @@ def lr_range(
         axis.axvline(rate, color=colour, linestyle="--", label=f"{name}: {rate:.1e}")
     top = 1.2 * max(smoothed[0], min(smoothed))
     axis.set(xscale="log", ylim=(0, top), xlabel="learning rate", ylabel="loss of a training step", title=title)
-    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")  # the default one is in mathematics
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")  # the default writes formulas
     axis.legend(fontsize=8)
     return figure

@@ -36,7 +36,7 @@ class Figure(figure.Figure):
 
     def draw(self, renderer: Any) -> None:
         """Finds a font for each text, then draws the figure."""
-        texts = [text for text in self.findobj(Text) if r"\mathdefault" not in text.get_text()]  # its powers of ten
+        texts = [text for text in self.findobj(Text) if r"\mathdefault" not in text.get_text()]  # not its powers of ten
         _find_fonts(letter for text in texts for letter in text.get_text())
         for text in texts:
             content = text.get_text()
@@ -77,7 +77,7 @@ def _drawn(letter: str) -> str:
     """Returns a letter, or its escape if no font has it."""
     if (letter.isascii() and letter.isprintable()) or letter == "\n" or _family_of.get(letter):
         return letter
-    if category(letter) in ("Cf", "Mn"):  # joins or changes the letters beside it
+    if category(letter) in ("Cf", "Mn"):  # it joins or changes the letters beside it
         return ""
     return letter.encode("unicode_escape").decode()
 
@@ -109,7 +109,7 @@ def _find_fonts(letters: Iterable[str]) -> None:
 
 
 def _taken_from(path: str, family: str | None, missing: set[str]) -> set[str]:
-    """Records the letters that a font has, new to matplotlib if without family, and returns those that it lacks."""
+    """Records the letters that a font has, and returns the missing ones; without family it is new to matplotlib."""
     if not missing:
         return missing
     try:

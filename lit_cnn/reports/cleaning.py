@@ -13,8 +13,8 @@ from lit_cnn.reports.document import Block, Paragraph, Table
 from lit_cnn.reports.predictions import Predictions
 
 SHOWN = 30  # rows of each table
-SIDE = 8  # pixels of the small grey images that are all compared with each other
-CANDIDATES = 5000  # pairs of them that are compared in full
+SIDE = 8  # side in pixels of the small grey images that are compared with each other
+CANDIDATES = 5000  # most similar pairs, which are compared in full size
 ALIKE = 0.97  # correlation of the pixels of near-duplicates
 
 
@@ -58,7 +58,7 @@ def images_to_look_at(parts: Sequence[Predictions]) -> list[Block]:
 
 
 def likely_wrong(nll: Float[Tensor, "n"], preds: Int64[Tensor, "n"], labels: Int64[Tensor, "n"]) -> Int64[Tensor, "m"]:
-    """Returns the images whose label is not the prediction, largest loss first."""
+    """Returns the positions of images whose label is not the prediction, largest loss first."""
     order = nll.argsort(descending=True, stable=True)
     return order[preds[order] != labels[order]]
 
@@ -66,8 +66,8 @@ def likely_wrong(nll: Float[Tensor, "n"], preds: Int64[Tensor, "n"], labels: Int
 def near_duplicates(images: UInt8[Tensor, "n c h w"]) -> list[Pair]:
     """Returns the pairs of images whose pixels correlate by `ALIKE` or more, the most alike first.
 
-    All are compared as grey images of 8 x 8 pixels, and the most alike `CANDIDATES` pairs of these in full. An image
-    of one colour is alike to none.
+    First all images are compared in grey at 8 x 8 pixels. Then the `CANDIDATES` most similar pairs are compared in full
+    size. An image of only one colour has no duplicates.
     """
     grey = torch.cat([part.float().mean(1, keepdim=True) for part in images.split(1024)])
     small = _centred(adaptive_avg_pool2d(grey, min(SIDE, *grey.shape[2:])))
@@ -91,6 +91,6 @@ def near_duplicates(images: UInt8[Tensor, "n c h w"]) -> list[Pair]:
 
 
 def _centred(images: Tensor) -> Float[Tensor, "n d"]:
-    """Returns the pixels of each image, less their mean and of length 1."""
+    """Returns the pixels of each image as a vector of mean 0 and length 1."""
     pixels = images.flatten(1).float()
     return normalize(pixels - pixels.mean(1, keepdim=True), eps=1e-3)

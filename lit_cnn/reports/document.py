@@ -19,7 +19,7 @@ class Paragraph(NamedTuple):
 
 
 class Code(NamedTuple):
-    """A code block: commands or a file's content; if it has a name, it is folded under it in HTML."""
+    """A code block: commands or the content of a file; in HTML a block with a name is folded."""
 
     text: str
     name: str = ""

@@ -8,7 +8,7 @@ from lit_cnn.reports.document import Block, Picture
 from lit_cnn.reports.groups import Group
 
 ALONG = {"epoch": "epoch", "step": "optimizer steps", "seconds": "seconds of training"}
-NAMES = {  # of axes, as a figure says them; others by their last word
+NAMES = {  # axes in words, for figures; other axes have their last word
     "data.permute_block": "block size k (pixels)",
     "data.batch_size": "batch size (images)",
     "model.lr": "learning rate",
@@ -21,9 +21,9 @@ STEPS = 3  # minimum number of values of an axis
 
 
 def training_curves(groups: list[Group], tag: str = "") -> list[Block]:
-    """Returns the curves of accuracy and NLL by epoch; of several groups by step and seconds too.
+    """Returns the curves of accuracy and NLL by epoch; for several groups, also by step and by seconds.
 
-    For a single epoch it is the loss by step. The tag ends the names of the files.
+    For a run of one epoch it is the loss by step. The names of the files end with the tag.
     """
     if not any(len(run.epochs()) > 1 for group in groups for run in group.runs):
         losses = {group.label: found for group in groups if (found := _losses(group))}

@@ -13,7 +13,7 @@ from lit_cnn.runs.settings import LINKED, decisive
 
 SEEDS = ("seed_everything", "data.seed")
 CLASSES = ("model", "data")
-NO_VARIANTS = (*SEEDS, "threads")  # the last digits of a result, which differ by seed anyway, depend on the threads
+NO_VARIANTS = (*SEEDS, "threads")  # threads change only the last digits of a result, which differ by seed anyway
 
 
 @dataclass
@@ -23,16 +23,16 @@ class Group:
     label: str
     runs: list[Run] = field(default_factory=list)  # finished ones, one of each seed
     unfinished: list[Run] = field(default_factory=list)
-    repeated: list[Run] = field(default_factory=list)  # older finished ones with the same seed as a newer one
+    repeated: list[Run] = field(default_factory=list)  # older finished runs with the seed of a newer one
 
     @property
     def any_run(self) -> Run:
-        """One of its runs, for what all share."""
+        """One of the runs, for settings that all share."""
         return (self.runs or self.unfinished)[0]
 
     @property
     def labels(self) -> dict[str, str]:
-        """Label of its value for each axis of its experiment."""
+        """The label of its value on each axis of its experiment."""
         return self.any_run.labels
 
     @cached_property
@@ -75,7 +75,7 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
 
 def differences(groups: Sequence[Group]) -> dict[str, list[str]]:
     """Returns the settings that differ between groups, with each group's value."""
-    linked = {f"model.{name}" for name in LINKED}  # which the data decide, whatever a config says
+    linked = {f"model.{name}" for name in LINKED}  # the data decide these settings
     keys = sorted({key for group in groups for key in group.settings} - linked)
     table = {key: [_text(group.settings.get(key), key in CLASSES) for group in groups] for key in keys}
     return {key: values for key, values in table.items() if len(set(values)) > 1}

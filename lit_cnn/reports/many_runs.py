@@ -8,7 +8,7 @@ from lit_cnn.callbacks.results import is_unbalanced
 from lit_cnn.errors import ConfigError, LitCNNError, counted, nearest
 from lit_cnn.inference.load import load
 from lit_cnn.plots.comparisons import cost_chart, interval_chart
-from lit_cnn.plots.curves import ENOUGH  # for two seeds an interval is +- 13 standard errors
+from lit_cnn.plots.curves import ENOUGH  # with two seeds an interval would be +- 13 standard errors
 from lit_cnn.reports.cross_validation import FOLD, cross_validation
 from lit_cnn.reports.document import Block, Code, Document, Heading, Paragraph, Picture, Table
 from lit_cnn.reports.figures import along_axes, training_curves

@@ -19,9 +19,9 @@ from lit_cnn.runs.record import Run
 
 
 def report_of_one(run: Run, data_dir: Path | None = None, all_images: bool = False) -> Document:
-    """Returns the report of a run, with its data in `data_dir`; without its test images, from the run's folder only.
+    """Returns the report of a run; if its test images are not in `data_dir`, only what the run's folder contains.
 
-    `all_images` looks for wrong labels and near-duplicates among training and validation images too.
+    With `all_images` it also looks for wrong labels and near-duplicates in the training and validation images.
     """
     model = run.config.get("model") or {}
     name, net = str(model.get("class_path", "")).rpartition(".")[2], (model.get("init_args") or {}).get("net")

@@ -42,7 +42,7 @@ class Predictions:
 
     @cached_property
     def places(self) -> list[str]:
-        """What to call each image: its split, and its file or its number in the split."""
+        """Name of each image: its split, and its file or its number in the split."""
         names = self.data.image_names(self.split) or map(str, range(len(self.labels)))
         return [f"{self.split}: {name}" for name in names]
 
@@ -57,11 +57,11 @@ class Predictions:
         return multiclass_confusion_matrix(self.preds, self.labels, self.data.num_classes)
 
     def by_confidence(self, indices: Int64[Tensor, "m"]) -> Int64[Tensor, "k"]:
-        """Returns those of some images with the highest confidence, highest first."""
+        """Returns the images with the highest confidence among `indices`, highest first."""
         return indices[self.confidences[indices].argsort(descending=True, stable=True)][:SHOWN]
 
     def most_confident(self, indices: Int64[Tensor, "m"], title: str) -> Figure:
-        """Grid of some of the mistakes, after the dataset's views: those with the highest confidence."""
+        """Grid of the mistakes with the highest confidence, as images after the dataset's views."""
         chosen = self.by_confidence(indices)
         images = as_bytes(self.data.arrays(self.split).images_at(chosen))
         said = self.labels[chosen], self.preds[chosen], self.confidences[chosen]

@@ -54,7 +54,7 @@ class PairedTest(NamedTuple):
 def paired_test(
     first: Mapping[int, float], second: Mapping[int, float], within: Interval = (-inf, inf)
 ) -> PairedTest | None:
-    """Paired t-test of a metric of two variants, given by seed, over equal seeds; None for fewer than two of them.
+    """Paired t-test of a metric of two variants, over their common seeds; None if these are fewer than two.
 
     The interval is cut at `within`, the smallest and largest possible difference.
     """
@@ -102,7 +102,7 @@ def mcnemar(first: Bool[Tensor, "n"], second: Bool[Tensor, "n"]) -> McNemar:
 
 
 def pareto_front(points: Mapping[Any, tuple[float, float]]) -> list[Any]:
-    """Pareto front: names of the points that no other one matches in both cost and value and beats in one."""
+    """Pareto front: names of the points for which no other point is better in cost or value and not worse in either."""
 
     def is_beaten(cost: float, value: float) -> bool:
         return any(c <= cost and v >= value and (c, v) != (cost, value) for c, v in points.values())

@@ -84,7 +84,7 @@ def _markdown(block: Block) -> str:
             return f"![{_md(caption)}]({FILES}/{name}.png)"
 
 
-# Characters with a meaning in Markdown, only where they have it, so that the source stays readable.
+# Characters with a meaning in Markdown, only at places where they have it, so that the source stays readable.
 MEANING_IN_MARKDOWN = re.compile(
     r"""[|`$]                              # cells, code, formulas
     | \\ (?=[!-/:-@\[-`{-~])               # an escape
@@ -129,7 +129,7 @@ TEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "`": r"\textasciigrave{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "…": r"\dots{}",
     **{letter: rf"\{letter}" for letter in "&%$#_{}"},
-    **{letter: f"{{{letter}}}" for letter in "[*"},  # at the start of a row they would belong to the last row
+    **{letter: f"{{{letter}}}" for letter in "[*"},  # at the start of a row TeX would add them to the previous row
 }  # fmt: skip
 # Defined in each file: a letter without a font in pdfTeX, and its replacement there.
 LETTER = r"\providecommand{\litletter}[2]{\ifdefined\Umathchar #1\else #2\fi}  % XeTeX and LuaTeX have all letters"

@@ -74,7 +74,7 @@ class _Summed:
 
 
 def save(content: Any, path: str | Path) -> None:
-    """Writes a file of torch.save atomically: the path holds the new file, or on a DiskError the old one."""
+    """Writes a file of torch.save atomically; after a DiskError the path has the old file."""
     path = Path(path)
     try:
         with files.alone(path.parent / LOCK), files.replacing(path, alone=True) as partial, partial.open("wb") as file:
@@ -111,7 +111,7 @@ def load(path: str | Path, map_location: Any = "cpu") -> Any:
 def newest_valid(folder: Path, key: str) -> tuple[Path | None, list[str]]:
     """Returns the valid checkpoint of a folder with the most steps, and the errors of the unreadable ones.
 
-    Only checkpoints with this key count. Of several with equal steps it is the newest.
+    Only checkpoints with this key count. If several have the same number of steps, the newest counts.
     """
     newest: tuple[int, int, Path | None] = (-1, -1, None)
     broken = []
@@ -141,7 +141,7 @@ def probe(folder: Path, size: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with file.open("wb") as opened:
             if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(opened.fileno(), 0, max(size, 1))  # reserves the room without writing
+                os.posix_fallocate(opened.fileno(), 0, max(size, 1))  # reserves the space without writing
             elif shutil.disk_usage(folder).free < size:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             opened.write(b"\0")
@@ -168,7 +168,7 @@ def _verify(file: IO[bytes]) -> None:
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - END))
     end = file.read()
-    if end.startswith(END_MARK) and end.endswith(NO_COMMENT):  # never true for `_ending` with one byte changed
+    if end.startswith(END_MARK) and end.endswith(NO_COMMENT):  # an `_ending` with one wrong byte is never like this
         if broken := zipfile.ZipFile(file).testzip():
             raise ValueError(f"its part {broken} is broken.")
         return

@@ -16,7 +16,7 @@ from lit_cnn.typed_arguments import arguments_of, plain, subclasses_of
 
 ALLOW = "LIT_CNN_ALLOW"
 PACKAGE = Path(__file__).parents[1]
-FORMER = re.compile(  # modules of before a move that held classes which configs and checkpoints name
+FORMER = re.compile(  # old names of modules with classes that configs and checkpoints name
     r"lit_cnn\.(checkpoint_io|classifiers|schedules|callbacks\.(axis|evaluation|features|figures|graph|health|pictures)|"
     r"(training\.)?architectures(\.(classic|inception|residual|small))?|data\.(base|cifar|folder|mnist|modules))"
 )
@@ -35,7 +35,7 @@ def path_of(cls: type) -> str:
 
 @cache
 def homes() -> dict[str, str]:
-    """Returns the class path of each lit_cnn class whose name is unique, from the source: to import takes seconds."""
+    """Returns the class path of each lit_cnn class with a unique name, read from source, since imports take seconds."""
     found: dict[str, list[str]] = {}
     for file in sorted(PACKAGE.rglob("*.py")):
         module = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
@@ -45,7 +45,7 @@ def homes() -> dict[str, str]:
 
 
 def present(path: str) -> str:
-    """Returns the current class path of a lit_cnn class in a module of today or before; other paths are unchanged."""
+    """Returns the current class path of a lit_cnn class in a present or former module; other paths are unchanged."""
     module, _, name = path.rpartition(".")
     file = PACKAGE.parent.joinpath(*module.split("."))
     known = OURS.fullmatch(path) and (file.is_dir() or file.with_suffix(".py").is_file() or FORMER.fullmatch(module))
@@ -65,7 +65,7 @@ def at_home(settings: Any) -> Any:
 def find_class(path: str, base: type) -> Any:
     """Returns `base` or the subclass of it with this path, or None if it is unknown.
 
-    A lit_cnn class is imported, and one of a module in $LIT_CNN_ALLOW; any other has to be imported already.
+    Classes of lit_cnn and of modules in $LIT_CNN_ALLOW are imported. Other classes must be imported already.
     """
     path = present(path)
     module = path.rpartition(".")[0]
@@ -76,7 +76,7 @@ def find_class(path: str, base: type) -> Any:
 
 
 def with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
-    """Returns flat settings of an earlier version with the arguments that our classes have gained since, by default."""
+    """Returns flat settings of an earlier version, with the defaults of arguments that lit_cnn has added since."""
     gained = {
         f"{part}.{name}": default
         for part in ("model", "data")

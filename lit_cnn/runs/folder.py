@@ -16,8 +16,8 @@ from lit_cnn.errors import CheckpointError, ConfigError, DiskError, nearest
 _CLAIMED = "LIT_CNN_RUN_FOLDER"  # tells the processes of a distributed strategy which folder the first one claimed
 _MADE: dict[Path, list[Path]] = {}  # for each claimed folder, the folders above it that were created
 RESULTS = "results.json"
-SPLIT = "split.csv"  # which image is in which part, where parts were drawn
-# What Windows has for no folder: its devices' names, some characters, and a dot or space at the end.
+SPLIT = "split.csv"  # the part of each image, if parts were drawn
+# Names that Windows does not allow for a folder: its devices, some characters, and a dot or space at the end.
 UNUSABLE = re.compile(r'^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\.|$)|[<>:"|?*\\]|[. ]$', re.IGNORECASE)
 FLOAT32 = 2**-24  # a little above the rounding error of a number from 0 to 1
 
@@ -45,7 +45,7 @@ def claim_folder(parent: Path, kind: str) -> Path:
         folder = parent / f"{kind}_{n}"
         try:
             folder.mkdir()
-        except FileExistsError:  # of an earlier run, or one that was faster
+        except FileExistsError:  # of an earlier run, or of one that was faster
             n += 1
         except FileNotFoundError:  # another run has removed the parent that it had created
             made = _make(parent)
@@ -74,7 +74,7 @@ def give_back(folder: Path) -> None:
 
 
 def snapshot(run: Path) -> dict[Path, bytes | None]:
-    """Returns the files directly in a run's folder, with their content except for TensorBoard's."""
+    """Returns the files directly in a run's folder with their content; without the content of TensorBoard files."""
     files = [path for path in run.iterdir() if path.is_file()]
     return {path: None if path.name.startswith("events.") else path.read_bytes() for path in files}
 
@@ -132,7 +132,7 @@ def read_results(folder: Path) -> dict[str, Any]:
 
 
 def read_mapping(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
-    """Returns the mapping that a file holds by json.loads or yaml.safe_load, or an empty one if there is none."""
+    """Returns the mapping in a file, parsed by json.loads or yaml.safe_load; empty if there is none."""
     try:
         content = parse(path.read_text("utf-8"))
     except (OSError, ValueError, yaml.YAMLError):

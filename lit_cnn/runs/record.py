@@ -24,8 +24,8 @@ class Run:
     """One training."""
 
     folder: Path
-    label: str  # its name, such as that of its config, or of its variant in an experiment
-    labels: dict[str, str] = field(default_factory=dict)  # of its value for each axis of its experiment, if any
+    label: str  # name of its config, or of its variant in an experiment
+    labels: dict[str, str] = field(default_factory=dict)  # label of its value on each axis of its experiment, if any
 
     @property
     def title(self) -> str:
@@ -86,7 +86,7 @@ class Run:
 
 
 def runs_in(paths: list[Path]) -> list[Run]:
-    """Returns all runs below some folders, including cells of experiments without a run; none is a ConfigError."""
+    """Returns all runs below some folders, with cells of experiments that have no run; ConfigError if there is none."""
     found: dict[Path, Run] = {}
     for path in paths:
         if not path.is_dir():
@@ -108,7 +108,7 @@ def runs_in(paths: list[Path]) -> list[Run]:
 def runs_of(folder: Path, config: dict[str, Any]) -> list[Path]:
     """Returns the runs in a folder with the same decisive settings as a config, newest first.
 
-    A config that leaves the number of threads open, as those of cells do, takes runs with any.
+    If the config sets no number of threads, as in cells, runs with any number match.
     """
     runs = sorted(folder.glob("version_*"), key=lambda run: int(run.name.rpartition("_")[2]), reverse=True)
     wanted = decisive(config)
@@ -117,7 +117,7 @@ def runs_of(folder: Path, config: dict[str, Any]) -> list[Path]:
 
 
 def run_at(folder: Path) -> Run:
-    """Returns the run in a folder, named by its experiment; a copy under another name has that name."""
+    """Returns the run in a folder; its experiment names it, but a copied folder has its own name."""
     path = folder.absolute()
     return Run(folder, path.parent.name if _is_version(path) else path.name)
 

@@ -18,7 +18,7 @@ WITHOUT_EFFECT = {
     "data": ("data_dir", "eval_batch_size", "resident"),
     "trainer": ("default_root_dir", "enable_progress_bar", "enable_model_summary", "logger"),
 }
-OWN_FILES = "ImageFolderDataModule"  # for it the folder decides which images they are
+OWN_FILES = "ImageFolderDataModule"  # its images depend on the folder
 
 # Settings of the Trainer that change what a step computes. The others, on length, device and logging, may change when a
 # run is resumed.
@@ -26,7 +26,7 @@ STEPS = (
     *("precision", "accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm", "overfit_batches"),
     *("limit_train_batches", "sync_batchnorm"),
 )
-LENGTH = ("max_epochs", "max_steps")  # part of it if there is a learning-rate schedule
+LENGTH = ("max_epochs", "max_steps")  # these count if there is a learning-rate schedule
 CHANGED_ON_RESUME = ("data.data_dir", "model.compile", "model.weights")  # moved files; weights are loaded once
 
 
@@ -44,8 +44,8 @@ def hyperparameters(config: Any) -> dict[str, Any]:
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the settings of a `fit`'s config.yaml that decide its result, as plain values by dotted keys.
 
-    Two runs with the same ones have the same result: `ablate` reuses such a run, and `report` groups by them, though
-    not by the number of threads, which decides the last digits alone.
+    Two runs with the same decisive settings have the same result. `ablate` reuses such a run, and `report` groups runs
+    by them, but not by the number of threads, which changes only the last digits.
     """
     settings: dict[str, Any] = {}
     for part in DECISIVE:

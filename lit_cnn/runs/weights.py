@@ -9,7 +9,7 @@ from lit_cnn.errors import CheckpointError, ConfigError, nearest
 from lit_cnn.runs.class_paths import present
 
 FOLDER = Path(__file__).parents[1] / "weights"
-INDEX = FOLDER / "weights.json"  # seed, test figure, images and digest of each
+INDEX = FOLDER / "weights.json"  # seed, test accuracy, images and digest of each file
 SUFFIX = ".safetensors"
 OF_PREPROCESS = ("mean", "std", "image_size", "permute_seed", "permute_kind", "permute_block", "views")
 
@@ -20,7 +20,7 @@ def shipped_weights() -> dict[str, Path]:
 
 
 def about_weights(name: str) -> dict[str, Any]:
-    """Returns what is known of weights that come with the package: seed, test figure, images, machine, digest."""
+    """Returns the facts on weights that come with the package: seed, test accuracy, images, machine, digest."""
     index: dict[str, dict[str, Any]] = json.loads(INDEX.read_text("utf-8"))
     if name not in index:
         raise ConfigError(
@@ -52,7 +52,7 @@ def read_weights(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
-            # Copied, since Windows does not rename a file that is mapped; and it is no dict.
+            # Cloned, since Windows does not rename a mapped file. `file` is not a dict, so it is read by keys().
             state = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} cannot be read as a safetensors file: {error}") from error

@@ -16,7 +16,7 @@ BATCHES = 64  # buffered before an update, since a metric update takes longer th
 class BufferedMetrics(nn.ModuleDict):
     """The metrics of each stage (`train_metrics`, `val_metrics`, `test_metrics`), and the test accuracy of each class.
 
-    `test_views` is a stage of its own: the test images by the mean over several views.
+    `test_views` is a separate stage: test images, with the mean logits over several views.
 
     Args:
         num_classes: Number of classes.
@@ -42,7 +42,7 @@ class BufferedMetrics(nn.ModuleDict):
 
     def add(self, stage: str, logits: Tensor, labels: Tensor) -> None:
         """Adds a batch to the buffer."""
-        if len(labels):  # a device has none if there are more devices than images
+        if len(labels):  # empty if there are more devices than images
             self._waiting[stage].append((logits, labels))
             if len(self._waiting[stage]) == BATCHES:
                 self.catch_up(stage)
@@ -76,9 +76,9 @@ class BufferedMetrics(nn.ModuleDict):
         )
 
     def log_each_class(self, module: Any, names: Sequence[Any]) -> tuple[dict[str, float], dict[str, float]]:
-        """Logs the test accuracy (recall) of each class, and returns it in float64; Lightning logs float32.
+        """Logs the test accuracy (recall) of each class; returns it in float64, since Lightning logs float32.
 
-        The second are precision and F1 of each class, which are not logged.
+        The second dict has precision and F1 of each class, which are not logged.
         """
         metric: Any = self["of_each_class"]
         with metric.sync_context():

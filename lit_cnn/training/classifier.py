@@ -138,22 +138,22 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         self.one_network: OneNetwork | None = None  # until there is a Trainer
         self.preprocess: Preprocess | None = None
         self.class_names: list[str] = []
-        try_out(self.hparams)  # refuses wrong settings now, not later
+        try_out(self.hparams)  # refuses wrong settings here, before the training
 
     @property
     def title(self) -> str:
-        """Its class, and the network that it was given by path."""
+        """The name of the class, with the network if that was given by path."""
         of = f" of {Recipe(self.hparams['net'])}" if "net" in self.hparams else ""
         return f"{type(self).__name__}{of}"
 
     @property
     def groups(self) -> list[dict[str, Any]]:
-        """Its parameter groups, with that of `body_lr`."""
+        """The parameter groups, including the one of `body_lr`."""
         return finetuning.groups_of(self.net, self.hparams)
 
     @property
     def start(self) -> str:
-        """A line, after a line break, on the weights that it starts from; empty if they are random."""
+        """A line about the initial weights, after a line break; empty if they are random."""
         adapted = getattr(self.net, "adapted", "")
         return f"\nstarts from {adapted}" if adapted else ""
 
@@ -259,7 +259,7 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         return weights_of(given, Tensor(), range(self.hparams["num_classes"]))  # type: ignore[arg-type]
 
     def configure_callbacks(self) -> list[Callback]:
-        """Registers exact resume and the fast loop with any Trainer that lacks them."""
+        """Adds the callbacks for exact resume and the fast loop to any Trainer that lacks them."""
         callbacks: list[Callback] = [Continuation()]
         if epochs := self.hparams["frozen_epochs"]:
             callbacks.append(finetuning.HeadFirst(self.net, epochs))

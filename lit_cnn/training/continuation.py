@@ -1,4 +1,4 @@
-"""Exact resume: running metrics, accumulated gradients and a due plateau step, which Lightning does not save."""
+"""Exact resume: saves running metrics, accumulated gradients and a pending plateau step, which Lightning does not."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class Continuation(Callback):
     """Saves and restores the state that a resume within an epoch needs in addition to Lightning's."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Forgets the state of an earlier run."""
+        """Removes the state of an earlier run."""
         self._begun: dict[str, Any] = {}
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
@@ -60,12 +60,12 @@ def _gradients(module: Any) -> dict[str, Tensor]:
     if not (trainer.training or trainer.validating) or not internals.accumulates(trainer):
         return {}
     begun = {name: weight.grad for name, weight in module.named_parameters() if weight.grad is not None}
-    # The mean over devices: each continues from it, which gives the same mean of the whole sum.
+    # The mean over devices: if each continues from it, the mean of the whole sum is the same.
     return {name: trainer.strategy.reduce(gradient.clone(), reduce_op="mean") for name, gradient in begun.items()}
 
 
 def _due_plateau_step(trainer: Any) -> float | None:
-    """Returns the metric of ReduceLROnPlateau if only its step is left of the epoch.
+    """Returns the metric of ReduceLROnPlateau if only its step is missing in this epoch.
 
     Lightning takes that step after the callbacks have saved their checkpoints, and loses the metric on resume.
     """

@@ -19,9 +19,9 @@ DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 class OneNetwork:
     """Training on several devices with the same result as on one, except for rounding.
 
-    Gradients are averaged over the devices, so a device's loss is weighted by its share of the images, which differs in
-    the last batch of an epoch. Dropout takes its part of the mask that one device would draw for the global batch.
-    Other random draws of a network are the same on each device.
+    Gradients are averaged over the devices. Devices may have different numbers of images in the last batch of an epoch,
+    so the loss of each device is weighted by its share of the images. Dropout draws the mask of the global batch as one
+    device would, and each device uses its part. Other random draws of a network are the same on each device.
 
     Raises:
         ConfigError: If `sync_batchnorm` is set on CPUs.
@@ -58,7 +58,7 @@ class OneNetwork:
             return forward(x)
         each = len(x) // self.share.images  # a network may make several from one image
         ones = x.new_ones((each * self.share.total, *x.shape[1:]))
-        if x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last):  # drawn in the order of memory
+        if x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last):  # dropout draws in the order of memory
             ones = ones.contiguous(memory_format=torch.channels_last)
         first = each * self.share.first
         return x * forward(ones)[first : first + len(x)]

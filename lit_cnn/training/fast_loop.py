@@ -1,9 +1,9 @@
 """The fast loop: Lightning's training and evaluation loops, with the overhead once for many batches.
 
-A small network's step takes less time than Lightning's calls around it: hooks, progress, results, transfers. Most of
-them matter only when something happens: a validation, a checkpoint, the end of an epoch, a log or a redraw of the
-progress bar. These batches go through Lightning, and those between are taken directly, with the same mathematics.
-Before each group of batches loop_conditions.py checks whether that is safe.
+A step of a small network takes less time than Lightning's calls around it: hooks, progress, results, transfers. Most of
+these calls matter only at some batches: before a validation, a checkpoint, the end of an epoch, a log or a redraw of
+the progress bar. These batches go through Lightning. The fast loop takes the other batches directly, with the same
+mathematics. Before each group of batches, loop_conditions.py checks whether that is safe.
 """
 
 import math
@@ -64,7 +64,7 @@ class FewerCalls(Callback):
 
 
 class FastTraining:
-    """Takes the place of the method `advance` of Lightning's loop over the batches of an epoch."""
+    """Replaces the method `advance` of Lightning's loop over the batches of an epoch."""
 
     def __init__(self, loop: Any, base: type[LightningModule]):
         self.loop, self.base = loop, base
@@ -107,7 +107,7 @@ class FastTraining:
         return min(alarms)
 
     def _take_steps(self, data_fetcher: Any, steps: int) -> bool:
-        """Takes up to so many steps, and returns whether the last of them went through Lightning's hooks."""
+        """Takes up to `steps` steps; returns whether the last one went through Lightning's hooks."""
         loop, trainer = self.loop, self.loop.trainer
         module, optimizer, precision = trainer.lightning_module, trainer.optimizers[0], trainer.precision_plugin
         progress, optimization = loop.batch_progress, loop.automatic_optimization.optim_progress.optimizer
@@ -152,13 +152,13 @@ class FastTraining:
 
 
 class FastEvaluation:
-    """Takes the place of the step of a validation or test loop of Lightning's."""
+    """Replaces the step of Lightning's validation and test loops."""
 
     def __init__(self, loop: Any, base: type[LightningModule]):
         self.loop, self.base, self.stop = loop, base, -math.inf
 
     def __call__(self, batch: Any, batch_idx: int, dataloader_idx: int, dataloader_iter: Any) -> None:
-        """Takes a batch directly, except for the first, the last, and one every so many seconds."""
+        """Takes a batch directly, except the first, the last, and one batch every `SECONDS`."""
         loop, trainer, progress = self.loop, self.loop.trainer, self.loop.batch_progress
         if time.monotonic() >= self.stop or progress.is_last_batch:
             internals.evaluation_step(loop, batch, batch_idx, dataloader_idx, dataloader_iter)

@@ -12,7 +12,7 @@ from lit_cnn.models.heads import body_of, heads_of
 
 
 def check(net: nn.Module, body_lr: float | None, frozen_epochs: int) -> None:
-    """Raises a ConfigError if the network has no head to tell from a body."""
+    """Raises a ConfigError if the network has no separate head and body."""
     if not (body_lr or frozen_epochs):
         return
     if not heads_of(net):
@@ -24,7 +24,7 @@ def check(net: nn.Module, body_lr: float | None, frozen_epochs: int) -> None:
 
 
 def groups_of(net: nn.Module, h: Any) -> list[dict[str, Any]]:
-    """Returns `param_groups` with a last one for the backbone, if `body_lr` is set."""
+    """Returns `param_groups`, with an additional last group for the backbone if `body_lr` is set."""
     groups = list(h["param_groups"] or ())
     if h["body_lr"] is not None:
         heads = "|".join(map(re.escape, heads_of(net)))
@@ -33,7 +33,7 @@ def groups_of(net: nn.Module, h: Any) -> list[dict[str, Any]]:
 
 
 class HeadFirst(Callback):
-    """Trains only the head in the first epochs: the backbone is frozen, with its batch norms' statistics.
+    """Trains only the head in the first epochs: the backbone is frozen, including the statistics of its batch norms.
 
     The optimizer has all parameters from the start, so schedules and resume work without changes.
 
@@ -49,7 +49,7 @@ class HeadFirst(Callback):
         self.norms = [layer for layer in body.modules() if isinstance(layer, _BatchNorm)]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Freezes; also in the middle of an epoch, where Lightning calls no start of one."""
+        """Freezes the backbone, also after a mid-epoch resume, where Lightning calls no epoch start."""
         if trainer.world_size > 1:
             raise ConfigError(
                 "`frozen_epochs` works only on one device: several share gradients, and frozen layers have none."
@@ -61,7 +61,7 @@ class HeadFirst(Callback):
         self._freeze(trainer.current_epoch < self.epochs)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Unfreezes, so that another run begins as the first did."""
+        """Unfreezes the backbone, so that another run of this network starts like the first."""
         self._freeze(False)
 
     def _freeze(self, now: bool) -> None:

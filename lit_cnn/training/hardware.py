@@ -20,7 +20,7 @@ THREADS = "OMP_NUM_THREADS"
 def keep_memory() -> bool:
     """Makes glibc keep freed memory for the next step; returns whether it worked.
 
-    Otherwise the memory of each batch's activations goes back to the system and is cleared again, page by page.
+    Otherwise the memory of the activations goes back to the system after each batch, and is cleared again page by page.
     """
     try:
         libc = ctypes.CDLL(None)
@@ -34,8 +34,8 @@ def keep_memory() -> bool:
 def leave_busy_cores() -> str:
     """Sets fewer threads than torch's own choice where other programs use the cores, and returns a sentence about it.
 
-    A thread that shares its core with another program delays all others at each operation. Only the command line
-    counts what other programs use. If OMP_NUM_THREADS or `--threads` is given, it decides.
+    A thread that shares its core with another program delays all other threads at each operation. Only the command line
+    measures what other programs use. OMP_NUM_THREADS and `--threads` override this.
     """
     own, taken = torch.get_num_threads(), cores.taken()
     free = max(1, round(cores.cores() - taken))
@@ -59,7 +59,7 @@ def set_threads(threads: int | None, processes: int = 1) -> int:
         own = torch.get_num_threads()
         threads = own if processes == 1 or THREADS in os.environ else max(1, own // processes)
     if processes > 1:
-        os.environ[THREADS] = str(threads)  # of the other processes; Lightning leaves a number that is set
+        os.environ[THREADS] = str(threads)  # for the other processes; Lightning keeps a number that is set
     torch.set_num_threads(threads)
     return torch.get_num_threads()
 
@@ -88,7 +88,7 @@ def set_matmul_precision(precision: Matmul) -> None:
 
 
 def explain_devices(message: str) -> str:
-    """Returns a message of Lightning's; if it is about missing devices, with this machine's devices and a remedy."""
+    """Adds this machine's devices and a remedy to a message of Lightning's about devices; others stay as they are."""
     if "`fsdp` requires a GPU" in message:
         return "The strategy fsdp splits a network over GPUs, but this machine has none. Use --trainer.strategy ddp."
     if not re.search(r"supported gpu backend|your machine only has|not available|devices with CPUAccelerator", message):

@@ -45,14 +45,14 @@ def more_than_a_batch_ends(trainer: Any) -> bool:
 
 
 def accumulates(trainer: Any) -> bool:
-    """Whether the gradients of the present training batch wait for those of the next."""
+    """Whether the present training batch takes no optimizer step, since gradients accumulate."""
     return trainer.fit_loop.epoch_loop._should_accumulate()
 
 
 def end_epoch_once(trainer: Any) -> None:
     """Starts the next epoch when a training resumes at the end of one.
 
-    With `max_steps`, Lightning 2.6 takes that epoch as unfinished, and ends it a second time.
+    With `max_steps`, Lightning 2.6 treats that epoch as unfinished, and ends it a second time.
     """
     loop = trainer.fit_loop
     if loop.restarted_on_epoch_end:
@@ -77,7 +77,7 @@ def loader_of(loop: Any) -> Any:
 
 
 def batches_that_stepped(loop: Any) -> int:
-    """Returns the count of batches by which loggers log."""
+    """Returns the number of batches with an optimizer step, by which loggers count steps."""
     return loop._batches_that_stepped
 
 
@@ -99,7 +99,7 @@ def end_training_batch(trainer: Any, outputs: dict[str, Any], batch: Any, batch_
 
 
 def replace_evaluation_step(loop: Any, step: Any) -> None:
-    """Has an evaluation loop call a function for each batch; None restores Lightning's step."""
+    """Replaces the step of an evaluation loop by a function; None restores Lightning's step."""
     vars(loop).pop("_evaluation_step", None)
     if step is not None:
         loop._evaluation_step = step
@@ -139,12 +139,12 @@ def steps_between_checkpoints(callback: Any) -> int:
 
 
 def save_now(callback: Any, trainer: Any) -> None:
-    """Has a ModelCheckpoint without monitor save now, and not again at the same step."""
+    """Makes a ModelCheckpoint without monitor save now, and not again at the same step."""
     callback._save_topk_checkpoint(trainer, {})
 
 
 def save_after_validation(callback: Any) -> None:
-    """Has a ModelCheckpoint save after a validation, not at the end of the epoch."""
+    """Makes a ModelCheckpoint save after a validation, not at the end of the epoch."""
     callback._save_on_train_epoch_end = False
 
 
@@ -154,7 +154,7 @@ def decay_of_average(callback: Any) -> float:
 
 
 def drop_average(callback: Any) -> None:
-    """Has a WeightAveraging forget its average, which it would bring into checkpoints that are loaded later."""
+    """Removes the average of a WeightAveraging, which would go into checkpoints that are loaded later."""
     callback._average_model = None
 
 

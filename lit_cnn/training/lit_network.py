@@ -1,7 +1,7 @@
 """LitNetwork, the base of the Lit classes: builds a network, and takes its arguments beside LitClassifier's.
 
-`class LitVGG(LitNetwork, network=VGG)` gets its signature and docstring from the network's, which has them once, and
-LitClassifier's, so that help, checks and `load_from_checkpoint` see all arguments.
+`class LitVGG(LitNetwork, network=VGG)` gets its signature and docstring from VGG and LitClassifier. So each argument is
+described once, and help, checks and `load_from_checkpoint` see all arguments.
 """
 
 import inspect

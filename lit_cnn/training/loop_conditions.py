@@ -1,6 +1,6 @@
-"""Conditions for the fast loop (fast_loop.py): all parts of the run are known not to need each batch.
+"""Conditions for the fast loop (fast_loop.py): no part of the run needs Lightning's calls at each batch.
 
-Anything unknown gets Lightning's own loop: a foreign class with a batch hook, a hook set on an instance, another
+For anything unknown Lightning's own loop runs: a foreign class with a batch hook, a hook set on an instance, another
 strategy, precision or optimizer.
 """
 
@@ -18,14 +18,14 @@ from torch.nn.modules import module as torch_module
 from lit_cnn.data.loader import ArrayLoader
 from lit_cnn.training.lightning_internals import STEPS_OF_OPTIMIZATION, loader_of
 
-# Callbacks whose batch hooks may miss batches. They see the first and last of an evaluation, the last of an epoch,
-# those with a validation, a checkpoint or a log, and one every so many seconds. Subclasses are not included.
+# Callbacks whose batch hooks may miss batches. They see the first and last batch of an evaluation, the last of an
+# epoch, batches with a validation, a checkpoint or a log, and some in between. Their subclasses are not included.
 PATIENT_IN_EVALUATION: set[type] = {theirs.TQDMProgressBar, theirs.RichProgressBar}
 PATIENT_IN_TRAINING: set[type] = PATIENT_IN_EVALUATION | {
     *(theirs.LearningRateMonitor, theirs.DeviceStatsMonitor, theirs.ModelCheckpoint, theirs.Timer)
 }
 
-# What Lightning calls at each batch: of callbacks and module, of the module, and for transfers.
+# Methods that Lightning calls at each batch: of callbacks and module, of the module only, and for transfers.
 TRAINING_HOOKS = (
     *("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad", "on_before_backward"),
     *("on_after_backward", "on_before_optimizer_step"),
@@ -35,7 +35,7 @@ TRAINING_STEPS = (
     *("configure_gradient_clipping", "clip_gradients"),
 )
 TRANSFERS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
-# What the steps of LitClassifier call; our own subclasses may override it.
+# Methods that the steps of LitClassifier call; subclasses in lit_cnn may override them.
 WITHIN_STEPS = ("__call__", "forward", "loss_of", "evaluate", "count", "log", "log_dict")
 HOOKS_OF_MODULES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 HOOKS_OF_WEIGHTS = ("_backward_hooks", "_post_accumulate_grad_hooks")

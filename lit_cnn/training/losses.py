@@ -17,10 +17,10 @@ ClassWeights = Literal["balanced"] | list[float] | dict[str, float]
 
 
 class Loss(nn.Module):
-    """The mean over a batch of a loss function, each image by the weight of its class.
+    """The mean of a loss function over a batch; each image has the weight of its class.
 
-    Differs from torch's weighted mean: the sum is divided by the number of images, not by the sum of their weights, so
-    that a batch that is divided among devices has the loss of the whole.
+    Differs from torch's weighted mean: the sum is divided by the number of images, not by the sum of their weights. So
+    the mean over several devices is the loss of the whole batch.
     """
 
     weights: Tensor | None

@@ -8,11 +8,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 __all__ = ["TriangularLR", "WarmupCosineLR"]
-ENDS = "ends"  # key of a parameter group: the step at which its rate is 0, if that is not the run's end
+ENDS = "ends"  # key of a parameter group: the step at which its rate reaches 0, if before the end of the run
 
 
 class _Schedule(LambdaLR):
-    """Base of our schedules: a factor of the learning rate by the step and the length, which groups may shorten."""
+    """Base of our schedules: a factor of the learning rate, from step and length; groups may have a shorter length."""
 
     def __init__(
         self, optimizer: Optimizer, total_steps: int, factor: Callable[[float, float], float], **shares: float

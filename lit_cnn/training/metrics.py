@@ -40,8 +40,8 @@ class NLL(Metric):
 
     def update(self, logits: Float[Tensor, "b k"], labels: Int64[Tensor, "b"]) -> None:
         """Adds a batch of logits (or of log-probabilities, which are logits too)."""
-        # With the classes first: a sixth of the time on a CPU. Summed in float64, so that the number of batches in one
-        # update makes no difference.
+        # With the classes first it takes a sixth of the time on a CPU. The sum is in float64, so that the number of
+        # batches in an update makes no difference.
         of_images = F.cross_entropy(logits.float().t()[None], labels[None], reduction="none")
         self.total += of_images.sum(dtype=self.total.dtype)
         self.images += len(labels)
@@ -49,7 +49,7 @@ class NLL(Metric):
     def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> nn.Module:
         if not has_float64(fn(torch.zeros(())).device):
             self.total, self._defaults["total"] = self.total.float(), torch.zeros(())
-        # Moved but not cast: `bf16-true` casts a whole module to bfloat16, in which a sum loses images.
+        # Moved but not cast: `bf16-true` casts a whole module to bfloat16, which is too coarse for counts.
         return super()._apply(lambda state: fn(state).to(state.dtype), *args, **kwargs)
 
     def compute(self) -> Float[Tensor, ""]:
@@ -61,8 +61,8 @@ class NLL(Metric):
 class Accuracy(MulticlassAccuracy):
     """Accuracy, from 0 to 1, in float64.
 
-    torchmetrics divides the counts in float32. There .949 - .948 and .950 - .949 differ by 6e-8, which a test over
-    seeds would take for a real spread.
+    torchmetrics divides the counts in float32. There .949 - .948 and .950 - .949 differ by 6e-8, and a test over seeds
+    would treat this rounding as a real spread.
 
     Example:
         >>> accuracy = Accuracy(3)
@@ -88,7 +88,7 @@ class Accuracy(MulticlassAccuracy):
 
 
 class MacroAccuracy(MulticlassStatScores):
-    """Macro accuracy: the mean over the classes of the share of their images that is right, from 0 to 1, in float64.
+    """Macro accuracy: the mean of the accuracies of the classes, from 0 to 1, in float64.
 
     It is the macro recall, and scikit-learn's balanced accuracy: classes without images do not count.
 

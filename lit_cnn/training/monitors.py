@@ -32,9 +32,9 @@ class Place:
     """One setting that names a metric."""
 
     key: str
-    arguments: Any  # those beside it, including `monitor` and `mode`
-    modes: set[str]  # that the user gave for it
-    at_epoch_end: str = ""  # name of the argument that has it checked at the end of the training epoch
+    arguments: Any  # the arguments beside it, including `monitor` and `mode`
+    modes: set[str]  # modes that the user gave for it
+    at_epoch_end: str = ""  # argument that makes it check at the end of the training epoch
 
 
 def mode_of(metric: str) -> str | None:

@@ -106,8 +106,8 @@ class Muon(Optimizer):
 def orthogonalised(matrix: Tensor, steps: int) -> Tensor:
     """Returns roughly the nearest matrix with singular values of 1, by Newton-Schulz iterations.
 
-    They need products of matrices only: on a GPU in bfloat16, on a CPU in float32, where bfloat16 is slow without
-    hardware for it. Singular values end between 0.7 and 1.2; that is as good as 1 for training.
+    They need only matrix products: in bfloat16 on a GPU, in float32 on a CPU, since many CPUs have no bfloat16. The
+    singular values end between 0.7 and 1.2, which is exact enough for training.
     """
     a, b, c = COEFFICIENTS
     on_cpu = torch.promote_types(matrix.dtype, torch.float32)

@@ -19,10 +19,10 @@ from lit_cnn.training.lr_schedules import ENDS
 from lit_cnn.training.monitors import PLATEAU, mode_of
 from lit_cnn.typed_arguments import fits, in_words
 
-# Arguments for the run's length, which the user need not compute.
+# Arguments that are set to the length of the run, so that the user need not compute it.
 LENGTHS = ("total_steps", "T_max")
 
-# What torch raises for invalid values.
+# Errors that torch raises for invalid values.
 REFUSALS = (RuntimeError, TypeError, ValueError, ArithmeticError, LookupError)
 
 
@@ -83,7 +83,7 @@ def build(
 
 
 def refuse_unwritable(**arguments: dict[str, Any] | None) -> None:
-    """Raises a ConfigError if an argument of optimizer or scheduler is no plain value, which a checkpoint can hold."""
+    """Raises a ConfigError if an argument of optimizer or scheduler is not a plain value, as checkpoints need."""
     for name, settings in arguments.items():
         for key, value in (settings or {}).items():
             if not _is_plain(value):
@@ -110,7 +110,7 @@ def refuse_short(scheduler: LRScheduler, length: float) -> None:
 
 
 def find_optimizer(name: str) -> type:
-    """Returns the optimizer of this name in `torch.optim`, or Muon, which takes filters too, unlike torch's."""
+    """Returns the optimizer of this name in `torch.optim`, or lit_cnn's Muon, which takes filters, unlike torch's."""
     return _find(name, [torch.optim, muon], Optimizer, "optimizer")
 
 

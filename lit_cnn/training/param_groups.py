@@ -12,7 +12,7 @@ from torch import nn
 from lit_cnn.errors import ConfigError, nearest
 
 OWN = ("pattern", "epochs")  # keys that are not the optimizer's
-LABEL = "label"  # of a group that is not the user's
+LABEL = "label"  # name of a group that the user did not give
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Members:
     settings: dict[str, Any]  # empty for the parameters that no pattern matches
     names: list[str] = field(default_factory=list)
     parameters: list[nn.Parameter] = field(default_factory=list)
-    earlier: list[str] = field(default_factory=list)  # names that the pattern matches, but an earlier one has taken
+    earlier: list[str] = field(default_factory=list)  # names that match its pattern, but belong to an earlier group
 
     def text(self) -> str:
         """Describes the group in a line."""
@@ -62,9 +62,9 @@ def check(groups: Sequence[Any], optimizer: type) -> None:
 
 
 def members(named: Iterable[tuple[str, nn.Parameter]], groups: Sequence[dict[str, Any]]) -> list[Members]:
-    """Returns the trained parameters of each group that `check` accepts; first those that no pattern matches.
+    """Returns the trained parameters of each group; first the parameters that no pattern matches.
 
-    The first pattern that is found in a parameter's name has it. Raises a ConfigError if one has no parameters.
+    A parameter belongs to the first pattern that matches its name. Raises a ConfigError if a group has no parameters.
     """
     found = [Members({}), *(Members(dict(group)) for group in groups)]
     parameters = [(name.removeprefix("net."), p) for name, p in named]

@@ -13,10 +13,10 @@ TOGETHER = 64  # losses per check on several devices, which have no common clock
 
 
 class StepLosses:
-    """Keeps losses on the device, and reads many at a time, to log them and to stop a training at its first bad one.
+    """Keeps losses on the device and reads many at once: logs them, and stops a training if one is not finite.
 
-    So they cost a step almost nothing (`LightningModule.log` takes as long as several steps of a small network), each
-    is logged at its own step, and the message of a diverged run names its first bad batch.
+    This costs almost nothing per step; `LightningModule.log` takes as long as several steps of a small network. Each
+    loss is logged at its own step, and the message of a diverged run names the first bad batch.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class StepLosses:
             return
         losses = torch.stack([loss for loss, *_ in self._unchecked])
         losses = losses.to(torch.promote_types(losses.dtype, torch.float32))  # a sum over devices may exceed float16
-        losses = trainer.strategy.reduce(losses, reduce_op="sum")  # all devices see a bad loss of one
+        losses = trainer.strategy.reduce(losses, reduce_op="sum")  # so that all devices see a bad loss
         broken = losses.isfinite().logical_not().nonzero()
         if len(broken):
             first = int(broken[0])

@@ -15,8 +15,8 @@ IMAGES = 5000
 def learn_whitening(net: nn.Module, data: Any) -> None:
     """Sets the filters of a network's first layer, if that is a whitening convolution without filters.
 
-    Images are drawn by the run's seed, and are as the network gets them, but without augmentation. The filters are
-    saved with the weights, so that a checkpoint needs no data. All devices compute the same from the same images.
+    The images are drawn by the run's seed, and preprocessed as for the network, but without augmentation. The filters
+    are saved with the weights, so that a checkpoint needs no data. All devices compute the same filters.
     """
     for name, layer in net.named_modules():
         if not isinstance(layer, WhiteningConv2d) or layer.learned:

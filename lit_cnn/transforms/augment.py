@@ -20,8 +20,8 @@ Images = UInt8[Tensor, "b c h w"]
 class Stage(IntEnum):
     """The default order of augmentations, as in the papers.
 
-    Geometry first, then content, then colours, as in a camera. Erasing comes later, since a box that is rotated or
-    tinted is no longer the paper's. Mixing comes last, when each image is complete.
+    Geometry first, then content, then colours, as in a camera. Erasing comes later, since a rotated or tinted box would
+    differ from the papers. Mixing comes last, when each image is complete.
     """
 
     GEOMETRY = 0
@@ -45,7 +45,7 @@ class Augmentation(TypedArguments, ABC):
 
     @abstractmethod
     def __call__(self, images: Images, draws: Draws) -> Images:
-        """Returns the augmented images, each by its own draws."""
+        """Returns the augmented images; each image has its own random draws."""
 
 
 def check_levels(views: "Sequence[View]", augmentations: Sequence[Augmentation]) -> None:

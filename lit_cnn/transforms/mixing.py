@@ -18,7 +18,7 @@ Mixed = tuple[Inputs, Float[Tensor, "b"]]
 class Mixing(Augmentation):
     """Base of Mixup and CutMix: mixes each image with a partner, and returns its share, the weight of its label.
 
-    It is an augmentation to a config; BatchMaker calls it otherwise.
+    In a config it is an augmentation like others, but BatchMaker calls it with partners.
     """
 
     stage = Stage.MIXING
@@ -73,6 +73,6 @@ class CutMix(Mixing):
         rows = to_rows(images)
         down, across = box(rows, c, top, left, height, width)
         share = 1 - down.sum((1, 2)) * across.sum((1, 2)) / (h * w * c)
-        # At the weights 0 and 1 `lerp` is exact, and takes less time than `torch.where` with a mask spread out.
+        # At the weights 0 and 1 `lerp` is exact, and faster than `torch.where` with an expanded mask.
         inside = down.to(images.dtype) * across.to(images.dtype)
         return from_rows(torch.lerp(rows, to_rows(partners), inside), c), share

@@ -3,9 +3,9 @@
 As in AutoAugment (Cubuk et al. 2019, https://arxiv.org/abs/1805.09501, table 6), with nearest-pixel geometry and
 black borders. Differs: results are rounded to the nearest grey level; Pillow and torchvision round down.
 
-Operations that share a calculation are of one kind: shear, translation and rotation are affine maps; brightness, colour
-and contrast are tints. So a batch with all 14 operations takes 8 calls. A kind takes one column of strengths for each
-of its operations; an image has 0 in the columns of the others.
+Operations with the same calculation share a function: shear, translation and rotation are affine maps; brightness,
+colour and contrast are tints. So a batch with all 14 operations needs 8 calls. A function takes a column of strengths
+for each of its operations; an image has 0 in the columns of operations that it does not get.
 """
 
 from collections.abc import Callable

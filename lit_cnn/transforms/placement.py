@@ -1,4 +1,4 @@
-"""Random crop, shift and flip: augmentations that move whole pixels, drawn one by one and done in one copy."""
+"""Random crop, shift and flip: augmentations that move whole pixels; several of them need only one copy."""
 
 import math
 from abc import abstractmethod
@@ -27,7 +27,7 @@ class Place:
     reflect: bool = False  # fill the border behind a shift with its mirror image, without the edge; if false, with 0
 
     def then(self, other: "Place") -> "Place | None":
-        """Returns both in one, or None for two shifts: the second does not bring back what the first cut off."""
+        """Returns both moves in one; None for two shifts, since the second cannot bring back what the first cut off."""
         if self.shift is not None and other.shift is not None:
             return None
         shift, mirrored = self.shift or other.shift, self.mirrored
@@ -85,8 +85,8 @@ def put_from(
 ) -> Shaped[Tensor, "b c h w"]:
     """Returns flipped and shifted copies of the images at these positions of contiguous memory, on the CPU.
 
-    A shifted image is one run of bytes that starts before or after the image's own, so gathering and shifting are one
-    copy. Pixels of neighbouring images are blanked. An index for each pixel takes many times as long.
+    In memory a shifted image is one sequence of bytes that begins some bytes before or after the image. So gathering
+    and shifting are one copy. Pixels of neighbouring images are set to 0. An index for each pixel is much slower.
     """
     (n, h, w, c), b = memory.shape, len(positions)
     pixel = c * memory.element_size()
@@ -94,7 +94,7 @@ def put_from(
     right = None
     if place.shift is not None:
         down, right = place.shift
-        if place.mirrored is not None:  # here shifted first and flipped then, by the same draws
+        if place.mirrored is not None:  # here the shift comes before the flip, with the same draws
             right = torch.where(place.mirrored, -right, right)
         starts = starts - down * w - right
     last = (n - 1) * h * w
@@ -135,8 +135,8 @@ def _reflected(positions: Int64[Tensor, "*n"], size: int) -> Int64[Tensor, "*n"]
 def _reflect_borders(images: np.ndarray[Any, Any], down: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> None:
     """Overwrites the pixels that came from beyond an image, `[b, h, w]`, by the reflection of those beside them.
 
-    All images of one shift are done together. Their border of s pixels mirrors the s pixels behind the image's edge,
-    which are in sight, since `check` allows shifts of less than half an image.
+    All images with the same shift are done together. The border of s pixels mirrors the s pixels beside the edge of the
+    image. These are visible, since `check` allows only shifts of less than half an image.
     """
     for shifts, by_axis in ((right, images), (down, images.swapaxes(1, 2))):
         for shift in np.unique(shifts[shifts != 0]):
@@ -161,7 +161,7 @@ def _columns_inside(size: int, pixel: int) -> Tensor:
 
 
 def _words(memory: Tensor) -> Tensor:
-    """Returns a view of the memory as the longest integers that divide its rows: fewer are faster."""
+    """Returns a view of the memory as the longest integers that fit its rows: to copy fewer numbers is faster."""
     bytes_in_row = memory.shape[-1] * memory.element_size()
     kinds = {8: torch.int64, 4: torch.int32, 2: torch.int16, 1: torch.int8}
     return memory.view(kinds[math.gcd(bytes_in_row, 8)])

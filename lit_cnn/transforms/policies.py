@@ -36,7 +36,7 @@ class _Policy(Augmentation):
     def apply(
         self, images: Images, choice: Int64[Tensor, "b"], magnitude: float | Tensor, backwards: Bool[Tensor, "b"]
     ) -> Images:
-        """Applies the chosen operation to each image, to some in the opposite direction."""
+        """Applies the chosen operation to each image, for some images in the opposite direction."""
         device = images.device
         both_ways = torch.tensor([name in SIGNED for name in NAMES], device=device)
         strongest = torch.tensor(self.strongest(*images.shape[-2:]), device=device)

@@ -1,7 +1,7 @@
-"""Transforms of torchvision.transforms.v2 as an augmentation, for pipelines that one has already.
+"""TorchvisionV2: transforms of torchvision.transforms.v2 as an augmentation, for pipelines that exist already.
 
-They take one image at a time and draw from torch's global generator, which is seeded anew for each image by a key. So
-runs repeat, but it is slower than the augmentations of whole batches.
+These transforms take one image at a time and use torch's global generator, which is seeded for each image by a key. So
+runs are repeatable, but slower than with the augmentations of whole batches.
 """
 
 import torch

@@ -24,8 +24,8 @@ Images = Shaped[Tensor, "b c h w"]
 class View(TypedArguments, ABC):
     """Base class of views: a fixed change of images `[n, c, h, w]`, with grey levels 0 to 255 as bytes or floats."""
 
-    splits: tuple[str, ...] = ("train", "test")  # that it changes
-    numbered: bool = False  # whether it draws for each image, by its index in the dataset
+    splits: tuple[str, ...] = ("train", "test")  # splits that the view changes
+    numbered: bool = False  # whether it has random draws for each image, by the index in the dataset
     earlier: dict[str, Any] = {}  # values of arguments that checkpoints and configs of earlier versions lack
 
     @property

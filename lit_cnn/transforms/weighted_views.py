@@ -27,6 +27,6 @@ def weighted_views(
     padded = F.pad(images, (1, 1, 1, 1), mode="reflect")
     for weight, start in ((0.25, 1), (0.125, 0), (0.125, 2)):
         shifted = padded[..., start : start + height, start : start + width]
-        view = torch.empty_like(images).copy_(shifted)  # in the images' memory format, for which a network is compiled
+        view = torch.empty_like(images).copy_(shifted)  # keeps the memory format, for which a network is compiled
         yield weight, view
         yield weight, view.flip(-1)

@@ -86,8 +86,9 @@ def test_a_logger_of_ones_own_gets_settings_metrics_and_figures(lit_cnn, own):
     assert outcome.code == 0, outcome.err
     assert notes.params["model"] == "LitMLP"
     assert {"seed", "data/train_images", "model/lr"} <= set(notes.params)
-    assert notes.metrics["hp/test_acc"] == results["test/acc"]
+    assert notes.metrics["selected/val_acc"] == results["val/acc"]  # of the tested checkpoint
     assert {"train/acc", "val/nll", "test/nll"} <= set(notes.metrics)
+    assert not any(name.startswith("hp") for name in notes.metrics)
     assert "test/confusion" in dict(notes.images)
 
 
@@ -144,5 +145,5 @@ def test_mlflow_keeps_runs_in_a_file_beside_them(lit_cnn):
     (run,) = client.search_runs([client.get_experiment_by_name("lit_cnn").experiment_id])
     assert run.info.run_name == "run/version_0"
     assert run.data.params["model"] == "LitMLP"
-    assert run.data.metrics["hp/test_acc"] == json.loads((RUN / "results.json").read_text())["test/acc"]
+    assert run.data.metrics["selected/val_acc"] == json.loads((RUN / "results.json").read_text())["val/acc"]
     assert client.list_artifacts(run.info.run_id, "images")

@@ -66,3 +66,12 @@ def test_constraints_are_of_packages_that_ours_need():
     found = closure("lit-cnn")
     assert {"lit-cnn", "torch", "lightning", "numpy"} <= set(found)
     assert found["torch"] == version("torch")
+
+
+def test_all_files_have_the_address_of_pyproject():
+    from scripts.make_address import ADDRESS, FILES, with_address
+
+    for path in FILES:
+        text = path.read_text("utf-8")
+        assert ADDRESS.search(text), path.name
+        assert with_address(text) == text, f"{path.name}: python scripts/make_address.py"

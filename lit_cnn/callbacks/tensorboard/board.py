@@ -1,4 +1,4 @@
-"""TensorBoard's loggers: cards of rare interest come last, and the x-axis is the optimizer's steps, or epochs."""
+"""TensorBoard loggers: rarely used cards come last; the x-axis is optimizer steps or epochs."""
 
 from typing import Any
 
@@ -6,19 +6,19 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-WATCH = "watch/"  # cards in the order of the alphabet: test, train, val, then what few look at
+WATCH = "watch/"  # TensorBoard sorts its cards by the alphabet: test, train, val, then the rarely used ones
 OF_EPOCHS = ("train/acc", "train/nll", "val/", "test/", "seconds", "each_epoch/", WATCH)
 
 
 class Board(TensorBoardLogger):
-    """TensorBoard logger without cards that say nothing: the epoch against the step, and values that are not there.
+    """TensorBoard logger without useless cards: no card of the epoch against the step, and none with NaN only.
 
     Learning rate and seconds are in the group `watch`, with the scalars of the layers.
     """
 
     @rank_zero_only
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
-        """Writes each metric but NaN (unequal to itself), by which the columns of the HParams tab are announced."""
+        """Writes each metric except NaN: `Results` logs NaN once, to announce the columns of the HParams tab."""
         shown = {name: value for name, value in metrics.items() if name != "epoch" and value == value}
         super().log_metrics({WATCH * (name in ("lr", "seconds")) + name: v for name, v in shown.items()}, step)
 
@@ -26,8 +26,8 @@ class Board(TensorBoardLogger):
 class EpochBoard(Board):
     """TensorBoard logger whose x-axis is the epoch, from 1, for all metrics logged once an epoch.
 
-    It is a logger, since a metric called "step", which Lightning would use as the step, would change metrics.csv too,
-    which a resume needs. Loss and learning rate keep steps.
+    Lightning could also be given the x-axis as a metric called "step". But that would change metrics.csv too, and a
+    resume needs the steps there. Loss and learning rate keep their steps.
     """
 
     epoch = 0  # the present or last epoch, set by `EpochAxis`

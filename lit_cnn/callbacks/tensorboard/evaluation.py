@@ -124,7 +124,7 @@ def _of_all_devices(devices: int, indices: Tensor, preds: Tensor, confidences: T
     # Integers and float32 are exact in float64, so one message is enough.
     rows = torch.stack([part.to(place).double() for part in (preds, confidences, labels, indices)], dim=1)
     if devices > 1:
-        rows = torch.cat(gather_all_tensors(rows)).cpu()  # numbers of rows may differ
+        rows = torch.cat(gather_all_tensors(rows)).cpu()  # devices may have different numbers of rows
     preds, confidences, labels, indices = rows[rows[:, 3].argsort(stable=True)].unbind(1)
     return Outcome(preds.long(), confidences.float(), labels.long(), indices.long())
 

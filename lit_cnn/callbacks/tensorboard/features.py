@@ -20,8 +20,8 @@ LAYERS = 6  # maximum number of layers with feature maps
 class Features(Draws):
     """Draws the first layer's filters, and feature maps of some images.
 
-    They are drawn at the end of the training, and earlier if there is time. A fully connected first layer has one
-    filter per unit, as large as the image; a pixel permutation is undone in it.
+    They are drawn at the end of the training, and earlier if there is time. If the first layer is fully connected, each
+    unit has one filter, as large as the image; a pixel permutation is undone in the filters.
 
     Args:
         enabled: Draw these figures.

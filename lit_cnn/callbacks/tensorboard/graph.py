@@ -29,7 +29,7 @@ class Graph(Callback):
             return
         with warnings.catch_warnings(), evaluating(pl_module), torch.random.fork_rng(devices=[]):
             warnings.simplefilter("ignore")  # TensorBoard uses torch.jit.trace, which is deprecated
-            if not has_float64(pl_module.device):  # by which torch.jit.trace compares
+            if not has_float64(pl_module.device):  # torch.jit.trace compares outputs in float64
                 net = deepcopy(net).cpu()
             weight = next(net.parameters())
             image = torch.zeros(1, data.in_channels, *data.image_size, device=weight.device, dtype=weight.dtype)

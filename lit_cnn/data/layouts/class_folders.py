@@ -32,7 +32,7 @@ def find(root: Path, options: Options) -> Layout | None:
 
 
 def part_folders(root: Path) -> dict[str, Path]:
-    """Returns the folder of each part; the root itself as that of the training images if it has no such folders."""
+    """Returns the folder of each part; the root is the training part if it has no such folders."""
     found: dict[str, Path] = {}
     for part, names in PARTS.items():
         there = [root / name for name in _visible_folders(root) if name.casefold() in names]
@@ -45,7 +45,7 @@ def part_folders(root: Path) -> dict[str, Path]:
             found[part] = there[0]
     others = [name for name in _visible_folders(root) if root / name not in found.values()]
     if set(found) == {"train"} and others and not _visible_folders(found["train"]):
-        return {"train": root}  # trains, beside cars and boats
+        return {"train": root}  # train is a class, beside car and boat
     if found and "train" not in found:
         (first, *_) = found.values()
         raise DataError(f"There is a folder {printable(first)}, but no folder {printable(root / 'train')}.\n{LAYOUT}")
@@ -53,7 +53,7 @@ def part_folders(root: Path) -> dict[str, Path]:
 
 
 def class_names(folder: Path, depth: int = 1) -> list[str]:
-    """Returns the class names: the sorted paths of the folders so many levels below. Raises DataError if none."""
+    """Returns the class names: the sorted paths of the folders `depth` levels below. Raises DataError if none."""
     found = _folders_at(folder, depth)
     if not found:
         raise DataError(f"There are no class folders in {printable(folder.resolve())}.\n{LAYOUT}")
@@ -68,8 +68,8 @@ def class_names(folder: Path, depth: int = 1) -> list[str]:
 def list_images(root: Path, folder: Path, names: Sequence[str], all_classes: bool = False) -> Images:
     """Returns the images below a part's folder, sorted by class and name.
 
-    Raises DataError if there are none, one is of a class that is not in `names`, or, with `all_classes`, a class has
-    none.
+    Raises DataError if there are no images, if an image has a class that is not in `names`, or, with `all_classes`, if
+    a class has no image.
     """
     if foreign := sorted(set(_folders_at(folder, 1 + names[0].count("/"))) - set(names)):
         raise DataError(
@@ -135,7 +135,7 @@ def _remarks(folder: Path, names: Sequence[str], use: str) -> Iterator[str]:
 
 
 def _folders_at(folder: Path, depth: int) -> list[str]:
-    """Returns the paths of all folders so many levels below a folder."""
+    """Returns the paths of all folders `depth` levels below a folder."""
     names = [""]
     for _ in range(depth):
         names = [f"{name}/{below}" for name in names for below in _visible_folders(folder / name.lstrip("/"))]
@@ -143,7 +143,7 @@ def _folders_at(folder: Path, depth: int) -> list[str]:
 
 
 def _is_flat(folder: Path) -> bool:
-    """Whether images lie in a folder, and no folders."""
+    """Whether a folder contains images and no folders."""
     return not _visible_folders(folder) and bool(images_below(folder).images)
 
 

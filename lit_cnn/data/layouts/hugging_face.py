@@ -28,7 +28,7 @@ GROUPS = 4  # groups of rows kept in memory: blocks of images are decoded in ord
 
 
 def find(place: Path, options: Options) -> Layout | None:
-    """Returns the layout of Parquet files with images' bytes in a file, a folder or below it; else None."""
+    """Returns the layout of a Parquet file, or a folder of them, with the bytes of images; otherwise None."""
     found = sorted(place.rglob("*.parquet")) if is_folder(place) else [place]
     if not found or found[0].suffix.lower() != ".parquet":
         return None
@@ -87,7 +87,7 @@ def _names(path: Path, options: Options) -> list[str] | None:
 
 
 def _labels(paths: list[Path], options: Options) -> list[str]:
-    """Returns the class of each row by its name; empty where there is none."""
+    """Returns the class name of each row; empty if a row has no class."""
     found: list[str] = []
     for path in paths:
         name, _ = _label_column(path, options)

@@ -33,11 +33,11 @@ class Options:
 class Images:
     """The images of one part, in order."""
 
-    names: Sequence[str]  # paths below the dataset's folder, with / between folders; or file/row
+    names: Sequence[str]  # paths below the folder of the dataset, with / between folders; or file/row
     labels: Sequence[int]  # the class of each
     open: Callable[[int], Image.Image]  # opens the image of an index, in 8 bits
-    files: Sequence[str | Path]  # those that hold the images: when one changes, they are read again
-    column: str = ""  # of those files, if the images are in one of several
+    files: Sequence[str | Path]  # files with the images; if one changes, the images are read again
+    column: str = ""  # the column of these files with the images, if they have several columns
 
     def __len__(self) -> int:
         return len(self.names)
@@ -45,7 +45,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Layout:
-    """A dataset on disk. `parts` has "train", and "val" and "test" where the dataset has such images with labels."""
+    """A dataset on disk. `parts` has "train"; and "val" and "test" if the dataset has such images with labels."""
 
     class_names: list[str]
     parts: Mapping[str, Callable[[], Images]]  # each lists its images when it is called
@@ -67,7 +67,7 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def checked(found: list[str], where: str | Path, typed: bool = True) -> list[str]:
-    """Returns the names of classes, if they may be theirs.
+    """Returns names of classes if they are allowed.
 
     Raises DataError if two differ only in case or spaces, a name in a table begins or ends with a space, or there is
     only one class.

@@ -78,7 +78,7 @@ def _names(archive: Path) -> list[str]:
 
 
 def _load(path: Path, name: str | None = None) -> np.ndarray:
-    """Returns an array of an .npz archive, in memory; or that of an .npy file, mapped."""
+    """Returns an array: of an .npz archive, read into memory; or of an .npy file, memory-mapped."""
     with _readable(path):
         if name is None:
             return np.load(path, mmap_mode="r", allow_pickle=False)
@@ -138,7 +138,7 @@ def _with_channels_last(pixels: np.ndarray, where: str) -> np.ndarray:
 
 
 def _scale(pixels: np.ndarray, where: str) -> int:
-    """Returns what makes bytes of pixels: 1, or 255 for numbers from 0 to 1."""
+    """Returns the factor from pixels to bytes: 1, or 255 for numbers from 0 to 1."""
     if pixels.dtype == np.uint8 or not pixels.size:
         return 1
     if pixels.dtype == bool:

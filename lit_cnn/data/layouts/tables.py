@@ -76,10 +76,10 @@ def _images(folder: Path, rows: Sequence[tuple[str, str]], class_names: list[str
 def column(
     table: Table, given: str | None, known: Sequence[str], what: str, place: Path, optional: bool = False
 ) -> Sequence[Any]:
-    """Returns the column of this name, or the only one with a known name; blank cells if it is optional and not there.
+    """Returns the column of this name, or the only column with a known name; blank cells for a missing optional one.
 
     Raises:
-        ConfigError: If there is no column of the given name, or none or several are known.
+        ConfigError: If there is no column of this name; or, without a name, if not exactly one column has a known name.
     """
     columns = list(table)
     if given is not None:
@@ -120,8 +120,8 @@ def _read(place: Path) -> Table:
 
 
 def _cell(place: Path, index: int, row: tuple[Any, Any, Any]) -> tuple[str, str, str]:
-    """Returns path, label and part of a row; images of no part are those to train on."""
-    where = f"{printable(place)}, row {index + 2}"  # as a spreadsheet counts, with the head
+    """Returns path, label and part of a row; images without a part are training images."""
+    where = f"{printable(place)}, row {index + 2}"  # counted as in a spreadsheet, with the header
     name, label, part = ("" if cell is None or cell != cell else str(cell) for cell in row)
     if not name.strip():
         raise DataError(f"{where} has no path. Fill it in, or remove the row.")

@@ -33,8 +33,8 @@ BROKEN = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, DataError)
 class CifarDataset:
     """A CIFAR dataset: pickled batches of images, each with a checksum."""
 
-    name: str  # without its hyphen, that of torchvision's class, which knows files and checksums
-    label_key: str  # that of the labels in the batches
+    name: str  # without the hyphen it is the name of torchvision's class, which has files and checksums
+    label_key: str  # key of the labels in the batches
     offline: str  # arguments of `fit` that work without a network, for the message
 
     @property
@@ -60,7 +60,7 @@ class CifarDataset:
         return {folder / name: md5 for name, md5 in files}
 
     def _unpack(self, archive: Path, folder: Path, verified: bool = True) -> bool:
-        """Extracts a folder's files from an archive, all at once; the archive need not be the original one.
+        """Extracts the files of a folder from an archive, all at once; it may be another archive than the original.
 
         If `verified`, leaves nothing and returns False if the archive is broken or a file is not the dataset's.
         """

@@ -23,13 +23,13 @@ PREFIXES = {"train": "train", "test": "t10k"}
 class IdxDataset:
     """A dataset of four files in the IDX format.
 
-    A file is recognised by the digest of its unpacked bytes only: plain or as .gz, in upper or lower case, with
-    `idx3-ubyte` after a dash or a dot. If both forms are there, the unpacked one is read.
+    The name of a file may be in upper or lower case, with a dash or a dot before `idx3-ubyte`, and end in .gz. The
+    digest of the unpacked bytes decides whether it is the right file. If both forms are there, the unpacked is read.
     """
 
-    name: str  # that of torchvision's class and of the folder
+    name: str  # name of torchvision's class and of the folder
     offline: str  # arguments of `fit` that work without a network, for the message
-    url: str  # of the folder of the archives, since torchvision's have no https
+    url: str  # folder of the archives; torchvision's addresses have no https
     digests: Mapping[str, str]  # SHA-256 or MD5 of the unpacked files, in hexadecimal digits
     num_images: Mapping[str, int] = field(default_factory=lambda: {"train": 60_000, "test": 10_000})
 

@@ -12,7 +12,7 @@ TRAIN_IMAGES = 4000
 
 
 def read(split: str) -> Arrays:
-    """Reads 400 training digits of each class, or the other 100 of each for testing."""
+    """Reads 400 training digits or 100 test digits of each class."""
     with np.load(PATH) as file:
         images, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"])
     part = slice(None, TRAIN_IMAGES) if split == "train" else slice(TRAIN_IMAGES, None)
