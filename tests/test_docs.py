@@ -149,7 +149,9 @@ def test_commands_are_right(path, parsed):
             Path(match[1]).write_text(block)
     for command in map(without_variables, commands(path)):
         try:
-            if "lit_cnn" in command and command[command.index("lit_cnn") - 1] == "-m":
+            if command[0] == "lit_cnn":
+                try_verb(command[1:], parsed)
+            elif "lit_cnn" in command and command[command.index("lit_cnn") - 1] == "-m":
                 try_verb(command[command.index("lit_cnn") + 1 :] or ["--help"], parsed)
             elif command[:3] == ["python", "-m", "pytest"]:
                 files = [word for word in command[3:] if word.startswith("tests/") and "{" not in word]

@@ -40,6 +40,7 @@ COMMANDS = {
     "check": "check a run before training: layers, first loss, memory, time",
     "classify": "classify image files with a trained network",
     "compare": "compare two runs on the same test images, with McNemar's test",
+    "completion": "print a script for your shell's Tab key, or a schema for editors",
     "demo": "open a local web page: draw a digit, see what networks predict",
     "explain": "show which pixels matter: Grad-CAM, occlusion and saliency",
     "export": "write a trained network as ONNX, pt2, TorchScript or safetensors",

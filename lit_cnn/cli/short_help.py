@@ -71,9 +71,9 @@ def short_help(verb: str) -> str:
         lines += ["  or your own: --model LitClassifier --model.net IMPORT_PATH"] * (branch == "model")
         home, base = BRANCHES[branch]
         lines += [f"settings (--{branch}.help CLASS shows all settings of one class):"]
-        lines += _settings(f"{branch}.", more | _described(home, base), width)
+        lines += _settings(f"{branch}.", more | described(home, base), width)
     lines += ["", "the training", *_settings("trainer.", OF_THE_TRAINER, width)]
-    lines += ["", "the run", *_settings("", SEED | _described(ARGUMENTS, "of_the_run"), width)]
+    lines += ["", "the run", *_settings("", SEED | described(ARGUMENTS, "of_the_run"), width)]
     lines += ["", "more, each after python -m lit_cnn"]
     others = {
         f"{verb} {ALL}": "all settings and their types",
@@ -84,6 +84,16 @@ def short_help(verb: str) -> str:
     }
     lines += [f"  {command:{COLUMN + 9}} {text}" for command, text in others.items()]
     return "\n".join(lines)
+
+
+def described(module: str, name: str) -> dict[str, str]:
+    """Returns the text on each argument of a class or function."""
+    node = names_in(module)[name]
+    while isinstance(node, tuple):  # imported from another module
+        node = names_in(node[0])[node[1]]
+    docstring = ast.get_docstring(node) or ""
+    parsed = parse(docstring, DocstringStyle.GOOGLE)
+    return {p.arg_name: " ".join((p.description or "").split()) for p in parsed.params}
 
 
 def _settings(prefix: str, texts: dict[str, str], width: int) -> list[str]:
@@ -99,10 +109,3 @@ def _settings(prefix: str, texts: dict[str, str], width: int) -> list[str]:
                 flag = ""
             lines += textwrap.wrap(sentence, width, initial_indent=f"{flag:{COLUMN + 3}}", subsequent_indent=indent)
     return lines
-
-
-def _described(module: str, name: str) -> dict[str, str]:
-    """Returns the text on each argument of a class or function."""
-    docstring = ast.get_docstring(names_in(module)[name]) or ""
-    parsed = parse(docstring, DocstringStyle.GOOGLE)
-    return {p.arg_name: " ".join((p.description or "").split()) for p in parsed.params}

@@ -5,7 +5,7 @@ import sys
 import textwrap
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lit_cnn.errors import ConfigError, printable
 from lit_cnn.runs.folder import find_run
@@ -28,6 +28,16 @@ class Formatter(argparse.HelpFormatter):
         return "\n".join(lines)
 
 
+class Built(Exception):
+    """A verb's parser with all its arguments, in place of a parse; the verb's `main` raises it for `ASK`."""
+
+    ASK = ("--built",)
+
+    def __init__(self, parser: "Parser"):
+        super().__init__(parser.verb)
+        self.parser = parser
+
+
 class Parser(argparse.ArgumentParser):
     """The parser of a verb's arguments."""
 
@@ -35,6 +45,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(f"python -m lit_cnn {verb}", None, description, epilog, allow_abbrev=False)
         self.formatter_class = Formatter
         self.verb = verb
+        self.takes_settings = False  # whether settings of `fit` may follow
 
     def add_run_and_images(self) -> None:
         """Adds the arguments of verbs that apply a run's network to image files."""
@@ -50,7 +61,14 @@ class Parser(argparse.ArgumentParser):
         """Returns the verb's own arguments, and all others, which are settings of `fit`."""
         usage, indent = self.format_usage().removeprefix("usage: ").rstrip(), " " * len(f"usage: {self.prog} ")
         self.usage = f"{usage}\n{indent}[--KEY VALUE of fit ...]"
+        self.takes_settings = True
         return self.parse_known_args(argv)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Returns the arguments and those left over; raises Built where they are `Built.ASK`."""
+        if args is Built.ASK:
+            raise Built(self)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raises ConfigError."""

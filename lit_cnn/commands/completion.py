@@ -1,0 +1,108 @@
+"""Prints a shell's completion script, or the JSON schema of configs, with which editors complete YAML files."""
+
+import argparse
+import json
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from lit_cnn.cli.config_schema import config_schema, of_type
+from lit_cnn.cli.known_settings import BRANCHES, PARTS, Known, classes_of, sections, settings_of
+from lit_cnn.cli.shipped_configs import shipped_configs, shipped_experiments
+from lit_cnn.commands.arguments import Built, Parser
+from lit_cnn.errors import ConfigError
+
+SCHEMA = "jsonschema"
+SHELLS = ("bash", "zsh", "tcsh")
+EPILOG = """In a shell, the Tab key then completes verbs, configs and settings after the command lit_cnn, such as
+lit_cnn fit --config qui[Tab]. It needs the package shtab: pip install 'lit-cnn[completion]'
+
+  lit_cnn completion bash > ~/.local/share/bash-completion/completions/lit_cnn
+  lit_cnn completion zsh > ~/.zfunc/_lit_cnn          # a folder of fpath
+
+In an editor with YAML support, such as VS Code with its YAML extension:
+
+  lit_cnn completion jsonschema > lit_cnn.schema.json
+
+and as the first line of a config: # yaml-language-server: $schema=lit_cnn.schema.json
+"""
+FOLDERS = {"run", "runs", "a", "b", "output", "data_dir", "default_root_dir", "resume"}  # complete as folders
+
+
+def main(argv: list[str]) -> None:
+    """Prints the script or the schema."""
+    parser = Parser("completion", __doc__, EPILOG)
+    parser.add_argument("format", choices=[*SHELLS, SCHEMA], help="the shell, or jsonschema for editors")
+    given = parser.parse_args(argv)
+    if given.format == SCHEMA:
+        print(json.dumps(config_schema(), indent=2))
+        return
+    if find_spec("shtab") is None:
+        raise ConfigError("completion: scripts for shells need the package shtab: pip install 'lit-cnn[completion]'")
+    import shtab
+
+    print(shtab.complete(whole_parser(), given.format))
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """Returns a parser of all verbs with all settings; only for completion scripts, since its types are not checked."""
+    from lit_cnn.cli.main import COMMANDS, VERBS
+
+    whole = argparse.ArgumentParser("lit_cnn", description="Trains, tests and uses convolutional networks.")
+    verbs = whole.add_subparsers()
+    for verb, what in VERBS.items():
+        parser = verbs.add_parser(verb, help=what)
+        _add_settings(parser)
+        name = "config" if verb == "fit" else "run"
+        _complete(parser.add_argument(name, nargs="*"))
+    for verb, what in COMMANDS.items():
+        try:
+            import_module(f"lit_cnn.commands.{verb}").main(Built.ASK)
+        except Built as built:
+            parser = verbs.add_parser(verb, help=what, parents=[built.parser], add_help=False)
+            for action in parser._actions:
+                _complete(action)
+            if built.parser.takes_settings:
+                _add_settings(parser)
+            if verb == "check":
+                _complete(parser.add_argument("config", nargs="*"))
+    return whole
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """Adds the settings of `fit` to a verb's parser."""
+    known = {f"{name}": kind for name, kind in sections().items() if name != "help"}
+    for branch in ("model", "data", "trainer", *PARTS):
+        for settings in settings_of(branch) or []:
+            known |= {f"{branch}.{name}": kind for name, kind in settings.items()}
+    for key, kind in known.items():
+        if f"--{key}" not in parser._option_string_actions:
+            _complete(parser.add_argument(f"--{key}", choices=_choices(key, kind)))
+
+
+def _choices(key: str, kind: Known) -> list[str] | None:
+    """Returns the values that a setting can have, if they are few."""
+    if key in BRANCHES:
+        return list(classes_of(key))
+    schema = of_type(kind.type)
+    options = [one for part in schema.get("anyOf", [schema]) for one in _values(part)]
+    return options or None
+
+
+def _values(schema: dict[str, Any]) -> list[str]:
+    if schema.get("type") == "boolean":
+        return ["true", "false"]
+    return [str(value) for value in schema.get("enum", ())]
+
+
+def _complete(action: Any) -> None:
+    """Says how the value of an argument is completed: names of configs or experiments, folders, or files."""
+    import shtab
+
+    name = action.dest.rpartition(".")[2]
+    if name == "config":
+        action.choices = list(shipped_configs())
+    elif name == "experiment":
+        action.choices = list(shipped_experiments())
+    elif action.choices is None and action.nargs != 0:
+        action.complete = shtab.DIRECTORY if name in FOLDERS else shtab.FILE

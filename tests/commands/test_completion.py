@@ -1,0 +1,64 @@
+"""The verb `completion`: scripts for shells, and the JSON schema of configs."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from lit_cnn.cli.main import COMMANDS, VERBS
+from lit_cnn.cli.shipped_configs import shipped_configs
+
+# Asks bash as the Tab key does: the words so far, the last of which is to be completed.
+ASK = """
+source ./script
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
+ask=$(complete -p lit_cnn); ask=${ask#*-F }
+${ask% *} lit_cnn "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+echo "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_bash_completes_verbs_configs_settings_and_values(lit_cnn, tmp_path):
+    (tmp_path / "script").write_text(lit_cnn("completion", "bash").out)
+
+    def completed(*words):
+        return set(subprocess.check_output(["bash", "-c", ASK, "bash", "lit_cnn", *words], text=True).split())
+
+    assert completed("") == {*VERBS, *COMMANDS}
+    assert completed("fit", "--config", "qui") == completed("fit", "qui") == completed("check", "qui") == {"quickstart"}
+    assert completed("fit", "--model", "LitVG") == {"LitVGG"}
+    assert completed("fit", "quickstart", "--model.opt") == {"--model.optimizer", "--model.optimizer_args"}
+    assert completed("fit", "--data.permute", "") == {"true", "false"}
+    assert completed("ablate", "exer") == {"exercise"}
+    assert completed("ablate", "exercise", "--data.data_d") == {"--data.data_dir"}
+    assert "safetensors" in completed("export", "--format", "")
+
+
+def test_schema_takes_every_shipped_config_and_refuses_mistakes(lit_cnn):
+    schema = json.loads(lit_cnn("completion", "jsonschema").out)
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema)
+    for name, path in shipped_configs().items():
+        assert not [*validator.iter_errors(yaml.safe_load(path.read_text("utf-8")))], name
+    for wrong in (
+        {"modell": "LitVGG"},
+        {"model": "LitVGX"},
+        {"model": {"class_path": "LitVGG", "init_args": {"widht": 3}}},
+        {"data": {"class_path": "CIFAR10DataModule", "init_args": {"batch_size": "many"}}},
+        {"data": {"class_path": "CIFAR10DataModule", "init_args": {"augment": ["RandomCrip"]}}},
+        {"trainer": {"max_epochs": "ten"}},
+    ):
+        assert not validator.is_valid(wrong), wrong
+    assert "Learning rate" in json.dumps(schema)
+    assert validator.is_valid({"model": {"class_path": "my_nets.Net", "init_args": {"any": 3}}})
+
+
+def test_without_shtab_the_message_names_the_extra(lit_cnn, monkeypatch):
+    monkeypatch.setattr("lit_cnn.commands.completion.find_spec", lambda name: None)
+    outcome = lit_cnn("completion", "zsh")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "pip install 'lit-cnn[completion]'" in outcome.err
