@@ -17,7 +17,7 @@ from PIL import Image
 
 from lit_cnn.data.image_files import is_folder
 from lit_cnn.data.images import open_image
-from lit_cnn.data.layouts.layout import PART_OF, Images, Layout, Options, checked, in_order, labelled
+from lit_cnn.data.layouts.layout import PART_OF, Images, Layout, Options, as_label, checked, in_order, labelled
 from lit_cnn.data.layouts.parquet_files import parquet
 from lit_cnn.data.layouts.tables import column
 from lit_cnn.errors import ConfigError, DataError, printable
@@ -102,7 +102,7 @@ def _labels(paths: list[Path], options: Options) -> list[str]:
                     raise DataError(f"{printable(path)}, row {row} has the label {value}, but {len(names)} classes.")
                 found.append(names[value])
             else:
-                found.append(str(value))
+                found.append(as_label(value))
     return found
 
 
