@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Timer
 
 from lit_cnn.checks import slow
 from lit_cnn.checks.begun_fit import begin_fit
+from lit_cnn.checks.cost import time_limit
 from lit_cnn.checks.text_table import text_table
 from lit_cnn.checks.trial import Steps, first_line
 from lit_cnn.cores import cores
@@ -119,7 +119,8 @@ class Tuning:
             step = self._reference.seconds(self._steps)
         self._step = step
         self._note(f"{self.plain[PRECISION] or 'float32'}, threads {self.plain['threads']}", step, 1.0)
-        self._length = _seconds_of(trainer, step)
+        batches = trainer.estimated_stepping_batches * trainer.accumulate_grad_batches
+        self._length = min(batches * step, time_limit(trainer))
         for changes in self._stages(module):
             for change in changes:
                 if self._fixed.keys().isdisjoint(change) and not self._try(self.best | change, change):
@@ -199,14 +200,6 @@ def _written(settings: Settings, mark: str = "") -> str:
     """Returns settings as they are given on the command line."""
     plain = {key: str(value).lower() if isinstance(value, bool) else value for key, value in settings.items()}
     return " ".join(f"{mark}{key.replace('.init_args', '')} {value}" for key, value in plain.items())
-
-
-def _seconds_of(trainer: Trainer, step: float) -> float:
-    """Returns the seconds of training, from those of a step."""
-    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
-    limits = [left for timer in timers if (left := timer.time_remaining()) is not None]  # of `max_time`
-    batches = trainer.estimated_stepping_batches * trainer.accumulate_grad_batches
-    return min([batches * step, *limits])
 
 
 def _endless(loader: Any) -> Iterator[Any]:
