@@ -56,7 +56,7 @@ def of_bfloat16(net: nn.Module, shape: tuple[int, ...], device: torch.device, pr
         return ""
     try:
         factor = _slowdown(net, torch.zeros(IMAGES, *shape), device)
-    except (RuntimeError, ValueError, TypeError, IndexError):  # a network that is not ready before `fit`
+    except Exception:  # a network that is not ready before `fit`
         slower = "slower"
     else:
         if factor < 1.05:

@@ -328,6 +328,15 @@ def table_of_numbers(root):
     return opened(root / "t.parquet").class_names
 
 
+def test_a_parquet_file_with_damaged_rows_is_told_as_one(tmp_path):
+    table_of_numbers(tmp_path)
+    content = bytearray((tmp_path / "t.parquet").read_bytes())
+    content[30:60] = bytes(range(100, 130))
+    (tmp_path / "t.parquet").write_bytes(content)
+    with pytest.raises(DataError, match="t.parquet cannot be read as Parquet: .*. Download it again."):
+        opened(tmp_path / "t.parquet")
+
+
 def test_copies_of_one_image_cannot_be_in_all_parts(tmp_path):
     root = folders(tmp_path / "mine")
     for i in range(10):

@@ -106,7 +106,7 @@ def _readable(path: Path) -> Iterator[None]:
         if "Object arrays" in reason or "Python objects" in reason:
             reason = "it contains Python objects, which could run code"
             remedy = "Convert each array to numbers or texts, such as np.stack(images), and save it again."
-        elif "pickled data" in reason:
+        elif "pickled" in reason:
             reason = "it is not a file of NumPy"
         raise DataError(f"{printable(path)} cannot be read as arrays: {reason}.\n{remedy}") from error
 

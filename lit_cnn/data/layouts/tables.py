@@ -22,7 +22,7 @@ from lit_cnn.data.layouts.layout import (
     labelled,
     which_one,
 )
-from lit_cnn.data.layouts.parquet_files import parquet
+from lit_cnn.data.layouts.parquet_files import rows_of
 from lit_cnn.errors import ConfigError, DataError, nearest, printable
 
 PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img", "img_path")
@@ -105,7 +105,7 @@ def _shown(columns: Sequence[str]) -> str:
 
 def _read(place: Path) -> Table:
     if place.suffix.lower() == ".parquet":
-        return parquet(place).read().to_pydict()
+        return rows_of(place).to_pydict()
     try:
         text = place.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
