@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lit_cnn.data.contract import refuse_incomplete
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import ConfigError, LitCNNError, is_out_of_memory
 from lit_cnn.own_code import failure, place_in_own_code, place_of_class, said_by
@@ -25,6 +26,7 @@ def refuse_misfit(model: LitClassifier, data: ImageDataModule) -> None:
     Raises:
         ConfigError: If it does not.
     """
+    refuse_incomplete(data)
     own = [type(part) for part in (model.net, model) if not type(part).__module__.startswith("lit_cnn.")]
     if not own:
         return

@@ -25,7 +25,7 @@ from lit_cnn.callbacks.trackers import Trackers
 from lit_cnn.checks import slow
 from lit_cnn.cli import resume, tuning
 from lit_cnn.cli.allowed_imports import allow_imports
-from lit_cnn.cli.arguments import add_arguments, settle_name
+from lit_cnn.cli.arguments import add_arguments, complete, settle_name
 from lit_cnn.cli.command_line import Setting, config_paths, name_by_config
 from lit_cnn.cli.known_settings import PARTS
 from lit_cnn.cli.library_errors import as_ours, fault_in_run, raised_in
@@ -86,6 +86,7 @@ class LitCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Sets the run's name and the checkpoint before anything is built."""
         config = self.config
+        complete(config)
         if not isinstance(config.trainer.callbacks, list | None):  # Lightning accepts a single callback too
             config.trainer.callbacks = [config.trainer.callbacks]
         settle_name(config, name_by_config(self._configs, self.given))

@@ -266,7 +266,7 @@ def test_loss_of_equal_logits_is_what_is_said(loss, classes):
     ("first", "sound"), [(2.3, True), (4.6, True), (9.2, True), (9.3, False), (0.2, True), (float("nan"), False)]
 )
 def test_first_loss_may_be_a_few_times_that_of_equal_logits(first, sound):
-    finding = judge_first_loss(FirstSteps(8, True, 10, first, math.log(10)), "cross_entropy", 10)
+    finding = judge_first_loss(FirstSteps(8, True, first, math.log(10)), "cross_entropy", 10)
     assert (not finding.remedy) is sound
     assert ("trained before" in finding.text) is (first == 0.2)
     assert ("up to 2 times that is normal" in finding.text) is (first in (2.3, 4.6))
