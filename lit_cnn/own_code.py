@@ -37,12 +37,12 @@ def failure(error: BaseException, doing: str, place: str = "") -> ConfigError:
     return ConfigError(f"{doing} fails{' at ' * bool(place)}{place}:\n{said}\n{remedy}")
 
 
-def said_by(error: BaseException) -> str:
+def said_by(error: BaseException, most: int = 300) -> str:
     """Returns the kind of an error and its text, or, if it has none, the line of the user's code that raised it."""
-    text = "" if error.args == (None,) else " ".join(str(error).split())[:300]  # of exit()
+    text = "" if error.args == (None,) else " ".join(str(error).split())  # of exit()
     if not text and (found := _found(error)):
         text = linecache.getline(*found[:2]).strip()
-    return f"{type(error).__name__}{': ' * bool(text)}{text}"
+    return f"{type(error).__name__}{': ' * bool(text)}{text[:most]}"
 
 
 def place_in_own_code(error: BaseException) -> str:

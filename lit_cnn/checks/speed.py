@@ -13,9 +13,10 @@ from lit_cnn.checks import slow
 from lit_cnn.checks.begun_fit import begin_fit
 from lit_cnn.checks.cost import time_limit
 from lit_cnn.checks.text_table import text_table
-from lit_cnn.checks.trial import Steps, first_line
+from lit_cnn.checks.trial import Steps
 from lit_cnn.cores import cores
 from lit_cnn.data.module import ImageDataModule
+from lit_cnn.own_code import said_by
 from lit_cnn.training import hardware
 from lit_cnn.training.classifier import LitClassifier
 
@@ -177,7 +178,7 @@ class Tuning:
             else:
                 self._begin(settings, look)
         except Exception as error:  # too little memory, no compiler, an optimizer that does not work with fp16
-            self._left_out.append(f"{name} failed: {first_line(error)}")
+            self._left_out.append(f"{name} failed: {said_by(error, 100)}")
         return found[0] > self._ratio * HOPELESS
 
     def _in_turn(self, slices: Slices) -> float:

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from lit_cnn.errors import ConfigError, is_out_of_memory
-from lit_cnn.own_code import place_in_own_code
+from lit_cnn.own_code import place_in_own_code, said_by
 from lit_cnn.training.classifier import Batch, LitClassifier
 
 GRADIENT_STEPS = 5  # a branch with initial weights of zero has gradients only after the first step
@@ -101,16 +101,11 @@ def take_first_steps(steps: Steps, seconds: float = 3.0, silent: bool = False) -
         if is_out_of_memory(error) or place_in_own_code(error):
             raise
         raise ConfigError(
-            f"not sound. The first batch fails: {first_line(error)}\n"
+            f"not sound. The first batch fails: {said_by(error, 100)}\n"
             "Look at the network's `forward`, the loss and the batch size; LIT_CNN_DEBUG=1 shows the place."
         ) from error
     found.seconds = (time.perf_counter() - start) / step
     return found
-
-
-def first_line(error: Exception) -> str:
-    """Returns the type of an error and the beginning of its message."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
 
 
 def _still_lacking(net: nn.Module, lacking: dict[str, str]) -> dict[str, str]:

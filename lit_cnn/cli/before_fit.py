@@ -13,12 +13,13 @@ from lit_cnn.checks import judgements, lr_range, slow, text
 from lit_cnn.checks.begun_fit import ALONE, state_kept
 from lit_cnn.checks.cost import Length, length_of, memory_of
 from lit_cnn.checks.overfit import images_to_learn, loss_of_one_answer, overfit
-from lit_cnn.checks.trial import Steps, first_line, take_first_steps
+from lit_cnn.checks.trial import Steps, take_first_steps
 from lit_cnn.cli.main import start_up
 from lit_cnn.cli.misfits import refuse_misfit
 from lit_cnn.cli.trainer import LitCLI, run_verb
 from lit_cnn.errors import ConfigError
 from lit_cnn.models.layer_table import layers_of
+from lit_cnn.own_code import said_by
 from lit_cnn.runs.folder import claim_folder, give_back
 from lit_cnn.training import param_groups
 
@@ -50,7 +51,7 @@ class CheckCLI(LitCLI):
             layers = layers_of(copy.deepcopy(self.model.net).to("meta"), shape)
             print(text.layer_table(layers, self.model.net, shape[1:]))
         except Exception as error:  # value-dependent code
-            print(f"no layer table, since the network does not run on torch's meta device\n({first_line(error)})")
+            print(f"no layer table, since the network does not run on torch's meta device\n({said_by(error, 100)})")
         if groups := param_groups.text(self.model):
             print(groups)
         if self.compiled:
