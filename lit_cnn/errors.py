@@ -1,9 +1,10 @@
 """Errors that a user can cause, with the exit codes of the command line."""
 
-import os
+import errno
 import re
-from traceback import walk_tb
 from unicodedata import category
+
+STOPPING = "stopping after this batch; press Ctrl-C again to stop at once"
 
 
 class LitCNNError(Exception):
@@ -58,26 +59,12 @@ def not_installed(what: str, package: str, extra: str) -> ConfigError:
     )
 
 
-def place_in_own_code(error: BaseException) -> str:
-    """Returns file, line and function where the user's own code raised an error; nothing if other code did.
-
-    If a library raised it, the place is where the user's code called the library.
-    """
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{_short(error.filename)}:{error.lineno}"
-    ours, python = (os.path.join(os.path.dirname(module), "") for module in (__file__, os.__file__))
-    for frame, line in reversed(list(walk_tb(error.__traceback__))):
-        code = frame.f_code
-        if code.co_filename.startswith(ours):
-            return ""
-        if not (code.co_filename.startswith((python, "<")) or "-packages" in code.co_filename):
-            return f"{_short(code.co_filename)}:{line} ({code.co_name})"
-    return ""
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
 
-def _short(file: str) -> str:
-    here = os.path.join(os.getcwd(), "")
-    return printable(file.removeprefix(here))
+def is_of_the_machine(error: BaseException) -> bool:
+    """Whether a disk is full, writing is not permitted, or the reader of the output has closed it."""
+    return isinstance(error, OSError) and error.errno in DISK_ERRORS | {errno.EPIPE}
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -85,19 +72,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     # torch's class by name, since importing torch takes seconds; on the CPU it is a plain RuntimeError
     named = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: " in str(error)
     return named or isinstance(error, MemoryError)
-
-
-def mistake_in_own_code(error: BaseException) -> ConfigError | None:
-    """Returns the error for a mistake in the user's own code; None for other errors and other code."""
-    if not isinstance(error, Exception) or isinstance(error, OSError) or is_out_of_memory(error):
-        return None
-    if not (place := place_in_own_code(error)):
-        return None
-    what = " ".join(str(error).split())[:300]
-    return ConfigError(
-        f"Your own code fails at {place}:\n{type(error).__name__}{': ' * bool(what)}{what}\n"
-        "LIT_CNN_DEBUG=1 shows the whole traceback."
-    )
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -33,11 +33,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 LAUNCHER = """
 import json, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+sys.path.append(sys.argv[1])
 import lit_cnn.cli.trainer
-from lit_cnn.callbacks.tensorboard import evaluation, figures, graph
+from conftest import draw_nothing
 from lit_cnn.cli import main as cli
-for module in (figures, evaluation, graph):
-    module.boards = lambda trainer: []  # drawing takes five sixths of a small run's time
+draw_nothing(setattr)
 for line in sys.stdin:
     order = json.loads(line)
     child = os.fork()
@@ -70,6 +70,14 @@ SMALL = (
 )  # fmt: skip
 
 
+def draw_nothing(setattr) -> None:
+    """Turns figures off, which take five sixths of a small run's time."""
+    from lit_cnn.callbacks.tensorboard import evaluation, figures, graph
+
+    for module in (figures, evaluation, graph):
+        setattr(module, "boards", lambda trainer: [])
+
+
 def run_folder(out: str) -> Path:
     """The folder that a command says its run is in."""
     (line,) = [line for line in out.splitlines() if line.startswith("run ")]
@@ -78,15 +86,14 @@ def run_folder(out: str) -> Path:
 
 def run_once(folder: Path, *argv: object, pictures: bool = False, code: int = 0) -> Path:
     """The folder of a run of `fit`, for several tests to read or copy; with figures only where they are asked for."""
-    from lit_cnn.callbacks.tensorboard import evaluation, figures, graph
     from lit_cnn.cli.main import main
 
     before = {*folder.glob("logs/*/*")}
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()):
         patch.chdir(folder)
         patch.setattr("sys.argv", ["lit_cnn"])
-        for module in () if pictures else (figures, evaluation, graph):
-            patch.setattr(module, "boards", lambda trainer: [])
+        if not pictures:
+            draw_nothing(patch.setattr)
         assert main(["fit", *map(str, argv)]) == code
     (run,) = {*folder.glob("logs/*/*")} - before
     return run
@@ -125,12 +132,9 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _draws_only_where_asked(request, monkeypatch):
-    """Figures take five sixths of a small run's time: only tests marked `pictures` draw them."""
+    """Only tests marked `pictures` draw figures."""
     if request.node.get_closest_marker("pictures") is None:
-        from lit_cnn.callbacks.tensorboard import evaluation, figures, graph
-
-        for module in (figures, evaluation, graph):
-            monkeypatch.setattr(module, "boards", lambda trainer: [])
+        draw_nothing(monkeypatch.setattr)
 
 
 @pytest.fixture
@@ -190,7 +194,7 @@ class Processes:
 @pytest.fixture(scope="session")
 def launcher():
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", LAUNCHER], **pipes) as pipe:
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", LAUNCHER, Path(__file__).parent], **pipes) as pipe:
         yield pipe
         pipe.stdin.close()
 

@@ -28,6 +28,7 @@ LOOSE = {
     "errors",
     "files",
     "keyed_random",
+    "own_code",
     "sizes",
     "typed_arguments",
     "version",

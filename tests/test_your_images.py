@@ -56,11 +56,14 @@ def test_the_page_on_images_of_ones_own(images_of_all_kinds, lit_cnn):
             Path(re.match(r"# (\S+)", text)[1]).write_text(text)
     commands = [line for kind, text in blocks if kind == "sh" for line in text.splitlines()]
     assert len(commands) >= 16
+    said = ""
     for command in commands:
         start, *argv = shlex.split(command)[2:]
         assert start == "lit_cnn"
         outcome = lit_cnn(*argv)
         assert outcome.code == 0, f"{command}\n{outcome.err}"
+        said += outcome.out
+    assert next(text for _, text in blocks if "there are no test images" in text) in said
     groups = {}
     for row in csv.DictReader(Path("logs/patients/version_0/split.csv").read_text().splitlines()):
         groups.setdefault(re.search(r"patient\d+", row["path"])[0], set()).add(row["split"])

@@ -9,10 +9,9 @@ from typing import Any, NoReturn
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from lit_cnn.errors import STOPPING
 from lit_cnn.training.lightning_internals import more_than_a_batch_ends
 from lit_cnn.training.loop_conditions import patient
-
-STOPPING = b"\nstopping after this batch; press Ctrl-C again to stop at once\n"
 
 
 @patient
@@ -42,7 +41,7 @@ class StopOnSignal(Callback):
             raise SystemExit(128 + number)
         self.received = number
         with suppress(OSError):
-            os.write(2, STOPPING)  # the signal may have interrupted a print
+            os.write(2, f"\n{STOPPING}\n".encode())  # the signal may have interrupted a print
 
     def _wanted(self, trainer: Trainer) -> bool:
         return trainer.strategy.reduce_boolean_decision(bool(self.received), all=False)

@@ -1,5 +1,6 @@
 """Cost of a run: memory and time."""
 
+import math
 import time
 from dataclasses import dataclass, replace
 
@@ -30,6 +31,11 @@ class Length:
     def training(self) -> float:
         """Seconds of training per epoch."""
         return self.steps * self.step
+
+    @property
+    def total(self) -> float:
+        """Seconds of the whole run, without the test at the end; infinite if it has no limit."""
+        return self.start_up + self.epochs * (self.training + self.validation)
 
     @property
     def validation(self) -> float:
@@ -63,9 +69,13 @@ def length_of(trainer: Trainer, module: LitClassifier, data: ImageDataModule, st
             share = min(1.0, share * data.eval_batch_size / images)
         seconds = _seconds_per_image(trainer, module, loader)
         length = replace(length, images=int(images * share / (trainer.check_val_every_n_epoch or 1)), image=seconds)
+    return replace(length, epochs=min(epochs, time_limit(trainer) / (length.training + length.validation)))
+
+
+def time_limit(trainer: Trainer) -> float:
+    """Returns the seconds that `max_time` leaves for the training; infinite without it."""
     timers = [c for c in trainer.callbacks if isinstance(c, Timer)]  # type: ignore[attr-defined]
-    limits = [left for timer in timers if (left := timer.time_remaining()) is not None]  # of `max_time`
-    return replace(length, epochs=min([epochs, *(limit / (length.training + length.validation) for limit in limits)]))
+    return min((left for timer in timers if (left := timer.time_remaining()) is not None), default=math.inf)
 
 
 @torch.inference_mode()

@@ -37,14 +37,11 @@ def equal_logits(loss: str, classes: int, value: float) -> str:
     return f"ln({classes}) = {value:.3f}" if math.isclose(value, math.log(classes), rel_tol=1e-3) else f"{value:.3f}"
 
 
-def judge_batch(found: FirstSteps, classes: int) -> Finding | None:
-    """Checks images and logits of the first batch; None if they are right."""
+def judge_batch(found: FirstSteps) -> Finding | None:
+    """Checks the images of the first batch; None if they are right."""
     if not found.finite:
         text = "the first batch has pixels that are NaN"
         return Finding("images", text, "Look at the data module's `mean`, `std` and `transform`.")
-    if found.outputs != classes:
-        text = f"the network returns {found.outputs} logits for {classes} classes"
-        return Finding("logits", text, "Use its argument `num_classes` for the last layer.")
     return None
 
 

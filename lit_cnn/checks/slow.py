@@ -22,12 +22,12 @@ def warnings_of(busy: str, trainer: Trainer, net: nn.Module, data: ImageDataModu
     """Returns the warnings to print before a run; `busy` is the one about cores in use by other programs, or empty."""
     device, shape = trainer.strategy.root_device, (data.in_channels, *data.image_size)
     bfloat16 = of_bfloat16(net, shape, device, str(trainer.precision))
-    return [sentence for sentence in (busy, bfloat16, of_threads(threads, device)) if sentence]
+    return [sentence for sentence in (busy, bfloat16, of_threads(threads, device.type)) if sentence]
 
 
-def of_threads(threads: int | None, device: torch.device) -> str:
+def of_threads(threads: int | None, device: str = "cpu") -> str:
     """Returns a warning if a run has more threads than there are cores; empty otherwise."""
-    if device.type != "cpu" or threads is None or threads <= cores():
+    if device != "cpu" or threads is None or threads <= cores():
         return ""
     return (
         f"threads: {threads} are more than the {cores()} cores of this machine: slow, but it repeats the results.\n"
@@ -56,7 +56,7 @@ def of_bfloat16(net: nn.Module, shape: tuple[int, ...], device: torch.device, pr
         return ""
     try:
         factor = _slowdown(net, torch.zeros(IMAGES, *shape), device)
-    except (RuntimeError, ValueError, TypeError, IndexError):  # a network that is not ready before `fit`
+    except Exception:  # a network that is not ready before `fit`
         slower = "slower"
     else:
         if factor < 1.05:

@@ -8,14 +8,15 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Timer
 
 from lit_cnn.checks import slow
 from lit_cnn.checks.begun_fit import begin_fit
+from lit_cnn.checks.cost import time_limit
 from lit_cnn.checks.text_table import text_table
-from lit_cnn.checks.trial import Steps, first_line
+from lit_cnn.checks.trial import Steps
 from lit_cnn.cores import cores
 from lit_cnn.data.module import ImageDataModule
+from lit_cnn.own_code import said_by
 from lit_cnn.training import hardware
 from lit_cnn.training.classifier import LitClassifier
 
@@ -119,7 +120,8 @@ class Tuning:
             step = self._reference.seconds(self._steps)
         self._step = step
         self._note(f"{self.plain[PRECISION] or 'float32'}, threads {self.plain['threads']}", step, 1.0)
-        self._length = _seconds_of(trainer, step)
+        batches = trainer.estimated_stepping_batches * trainer.accumulate_grad_batches
+        self._length = min(batches * step, time_limit(trainer))
         for changes in self._stages(module):
             for change in changes:
                 if self._fixed.keys().isdisjoint(change) and not self._try(self.best | change, change):
@@ -176,7 +178,7 @@ class Tuning:
             else:
                 self._begin(settings, look)
         except Exception as error:  # too little memory, no compiler, an optimizer that does not work with fp16
-            self._left_out.append(f"{name} failed: {first_line(error)}")
+            self._left_out.append(f"{name} failed: {said_by(error, 100)}")
         return found[0] > self._ratio * HOPELESS
 
     def _in_turn(self, slices: Slices) -> float:
@@ -199,14 +201,6 @@ def _written(settings: Settings, mark: str = "") -> str:
     """Returns settings as they are given on the command line."""
     plain = {key: str(value).lower() if isinstance(value, bool) else value for key, value in settings.items()}
     return " ".join(f"{mark}{key.replace('.init_args', '')} {value}" for key, value in plain.items())
-
-
-def _seconds_of(trainer: Trainer, step: float) -> float:
-    """Returns the seconds of training, from those of a step."""
-    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
-    limits = [left for timer in timers if (left := timer.time_remaining()) is not None]  # of `max_time`
-    batches = trainer.estimated_stepping_batches * trainer.accumulate_grad_batches
-    return min([batches * step, *limits])
 
 
 def _endless(loader: Any) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 import math
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import nn
 
@@ -53,18 +54,17 @@ def memory_table(sizes: dict[str, int]) -> str:
 
 def time_table(length: Length) -> str:
     """Returns the time of training, validation and the whole run as text."""
-    each, scale = "per epoch", 1.0
-    if math.isfinite(length.epochs):
-        each, scale = f"{length.epochs:,.4g} epochs of", length.epochs
-    training, validation = length.training * scale, length.validation * scale
-    rows = [("training", f"{each} {length.steps:,} steps of {duration(length.step)}", duration(training))]
+    each = f"{length.epochs:,.4g} epochs of"
+    if math.isinf(length.epochs):
+        each, length = "per epoch", replace(length, epochs=1)
+    steps = f"{each} {length.steps:,} steps of {duration(length.step)}"
+    rows = [("training", steps, duration(length.epochs * length.training))]
     if length.images:
         images = f"{each} {length.images:,} images of {duration(length.image)}"
-        rows.append(("validation", images, duration(validation)))
+        rows.append(("validation", images, duration(length.epochs * length.validation)))
     if length.start_up:
         rows.append(("start-up", "until the first step", duration(length.start_up)))
-    in_all = length.start_up + training + validation
-    rows.append(("total time", "without the test at the end", duration(in_all)))
+    rows.append(("total time", "without the test at the end", duration(length.total)))
     return text_table(rows, right=(2,))
 
 

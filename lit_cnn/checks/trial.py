@@ -13,7 +13,8 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from lit_cnn.errors import ConfigError
+from lit_cnn.errors import ConfigError, is_out_of_memory
+from lit_cnn.own_code import place_in_own_code, said_by
 from lit_cnn.training.classifier import Batch, LitClassifier
 
 GRADIENT_STEPS = 5  # a branch with initial weights of zero has gradients only after the first step
@@ -59,7 +60,6 @@ class FirstSteps:
 
     images: int  # in a batch
     finite: bool  # whether all pixels of the first batch are
-    outputs: int = 0  # number of logits for each image
     first: float = float("nan")  # loss of the untrained network, without auxiliary heads
     expected: float = float("nan")  # the same loss with equal logits
     losses: list[float] = field(default_factory=list)  # training loss of each step, with auxiliary heads
@@ -81,7 +81,7 @@ def take_first_steps(steps: Steps, seconds: float = 3.0, silent: bool = False) -
                 found = FirstSteps(len(batch[0]), bool(batch[0].isfinite().all()))
                 with (kept := ActivationBytes(module)):
                     logits, loss = steps.take(batch)
-                found.activations, found.outputs = kept.total, logits.shape[1]
+                found.activations = kept.total
                 found.first = float(module.loss(logits, batch[1]))
                 found.expected = float(module.loss(torch.zeros_like(logits), batch[1]))
                 found.lacking = {name: "none" for name, p in module.named_parameters() if p.requires_grad}
@@ -98,17 +98,14 @@ def take_first_steps(steps: Steps, seconds: float = 3.0, silent: bool = False) -
                 break
         found.losses = torch.stack(losses).tolist()  # waits for a GPU
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        if is_out_of_memory(error) or place_in_own_code(error):
+            raise
         raise ConfigError(
-            f"not sound. The first batch fails: {first_line(error)}\n"
+            f"not sound. The first batch fails: {said_by(error, 100)}\n"
             "Look at the network's `forward`, the loss and the batch size; LIT_CNN_DEBUG=1 shows the place."
         ) from error
     found.seconds = (time.perf_counter() - start) / step
     return found
-
-
-def first_line(error: Exception) -> str:
-    """Returns the type of an error and the beginning of its message."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
 
 
 def _still_lacking(net: nn.Module, lacking: dict[str, str]) -> dict[str, str]:

@@ -7,18 +7,18 @@ import ast
 import ctypes
 import sys
 
-from lit_cnn.cli.command_line import given_settings, only_prints
+from lit_cnn.cli.command_line import Setting, only_prints
 from lit_cnn.cli.known_settings import names_in
 from lit_cnn.errors import ConfigError
 
 KEY = "trainer.accelerator"
 
 
-def refuse_absent_gpu(argv: list[str]) -> None:
-    """Raises a ConfigError if the arguments of a verb ask for a GPU that cannot be there."""
+def refuse_absent_gpu(argv: list[str], settings: list[Setting]) -> None:
+    """Raises a ConfigError if the arguments of a verb, with these settings, ask for a GPU that cannot be there."""
     if only_prints(argv, "help", "print_config"):
         return
-    given = [setting for setting in given_settings(argv) if setting.key == KEY]
+    given = [setting for setting in settings if setting.key == KEY]
     if given and given[-1].value in ("gpu", "cuda") and not may_have_gpu():
         setting = given[-1]
         raise ConfigError(

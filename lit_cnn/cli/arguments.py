@@ -5,6 +5,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+from jsonargparse import Namespace
 from jsonargparse.typing import PositiveInt, register_type
 
 from lit_cnn.callbacks.checkpointing import Minutes
@@ -75,6 +76,13 @@ def add_arguments(parser: Any) -> None:
         }
     )
     try_whole_numbers_first(parser)
+
+
+def complete(config: Any) -> None:
+    """Adds `init_args` to a model or data module whose class has no arguments."""
+    for part in (config.model, config.data):
+        if "init_args" not in part:
+            part.init_args = Namespace()
 
 
 def settle_name(config: Any, by_config: str | None) -> None:

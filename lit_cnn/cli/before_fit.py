@@ -11,13 +11,15 @@ from lightning.pytorch.callbacks import LambdaCallback
 from lit_cnn import plots
 from lit_cnn.checks import judgements, lr_range, slow, text
 from lit_cnn.checks.begun_fit import ALONE, state_kept
-from lit_cnn.checks.cost import length_of, memory_of
+from lit_cnn.checks.cost import Length, length_of, memory_of
 from lit_cnn.checks.overfit import images_to_learn, loss_of_one_answer, overfit
-from lit_cnn.checks.trial import Steps, first_line, take_first_steps
+from lit_cnn.checks.trial import Steps, take_first_steps
 from lit_cnn.cli.main import start_up
+from lit_cnn.cli.misfits import refuse_misfit
 from lit_cnn.cli.trainer import LitCLI, run_verb
 from lit_cnn.errors import ConfigError
 from lit_cnn.models.layer_table import layers_of
+from lit_cnn.own_code import said_by
 from lit_cnn.runs.folder import claim_folder, give_back
 from lit_cnn.training import param_groups
 
@@ -33,6 +35,7 @@ class CheckCLI(LitCLI):
         Before that it claims a folder and builds the Trainer as `fit` does, to get the same errors.
         """
         self.findings: list[judgements.Finding] = []
+        refuse_misfit(self.model, self.datamodule)
         give_back(claim_folder(self.root, "version"))
         self.trainer_in(self.root, devices=1, num_nodes=1)
         self.compiled, self.model.hparams["compile"] = self.model.hparams["compile"], None
@@ -47,8 +50,8 @@ class CheckCLI(LitCLI):
         try:
             layers = layers_of(copy.deepcopy(self.model.net).to("meta"), shape)
             print(text.layer_table(layers, self.model.net, shape[1:]))
-        except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:  # value-dependent code
-            print(f"no layer table, since the network does not run on torch's meta device\n({first_line(error)})")
+        except Exception as error:  # value-dependent code
+            print(f"no layer table, since the network does not run on torch's meta device\n({said_by(error, 100)})")
         if groups := param_groups.text(self.model):
             print(groups)
         if self.compiled:
@@ -67,7 +70,7 @@ class CheckCLI(LitCLI):
         first = take_first_steps(steps)
         print(f"\nfirst batch: {first.images} images on {module.device}, precision {trainer.precision}")
         memory = memory_of(module, steps.optimizer, data, first)
-        if broken := judgements.judge_batch(first, data.num_classes):  # training on it is useless
+        if broken := judgements.judge_batch(first):  # training on it is useless
             self._note(broken)
             return
         trained = [p.requires_grad for p in module.parameters()]
@@ -125,17 +128,16 @@ class LrFindCLI(CheckCLI):
 
 
 class TimingCLI(CheckCLI):
-    """Begins `fit`, times a few steps, and prints nothing; `seconds` are those of the training with its validations."""
+    """Begins `fit`, times a few steps, and prints nothing; `length` is that of the run."""
 
-    seconds = 0.0  # infinite if it has no limit; with those until the first step
+    length = Length(0, 0, 0.0)
 
     def inspect(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Times the steps."""
         trainer.should_stop = True
         start = start_up()
         first = take_first_steps(Steps(trainer, self.model), seconds=0.7, silent=True)
-        length = length_of(trainer, self.model, self.datamodule, first.seconds)
-        self.seconds = start + length.epochs * (length.training + length.validation)
+        self.length = replace(length_of(trainer, self.model, self.datamodule, first.seconds), start_up=start)
 
     def before(self) -> None:
         """Prints nothing."""
@@ -143,10 +145,11 @@ class TimingCLI(CheckCLI):
     after = before
 
 
-def seconds_of(argv: list[str]) -> float:
-    """Estimates how many seconds `fit` would train with these arguments."""
+def timed(argv: list[str]) -> Length:
+    """Returns the length of `fit` with these arguments, from a few steps."""
     with state_kept():
-        return float(run_verb(["fit", *argv], TimingCLI).seconds)
+        length: Length = run_verb(["fit", *argv], TimingCLI).length
+        return length
 
 
 def check_run(argv: list[str], lr_find: bool = False) -> None:

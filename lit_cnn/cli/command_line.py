@@ -60,7 +60,7 @@ def expand(argv: list[str]) -> list[str]:
         flag = [argument]
         if not equals and argument not in WITHOUT_VALUE and rest and not rest[0].startswith("--"):
             flag.append(value := rest.pop(0))
-        if name in ("--config", "-c") and value:
+        if name in ("--config", "-c"):
             configs.append(str(find_file(value, "config")))
         elif verb in ("fit", "check") and name == RESUME:
             resumed = value
@@ -84,6 +84,8 @@ def _flags_of(configs: list[str]) -> list[str]:
 def _bare(given: str, verb: str) -> tuple[str, list[str]]:
     """Returns the config for an argument without a flag, and the flags that come with it."""
     path = Path(given)
+    if not given.strip():
+        raise ConfigError(f"An argument is empty, {given!r}: perhaps a variable of the shell is not set.")
     if (path.is_file() and path.suffix != ".ckpt") or name_of(given) in shipped_configs():
         return str(find_file(given, "config")), []
     if verb == "fit" and not path.exists():

@@ -4,10 +4,10 @@ import re
 from traceback import walk_tb
 
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from torch import nn
 
 from lit_cnn.cli.command_line import Setting
-from lit_cnn.errors import ConfigError, LitCNNError, forbidden, is_out_of_memory, mistake_in_own_code, place_in_own_code
+from lit_cnn.errors import ConfigError, LitCNNError, forbidden
+from lit_cnn.own_code import mistake_in_own_code, place_in_own_code
 from lit_cnn.training import hardware
 
 PACKAGE = r"(?:pip install (?:-U )?|Requirement )['\"]?([A-Za-z][\w.\-]*)"
@@ -19,14 +19,13 @@ def raised_in(error: BaseException) -> str:
     return str(frame.f_globals.get("__name__", ""))
 
 
-def fault_of(end: BaseException, settings: list[Setting], early: bool, net: nn.Module) -> BaseException:
+def fault_in_run(end: BaseException, settings: list[Setting], early: bool) -> BaseException:
     """Returns the error to report for an exception that ended a run: one of lit_cnn's, or the exception itself.
 
     Args:
         end: What ended the run.
         settings: Those that the user gave.
         early: Whether it came before the first step.
-        net: The network.
     """
     for one in (end, end.__cause__):  # the parser wraps some of ours
         if isinstance(one, LitCNNError):
@@ -34,13 +33,6 @@ def fault_of(end: BaseException, settings: list[Setting], early: bool, net: nn.M
     refused = isinstance(end, (ValueError, TypeError, MisconfigurationException))
     if early and refused and raised_in(end).startswith("lightning."):
         return as_ours(end, settings)
-    own = not type(net).__module__.startswith("lit_cnn.")
-    backward = isinstance(end, RuntimeError) and raised_in(end).startswith("torch.autograd")
-    if own and backward and not is_out_of_memory(end):
-        return ConfigError(  # the traceback has no line of the network
-            f"The backward pass of {type(net).__name__} fails: {' '.join(str(end).split())[:300]}\n"
-            "LIT_CNN_DEBUG=1 shows the whole traceback."
-        )
     return mistake_in_own_code(end) or end
 
 

@@ -1,7 +1,6 @@
 """Entry point of the command line: selects the verb, and turns errors into messages and exit codes."""
 
 import atexit
-import errno
 import gc
 import os
 import signal
@@ -18,14 +17,16 @@ import psutil
 
 from lit_cnn import cores
 from lit_cnn.errors import (
+    DISK_ERRORS,
     ConfigError,
     DiskError,
     LitCNNError,
     forbidden,
+    is_of_the_machine,
     is_out_of_memory,
-    mistake_in_own_code,
     nearest,
 )
+from lit_cnn.own_code import mistake_in_own_code
 from lit_cnn.runs.class_paths import ALLOW
 from lit_cnn.version import __version__
 
@@ -51,7 +52,6 @@ COMMANDS = {
 }
 
 LR_FIND = "--lr_find"  # the one flag of `check` that is no setting of `fit`
-DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
 HELP = f"""usage: python -m lit_cnn VERB [CONFIG ...] [--KEY VALUE ...]
 
@@ -104,6 +104,8 @@ def main(argv: list[str] | None = None) -> int:
     except SystemExit as stop:  # --help, --print_config; Ctrl-C, which Lightning turns into exit(1)
         if isinstance(stop.__context__, KeyboardInterrupt):
             return 130
+        if mistake_in_own_code(stop):
+            return _reported(stop)
         return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
     except KeyboardInterrupt:
         return 130
@@ -111,16 +113,21 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes stdout when it ends
         return 141  # the shell's code for SIGPIPE
     except Exception as error:
-        fault = _fault_of(error) or mistake_in_own_code(error)
-        if fault is None or os.environ.get("LIT_CNN_DEBUG") == "1":
-            traceback.print_exc()
-        else:
-            print(f"error: {fault}", file=sys.stderr)
-        return fault.exit_code if fault else 1
+        return _reported(error)
     finally:
         os.environ.pop(ALLOW, None)
         if before is not None:
             os.environ[ALLOW] = before
+
+
+def _reported(error: BaseException) -> int:
+    """Prints an error as the message of its fault, a bug with its traceback; returns the exit code."""
+    fault = fault_of(error)
+    if fault is None or os.environ.get("LIT_CNN_DEBUG") == "1":
+        traceback.print_exception(error)
+    else:
+        print(f"error: {fault}", file=sys.stderr)
+    return fault.exit_code if fault else 1
 
 
 def _allowing(argv: list[str]) -> list[str]:
@@ -150,15 +157,17 @@ def _dispatch(argv: list[str]) -> int:
         if verb in VERBS or verb == "check":
             settings = [word for word in argv if verb != "check" or word != LR_FIND]
             # takes less than a second; the rest takes several
-            checked = import_module("lit_cnn.cli.quick_check").check(settings)
-            import_module("lit_cnn.cli.absent_gpu").refuse_absent_gpu(checked)
+            import_module("lit_cnn.cli.absent_gpu").refuse_absent_gpu(
+                *import_module("lit_cnn.cli.quick_check").check(settings)
+            )
         if verb in VERBS:
             import_once("lit_cnn.cli.trainer").run_verb(argv)
         else:
             import_once(f"lit_cnn.commands.{verb}").main(rest)
     else:
         verbs = [*VERBS, *COMMANDS]
-        raise ConfigError(f"There is no verb {verb!r}.{nearest(verb, verbs)} The verbs are {', '.join(verbs)}.")
+        near = " The verb comes first, as in fit --config quickstart." if verb.startswith("-") else nearest(verb, verbs)
+        raise ConfigError(f"There is no verb {verb!r}.{near} The verbs are {', '.join(verbs)}.")
     return 0
 
 
@@ -188,7 +197,7 @@ def import_once(module: str) -> Any:
             gc.enable()
 
 
-def _fault_of(error: Exception) -> LitCNNError | None:
+def fault_of(error: BaseException) -> LitCNNError | None:
     """Returns the LitCNNError for an error of user or machine, or None for a bug in lit_cnn."""
     if isinstance(error, PermissionError):
         return forbidden(error)
@@ -202,7 +211,7 @@ def _fault_of(error: Exception) -> LitCNNError | None:
             f"{where} memory is too small for this run: {' '.join(str(error).split())[:150]}\n"
             "Use a smaller --data.batch_size (and --data.eval_batch_size), or --trainer.precision bf16-mixed."
         )
-    return error if isinstance(error, LitCNNError) else None
+    return error if isinstance(error, LitCNNError) else mistake_in_own_code(error)
 
 
 def _terminated(number: int, frame: Any) -> None:
@@ -211,7 +220,7 @@ def _terminated(number: int, frame: Any) -> None:
 
 def _thread_failed(args: threading.ExceptHookArgs) -> None:
     # TensorBoard's writer thread passes its error to the main thread, where it is reported
-    if not (isinstance(args.exc_value, Exception) and _fault_of(args.exc_value)):
+    if not (args.exc_value and is_of_the_machine(args.exc_value)):
         threading.__excepthook__(args)
 
 

@@ -1,11 +1,13 @@
 """Error messages for wrong settings: key, value, origin and remedy."""
 
 import re
+from importlib import import_module
 from typing import Any
 
 from lit_cnn.cli.command_line import COMMAND_LINE, Setting
 from lit_cnn.cli.known_settings import NAMED, PARTS, choices, classes_of, family_of, settings_of
 from lit_cnn.errors import closest, nearest
+from lit_cnn.runs.class_paths import trusted
 from lit_cnn.runs.settings import LINKED
 
 # Names of settings in other programs.
@@ -22,7 +24,13 @@ SYNONYMS = {
     **dict.fromkeys(("output_dir", "save_dir"), "trainer.default_root_dir"),
     **dict.fromkeys(("random_seed", "seed"), "seed_everything"),
 }
-PLAIN = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
+PLAIN = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a text",
+    "dict": "names with values, such as {a: 1}",
+}
 
 
 def explain(message: str, settings: list[Setting]) -> str:
@@ -73,7 +81,7 @@ def unknown_key(key: str, settings: list[Setting]) -> str:
     """Message for an unknown setting, with the likely one."""
     given = _find(settings, key.lstrip("-"))
     value = "" if given.value is None else f": {_short(given.value)}"
-    return f"Unknown key {given.key}{value} ({given.origin}).{_remedy(given, settings)}"
+    return f"Unknown key {_short(given.key)}{value} ({given.origin}).{_remedy(given, settings)}"
 
 
 def _remedy(given: Setting, settings: list[Setting]) -> str:
@@ -109,10 +117,26 @@ def unknown_class(name: str, settings: list[Setting]) -> str:
     if name in classes:
         return f"{branch}: {name} ({given.origin}) has to be in a list: [{name}]."
     start = f"{branch}: there is no class {name} ({given.origin})."
+    home, _, leaf = name.rpartition(".")
+    if home and (found := _own_classes(home)) is not None:
+        return f"{start}{nearest(leaf, found)} The classes in {home} are {', '.join(found) or 'none'}."
     if branch == "model" and (flags := _flags_of_network(name)):
         return f"{start}{flags}"
     known = f" The classes are {', '.join(classes)}." if classes else ""
-    return f"{start}{nearest(name.rpartition('.')[2], classes)}{known}"
+    return f"{start}{nearest(leaf, classes)}{known}"
+
+
+def _own_classes(home: str) -> list[str] | None:
+    """Returns the classes in a module that the user allows, or None; raises what the module raises."""
+    if not any(f"{home}.".startswith(f"{one}.") for one in trusted()):
+        return None
+    try:
+        module = import_module(home)
+    except ModuleNotFoundError as error:
+        if f"{home}.".startswith(f"{error.name}."):
+            return None
+        raise
+    return [name for name, value in vars(module).items() if isinstance(value, type) and value.__module__ == home]
 
 
 def _flags_of_network(name: str) -> str:
@@ -166,6 +190,7 @@ def _naming_class(name: str, settings: list[Setting]) -> Setting | None:
 
 def _short(value: Any, limit: int = 80) -> str:
     text = str(value)
+    text = text if text.strip() else repr(text)
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 

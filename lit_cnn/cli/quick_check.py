@@ -46,8 +46,8 @@ SWITCHES = {"True", "False", "None"}
 NO_CLASSES = {"true", "false", "null", "simple", "advanced", "pytorch", "xla"}
 
 
-def check(argv: list[str]) -> list[str]:
-    """Returns a verb and its arguments with the configs as paths.
+def check(argv: list[str]) -> tuple[list[str], list[Setting]]:
+    """Returns a verb and its arguments with the configs as paths, and all settings in them.
 
     Raises:
         LitCNNError: If a setting is unknown or wrong, or a config, run or checkpoint is missing.
@@ -56,8 +56,10 @@ def check(argv: list[str]) -> list[str]:
     argv = expand(argv)
     settings = given_settings(argv)
     if only_prints(argv, "help"):
-        return argv
+        return argv, settings
     for setting in settings:
+        if setting.origin == COMMAND_LINE and setting.key.count(".") < 2 and str(setting.value).strip() == "":
+            raise ConfigError(f"{setting.key}: {setting.value!r} (command line) is empty. Give a value, or remove it.")
         _check_key(setting, settings)
     last = {setting.key: setting for setting in settings}
     for setting in reversed(settings):  # flags before configs
@@ -78,7 +80,7 @@ def check(argv: list[str]) -> list[str]:
         raise ConfigError("`check` is for runs before their first step. Remove --ckpt_path.")
     else:
         find_run(checkpoint)
-    return argv
+    return argv, settings
 
 
 def _check_key(setting: Setting, settings: list[Setting]) -> None:
@@ -104,7 +106,7 @@ def _check_key(setting: Setting, settings: list[Setting]) -> None:
 
 def _check_value(setting: Setting, settings: list[Setting]) -> None:
     if limits := out_of_range(setting.key, setting.value):
-        raise ConfigError(f"{setting.key}: {setting.value} ({setting.origin}) has to be {limits}.")
+        raise ConfigError(unfit(setting, limits))
     if setting.key != f"{setting.branch}.{setting.leaf}".lstrip("."):
         return  # a part of a setting
     types = [known[setting.leaf].type for known in _kinds(setting, settings) or [] if setting.leaf in known]

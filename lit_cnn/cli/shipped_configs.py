@@ -36,5 +36,5 @@ def find_file(given: str, kind: str) -> Path:
     name, shipped = name_of(given), shipped_configs() if kind == "config" else shipped_experiments()
     if name not in shipped:
         known = f"{kind.capitalize()}s that come with lit_cnn: {', '.join(shipped)}."
-        raise ConfigError(f"{given}: there is no such {kind}.{nearest(name, list(shipped))}\n{known}")
+        raise ConfigError(f"{given or repr(given)}: there is no such {kind}.{nearest(name, list(shipped))}\n{known}")
     return shipped[name]

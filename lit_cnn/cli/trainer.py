@@ -25,10 +25,10 @@ from lit_cnn.callbacks.trackers import Trackers
 from lit_cnn.checks import slow
 from lit_cnn.cli import resume, tuning
 from lit_cnn.cli.allowed_imports import allow_imports
-from lit_cnn.cli.arguments import add_arguments, settle_name
-from lit_cnn.cli.command_line import config_paths, given_settings, name_by_config
+from lit_cnn.cli.arguments import add_arguments, complete, settle_name
+from lit_cnn.cli.command_line import Setting, config_paths, name_by_config
 from lit_cnn.cli.known_settings import PARTS
-from lit_cnn.cli.library_errors import as_ours, fault_of, raised_in
+from lit_cnn.cli.library_errors import as_ours, fault_in_run, raised_in
 from lit_cnn.cli.messages import explain
 from lit_cnn.cli.misfits import refuse_misfit
 from lit_cnn.cli.parser import ParseError, Parser
@@ -58,8 +58,8 @@ class LitCLI(LightningCLI):
     _untouched: dict[Path, bytes | None]  # files of that folder before the resume
     _first_step = _epochs_before = 0
 
-    def __init__(self, argv: list[str]):
-        self.verb, self.given, self._configs = argv[0], given_settings(argv), config_paths(argv)
+    def __init__(self, argv: list[str], given: list[Setting]):
+        self.verb, self.given, self._configs = argv[0], given, config_paths(argv)
         super().__init__(
             LitClassifier,
             ImageDataModule,
@@ -86,6 +86,7 @@ class LitCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Sets the run's name and the checkpoint before anything is built."""
         config = self.config
+        complete(config)
         if not isinstance(config.trainer.callbacks, list | None):  # Lightning accepts a single callback too
             config.trainer.callbacks = [config.trainer.callbacks]
         settle_name(config, name_by_config(self._configs, self.given))
@@ -211,7 +212,7 @@ class LitCLI(LightningCLI):
         except BaseException as end:
             self.trackers.finish(failed=True)
             early = self.trainer.global_step == self._first_step
-            fault = fault_of(end, self.given, early, self.model.net)
+            fault = fault_in_run(end, self.given, early)
             if isinstance(fault, (LitCNNError, SystemExit, KeyboardInterrupt, ModuleNotFoundError)):
                 self._clear_up(fault)
             if fault is end:
@@ -224,11 +225,9 @@ class LitCLI(LightningCLI):
             parameters = sum(p.numel() for p in self.model.parameters())
             where = f"{self.datamodule.dataset_name}, run {self.results.folder}{self.model.start}"
             _say(f"{self.model.title} ({parameters:,} parameters) on {where}{param_groups.text(self.model)}")
-            threads = self.config.threads
-            for sentence in slow.warnings_of(self.busy, self.trainer, self.model.net, self.datamodule, threads):
-                _say(sentence)
-        elif self.busy:
-            _say(self.busy)
+        threads = self.config.threads
+        for sentence in slow.warnings_of(self.busy, self.trainer, self.model.net, self.datamodule, threads):
+            _say(sentence)
         if self._resumed:
             _say(f"resumes from {self._resumed_from}, step {self._first_step}")
 
@@ -285,15 +284,15 @@ def _say(text: str) -> None:
 def run_verb(argv: list[str], kind: type[LitCLI] = LitCLI) -> Any:
     """Runs one of the Trainer's verbs with this class, and returns the class's instance."""
     allow_imports()
-    argv = check(argv)
+    argv, given = check(argv)
     quiet()
     hardware.keep_memory()
     hardware.forget_nvml()
     try:
-        cli = kind(argv)
+        cli = kind(argv, given)
         cli.run()
         return cli
     except ParseError as error:
-        raise ConfigError(explain(str(error), given_settings(argv))) from error
+        raise ConfigError(explain(str(error), given)) from error
     except (MisconfigurationException, ModuleNotFoundError) as error:
-        raise as_ours(error, given_settings(argv)) from error
+        raise as_ours(error, given) from error

@@ -12,14 +12,14 @@ from dataclasses import replace
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
 from lit_cnn.checks.text_table import text_table
 from lit_cnn.commands.arguments import Parser, positive
 from lit_cnn.data.download import FORBIDDEN
-from lit_cnn.errors import DataError, LitCNNError, counted
+from lit_cnn.errors import STOPPING, DataError, LitCNNError, counted
 from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure, write_plan
 from lit_cnn.experiments.cluster import submit
 from lit_cnn.experiments.grid import Experiment, read_experiment, seeds_of
@@ -119,6 +119,10 @@ def run_grid(
             raise
         left = "time not known without the data"
     print(f"{cells[0].root}: {counted(len(cells), 'cell')}, {len(cells) - len(todo)} finished; {left}", flush=True)
+    from lit_cnn.checks.slow import of_threads  # imports torch
+
+    if not how.gpus and (warning := of_threads(max(cell.config.get("threads") or 0 for cell in cells))):
+        print(warning, flush=True)
     if dry_run:
         for cell in cells:
             print(f"  {'to run' if cell in todo else 'finished':8}  {cell.name}")
@@ -186,7 +190,7 @@ def _outcome(cell: Cell, code: int) -> str:
 
 def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoReturn:
     number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
-    print("\nstopping after this batch; press Ctrl-C again to stop at once", flush=True)
+    print(f"\n{STOPPING}", flush=True)
     while any(process.is_alive() for process in processes):
         for process in processes:
             pass_on(number, process)
@@ -200,24 +204,29 @@ def _stop(processes: list[BaseProcess], stop: BaseException, way: str) -> NoRetu
 
 
 def _time_left(cells: list[Cell], todo: list[Cell], how: Shares, dry_run: bool) -> str:
-    """Estimates the time for the unfinished cells, from finished cells of the same variant or a few timed steps."""
+    """Estimates the time for the unfinished cells: from finished cells of the same variant, else from a few steps.
+
+    Finished cells have noted only the seconds of their training, so at least one cell is timed, with its start-up.
+    """
     if not todo:
         return "nothing to run"
-    seconds: dict[str, list[float]] = {}
+    trained: dict[str, list[float]] = {}
     for cell in cells:
         if results := cell.results():
-            seconds.setdefault(cell.variant, []).append(results["fit_seconds"])
-    unknown = {cell.variant: cell for cell in todo if cell.variant not in seconds}
-    timed: dict[str, float] = {}
+            trained.setdefault(cell.variant, []).append(results["fit_seconds"])
+    unknown = {cell.variant: cell for cell in todo if cell.variant not in trained} or {todo[0].variant: todo[0]}
+    lengths, seconds = dict[str, Any](), dict[str, float]()
     threads = [] if how.threads is None or todo[0].config.get("threads") else ["--threads", str(how.threads)]
     with tqdm(unknown.values(), desc="timing a few steps of each network", leave=False, disable=None) as bar:
         for cell in bar:
             without_effect = ("seed_everything", "data.permute", "data.views")  # these do not change the time of a step
             key = str({key: v for key, v in decisive(cell.config).items() if not key.startswith(without_effect)})
-            if key not in timed:
-                timed[key] = apart(partial(_seconds_of, [*cell.argv, *threads], dry_run))
-            seconds[cell.variant] = [timed[key]]
-    left = sum(statistics.mean(seconds[cell.variant]) for cell in todo) / min(how.jobs, len(todo))
+            if key not in lengths:
+                lengths[key] = apart(partial(_timed, [*cell.argv, *threads], dry_run))
+            seconds[cell.variant] = lengths[key].total
+    start_up = statistics.mean(length.start_up for length in lengths.values())
+    seconds |= {variant: start_up + statistics.mean(values) for variant, values in trained.items()}
+    left = sum(seconds[cell.variant] for cell in todo) / min(how.jobs, len(todo))
     if math.isinf(left):
         return "time not known: a cell has no max_epochs, max_steps or max_time"
     beside = f", {how.jobs} side by side" if how.jobs > 1 else ""
@@ -225,12 +234,12 @@ def _time_left(cells: list[Cell], todo: list[Cell], how: Shares, dry_run: bool) 
     return f"about {left:.0f} s left, not counting the tests{beside}{each}"
 
 
-def _seconds_of(argv: list[str], dry_run: bool) -> float:
+def _timed(argv: list[str], dry_run: bool) -> Any:
     if dry_run:
         os.environ[FORBIDDEN] = "1"
-    from lit_cnn.cli.before_fit import seconds_of  # imports torch
+    from lit_cnn.cli.before_fit import timed  # imports torch
 
-    return seconds_of(argv)
+    return timed(argv)
 
 
 def table(cells: list[Cell], name: str = "test/acc") -> str:

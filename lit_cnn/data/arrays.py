@@ -19,6 +19,9 @@ class Arrays:
     positions: Int64[Tensor, "m"] | None = None  # those of the subset's images; None for all
 
     def __post_init__(self) -> None:
+        if self.stored_images.dim() != 4 or self.stored_labels.dim() != 1:
+            shapes = f"{list(self.stored_images.shape)} and {list(self.stored_labels.shape)}"
+            raise DataError(f"Images have to be [n, c, h, w] and labels [n], but got {shapes}.")
         if len(self.stored_images) != len(self.stored_labels):
             raise DataError(f"There are {len(self.stored_images)} images, but {len(self.stored_labels)} labels.")
         if not self._rows().is_contiguous():

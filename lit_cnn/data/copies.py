@@ -59,7 +59,7 @@ def remarks(parts: Mapping[str, Part], class_names: Sequence[str]) -> list[str]:
 
     said = []
     for p, part in enumerate(parts):
-        copied = np.flatnonzero((number == p) & (number[first] != p))
+        copied = np.flatnonzero((number == p) & (number[first] != p) & (labels[first] == labels))
         if len(copied):
             i = copied[0]
             said.append(

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from lit_cnn.data.arrays import Arrays, channel_statistics
+from lit_cnn.data.arrays import Arrays
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.data.own_images import ImageFolderDataModule  # noqa: F401  (makes it known with the others)
 from lit_cnn.data.sources import cifar, mnist, sample, svhn
@@ -12,8 +12,6 @@ from lit_cnn.data.synthetic_module import SyntheticDataModule  # noqa: F401
 
 class FromFiles:
     """Base of data modules with files in torchvision's layout, which are downloaded if they are missing.
-
-    Without `mean` and `std`, images are normalised with those of all training images, computed when they are read.
 
     Args:
         data_dir: Folder of the dataset's files, in torchvision's layout; they are downloaded if they are missing.
@@ -37,8 +35,6 @@ class FromFiles:
 
     def read(self, split: str) -> Arrays:
         arrays: Arrays = self.source.read(self.data_dir, split)
-        if split == "train" and not hasattr(self, "mean"):
-            self.mean, self.std = channel_statistics(arrays.images)
         return arrays
 
 

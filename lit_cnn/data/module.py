@@ -8,13 +8,14 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from lit_cnn.data.arrays import Arrays
+from lit_cnn.data.arrays import Arrays, channel_statistics
 from lit_cnn.data.batches import BatchMaker
+from lit_cnn.data.contract import refuse_incomplete, refuse_wrong
 from lit_cnn.data.loader import ArrayLoader
 from lit_cnn.data.order import BatchOrder
 from lit_cnn.data.splits import Split, check_size, fold_of
 from lit_cnn.data.unneeded import refuse
-from lit_cnn.errors import ConfigError, DataError
+from lit_cnn.errors import ConfigError
 from lit_cnn.transforms import Augmentation, Preprocess
 from lit_cnn.transforms.augment import check_levels
 from lit_cnn.transforms.permutation import PermutationKind
@@ -70,7 +71,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
     in_channels: int
     image_size: tuple[int, int]
     class_names: list[str]
-    mean: list[float]  # of each channel, on a scale from 0 to 1; `read` may find both
+    mean: list[float]  # of each channel, on a scale from 0 to 1; computed if a subclass has none
     std: list[float]
     has_test: bool = True  # whether there are test images, or some are drawn
     has_val: bool = False  # whether `read` has "val" images, so that none are held out
@@ -144,7 +145,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
                 self._arrays["test"] = self._checked("test")
         if self.preprocess is None:
             if not hasattr(self, "mean"):
-                self.read("train")  # finds mean and standard deviation
+                self._checked("train")  # finds mean and standard deviation
             try:
                 settings = (self.image_size, *self.permutation, self.view_settings)
                 self.preprocess = Preprocess(self.mean, self.std, *settings)
@@ -187,16 +188,11 @@ class ImageDataModule(TypedArguments, LightningDataModule):
 
     def _checked(self, split: str) -> Arrays:
         arrays = self.read(split)
-        if not len(arrays):
-            raise DataError(f"{self.dataset_name} has no {split} images.")
-        labels = arrays.labels
-        outside = labels[(labels < 0) | (labels >= self.num_classes)]
-        if len(outside):
-            raise DataError(
-                f"{self.dataset_name} has the label {int(outside[0])} in its {split} images, "
-                f"but labels of {self.num_classes} classes are 0 to {self.num_classes - 1}."
-            )
-        return Arrays(seen(arrays.images, self.views, split), labels) if self.views else arrays
+        refuse_incomplete(self)
+        refuse_wrong(self, split, arrays)
+        if split == "train" and not hasattr(self, "mean"):
+            self.mean, self.std = channel_statistics(arrays.images)
+        return Arrays(seen(arrays.images, self.views, split), arrays.labels) if self.views else arrays
 
     @property
     def dataset_name(self) -> str:

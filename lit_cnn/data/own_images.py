@@ -104,14 +104,8 @@ class ImageFolderDataModule(ImageDataModule):
         self._compared: set[str] = set()  # parts that were searched for copies
 
     def prepare_data(self) -> None:
-        """Prints once which files are skipped or not used, and which parts are drawn."""
+        """Prints once which files are skipped or not used."""
         said = self._layout.remarks()
-        if self.test_size and not self.fold and self.split_file is None:
-            which = f"a share of {self.test_size}" if self.test_size < 1 else f"about {self.test_size:g}"
-            said.append(
-                f"{printable(self.data_dir)}: there are no test images. The test set is {which} of the training images "
-                "(--data.test_size)."
-            )
         if self.fold and "test" in self._layout.parts:
             number, count = self.fold
             said.append(
@@ -175,23 +169,24 @@ class ImageFolderDataModule(ImageDataModule):
             }
             check_classes(everything.labels, together, self.class_names, {p: remedies[p] for p in draws if draws[p]})
             parts = self.split.draw(everything.labels, together, at_least=1)
-            self._say_what_is_more(len(names), parts)
+            self._say_what_is_drawn(len(names), parts)
         if "test" in parts:
             self.mean, self.std = statistics_at(pixels, torch.cat([parts["train"], parts["val"]]))
         self._drawn = {part: positions for part, positions in parts.items() if part != "val" or not self.has_val}
         self._pixels = None
         return parts
 
-    def _say_what_is_more(self, images: int, parts: dict[str, Tensor]) -> None:
-        """Prints which parts have more images than requested, because each class needs at least one."""
+    def _say_what_is_drawn(self, images: int, parts: dict[str, Tensor]) -> None:
+        """Says how many test images are drawn, and of which parts there are more than asked for: one of each class."""
         for part, size in (("test", 0 if self.fold else self.split.test_size), ("val", self.split.val_size)):
-            asked = number_held_out(size, images, f"{part}_size")
-            if 0 < asked < self.num_classes and len(parts[part]) > asked:
+            asked, drawn = number_held_out(size, images, f"{part}_size"), len(parts.get(part, ()))
+            more = 0 < asked < min(drawn, self.num_classes)
+            if asked and (more or part == "test"):
                 self._say(
-                    f"--data.{part}_size {size:g} is {counted(asked, 'image')}, but there are {self.num_classes} "
-                    f"classes: {len(parts[part])} are held out, one for each class."
+                    f"{printable(self.data_dir)}: there are no {part} images. {drawn:,} of the {images:,} training "
+                    f"images are held out{', one of each class' * more} (--data.{part}_size {size:g})."
                 )
-            images -= len(parts.get(part, ()))
+            images -= drawn
 
     def _parts_of_file(self, file: Path, names: Sequence[str]) -> dict[str, Tensor]:
         """Returns the positions of the images in each part of a split.csv."""

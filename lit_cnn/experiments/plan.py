@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from lit_cnn.cli.command_line import given_settings, root_and_name
+from lit_cnn.cli.command_line import COMMAND_LINE, given_settings, root_and_name
 from lit_cnn.cli.trainer import LitCLI, run_verb
 from lit_cnn.errors import ConfigError, LitCNNError
 from lit_cnn.experiments.cells import Cell
@@ -55,10 +55,19 @@ def plan(experiment: Experiment, overrides: list[str]) -> list[Cell]:
 
 
 def _config_of(variant: Variant, path: Path, overrides: list[str]) -> dict[str, Any]:
+    """Returns the config of a variant; a wrong setting is told with its origin: the file, or the command line."""
+    parsed = _parsed([*variant.argv, *overrides])
+    if isinstance(parsed, LitCNNError):
+        said, typed = str(parsed), f"({COMMAND_LINE})"
+        if typed in said and overrides and str(_parsed(variant.argv)) != said:
+            raise parsed
+        raise type(parsed)(f"cell {variant.name}: {said.replace(typed, f'({path})')}") from parsed
+    return yaml.safe_load(parsed.parser.dump(parsed.config, skip_none=False))  # in the form of config.yaml
+
+
+def _parsed(argv: list[str]) -> Any:
+    """Returns the PlanCLI for arguments of `fit`, or the error that it raises."""
     try:
-        cli = run_verb(["fit", *variant.argv, *overrides], PlanCLI)
+        return run_verb(["fit", *argv], PlanCLI)
     except LitCNNError as error:
-        where = str(error).replace("(command line)", f"({path})")
-        fault = type(error)(f"cell {variant.name}: {where}")
-        raise fault from error
-    return yaml.safe_load(cli.parser.dump(cli.config, skip_none=False))  # in the form of config.yaml
+        return error

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from lit_cnn.cli.main import import_once, prepare
-from lit_cnn.errors import ConfigError, LitCNNError
+from lit_cnn.cli.main import fault_of, import_once, prepare
+from lit_cnn.errors import ConfigError
 from lit_cnn.experiments.cells import OUTPUT, Cell, note_failure
 from lit_cnn.runs.record import FAILURE
 
@@ -92,10 +92,8 @@ def apart(function: Callable[[], Any]) -> Any:
 def _answer(function: Callable[[], Any], sender: Any) -> None:
     try:
         answer = function()
-    except LitCNNError as error:
-        answer = error
-    except Exception:
-        answer = RuntimeError(traceback.format_exc())
+    except (Exception, SystemExit) as error:
+        answer = fault_of(error) or RuntimeError(traceback.format_exc())
     sender.send(answer)
 
 

@@ -13,8 +13,9 @@ from typing import Any, cast
 
 from torch import nn
 
-from lit_cnn.errors import ConfigError, nearest, place_in_own_code
+from lit_cnn.errors import ConfigError, is_out_of_memory, nearest
 from lit_cnn.models.pretrained import start_from
+from lit_cnn.own_code import mistake_in_own_code, place_of_class
 from lit_cnn.runs.class_paths import ALLOW, present, trusted
 from lit_cnn.sizes import ImageSize, height_and_width
 from lit_cnn.typed_arguments import fits, in_words
@@ -218,6 +219,10 @@ def _made(make: Maker, path: str, arguments: dict[str, Any]) -> nn.Module:
                 f"`net`: the pretrained weights of {path} cannot be loaded: {why}\n"
                 "Download them on another machine, and use --model.net.pretrained_cfg_overlay '{file: PATH}'."
             ) from error
+        if isinstance(error, ImportError) or is_out_of_memory(error):
+            raise
+        if mistake := mistake_in_own_code(error, f"`net`: {path} with {_shown(arguments)}"):
+            raise mistake from error
         if not isinstance(error, REFUSALS):
             raise
         near = ""
@@ -225,10 +230,13 @@ def _made(make: Maker, path: str, arguments: dict[str, Any]) -> nn.Module:
             near = nearest(str(arguments.get("model_name")), _makers("timm"))
         elif path == "torchvision.models.get_model":
             near = nearest(str(arguments.get("name")), _makers("torchvision.models"))
-        place = f" ({at})" if (at := place_in_own_code(error)) else ""
-        raise ConfigError(f"`net`: {path} refuses {_shown(arguments)}{place}: {why}{'.' * bool(near)}{near}") from error
+        raise ConfigError(f"`net`: {path} refuses {_shown(arguments)}: {why}{'.' * bool(near)}{near}") from error
     if not isinstance(net, nn.Module):
-        raise ConfigError(f"`net`: {path} returns a {type(net).__name__}, which is not a network.")
+        kind = "None" if net is None else f"a {type(net).__name__}"
+        raise ConfigError(f"`net`: {path} returns {kind}, which is not a network.")
+    if "_modules" not in vars(net):
+        place = place_of_class(type(net)) or path
+        raise ConfigError(f"`net`: {place} has no super().__init__(). Call it first in __init__.")
     return net
 
 

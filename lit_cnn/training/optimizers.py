@@ -32,7 +32,7 @@ def parameters_to_train(
     """Returns a network's parameters for an optimizer, in the groups of `param_groups`; `per_epoch` is in steps.
 
     Parameters of fewer than two dimensions become groups without weight decay if `decay_norms_and_biases` is false
-    (He et al. 2019, https://arxiv.org/abs/1812.01187, section 3.1).
+    (He et al. 2019, https://arxiv.org/abs/1812.01187, section 3.1). Raises a ConfigError if there are none.
     """
     found: list[dict[str, Any]] = []
     for one in param_groups.members(net.named_parameters(), groups):
@@ -45,6 +45,11 @@ def parameters_to_train(
             weights, others = ([p for p in one.parameters if (p.dim() > 1) == decayed] for decayed in (True, False))
             found += [{"params": weights, **settings}, {"params": others, **settings, "weight_decay": 0.0}]
     found = [group for group in found if group["params"]]
+    if not found:
+        frozen = sum(parameter.numel() for parameter in net.parameters())
+        why = f"all its {frozen:,} numbers are frozen (requires_grad is False)" if frozen else "it has no parameters"
+        lists = "" if frozen else "\nLayers in a Python list are not found: use nn.ModuleList."
+        raise ConfigError(f"The network {type(getattr(net, 'net', net)).__name__} cannot be trained: {why}.{lists}")
     return found[0]["params"] if [group.keys() for group in found] == [{"params"}] else found
 
 

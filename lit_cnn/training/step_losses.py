@@ -76,6 +76,7 @@ class StepLosses:
 
     def check_weights(self, trainer: Any, weights: dict[str, Tensor]) -> None:
         """Checks weights before they are saved: a step with a finite loss can still break them.
+
         Raises:
             DivergedError: If one is not finite.
         """
@@ -89,7 +90,10 @@ class StepLosses:
 
 
 def _diverged(what: str, epoch: int, batch_idx: int, lr: float) -> DivergedError:
+    remedy = "Lower --model.lr, warm it up (--model.scheduler), or set --trainer.gradient_clip_val 1."
+    if epoch == batch_idx == 0 and what.startswith("The loss"):  # before any step
+        remedy = "The first loss does not depend on the learning rate: look at the network and at the images."
     return DivergedError(
         f"{what} at batch {batch_idx + 1} of epoch {epoch + 1}, learning rate {lr:g}. Nothing of this step was saved.\n"
-        "Lower --model.lr, warm it up (--model.scheduler), or set --trainer.gradient_clip_val 1."
+        f"{remedy}"
     )

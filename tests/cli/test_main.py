@@ -172,6 +172,9 @@ def test_help_of_a_verb_explains(lit_cnn):
 
 BAD_INPUT = [
     (["fot"], 2, "There is no verb 'fot'. Did you mean 'fit'?"),
+    (["fit", ""], 2, "An argument is empty, '': perhaps a variable of the shell is not set."),
+    (["fit", "--config", ""], 2, "'': there is no such config."),
+    (["fit", "quickstart", "--name", ""], 2, "name: '' (command line) is empty. Give a value, or remove it."),
     (["fit"], 2, "Missing: model and data"),
     (["fit", "--config", "quickstar"], 2, "Did you mean 'quickstart'?"),
     (["--model.lrr", "0.1"], 2, "Unknown key model.lrr: 0.1 (command line). Did you mean 'lr'?"),

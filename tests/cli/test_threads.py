@@ -65,12 +65,20 @@ def test_cells_that_ask_for_no_number_of_threads_take_a_run_with_any(lit_cnn):
     assert runs_of(RUN.parent, config | {"threads": 2}) == []
 
 
-@pytest.mark.parametrize("wrong", ["0", "two", "1.5", "100000"])
-def test_a_wrong_number_of_threads_is_answered(lit_cnn, wrong):
-    outcome = lit_cnn(*FIT, "--threads", wrong)
-    assert outcome.code == 2
-    assert "threads" in outcome.err
-    assert len(outcome.err.splitlines()) <= 3
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("0", "threads: 0 (command line) has to be 1 or more."),
+        ("auto", "threads: auto (command line) has to be a whole number."),
+        ("1.5", "threads: 1.5 (command line) has to be a whole number."),
+        ("", "threads: '' (command line) is empty. Give a value, or remove it."),
+        ("100000", "threads: 100000 (command line) has to be a number from 1 to 1024."),
+    ],
+)
+@pytest.mark.parametrize("verb", ["fit", "check"])
+def test_a_wrong_number_of_threads_is_answered(lit_cnn, verb, wrong, said):
+    outcome = lit_cnn(verb, *FIT[1:], "--threads", wrong)
+    assert (outcome.code, outcome.err) == (2, f"error: {said}\n")
 
 
 def test_processes_of_a_run_share_the_threads_unless_a_number_is_given(monkeypatch):

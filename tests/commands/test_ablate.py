@@ -12,12 +12,15 @@ import pytest
 import yaml
 from large import marked
 
+from lit_cnn.checks.cost import Length
 from lit_cnn.cli.shipped_configs import shipped_experiments
+from lit_cnn.commands import ablate
 from lit_cnn.commands.ablate import table
 from lit_cnn.errors import ConfigError
 from lit_cnn.experiments.cells import Cell
 from lit_cnn.experiments.grid import read_experiment
 from lit_cnn.experiments.plan import plan
+from lit_cnn.experiments.side_by_side import Shares
 from lit_cnn.runs.settings import decisive
 
 TINY = {
@@ -110,6 +113,16 @@ def test_wrong_axis_is_found_before_any_cell_runs(tiny, processes, axes, message
     assert code == 2
     assert message in out.replace("permut: true", "permut: True")
     assert not Path("logs").exists()
+
+
+def test_a_wrong_flag_is_told_as_one_and_not_as_the_file(tiny, lit_cnn):
+    for flags, said in (
+        (("--threads", "x"), "error: threads: x (command line) has to be a whole number.\n"),
+        (("--data.batch_sise", "3"), "error: Unknown key data.batch_sise: 3 (command line). Did you mean"),
+    ):
+        outcome = lit_cnn("ablate", tiny(), *flags)
+        assert outcome.code == 2
+        assert outcome.err.startswith(said)
 
 
 def test_typed_settings_may_not_undo_the_experiment(tiny, processes):
@@ -266,6 +279,21 @@ def test_time_of_a_grid_is_known_before_it_begins(tiny, lit_cnn):
     longer = tiny(seeds=1, settings={**TINY["settings"], "trainer.max_epochs": 20_000})
     found = lit_cnn("ablate", longer, "--dry_run").out
     assert int(re.search(r"about (\d+) s left", found)[1]) > 10 * max(seconds, 1)
+
+
+@pytest.mark.parametrize(("finished", "seconds"), [((), "27 s"), (("a",), "33 s"), (("a", "b"), "36 s")])
+def test_the_start_up_of_a_cell_counts_whether_its_time_is_measured_or_estimated(
+    tmp_path, monkeypatch, finished, seconds
+):
+    """A run trains for 4 s by its steps, for 7 s in truth, and starts for 5 s; three cells are left of two variants."""
+    config = {"test_after_fit": False, "data": {}, "trainer": {}}
+    cells = [Cell(f"{v}{s}", v, {}, s, tmp_path, [], [], config | {"x": v}) for v in "ab" for s in range(3)]
+    done = [cell for cell in cells if cell.variant in finished][::3]
+    monkeypatch.setattr(Cell, "results", lambda cell: {"fit_seconds": 7.0} if cell in done else None)
+    monkeypatch.setattr(ablate, "apart", lambda _: Length(epochs=2, steps=4, step=0.5, start_up=5))
+    todo = [cells[1], cells[2], cells[4]]
+    said = ablate._time_left(cells, todo, Shares(jobs=1, threads=None, gpus=0), dry_run=True)
+    assert said == f"about {seconds} left, not counting the tests"
 
 
 @pytest.mark.parametrize("name", shipped_experiments())

@@ -19,6 +19,7 @@ from lit_cnn import (
     SyntheticDataModule,
 )
 from lit_cnn.data.arrays import Arrays, channel_statistics
+from lit_cnn.data.module import ImageDataModule
 from lit_cnn.data.sources import cifar, mnist
 from lit_cnn.errors import ConfigError, DataError
 from lit_cnn.transforms import AlternatingFlip, Cutout, Mixup, RandomFlip
@@ -332,3 +333,59 @@ def test_permutation_may_follow_the_runs_seed(lit_cnn):
     other = lit_cnn(*again, "--seed_everything", 8)
     assert (other.code, "was trained with other permute_seed" in other.err) == (4, True)
     assert "Did you mean 'seed'" in lit_cnn("fit", "--model", "LitMLP", *data, "--data.permute_seed", "sed").err
+
+
+class Own(ImageDataModule):
+    """A data module of a person's own, without mean and standard deviation and without arguments."""
+
+    num_classes, in_channels, image_size, class_names = 2, 1, (4, 4), ["a", "b"]
+
+    def __init__(self, images=None, labels=None):
+        super().__init__(batch_size=2)
+        self.images = torch.arange(160, dtype=torch.uint8).reshape(10, 1, 4, 4) if images is None else images
+        self.labels = torch.arange(10) % 2 if labels is None else labels
+
+    def read(self, split):
+        return Arrays(self.images, self.labels)
+
+
+def test_mean_and_deviation_of_a_data_module_of_ones_own_are_computed():
+    data = Own()
+    data.setup("fit")
+    pixels = data.images.double() / 255
+    assert (data.mean, data.std) == ([pytest.approx(pixels.mean())], [pytest.approx(pixels.std(correction=0))])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": torch.zeros(10, 4, 4, dtype=torch.uint8)}, r"\[n, c, h, w\] and labels .*got \[10, 4, 4\]"),
+        ({"images": torch.rand(10, 1, 4, 4)}, r"uint8 \[n, 1, 4, 4\] .*\n.*images float32 \[10, 1, 4, 4\] and"),
+        ({"images": torch.zeros(10, 3, 4, 4, dtype=torch.uint8)}, r"but got images uint8 \[10, 3, 4, 4\]"),
+        ({"labels": torch.rand(10)}, "and labels float32"),
+        ({"labels": torch.arange(10)}, "has the label 2 in its train images"),
+    ],
+)
+def test_what_a_data_module_of_ones_own_reads_wrongly_is_told(change, message):
+    with pytest.raises(DataError, match=message):
+        Own(**change).setup("fit")
+
+
+def test_what_a_data_module_of_ones_own_lacks_is_told(monkeypatch):
+    monkeypatch.setattr(Own, "read", lambda self, split: None)
+    with pytest.raises(DataError, match=r"Own.read has to return lit_cnn.data.arrays.Arrays, but got a NoneType"):
+        Own().setup("fit")
+    monkeypatch.delattr(Own, "in_channels")
+    with pytest.raises(ConfigError, match="The data module Own has no in_channels. Set it in the class"):
+        Own().setup("fit")
+
+
+def test_a_data_module_without_arguments_goes_through_fit(lit_cnn):
+    data = ("--data", f"{__name__}.NoArguments")
+    outcome = lit_cnn("fit", "--model", "LitMLP", *data, "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu")
+    assert outcome.code == 0, outcome.err
+
+
+class NoArguments(Own):
+    def __init__(self):
+        super().__init__()

@@ -255,6 +255,13 @@ def table(root, *lines):
     return root / "t.csv"
 
 
+def arrays(root, **changes):
+    root.mkdir()
+    content = {"x": np.arange(30 * 16, dtype=np.uint8).reshape(30, 4, 4), "y": np.arange(30) % 3} | changes
+    np.savez(root / "a.npz", **content)
+    return root
+
+
 FILES = [f"pictures/{name}/0{i}.png,{name}" for name in COLOURS for i in range(3)]
 BAD = {
     "no label": (lambda r: table(r, *FILES, "pictures/x.png,"), "row 11: pictures/x.png has no label"),
@@ -276,6 +283,22 @@ BAD = {
                 "has 3 images, but there are 4 labels"),
     "range": (lambda r: r.mkdir() or np.savez(r / "a.npz", x=np.full((3, 4, 4), 900), y=np.arange(3)) or r,
               "from 900 to 900"),
+    "objects": (lambda r: arrays(r, y=np.array([1, "a", None] * 10, object)), "Python objects, .*\nConvert each"),
+    "damaged": (lambda r: [f.write_bytes(f.read_bytes()[:-90]) for f in [arrays(r) / "a.npz"]] and r,
+                "a.npz cannot be read as arrays: File is not a zip file.\nSave or download it again"),
+    "no archive": (lambda r: (arrays(r) / "a.npz").write_bytes(b"") + 1 and r, "cannot be read as arrays: No data"),
+    "shares": (lambda r: arrays(r, y=np.arange(30) / 2), "whole numbers or texts: the one of image 1 is 0.5"),
+    "one-hot": (lambda r: arrays(r, y=np.eye(30)), r"float64 \[30, 30\], but labels .*\n.* labels.argmax\(1\)"),
+    "bytes": (lambda r: arrays(r, y=np.array([b"\xe9", b" b"] * 15)), "the class ' b' begins or ends with a space"),
+    "no axes": (lambda r: arrays(r, x=np.array(3)), r"shape \[\], but images have to be"),
+    "no numpy": (lambda r: arrays(r).joinpath("a.npz").write_text("hello") and r, "it is not a file of NumPy.\nSave"),
+    "no table": (lambda r: table(r).write_text("") or r / "t.csv", "t.csv has no rows"),
+    "latin": (lambda r: table(r).write_text("path,label\nx,\xe9", "latin1") and r / "t.csv", "UTF-8 .byte 13.. Save"),
+    "two heads": (lambda r: table(r).write_text("path,label,label\nx,a,b") and r / "t.csv", "several columns label"),
+    "flat": (lambda r: arrays(r, x=np.zeros((30, 16), np.uint8)), r"shape \[30, 16\], .*\nUse reshape"),
+    "no pixels": (lambda r: arrays(r, x=np.zeros((30, 0, 4), np.uint8)), "there are no pixels"),
+    "complex": (lambda r: arrays(r, x=np.zeros((30, 4, 4), complex)), "is complex128, but pixels are numbers"),
+    "zeros": (lambda r: arrays(r, y=np.array(["1", "1.0", "2"] * 10)), "'1' and '1.0' differ by case, spaces or zeros"),
 }  # fmt: skip
 
 
@@ -286,6 +309,32 @@ def test_what_is_wrong_is_said_in_a_sentence(fault, tmp_path):
     with pytest.raises((DataError, ConfigError), match=message) as caught:
         opened(place)
     assert len(str(caught.value).splitlines()) <= 3
+
+
+def test_labels_that_are_whole_floats_are_numbers(tmp_path):
+    data = opened(arrays(tmp_path / "mine", y=np.arange(30) % 3 * 5.0))
+    assert data.class_names == ["0", "5", "10"]
+    assert table_of_numbers(tmp_path) == ["1", "2", "10"]
+
+
+def table_of_numbers(root):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    folders(root / "pictures")
+    paths = [f"pictures/{name}/0{i}.png" for name in COLOURS for i in range(9)]
+    labels = [number for number in (1.0, 2.0, 10.0) for _ in range(9)]
+    parquet.write_table(pyarrow.table({"path": paths, "label": labels}), root / "t.parquet")
+    return opened(root / "t.parquet").class_names
+
+
+def test_a_parquet_file_with_damaged_rows_is_told_as_one(tmp_path):
+    table_of_numbers(tmp_path)
+    content = bytearray((tmp_path / "t.parquet").read_bytes())
+    content[30:60] = bytes(range(100, 130))
+    (tmp_path / "t.parquet").write_bytes(content)
+    with pytest.raises(DataError, match="t.parquet cannot be read as Parquet: .*. Download it again."):
+        opened(tmp_path / "t.parquet")
 
 
 def test_copies_of_one_image_cannot_be_in_all_parts(tmp_path):
@@ -318,11 +367,10 @@ def test_a_deep_class_that_training_lacks_is_refused(tmp_path):
 
 def test_nothing_is_said_of_a_draw_where_the_split_is_given(tmp_path, capsys):
     data = opened(folders(tmp_path / "images"))
-    data.prepare_data()
-    assert "The test set is a share of 0.1" in capsys.readouterr().out
     (tmp_path / "split.csv").write_text(data.split_table(), "utf-8")
-    opened(tmp_path / "images", split_file=str(tmp_path / "split.csv")).prepare_data()
-    assert "The test set is" not in capsys.readouterr().out
+    assert "there are no test images. 3 of the 30 training images are held out (--data." in capsys.readouterr().out
+    opened(tmp_path / "images", split_file=str(tmp_path / "split.csv")).setup("fit")
+    assert "there are no test images" not in capsys.readouterr().out
 
 
 def test_images_of_another_column_are_not_taken_from_the_cache(tmp_path):
@@ -351,6 +399,7 @@ def test_copies_in_two_parts_and_of_two_labels_are_named_once(tmp_path, capsys):
     for part, copy in (("valid", "01"), ("test", "02"), ("test", "03")):
         (root / part / "red" / f"{copy}.png").write_bytes((root / f"train/red/{copy}.png").read_bytes())
     (root / "train/blue/99.png").write_bytes((root / "train/red/05.png").read_bytes())
+    (root / "test/blue/98.png").write_bytes((root / "train/red/07.png").read_bytes())
     for _ in range(2):  # fingerprints of the decoded images, and those of the cache
         data = opened(root)
         data.setup("fit")
@@ -360,8 +409,10 @@ def test_copies_in_two_parts_and_of_two_labels_are_named_once(tmp_path, capsys):
             "train/blue/99.png (blue). Correct one of the two labels, or remove both.",
             "val images that are copies (equal pixels) of training images: 1 of 4, such as valid/red/01.png of "
             "train/red/01.png. Remove them from one part.",
-            "test images that are copies (equal pixels) of training or validation images: 2 of 5, such as "
+            "test images that are copies (equal pixels) of training or validation images: 2 of 6, such as "
             "test/red/02.png of train/red/02.png. Remove them from one part.",
+            "test images of which a copy (equal pixels) has another label: 1, such as test/blue/98.png (blue) and "
+            "train/red/07.png (red). Correct one of the two labels, or remove both.",
         ]
     assert data.image_names("val")[:2] == ["valid/blue/00.png", "valid/green/00.png"]
 
@@ -417,9 +468,12 @@ def test_the_remedy_for_a_class_of_few_images_is_one_that_helps(images, settings
 def test_what_a_person_asked_for_and_does_not_get_is_said(tmp_path, capsys):
     data = opened(folders(tmp_path / "mine"), val_size=2, test_size=0.05)
     assert sizes(data)["val"] == [1] * 3
-    said = capsys.readouterr().out
-    assert "--data.val_size 2 is 2 images, but there are 3 classes: 3 are held out, one for each class." in said
-    assert "--data.test_size 0.05 is 2 images, but" in said
+    said = capsys.readouterr().out.splitlines()
+    held = "training images are held out, one of each class (--data"
+    assert said == [
+        f"{tmp_path}/mine: there are no test images. 3 of the 30 {held}.test_size 0.05).",
+        f"{tmp_path}/mine: there are no val images. 3 of the 27 {held}.val_size 2).",
+    ]
     root, _ = three_parts(tmp_path / "parts")
     opened(root, fold="1 of 2").prepare_data()
     (said,) = capsys.readouterr().out.splitlines()

@@ -82,7 +82,8 @@ def list_images(root: Path, folder: Path, names: Sequence[str], all_classes: boo
         found = images_below(folder / name) if is_folder(folder / name) else Files()
         if not found.images and all_classes:
             also = f"\n{said}." if (said := found.unread(folder)) else ""
-            raise DataError(f"There are no images of the class {printable(name)} in {printable(folder / name)}.{also}")
+            where = f"There are no images of the class {printable(name)} in {printable(folder / name)}"
+            raise DataError(f"{where}. Add some, or remove the folder.{also}")
         paths += found.images
         labels += [label] * len(found.images)
     if not paths:

@@ -17,8 +17,8 @@ from PIL import Image
 
 from lit_cnn.data.image_files import is_folder
 from lit_cnn.data.images import open_image
-from lit_cnn.data.layouts.layout import PART_OF, Images, Layout, Options, checked, in_order, labelled
-from lit_cnn.data.layouts.parquet_files import parquet
+from lit_cnn.data.layouts.layout import PART_OF, Images, Layout, Options, as_label, checked, in_order, labelled
+from lit_cnn.data.layouts.parquet_files import parquet, rows_of
 from lit_cnn.data.layouts.tables import column
 from lit_cnn.errors import ConfigError, DataError, printable
 
@@ -92,7 +92,7 @@ def _labels(paths: list[Path], options: Options) -> list[str]:
     for path in paths:
         name, _ = _label_column(path, options)
         names = _names(path, options)
-        for row, value in enumerate(parquet(path).read(columns=[name])[name].to_pylist()):
+        for row, value in enumerate(rows_of(path, [name])[name].to_pylist()):
             if value is None or value == -1 or value != value:
                 found.append("")
             elif isinstance(value, (list, dict)):
@@ -102,7 +102,7 @@ def _labels(paths: list[Path], options: Options) -> list[str]:
                     raise DataError(f"{printable(path)}, row {row} has the label {value}, but {len(names)} classes.")
                 found.append(names[value])
             else:
-                found.append(str(value))
+                found.append(as_label(value))
     return found
 
 
@@ -118,7 +118,7 @@ def _images(root: Path, paths: list[Path], image: str, labels: list[str], class_
 
     @lru_cache(maxsize=GROUPS)
     def rows(file: int, group: int) -> Any:
-        return parquet(paths[file]).read_row_group(group, columns=[image])[image]
+        return rows_of(paths[file], [image], group)[image]
 
     def open_row(index: int) -> Image.Image:
         file = bisect_right(ends, index)

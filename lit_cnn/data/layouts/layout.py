@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 from PIL import Image
@@ -15,6 +16,7 @@ PARTS = {
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing"),
 }
+NUMBER = re.compile(r"-?\d+(\.\d*)?", re.ASCII)
 PART_OF = {name: part for part, names in PARTS.items() for name in names}
 
 
@@ -60,30 +62,41 @@ def which_one(folder: Path, found: Sequence[str]) -> ConfigError:
     )
 
 
+def as_label(value: object) -> str:
+    """Returns the class of a label.
+
+    Example:
+        >>> as_label(2.0), as_label(2), as_label("2.0")
+        ('2', '2', '2.0')
+    """
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
 def in_order(names: Iterable[str]) -> list[str]:
     """Returns each name once: numbers by their value, others by the alphabet."""
     found = set(names)
-    return sorted(found, key=int if all(re.fullmatch(r"-?\d+", name) for name in found) else None)
+    return sorted(sorted(found), key=Decimal if all(map(NUMBER.fullmatch, found)) else None)
 
 
 def checked(found: list[str], where: str | Path, typed: bool = True) -> list[str]:
     """Returns names of classes if they are allowed.
 
-    Raises DataError if two differ only in case or spaces, a name in a table begins or ends with a space, or there is
-    only one class.
+    Raises DataError if two differ only in case, spaces or zeros, a name in a table begins or ends with a space, or
+    there is only one class.
     """
     if spaced := [name for name in found if typed and (name != name.strip() or not name.strip())]:
         raise DataError(
             f"{printable(where)}: the class {printable(spaced[0])!r} begins or ends with a space, or is empty. "
             "Rename it."
         )
-    alike: dict[str, str] = {}
+    alike: dict[object, str] = {}
     for name in found:
-        other = alike.setdefault(" ".join(name.casefold().split()), name)
-        if other != name and len(name) > 1:  # letters may be classes
+        same = Decimal(name) if NUMBER.fullmatch(name) else " ".join(name.casefold().split())
+        other = alike.setdefault(same, name)
+        if other != name and len(name + other) > 2:  # letters may be classes
             raise DataError(
-                f"{printable(where)}: the classes {printable(other)!r} and {printable(name)!r} differ by case or "
-                "spaces only.\nIf they are one class, give both the same name, otherwise clearly different names."
+                f"{printable(where)}: the classes {printable(other)!r} and {printable(name)!r} differ by case, spaces "
+                "or zeros only.\nIf they are one class, give both the same name, otherwise clearly different names."
             )
     if len(found) == 1:
         raise DataError(

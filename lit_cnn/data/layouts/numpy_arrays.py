@@ -10,7 +10,17 @@ import numpy as np
 from PIL import Image
 
 from lit_cnn.data.image_files import entries, is_folder
-from lit_cnn.data.layouts.layout import PART_OF, Images, Layout, Options, checked, in_order, labelled, which_one
+from lit_cnn.data.layouts.layout import (
+    PART_OF,
+    Images,
+    Layout,
+    Options,
+    as_label,
+    checked,
+    in_order,
+    labelled,
+    which_one,
+)
 from lit_cnn.errors import DataError, printable
 
 IMAGES = {"images", "image", "imgs", "x", "data", "pixels"}
@@ -73,7 +83,7 @@ def _arrays(place: Path) -> dict[str, Callable[[], np.ndarray]] | None:
 
 
 def _names(archive: Path) -> list[str]:
-    with _readable(archive), np.load(archive, allow_pickle=False) as arrays:
+    with _readable(archive), archive.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return list(arrays.files)
 
 
@@ -82,7 +92,7 @@ def _load(path: Path, name: str | None = None) -> np.ndarray:
     with _readable(path):
         if name is None:
             return np.load(path, mmap_mode="r", allow_pickle=False)
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return arrays[name]
 
 
@@ -91,27 +101,41 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # a damaged archive raises several kinds
-        reason = " ".join(str(error).split())[:150]
-        raise DataError(f"{printable(path)} cannot be read as arrays: {reason}.") from error
+        reason = " ".join(str(error).split())[:150].rstrip(".") or type(error).__name__
+        remedy = "Save or download it again."
+        if "Object arrays" in reason or "Python objects" in reason:
+            reason = "it contains Python objects, which could run code"
+            remedy = "Convert each array to numbers or texts, such as np.stack(images), and save it again."
+        elif "pickled" in reason:
+            reason = "it is not a file of NumPy"
+        raise DataError(f"{printable(path)} cannot be read as arrays: {reason}.\n{remedy}") from error
 
 
 def _labels(values: np.ndarray, where: str) -> list[str]:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    if values.ndim != 1 or values.dtype.kind not in "iuUSb":
-        raise DataError(
-            f"{printable(where)} is {values.dtype} {list(values.shape)}, but labels have to be integers or texts [n]."
-        )
-    return [str(value) for value in (np.char.decode(values) if values.dtype.kind == "S" else values).tolist()]
+    start = f"{printable(where)} is {values.dtype} {list(values.shape)}"
+    if values.ndim != 1 or values.dtype.kind not in "iufUSb":
+        remedy = "\nOf one-hot labels, use labels.argmax(1)." if values.ndim == 2 else ""
+        raise DataError(f"{start}, but labels have to be whole numbers or texts [n].{remedy}")
+    if values.dtype.kind == "f":
+        broken = np.flatnonzero(values % 1 != 0)  # NaN too
+        if len(broken):
+            raise DataError(
+                f"{start}, but labels have to be whole numbers or texts: the one of image {broken[0]} is "
+                f"{values[broken[0]]:g}.\nCorrect it, or give names in its place."
+            )
+    texts = np.char.decode(values, "utf-8", "backslashreplace") if values.dtype.kind == "S" else values
+    return [as_label(value) for value in texts.tolist()]
 
 
 def _images(
     place: Path, name: str, read: Callable[[], np.ndarray], labels: list[str], class_names: list[str]
 ) -> Images:
     where, pixels = f"{printable(place)}, {name}", read()
+    pixels = _with_channels_last(pixels, where)
     if len(pixels) != len(labels):
         raise DataError(f"{where} has {len(pixels):,} images, but there are {len(labels):,} labels.")
-    pixels = _with_channels_last(pixels, where)
     scale = _scale(pixels, where)
 
     def open_row(index: int) -> Image.Image:
@@ -133,13 +157,18 @@ def _with_channels_last(pixels: np.ndarray, where: str) -> np.ndarray:
     if pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] in (3, 4)):
         return pixels
     raise DataError(
-        f"{where} has the shape {list(pixels.shape)}, but images have to be [n, h, w] or [n, h, w, 1, 3 or 4]."
+        f"{where} has the shape {list(pixels.shape)}, but images have to be [n, h, w] or [n, h, w, 1, 3 or 4].\n"
+        "Use reshape, such as images.reshape(-1, 28, 28)."
     )
 
 
 def _scale(pixels: np.ndarray, where: str) -> int:
     """Returns the factor from pixels to bytes: 1, or 255 for numbers from 0 to 1."""
-    if pixels.dtype == np.uint8 or not pixels.size:
+    if not pixels.size:
+        raise DataError(f"{where} has the shape {list(pixels.shape)}: there are no pixels.")
+    if pixels.dtype.kind not in "biuf":
+        raise DataError(f"{where} is {pixels.dtype}, but pixels are numbers. Convert it to uint8 from 0 to 255.")
+    if pixels.dtype == np.uint8:
         return 1
     if pixels.dtype == bool:
         return 255

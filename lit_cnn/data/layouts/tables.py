@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lit_cnn.data.image_files import entries, first_of, is_folder
+from lit_cnn.data.image_files import entries, first_of, is_folder, unreadable
 from lit_cnn.data.images import open_image
 from lit_cnn.data.layouts.layout import (
     PART_OF,
@@ -16,12 +16,13 @@ from lit_cnn.data.layouts.layout import (
     Images,
     Layout,
     Options,
+    as_label,
     checked,
     in_order,
     labelled,
     which_one,
 )
-from lit_cnn.data.layouts.parquet_files import parquet
+from lit_cnn.data.layouts.parquet_files import rows_of
 from lit_cnn.errors import ConfigError, DataError, nearest, printable
 
 PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img", "img_path")
@@ -47,12 +48,12 @@ def find(place: Path, options: Options) -> Layout | None:
     if not place.name.lower().endswith(SUFFIXES):
         return None
     table = _read(place)
+    if not any(table.values()):
+        raise DataError(f"{printable(place)} has no rows. It needs one row for each image.")
     names = column(table, options.path_column, PATHS, "path", place)
     classes = column(table, options.label_column, LABELS, "label", place)
     parts = column(table, options.split_column, SPLITS, "split", place, optional=True)
     rows = [_cell(place, i, row) for i, row in enumerate(zip(names, classes, parts, strict=True))]
-    if not rows:
-        raise DataError(f"{printable(place)} has no rows. It needs one row for each image.")
     folder = Path(options.image_dir).expanduser() if options.image_dir else place.parent
     _refuse_missing(place, folder, [name for name, _, _ in rows])
     of_training = [label for _, label, part in rows if part == "train"]
@@ -104,15 +105,19 @@ def _shown(columns: Sequence[str]) -> str:
 
 def _read(place: Path) -> Table:
     if place.suffix.lower() == ".parquet":
-        return parquet(place).read().to_pydict()
+        return rows_of(place).to_pydict()
     try:
         text = place.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{printable(place)} cannot be read as text in UTF-8: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{printable(place)} is not text in UTF-8 (byte {error.start}). Save it in UTF-8.") from error
+    except OSError as error:
+        raise unreadable(place, error) from error
     first = text.partition("\n")[0]
     lines = csv.reader(text.splitlines(), delimiter=max(",;\t", key=first.count))
     head = next(lines, [])
     rows = [row for row in lines if row]
+    if twice := [name for name in head if name and head.count(name) > 1]:
+        raise DataError(f"{printable(place)} has several columns {printable(twice[0])}. Rename or remove the others.")
     for i, row in enumerate(rows, start=2):
         if len(row) != len(head):
             raise DataError(f"{printable(place)}, row {i} has {len(row)} cells, but the head has {len(head)}.")
@@ -122,7 +127,7 @@ def _read(place: Path) -> Table:
 def _cell(place: Path, index: int, row: tuple[Any, Any, Any]) -> tuple[str, str, str]:
     """Returns path, label and part of a row; images without a part are training images."""
     where = f"{printable(place)}, row {index + 2}"  # counted as in a spreadsheet, with the header
-    name, label, part = ("" if cell is None or cell != cell else str(cell) for cell in row)
+    name, label, part = ("" if cell is None or cell != cell else as_label(cell) for cell in row)
     if not name.strip():
         raise DataError(f"{where} has no path. Fill it in, or remove the row.")
     if not label.strip():
