@@ -37,7 +37,7 @@ def test_tensorboard_holds_scalars_by_their_names(events):
     assert {f"test/acc_of/pattern {c}" for c in range(3)} <= set(scalars)
 
 
-def test_cards_of_val_and_test_come_before_what_few_look_at(events):
+def test_cards_of_val_and_test_come_before_rarely_used_ones(events):
     tags = events.Tags()["scalars"] + events.Tags()["images"]
     assert {tag.partition("/")[0] for tag in tags} == {"test", "train", "val", "watch"}
 
@@ -99,7 +99,7 @@ def test_time_of_a_run_is_that_of_its_training(lit_cnn, monkeypatch):
     assert 0 < results["fit_seconds"] < whole - 1
 
 
-def test_an_epoch_that_goes_on_has_the_number_it_had(lit_cnn, monkeypatch):
+def test_a_resumed_epoch_keeps_its_number(lit_cnn, monkeypatch):
     step = LitClassifier.training_step
 
     def interrupted(module, batch, batch_idx):
@@ -119,7 +119,7 @@ def test_an_epoch_that_goes_on_has_the_number_it_had(lit_cnn, monkeypatch):
     assert sorted(event.step for events in logged for event in events) == [1, 2]
 
 
-def test_epochs_are_printed_as_lines(lit_cnn):
+def test_each_epoch_prints_a_line(lit_cnn):
     out = lit_cnn("fit", "--model", "LitLeNet", *SMALL).out
     lines = [line for line in out.splitlines() if line.startswith("epoch ")]
     assert len(lines) == 2
