@@ -202,7 +202,7 @@ def _written(settings: Settings, mark: str = "") -> str:
 
 
 def _seconds_of(trainer: Trainer, step: float) -> float:
-    """Returns the seconds of training, from those of a step."""
+    """Returns the seconds of training, computed from the seconds of a step."""
     timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
     limits = [left for timer in timers if (left := timer.time_remaining()) is not None]  # of `max_time`
     batches = trainer.estimated_stepping_batches * trainer.accumulate_grad_batches

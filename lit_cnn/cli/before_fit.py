@@ -125,7 +125,7 @@ class LrFindCLI(CheckCLI):
 
 
 class TimingCLI(CheckCLI):
-    """Begins `fit`, times a few steps, and prints nothing; `seconds` are those of the training with its validations."""
+    """Begins `fit`, times a few steps and prints nothing; `seconds` is the estimated time of the run."""
 
     seconds = 0.0  # infinite if it has no limit; with those until the first step
 

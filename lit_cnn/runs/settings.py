@@ -1,4 +1,4 @@
-"""Settings of a run as flat tables: those that decide its result, and TensorBoard's hyperparameters."""
+"""Settings of a run as flat tables: the decisive settings, which determine its result, and the hyperparameters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

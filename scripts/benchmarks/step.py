@@ -1,4 +1,4 @@
-"""What the machine's switches bring to a training step, and what the keyed draws cost."""
+"""Training step: gains by hardware settings (memory format, precision, threads), and cost of the keyed draws."""
 
 from collections.abc import Callable, Iterator
 from time import perf_counter
