@@ -1,4 +1,4 @@
-"""Training step: gains by hardware settings (memory format, precision, threads), and cost of the keyed draws."""
+"""Training step: gains by channels_last, fused optimizers and bfloat16, and the cost of the keyed draws."""
 
 from collections.abc import Callable, Iterator
 from time import perf_counter
