@@ -37,9 +37,9 @@ def training_curves(groups: list[Group], tag: str = "") -> list[Block]:
         panels: dict[str, dict[str, list[Curve]]] = {}
         for ylabel, metric in PANELS.items():
             for group in groups:
-                name = f"{group.label}, " if len(groups) > 1 else ""
-                found = _curve(group, along, f"train/{metric}", f"{name}training")
-                if found := found + _curve(group, along, f"val/{metric}", f"{name}validation"):
+                labels = ("", "") if len(groups) > 1 else ("training", "validation")
+                found = _curve(group, along, f"train/{metric}", labels[0])
+                if found := found + _curve(group, along, f"val/{metric}", labels[1]):
                     panels.setdefault(ylabel, {})[group.label] = found
         if panels:
             figure = curves(panels, xlabel, f"accuracy and NLL by {xlabel}")
