@@ -104,7 +104,7 @@ def prediction_grid(
     right = sum(label == pred for label, pred in zip(labels, preds, strict=True))
     title = f"{title}: {right} of {len(images)} correct\nabove each: prediction and its probability"
     grid = _grid_for(images, title, columns=6)
-    return _with_predictions(grid, "{} {:.0%}", images, labels, preds, probabilities, class_names)
+    return _with_predictions(grid, "{}: {:.0%}", images, labels, preds, probabilities, class_names)
 
 
 def worst_mistakes(
@@ -121,7 +121,7 @@ def worst_mistakes(
         figure.text(0.5, 0.5, f"{title}: none", ha="center", va="center")
         return figure
     grid = _grid_for(images, f"{title}\nabove each: prediction, its probability, true class", columns=6, inches=1.4)
-    return _with_predictions(grid, "{} {:.1%}", images, labels, preds, probabilities, class_names)
+    return _with_predictions(grid, "{}: {:.1%}", images, labels, preds, probabilities, class_names)
 
 
 def _grid_for(images: Tensor, title: str, columns: int, height: int = 1, inches: float = 1.2) -> Grid:
