@@ -152,7 +152,7 @@ def test_prediction_grid_marks_right_and_wrong():
     images = torch.randint(0, 256, (3, 3, 8, 8), dtype=torch.uint8)
     figure = prediction_grid(images, [0, 1, 1], [0, 1, 0], [0.9, 0.8, 0.7], ["cat", "dog"], "title")
     (axis,) = figure.axes
-    assert [text.get_text() for text in axis.texts] == ["cat 90%", "dog 80%", "cat 70%\nis dog"]
+    assert [text.get_text() for text in axis.texts] == ["cat: 90%", "dog: 80%", "cat: 70%\ntrue: dog"]
     colours = [text.get_color() for text in axis.texts]
     assert colours[0] == colours[1] != colours[2]
-    assert figure.get_suptitle() == "title: 2 of 3 correct"
+    assert figure.get_suptitle().startswith("title: 2 of 3 correct\n")
