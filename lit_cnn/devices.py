@@ -1,4 +1,4 @@
-"""Devices without float64, such as Apple's GPUs: what needs it is computed on the CPU."""
+"""Devices without float64, such as Apple's GPUs: computations in float64 are done on the CPU."""
 
 import torch
 from torch import Tensor

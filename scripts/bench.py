@@ -1,4 +1,4 @@
-"""Benchmarks, each against what people use otherwise, measured in turn within one run.
+"""Benchmarks: lit_cnn against the usual alternative, measured alternately within one run.
 
     python scripts/bench.py SUBJECT [--only CASE] [--repetitions N] [--json FILE]
 

@@ -1,4 +1,4 @@
-"""Tries the lowest versions that pyproject.toml allows: installs them in an environment of their own and runs tests.
+"""Tests the lowest versions that pyproject.toml allows: installs them in a new environment and runs tests.
 
     python scripts/lowest_versions.py FOLDER [TEST ...]
 

@@ -24,7 +24,7 @@ def main(run: str, picture: str, *tags: str) -> None:
     for figure in figures:
         board.paste(figure, (left, 0))
         left += figure.width + GAP
-    board.quantize(256).save(picture, optimize=True)
+    board.quantize(256, method=Image.Quantize.FASTOCTREE).save(picture, optimize=True)  # keeps shades of one colour
     print(f"{picture}: {board.width} x {board.height}, {Path(picture).stat().st_size / 1000:.0f} KB")
 
 

@@ -1,4 +1,4 @@
-"""Measures the networks of the demo's dial that were trained on whole digits, on digits whose blocks changed places.
+"""Measures the networks of the demo's dial: accuracy on shuffled digits after training on whole digits.
 
     python scripts/make_dial.py data
 

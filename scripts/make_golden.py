@@ -1,4 +1,4 @@
-"""Writes the losses of the first 100 steps of two runs, which tests/training/test_golden.py holds.
+"""Writes the losses of the first 100 steps of two runs, for tests/training/test_golden.py.
 
     python scripts/make_golden.py
 

@@ -1,4 +1,4 @@
-"""Writes a small folder of images for fine-tuning: which way is up? Pictures turned by 0, 90, 180 or 270 degrees.
+"""Writes a small folder of images for fine-tuning: pictures rotated by 0, 90, 180 or 270 degrees; which way is up?
 
 python scripts/make_upright.py cifar/test upright      # 400 images to train on, 1,000 to test, 4 classes
 """

@@ -1,4 +1,4 @@
-"""Trains airbench94 beside its author's own code, and prints the losses of both step by step.
+"""Trains airbench94 with lit_cnn and with its author's code, and prints both losses step by step.
 
     git clone https://github.com/KellerJordan/cifar10-airbench
     python scripts/verify_airbench.py cifar10-airbench --data_dir data --steps 4 --batch_size 256

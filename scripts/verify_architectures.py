@@ -1,4 +1,4 @@
-"""Holds every network against what is known of it, and takes a step of training with each; prints two tables.
+"""Compares every network with torchvision and its paper, and takes a training step with each; prints two tables.
 
     python scripts/verify_architectures.py ['resnet*' ...] [--table networks|steps]
 

@@ -1,4 +1,4 @@
-"""Jobs for one process or several on the CPU: what they come to must not depend on how many there are.
+"""Jobs for tests of several processes on the CPU: the results must not depend on the number of processes.
 
 As a script, this is one of several processes, which torch's variables RANK, WORLD_SIZE, ... tell apart:
 `python tests/devices.py FOLDER JOB ...`.
@@ -113,7 +113,7 @@ def evaluated(folder: Path) -> dict[str, Any]:
 
 
 class Told(Evaluation):
-    """Keeps what the figures are drawn of."""
+    """Keeps the data of the figures."""
 
     outcome: Any = None
 
@@ -123,7 +123,7 @@ class Told(Evaluation):
 
 
 def drawn(folder: Path) -> dict[str, Any]:
-    """What the figures show of 1,003 and of 2 images, and which figures there are."""
+    """The data of the figures for 1,003 and for 2 images, and their names."""
     result = {}
     for images in (1003, 2):
         told, board = Told(), TensorBoardLogger(folder, name=f"drawn_by_{devices()}", version=str(images))
@@ -143,7 +143,7 @@ def trained(
     kind: type = lit_cnn.LitClassifier,
     **settings: Any,
 ) -> dict[str, Any]:
-    """The weights after 54 steps in float64, so that only sums in another order tell them apart."""
+    """The weights after 54 steps in float64: they differ only by the order of sums."""
     changes = [lit_cnn.RandomCrop(2), lit_cnn.RandomFlip(), lit_cnn.Mixup(0.4), lit_cnn.CutMix(1.0)]
     record, callbacks = Record(), settings.pop("callbacks", [])
     fused = kind is not Sharded  # torch's fused SGD does not take split weights
@@ -162,13 +162,13 @@ def trained(
 
 
 def sharded(folder: Path) -> dict[str, Any]:
-    """The same with the weights split over the devices."""
+    """Like `trained`, with the weights split over the devices."""
     strategy = ModelParallelStrategy(data_parallel_size=devices(), tensor_parallel_size=1) if devices() > 1 else "auto"
     return trained(folder, kind=Sharded, strategy=strategy, precision="32-true")
 
 
 def saved(folder: Path) -> dict:
-    """The same with checkpoints in the middle and at the end of epochs."""
+    """Like `trained`, with checkpoints in the middle and at the end of epochs."""
     keep = [  # in float32, which is what a checkpoint is read as before it becomes float64 again
         ModelCheckpoint(folder / f"by_{devices()}", "{step}", every_n_train_steps=13, save_top_k=-1),
         ModelCheckpoint(folder / f"by_{devices()}", "end{epoch}", save_top_k=-1),
@@ -177,7 +177,7 @@ def saved(folder: Path) -> dict:
 
 
 def resumed(folder: Path) -> dict:
-    """From each checkpoint of another number of devices to the end."""
+    """Resumes from each checkpoint of another number of devices, to the end."""
     (other,) = [path for path in folder.glob("by_*") if path.name != f"by_{devices()}"]
     return {path.name: trained(folder, ckpt_path=path, precision="32-true") for path in sorted(other.glob("*.ckpt"))}
 
@@ -206,7 +206,7 @@ def free_port() -> int:
 
 
 def run_on(n: int, folder: Path, *jobs: str) -> list[dict[str, Any]]:
-    """Runs jobs on so many processes, and returns what each of them came to."""
+    """Runs jobs on a number of processes, and returns the result of each."""
     if n == 1:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as in a process of its own

@@ -1,4 +1,4 @@
-"""The same training twice, by the fast loop and by Lightning's own, and everything that is left of it."""
+"""Runs a training twice, with the fast loop and with Lightning's loop, and compares everything that they leave."""
 
 import copy
 import csv
@@ -78,7 +78,7 @@ class Taken:
 
 
 def jumping():
-    """A clock that stands, runs, and jumps back and forth, differently each time."""
+    """A clock that stops, runs and jumps, differently each time."""
     draws = random.Random(os.urandom(8))
     return lambda: draws.choice([0.0, 1e-4, 1.0, 50.0]) * draws.random() + 1000.0
 
@@ -140,7 +140,7 @@ def plain(content, folder):
 
 
 def both(folder, make, clock=lambda taken: jumping()):
-    """Returns what is left by the fast loop, once it is the same as what Lightning's own loop leaves, bit for bit."""
+    """Returns what the fast loop leaves, after a check that it equals what Lightning's loop leaves, bit for bit."""
     fast, slow = (fit(folder / name, name == "fast", make, clock) for name in ("fast", "slow"))
     assert slow.alone == 0
     same(fast, slow)

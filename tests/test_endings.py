@@ -1,4 +1,4 @@
-"""How runs end that do not end by themselves: signals, full disks, losses that are not finite. Real processes."""
+"""Runs that end early: signals, full disks, losses that are not finite. With real processes."""
 
 import csv
 import errno
@@ -75,7 +75,7 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.parametrize("step", [30, 900])  # of the validation: 2 in the sanity check, 1000 in the first epoch
-def test_a_validation_that_broke_off_is_made_up_for(lit_cnn, monkeypatch, whole, step):
+def test_an_interrupted_validation_is_repeated(lit_cnn, monkeypatch, whole, step):
     steps = itertools.count()
     count = library.LitClassifier.validation_step
 

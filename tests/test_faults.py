@@ -1,4 +1,4 @@
-"""Faults of several processes and of any moment, each brought about for real."""
+"""Faults of several processes and at any moment, with real processes and signals."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What is wrong with the test images is told before the first step, by `fit` and by `check`."""
+"""Faults of the test images are reported before the first step, by `fit` and by `check`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Files that would run something when they are read, each with a mark that says whether it did."""
+"""Hostile files that would run code when they are read; each leaves a mark if it did."""
 
 import builtins
 import os

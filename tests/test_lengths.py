@@ -1,4 +1,4 @@
-"""How long a run is, and what it is said to have come to: what was used, what was validated, and no epoch lost."""
+"""Length and results of a run: which images were used, which epochs were validated, and that no epoch is lost."""
 
 import csv
 import json
@@ -127,7 +127,7 @@ def _score(lit_cnn, path):
     return results_of(Path(line.split()[1]))["val/acc"]
 
 
-def test_where_no_best_is_kept_the_last_epoch_is_told(lit_cnn):
+def test_without_a_best_checkpoint_the_last_epoch_is_reported(lit_cnn):
     outcome = lit_cnn("fit", *SETTINGS, "--model.lr", "0.3", "--checkpoint.save_top_k", "0")
     assert outcome.code == 0, outcome.err
     assert "best epoch" not in outcome.out
@@ -150,7 +150,7 @@ NO_VALIDATION = ("--data.val_size", "0", "--data.train_images", "180")
 
 
 @pytest.mark.parametrize("flags", [(), NO_VALIDATION, ("--trainer.check_val_every_n_epoch", "2")])
-def test_a_run_that_its_time_ended_goes_on_with_more_of_it(lit_cnn, clock, flags):
+def test_a_run_ended_by_max_time_resumes_with_a_longer_one(lit_cnn, clock, flags):
     settings = (*SETTINGS, *BATCH_BY_BATCH, *flags)
     assert lit_cnn("fit", *settings, "--name", "whole").code == 0
     whole = Path("logs/whole/version_0")

@@ -114,14 +114,14 @@ def test_a_network_by_its_path_goes_through_every_verb(lit_cnn, kind, my_nets, t
         ),
     ],
 )
-def test_what_is_no_network_is_refused_in_a_sentence(my_nets, net, message):
+def test_import_paths_that_are_not_networks_are_refused_in_a_sentence(my_nets, net, message):
     with pytest.raises(ConfigError, match=message) as refused:
         LitClassifier(net, num_classes=3)
     assert len(str(refused.value).splitlines()) <= 3
     assert "my_nets" not in sys.modules
 
 
-def test_what_the_data_decide_goes_where_the_signature_has_it(my_nets, monkeypatch):
+def test_classes_channels_and_size_go_to_arguments_of_those_names(my_nets, monkeypatch):
     monkeypatch.setenv("LIT_CNN_ALLOW", "my_nets")
     net = build_network(Recipe("my_nets.Net"), 7, 2, 16)
     assert net.last.out_features == 7

@@ -1,4 +1,4 @@
-"""What may not be read or written, as a person without root's rights meets it."""
+"""Files and folders without permission, for a user without root's rights."""
 
 import errno
 import json
@@ -82,7 +82,7 @@ FIT = ("fit", "--model", "LitMLP", "--data", "ImageFolderDataModule", "--data.da
     ],
     ids=lambda value: str(value) if isinstance(value, str) and "/" in value else None,
 )
-def test_what_may_not_be_read_or_written_is_named(as_nobody, open_to_all, path, mode, more, code, message):
+def test_files_without_permission_are_named(as_nobody, open_to_all, path, mode, more, code, message):
     for folder in ("logs", "data"):
         (open_to_all / folder).mkdir()
         (open_to_all / folder).chmod(0o777)

@@ -1,4 +1,4 @@
-"""Random configs and random image files, from a seed: whatever they hold, only documented errors come of it."""
+"""Random configs and image files, from a seed: they cause only documented errors."""
 
 import copy
 import io

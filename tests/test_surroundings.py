@@ -1,4 +1,4 @@
-"""Where a program finds itself: no home, streams that are closed, every warning an error."""
+"""The environment of a command: no home folder, closed streams, every warning an error."""
 
 import io
 import os

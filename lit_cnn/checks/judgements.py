@@ -23,7 +23,7 @@ WHY = {
 
 
 class Finding(NamedTuple):
-    """The result of one check: what was checked and found, and what to change, which is empty if the check passed."""
+    """The result of one check: the subject, the finding, and the remedy, which is empty if the check passed."""
 
     subject: str
     text: str
@@ -46,7 +46,7 @@ def judge_batch(found: FirstSteps) -> Finding | None:
 
 
 def judge_first_loss(found: FirstSteps, loss: str, classes: int) -> Finding:
-    """Compares the loss of the untrained network with that of equal logits."""
+    """Compares the loss of the untrained network with the loss of equal logits."""
     text = f"{found.first:.3f}; equal logits give {equal_logits(loss, classes, found.expected)}"
     ratio = found.first / found.expected
     if not ratio <= HIGH:

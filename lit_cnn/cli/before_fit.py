@@ -128,7 +128,7 @@ class LrFindCLI(CheckCLI):
 
 
 class TimingCLI(CheckCLI):
-    """Begins `fit`, times a few steps, and prints nothing; `length` is that of the run."""
+    """Begins `fit`, times a few steps and prints nothing; `length` is that of the run."""
 
     length = Length(0, 0, 0.0)
 

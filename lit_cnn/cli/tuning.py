@@ -16,7 +16,7 @@ from lit_cnn.errors import ConfigError
 from lit_cnn.runs.folder import read_mapping
 
 CHOSEN = "LIT_CNN_TUNED"  # tells the other processes of a run what the first has chosen
-TUNED_PRECISIONS = (None, "32", "32-true", 32, "bf16-mixed", "16-mixed")  # not those that change what is computed
+TUNED_PRECISIONS = (None, "32", "32-true", 32, "bf16-mixed", "16-mixed")  # with float32 weights
 
 
 def tune(parser: Any, config: Any, given: list[Setting], run: Path | None) -> None:

@@ -38,8 +38,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         permute: Permute the pixels of all images with one fixed permutation.
         permute_seed: Seed of the permutation, independent of the run's seed, so all runs have the same permutation; or
             the word seed, so each seed of the run has another one.
-        permute_kind: What is permuted: pixels; blocks, of which one stays in place on average; deranged_blocks, none
-            of which stays in place; within_blocks, the pixels inside each block; rows; or columns.
+        permute_kind: What is permuted: pixels; blocks (on average one stays in place); deranged_blocks (no block stays
+            in place); within_blocks, the pixels inside each block; rows; or columns.
         permute_block: Height and width of a block, in pixels. With deranged_blocks it sets how much locality is left,
             from none at 1 to all at the image's size.
         views: Fixed changes of all images when they are read, before everything else: LowPass, HighPass,
@@ -243,7 +243,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         return loader
 
     def batch_maker(self, split: str, device: torch.device | None = None) -> BatchMaker:
-        """Returns the BatchMaker of a split; it makes batches on a device, by default that of the images."""
+        """Returns the BatchMaker of a split; by default it makes batches on the device of the images."""
         arrays, preprocess = self.arrays(split), self.preprocess
         assert preprocess is not None
         place, copies = device or arrays.device, split == "train" and self.sampling == "balanced"

@@ -62,7 +62,7 @@ class Server(ThreadingHTTPServer):
                 raise ConfigError(f"--port {port} on {HOST}: {error.strerror}. {remedy}") from error
 
     def server_bind(self) -> None:
-        """Binds the port. http.server's own also looks up the machine's name, which waits where there is no network."""
+        """Binds the port, without looking up the machine's name as http.server does: without a network that waits."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 

@@ -12,7 +12,7 @@ class Polarity:
     """Inverts images if asked to, and counts those that look inverted.
 
     Args:
-        module: A network from `load`, whose training images had a background that their mean shows.
+        module: A network from `load`; the mean of its training images shows whether their background was dark.
         invert: Invert all images.
     """
 

@@ -89,7 +89,7 @@ def hooked(hooks: Iterable[tuple[nn.Module, Callable[..., Any]]]) -> Iterator[No
 
 
 class TrackFields(TorchDispatchMode):
-    """Tracks the receptive field of every tensor through all operations; `of` has those that depend on the image."""
+    """Tracks the receptive field of every tensor through all operations; `of` has tensors that depend on the image."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -33,7 +33,8 @@ def fully_connected(in_features: int, hidden: int, num_classes: int, dropout: fl
 def initialise(layers: Sequence[nn.Conv2d | nn.Linear], he: bool = False, with_ones: Sequence[nn.Module] = ()) -> None:
     """Draws all weights from a normal distribution with standard deviation 0.01, biases to 0, or to 1 `with_ones`.
 
-    By `he`, convolutions get that of He et al. 2015, https://arxiv.org/abs/1502.01852, equation 14: sqrt(2 / fan_out).
+    With `he`, convolutions have the standard deviation sqrt(2 / fan_out) (He et al. 2015,
+    https://arxiv.org/abs/1502.01852, equation 14).
     """
     for layer in layers:
         if he and isinstance(layer, nn.Conv2d):

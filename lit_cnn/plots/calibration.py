@@ -39,7 +39,8 @@ def reliability_diagram(
     middles = (np.arange(bins) + 0.5) / bins
     upper.bar(middles, accuracy, width, color=RIGHT, edgecolor="white", label="accuracy")
     gap = confidence - accuracy
-    upper.bar(middles, gap, width / 2, accuracy, color=WRONG, alpha=0.5, label="gap to the confidence")
+    hatched = {"fill": False, "hatch": "////", "edgecolor": WRONG, "linewidth": 0.8}
+    upper.bar(middles, gap, width, accuracy, label="gap to the confidence", **hatched)
     upper.plot([0, 1], [0, 1], "--", color="black", linewidth=1, label="calibrated")
     upper.set(ylim=(0, 1), ylabel="share of correct predictions")
     upper.legend(loc="upper left", fontsize=9)

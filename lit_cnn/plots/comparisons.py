@@ -20,7 +20,7 @@ def interval_chart(
     axis = figure.subplots()
     colour = colours(names)
     for row, (name, found) in enumerate(values.items()):
-        axis.plot(found, [row] * len(found), "o", color=colour[name], alpha=0.5, markersize=4)
+        axis.plot(found, [row] * len(found), "o", color=colour[name], alpha=0.7, markersize=5, zorder=3)
     low, high = axis.get_xlim()  # range of the runs; intervals may extend it by as much on each side
     for row, name in enumerate(names):
         if interval := intervals.get(name):

@@ -21,13 +21,14 @@ class Curve(NamedTuple):
     x: Sequence[float]  # epochs, steps or seconds
     values: np.ndarray  # `[runs, points]`
     dashed: bool = False  # it belongs to another curve of the same colour
-    label: str = ""  # in the legend; by default the name of the variant
+    label: str = ""  # in the legend; by default the name of the variant, and none for a dashed curve
 
 
 def colours(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
     """Returns a colour for each name."""
-    palette = colormaps["tab10" if len(names) <= 10 else "tab20"]
-    return {name: palette(i % palette.N) for i, name in enumerate(dict.fromkeys(names))}
+    unique = dict.fromkeys(names)
+    palette = colormaps["tab10" if len(unique) <= 10 else "tab20"]
+    return {name: palette(i % palette.N) for i, name in enumerate(unique)}
 
 
 def add_legend(figure: Figure, axes: Iterable[Axes]) -> None:
@@ -41,9 +42,10 @@ def add_legend(figure: Figure, axes: Iterable[Axes]) -> None:
 
 
 def curves(panels: Mapping[str, Mapping[str, Sequence[Curve]]], xlabel: str, title: str) -> Figure:
-    """Training curves: a panel for each metric, with the mean as a line, and a standard deviation of 3 runs as a band.
+    """Training curves: a panel for each metric, with the mean over the runs as a line.
 
-    The panels have the curves of each variant, by the name of the metric.
+    A solid line of 3 runs or more has a band of one standard deviation. `panels` has the curves of each variant, by the
+    name of the metric.
     """
     colour = colours([name for lines in panels.values() for name in lines])
     figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
@@ -66,8 +68,8 @@ def curves(panels: Mapping[str, Mapping[str, Sequence[Curve]]], xlabel: str, tit
 def _draw(axis: Axes, curve: Curve, colour: tuple[float, ...], name: str) -> None:
     mean = curve.values.mean(axis=0)
     style, marker = "--" if curve.dashed else "-", "o" if len(curve.x) < 15 else None
-    label = curve.label or name
+    label = curve.label or ("_dashed" if curve.dashed else name)  # matplotlib leaves out labels with _
     axis.plot(curve.x, mean, label=label, color=colour, linestyle=style, marker=marker, markersize=3)
-    if len(curve.values) >= ENOUGH:
+    if len(curve.values) >= ENOUGH and not curve.dashed:
         spread = curve.values.std(axis=0, ddof=1)
         axis.fill_between(curve.x, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)

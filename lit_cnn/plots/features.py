@@ -38,8 +38,8 @@ def filters(weights: Float[Tensor, "n c h w"], title: str = "first-layer filters
         scale = "grey is 0"
     else:
         axis.imshow(mosaic[:, :, 0].numpy(), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
-        scale = "blue below 0, red above" + f"; means of {weights.shape[1]} channels" * (weights.shape[1] > 1)
-    figure.suptitle(f"{title}\n{number} of {height} x {width}, up to ±{largest:.2g}; {scale}", fontsize=9)
+        scale = "negative blue, positive red" + f"; means of {weights.shape[1]} channels" * (weights.shape[1] > 1)
+    figure.suptitle(f"{title}: {number} of {height} x {width}\nweights up to ±{largest:.2g}; {scale}", fontsize=9)
     return figure
 
 
@@ -49,7 +49,7 @@ def feature_maps(
     """Strongest feature maps of each layer, by its name, for an image as the network sees it; first layer on top."""
     columns = min(MAPS, max(map(len, maps.values())))
     aspect = image.shape[1] / image.shape[2]
-    title += "\nblue below 0, red above, on a scale of each layer"
+    title += "\nnegative blue, positive red; each layer has its own scale"
     grid = Grid(len(maps), columns + 2, aspect, title, inches=0.95)
     grid.show(image, (0, 0), "input")
     for row, (name, found) in enumerate(maps.items()):

@@ -102,8 +102,9 @@ def prediction_grid(
         title: Title of the figure.
     """
     right = sum(label == pred for label, pred in zip(labels, preds, strict=True))
-    grid = _grid_for(images, f"{title}: {right} of {len(images)} correct", columns=6)
-    return _with_predictions(grid, "{} {:.0%}", images, labels, preds, probabilities, class_names)
+    title = f"{title}: {right} of {len(images)} correct\nabove each: prediction and its probability"
+    grid = _grid_for(images, title, columns=6)
+    return _with_predictions(grid, "{}: {:.0%}", images, labels, preds, probabilities, class_names)
 
 
 def worst_mistakes(
@@ -119,8 +120,8 @@ def worst_mistakes(
         figure = Figure(figsize=(5, 1))
         figure.text(0.5, 0.5, f"{title}: none", ha="center", va="center")
         return figure
-    grid = _grid_for(images, title, columns=6, inches=1.4)
-    return _with_predictions(grid, "said {} {:.1%}", images, labels, preds, probabilities, class_names)
+    grid = _grid_for(images, f"{title}\nabove each: prediction, its probability, true class", columns=6, inches=1.4)
+    return _with_predictions(grid, "{}: {:.1%}", images, labels, preds, probabilities, class_names)
 
 
 def _grid_for(images: Tensor, title: str, columns: int, height: int = 1, inches: float = 1.2) -> Grid:
@@ -137,5 +138,5 @@ def _with_predictions(
         if label == pred:
             grid.show(images[i], i, text, RIGHT)
         else:
-            grid.show(images[i], i, f"{text}\nis {names[label]}", WRONG)
+            grid.show(images[i], i, f"{text}\ntrue: {names[label]}", WRONG)
     return grid.figure

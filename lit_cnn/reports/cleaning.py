@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, normalize
 from tqdm import tqdm
 
+from lit_cnn.errors import counted
 from lit_cnn.reports.document import Block, Paragraph, Table
 from lit_cnn.reports.predictions import Predictions
 
@@ -39,21 +40,25 @@ def images_to_look_at(parts: Sequence[Predictions]) -> list[Block]:
         [where[i], names[labels[i]], names[preds[i]], f"{sure[i]:.2%}", f"{(-nll[i]).exp():.2%}", f"{nll[i]:.2f}"]
         for i in wrong[:SHOWN].tolist()
     ]
-    head = ["image", "its label", "prediction", "its probability", "probability of the label", "NLL, nats"]
-    about = f"those with the largest loss, of {len(wrong):,} {splits} images where the network predicts another class"
-    found: list[Block] = [Table(f"Labels that may be wrong: {about}.", head, rows)] if rows else []
+    head = ["image", "label", "prediction", "probability of the prediction", "probability of the label", "NLL, nats"]
+    about = (
+        f"Labels that may be wrong: for {len(wrong):,} of the {splits} images the network predicts another class. "
+        "The images with the largest loss come first."
+    )
+    found: list[Block] = [Table(about, head, rows)] if rows else []
     pairs = near_duplicates(torch.cat([p.data.arrays(p.split).images for p in parts]))
     if pairs:
         split_of = [p.split for p in parts for _ in p.places]
         crossing = sum(split_of[a] != split_of[b] for a, b, _ in pairs)
         rows = [[where[a], where[b], names[labels[a]], names[labels[b]], f"{c:.4f}"] for a, b, c in pairs[:SHOWN]]
-        across = f"; {crossing:,} of them in two splits" if crossing else ""
+        across = f"; {crossing:,} in two splits" if crossing else ""
         others = sum(bool(labels[a] != labels[b]) for a, b, _ in pairs)
         caption = (
-            f"Near-duplicates: {len(pairs):,} pairs of the {splits} images whose pixels correlate by {ALIKE} or more, "
-            f"{others:,} of them with different labels{across}. The most similar are shown."
+            f"Near-duplicates: {counted(len(pairs), 'pair')} of {splits} images with a correlation of {ALIKE} or more "
+            f"between their pixels; {others:,} with different labels{across}. The most similar come first."
         )
-        found.append(Table(caption, ["image", "other", "its label", "other's label", "correlation"], rows))
+        head = ["first image", "second image", "label of the first", "label of the second", "correlation"]
+        found.append(Table(caption, head, rows))
     return found or [Paragraph(f"No label of the {splits} images seems wrong, and no two images are similar.")]
 
 

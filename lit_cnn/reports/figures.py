@@ -37,13 +37,13 @@ def training_curves(groups: list[Group], tag: str = "") -> list[Block]:
         panels: dict[str, dict[str, list[Curve]]] = {}
         for ylabel, metric in PANELS.items():
             for group in groups:
-                name = f"{group.label}, " if len(groups) > 1 else ""
-                found = _curve(group, along, f"val/{metric}", f"{name}validation")
-                if found := found + _curve(group, along, f"train/{metric}", f"{name}training"):
+                labels = ("", "") if len(groups) > 1 else ("training", "validation")
+                found = _curve(group, along, f"train/{metric}", labels[0])
+                if found := found + _curve(group, along, f"val/{metric}", labels[1]):
                     panels.setdefault(ylabel, {})[group.label] = found
         if panels:
             figure = curves(panels, xlabel, f"accuracy and NLL by {xlabel}")
-            caption = f"Accuracy and NLL by {xlabel}. Solid: validation; dashed: training{_about_bands(groups)}."
+            caption = f"Accuracy and NLL by {xlabel}. Dashed: training; solid: validation{_about_bands(groups)}."
             blocks.append(Picture(f"curves_by_{along}{tag}", caption, figure))
     return blocks
 

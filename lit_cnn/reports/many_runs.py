@@ -92,11 +92,11 @@ def _permutations(groups: list[Group]) -> list[Block]:
     permuted = [group for group in groups if group.settings.get("data.permute")]
     fixed = [group.label for group in permuted if group.settings.get("data.permute_seed", 0) != "seed"]
     drawn = [group.label for group in permuted if group.label not in fixed]
+    who = ["" if len(labels) == len(groups) else f" of {', '.join(labels)}" for labels in (drawn, fixed)]
     texts = (
-        f"Each seed of {', '.join(drawn)} has its own permutation of the pixels, so standard deviations include its "
-        "effect.",
-        f"All seeds of {', '.join(fixed)} have the same permutation of the pixels, so standard deviations, intervals "
-        "and tests do not include its effect. With `permute_seed: seed` each seed has its own.",
+        f"Each seed{who[0]} has its own permutation of the pixels, so standard deviations include its effect.",
+        f"All seeds{who[1]} have the same permutation of the pixels, so standard deviations, intervals and tests do "
+        "not include its effect. With --data.permute_seed seed, each seed has its own.",
     )
     return [Paragraph(text) for text, names in zip(texts, (drawn, fixed), strict=True) if names]
 

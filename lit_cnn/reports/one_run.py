@@ -75,7 +75,7 @@ def _result(v: dict[str, Any]) -> list[Block]:
         "to the number of images; they do not include the effect of the seed. Training figures are means over the "
         f"epoch, on augmented images.{chosen}"
     )
-    return [Table(caption, ["images of", "n", "accuracy", "95 % interval", *unbalanced.values(), "NLL, nats"], rows)]
+    return [Table(caption, ["part", "images", "accuracy", "95 % interval", *unbalanced.values(), "NLL, nats"], rows)]
 
 
 def _agreement(v: dict[str, Any], predictions: Predictions) -> str:
@@ -124,7 +124,7 @@ def _mistakes(p: Predictions) -> list[Block]:
     names, rows = p.data.class_names, []
     for i in p.by_confidence(wrong).tolist():
         rows.append([p.places[i], names[p.labels[i]], names[p.preds[i]], f"{p.confidences[i]:.2%}"])
-    table = Table("The same as a table.", ["image", "true class", "prediction", "probability"], rows)
+    table = Table("The same mistakes as a table.", ["image", "true class", "prediction", "probability"], rows)
     return [Picture("mistakes", "The most confident mistakes.", figure), table, last]
 
 

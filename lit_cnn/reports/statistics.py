@@ -36,7 +36,7 @@ def percent_interval(right: int, n: int) -> str:
     """Wilson interval of an accuracy measured on n images, in percent.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference",
-    https://doi.org/10.1080/01621459.1927.10502953. It covers the random choice of test images, but not that of seeds.
+    https://doi.org/10.1080/01621459.1927.10502953. It includes the random choice of test images, but not of seeds.
     """
     found = stats.binomtest(right, n).proportion_ci(CONFIDENCE, method="wilson")
     return f"{found.low:.2%} to {found.high:.2%}"

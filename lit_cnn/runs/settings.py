@@ -1,4 +1,4 @@
-"""Settings of a run as flat tables: those that decide its result, and TensorBoard's hyperparameters."""
+"""Settings of a run as flat tables: the decisive settings, which determine its result, and the hyperparameters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,8 +37,19 @@ def hyperparameters(config: Any) -> dict[str, Any]:
         settings[part] = config[part].class_path.rpartition(".")[2]
         for key, value in config[part].init_args.as_dict().items():
             if key not in (*LINKED, "data_dir", "eval_batch_size") and value is not None:
-                settings[f"{part}/{key}"] = value if isinstance(value, (bool, int, float, str)) else str(value)
+                settings[f"{part}/{key}"] = value if isinstance(value, (bool, int, float, str)) else _in_short(value)
     return settings
+
+
+def _in_short(value: Any) -> str:
+    """Returns a list or an object of a config as short text, such as RandomCrop(padding=2), RandomFlip(p=0.5)."""
+    if isinstance(value, Mapping) and "class_path" in value:
+        arguments = (value.get("init_args") or {}).items()
+        name = str(value["class_path"]).rpartition(".")[2]
+        return f"{name}({', '.join(f'{key}={_in_short(argument)}' for key, argument in arguments)})"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_in_short, value)) if any(isinstance(one, Mapping) for one in value) else str(value)
+    return str(value)
 
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:

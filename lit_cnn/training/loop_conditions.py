@@ -61,7 +61,7 @@ def patient(kind: Kind) -> Kind:
 def may_train(loop: Any, base: type[LightningModule]) -> bool:
     """Whether the next training steps, in Lightning's loop over the batches of an epoch, may skip its calls.
 
-    The module is of the class `base`, whose hooks need no call at each batch.
+    The hooks of the class `base`, of which the module is an instance, need no call at each batch.
     """
     trainer, module = loop.trainer, loop.trainer.lightning_module
     return (

@@ -175,7 +175,7 @@ def try_out(h: Any) -> None:
     with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
         net = nn.Linear(1, 1)
         built = build(net, h | {"param_groups": None})
-        for group in groups:  # torch checks an optimizer's own settings, but not those of groups
+        for group in groups:  # torch checks the settings of an optimizer, but not of its groups
             settings = param_groups.of_optimizer(group)
             rate, arguments = settings.pop("lr", h["lr"]), (h["optimizer_args"] or {}) | settings
             build_optimizer(h["optimizer"], net.parameters(), rate, arguments, "param_groups")

@@ -22,9 +22,9 @@ class PixelPermutation(TypedArguments, nn.Module):
     Args:
         image_size: Height and width of the images, in pixels; one number for both.
         seed: Seed of the permutation, independent of the run's seed, so all runs have the same permutation.
-        kind: What is permuted: pixels; blocks, of which one stays in place on average; deranged_blocks,
-            none of which stays in place unless it is the only one; within_blocks, the pixels inside each block, all
-            blocks in the same way; rows; or columns.
+        kind: What is permuted: pixels; blocks (on average one stays in place); deranged_blocks (no block stays in
+            place, unless there is only one); within_blocks, the pixels inside each block, all blocks in the same way;
+            rows; or columns.
         block: Height and width of a block, in pixels; it has to divide those of the image.
 
     Raises:

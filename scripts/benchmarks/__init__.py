@@ -1,1 +1,1 @@
-"""What `scripts/bench.py` measures, one module for each of its subjects."""
+"""The benchmarks of `scripts/bench.py`, one module for each subject."""

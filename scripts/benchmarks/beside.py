@@ -1,4 +1,4 @@
-"""Trainings beside other work: alone, beside a busy process, and beside each other, with torch's threads and with ours.
+"""Training beside other programs: alone, beside a busy process, and two at once; torch's threads and lit_cnn's.
 
 The cases take turns, in processes of their own; each training is timed by itself, without imports and test.
 """

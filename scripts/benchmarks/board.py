@@ -1,4 +1,4 @@
-"""What the callbacks for TensorBoard cost: `fit` with and without them, in turn, and the ratio of the times.
+"""Cost of the TensorBoard callbacks: `fit` with and without them, alternately, and the ratio of the times.
 
 Each run is whole: from the start of `fit` to its end, with the figures that are drawn at the end. These take the same
 few seconds in a run of any length, so that the ratio of a longer run is nearer to 1. In seconds of the CPU, since such

@@ -1,4 +1,4 @@
-"""`fit` on a GPU with everything on and resident data, against a bare loop on images that lie in the GPU's memory.
+"""`fit` on a GPU with everything on and resident data, against a bare loop on images in GPU memory.
 
 ResNet-18 on images of CIFAR-10's size, in float32 with TF32 and in bfloat16, in batches of 512. An epoch of `fit` is
 followed by one of the bare loop, in the same process, with the same network and optimizer. The bare loop crops, flips

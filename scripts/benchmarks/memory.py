@@ -1,4 +1,4 @@
-"""How much memory a training takes at most, over its data and its network.
+"""Peak memory of a training, in addition to its data and its network.
 
     python scripts/benchmarks/memory.py [--images 50000]
 

@@ -1,4 +1,4 @@
-"""Data of the true size of MNIST and CIFAR-10, made up."""
+"""Random images with the sizes of MNIST and CIFAR-10."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What an image costs on its way to the network, from 5 thousand and from 5 million memory-mapped images.
+"""Time to prepare an image for the network, from 5 thousand and from 5 million memory-mapped images.
 
     python scripts/benchmarks/scale.py [--images 5000000] [--image_size 28] [--in_channels 1] [--folder FOLDER]
 

@@ -1,4 +1,4 @@
-"""Seconds until the command line answers, each in a process of its own."""
+"""Start-up: seconds until the command line answers, each command in a new process."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What the machine's switches bring to a training step, and what the keyed draws cost."""
+"""Training step: gains by channels_last, fused optimizers and bfloat16, and the cost of the keyed draws."""
 
 from collections.abc import Callable, Iterator
 from time import perf_counter

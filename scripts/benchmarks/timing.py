@@ -1,4 +1,4 @@
-"""Comparisons on a machine that has other things to do: A and B in turn, many times, and the ratio of each turn."""
+"""Timing on a busy machine: A and B alternately, many times, and the ratio of each pair."""
 
 from collections.abc import Callable
 from statistics import median

@@ -1,1 +1,1 @@
-"""What `scripts/verify_architectures.py` compares, and the tests with it."""
+"""Comparisons of `scripts/verify_architectures.py`, which the tests use too."""

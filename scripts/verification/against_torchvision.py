@@ -1,4 +1,4 @@
-"""Our networks beside torchvision's of the same name: state dict, logits, loss and gradients."""
+"""Compares networks with torchvision's of the same name: state dict, logits, loss and gradients."""
 
 from itertools import zip_longest
 from typing import Any

@@ -1,4 +1,4 @@
-"""Two figures that should be the same."""
+"""Table cells that compare two figures: "equal", or both."""
 
 from dataclasses import dataclass
 

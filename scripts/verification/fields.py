@@ -1,4 +1,4 @@
-"""Receptive fields beside the pixels that gradients reach."""
+"""Compares receptive fields with the pixels that gradients reach."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

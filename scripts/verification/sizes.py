@@ -1,4 +1,4 @@
-"""Parameters beside published figures, MACs beside torch's own counter."""
+"""Compares parameters with published figures, and MACs with torch's counter."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""A step of training for real: gradients, mixed precision, and the way through files and back."""
+"""Takes a training step: checks gradients, mixed precision, saving and loading."""
 
 import tempfile
 import warnings

@@ -37,7 +37,7 @@ def test_tensorboard_holds_scalars_by_their_names(events):
     assert {f"test/acc_of/pattern {c}" for c in range(3)} <= set(scalars)
 
 
-def test_cards_of_val_and_test_come_before_what_few_look_at(events):
+def test_cards_of_val_and_test_come_before_rarely_used_ones(events):
     tags = events.Tags()["scalars"] + events.Tags()["images"]
     assert {tag.partition("/")[0] for tag in tags} == {"test", "train", "val", "watch"}
 
@@ -99,7 +99,7 @@ def test_time_of_a_run_is_that_of_its_training(lit_cnn, monkeypatch):
     assert 0 < results["fit_seconds"] < whole - 1
 
 
-def test_an_epoch_that_goes_on_has_the_number_it_had(lit_cnn, monkeypatch):
+def test_a_resumed_epoch_keeps_its_number(lit_cnn, monkeypatch):
     step = LitClassifier.training_step
 
     def interrupted(module, batch, batch_idx):
@@ -119,7 +119,7 @@ def test_an_epoch_that_goes_on_has_the_number_it_had(lit_cnn, monkeypatch):
     assert sorted(event.step for events in logged for event in events) == [1, 2]
 
 
-def test_epochs_are_printed_as_lines(lit_cnn):
+def test_each_epoch_prints_a_line(lit_cnn):
     out = lit_cnn("fit", "--model", "LitLeNet", *SMALL).out
     lines = [line for line in out.splitlines() if line.startswith("epoch ")]
     assert len(lines) == 2
@@ -152,7 +152,7 @@ def test_prediction_grid_marks_right_and_wrong():
     images = torch.randint(0, 256, (3, 3, 8, 8), dtype=torch.uint8)
     figure = prediction_grid(images, [0, 1, 1], [0, 1, 0], [0.9, 0.8, 0.7], ["cat", "dog"], "title")
     (axis,) = figure.axes
-    assert [text.get_text() for text in axis.texts] == ["cat 90%", "dog 80%", "cat 70%\nis dog"]
+    assert [text.get_text() for text in axis.texts] == ["cat: 90%", "dog: 80%", "cat: 70%\ntrue: dog"]
     colours = [text.get_color() for text in axis.texts]
     assert colours[0] == colours[1] != colours[2]
-    assert figure.get_suptitle() == "title: 2 of 3 correct"
+    assert figure.get_suptitle().startswith("title: 2 of 3 correct\n")

@@ -74,7 +74,7 @@ def test_every_callback_of_lightning_is_known():
 
 
 @pytest.mark.parametrize("name", WORK)
-def test_config_of_a_run_can_be_read_again_and_gone_on_with(lit_cnn, name):
+def test_config_of_a_run_can_be_read_again_and_resumed(lit_cnn, name):
     argv = ("fit", *SMALL, *NET, *config(name, **WORK[name]))
     first = lit_cnn(*argv, LENGTH, 2)
     assert first.code == 0, first.err
@@ -97,7 +97,7 @@ def test_config_of_a_run_can_be_read_again_and_gone_on_with(lit_cnn, name):
 
 @pytest.mark.parametrize("verb", ["fit", "check"])
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_could_not_work_is_refused_before_the_first_step(lit_cnn, name, verb):
+def test_callbacks_that_cannot_work_are_refused_before_the_first_step(lit_cnn, name, verb):
     needed = {"dirpath": "exceptions"} if name == "OnExceptionCheckpoint" else {}
     refused = lit_cnn(verb, *SMALL, *NET, *config(name, **needed), LENGTH, 1)
     lines = [line for line in refused.err.splitlines() if not line.startswith("Seed set to")]
@@ -128,7 +128,7 @@ def test_check_refuses_what_fit_refuses_in_the_same_words(lit_cnn, name, needed,
     assert not Path("logs/run/version_0").exists()
 
 
-def test_two_callbacks_that_a_checkpoint_could_not_tell_apart_are_refused(lit_cnn):
+def test_two_callbacks_with_the_same_state_key_are_refused(lit_cnn):
     Path("two.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": 2 * [{"class_path": "ModelCheckpoint"}]}}))
     refused = lit_cnn("fit", *SMALL, *NET, "--config", "two.yaml", LENGTH, 1)
     assert refused.code == 2
@@ -137,7 +137,7 @@ def test_two_callbacks_that_a_checkpoint_could_not_tell_apart_are_refused(lit_cn
     assert lit_cnn("fit", *SMALL, *NET, *config("ModelCheckpoint"), LENGTH, 1).code == 0
 
 
-def test_an_own_progress_bar_takes_the_place_of_ours(lit_cnn):
+def test_a_given_progress_bar_replaces_ours(lit_cnn):
     outcome = lit_cnn("fit", *SMALL, *NET, *config("TQDMProgressBar", refresh_rate=0), LENGTH, 1)
     assert outcome.code == 0, outcome.err
     assert "epoch 1/1" not in outcome.out
@@ -154,7 +154,7 @@ def test_an_own_progress_bar_takes_the_place_of_ours(lit_cnn):
         ),
     ],
 )
-def test_finetuning_that_could_not_work_is_refused(lit_cnn, argv, message):
+def test_finetuning_that_cannot_work_is_refused(lit_cnn, argv, message):
     refused = lit_cnn("fit", *SMALL, *argv, *config("BackboneFinetuning"), LENGTH, 1)
     assert refused.code == 2
     assert message in refused.err
@@ -201,7 +201,7 @@ def test_average_is_that_of_a_loop_and_right_after_few_steps():
         EMA(decay=1.0)
 
 
-def test_an_average_that_is_of_the_runs_beginning_says_so(lit_cnn):
+def test_an_average_of_mostly_the_first_weights_is_warned_about(lit_cnn):
     argv = ("fit", *SMALL, *NET, LENGTH, 2)
     long = lit_cnn(*argv, *config("EMAWeightAveraging", decay=0.999))
     assert "EMAWeightAveraging: with decay 0.999 over 8 updates, 99% of the average are the initial weights" in long.out
@@ -209,7 +209,7 @@ def test_an_average_that_is_of_the_runs_beginning_says_so(lit_cnn):
         assert "of the average" not in lit_cnn(*argv, *config(name, decay=decay)).out
 
 
-def test_a_missing_package_is_said_with_what_needs_it(lit_cnn, monkeypatch):
+def test_a_missing_package_is_named_with_what_needs_it(lit_cnn, monkeypatch):
     needed = Absent("Requirement 'psutil>=99' not met. HINT: Try running `pip install -U 'psutil>=99'`")
     monkeypatch.setattr(device_stats_monitor, "_PSUTIL_AVAILABLE", needed)
     refused = lit_cnn("fit", *SMALL, *NET, *config("DeviceStatsMonitor"), LENGTH, 1)
@@ -250,7 +250,7 @@ def test_errors_that_name_no_package_are_left_alone():
     assert "needs the package torch_xla" in str(as_ours(ModuleNotFoundError("No module", name="torch_xla"), []))
 
 
-def test_an_object_that_no_text_stands_for_is_refused(lit_cnn, monkeypatch, tmp_path):
+def test_an_object_that_a_config_cannot_hold_is_refused(lit_cnn, monkeypatch, tmp_path):
     (tmp_path / "theirs_here.py").write_text(
         "from lightning.pytorch import Callback\n"
         "class Mine(Callback):\n"

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on, by a clock that the tests turn."""
+"""Progress bar and printed lines of a run, with a clock that the tests set."""
 
 import io
 import re
@@ -21,7 +21,7 @@ LINE = re.compile(r"epoch (\d)/2  batch (\d+)/9  acc \d+\.\d% nll \d\.\d{3} ([\d
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The seconds that progress takes to have gone by."""
+    """The seconds on the clock of the progress bar."""
     now = SimpleNamespace(seconds=0.0)
     monkeypatch.setattr(progress, "time", SimpleNamespace(perf_counter=lambda: now.seconds))
     return now
@@ -41,7 +41,7 @@ def test_a_pipe_gets_a_line_every_half_minute(clock, capsys):
     ]
 
 
-def test_what_was_done_before_does_not_count_as_fast(clock, capsys):
+def test_batches_before_a_resume_do_not_count_in_the_speed(clock, capsys):
     count = Count("epoch 3/9", 1000, first=600)
     clock.seconds = 40.0
     count.advance(700, IMAGES, None, "train")
@@ -76,7 +76,7 @@ def test_a_long_epoch_prints_lines_with_accuracy_and_nll(clock, lit_cnn, monkeyp
     assert re.fullmatch(r"validate  batch 1/1  acc \d+\.\d% nll \d\.\d{3} 1 images/s  00:00 left", line)
 
 
-def test_a_run_that_is_quick_prints_its_epochs_alone(lit_cnn):
+def test_a_quick_run_prints_only_its_epochs(lit_cnn):
     out = lit_cnn("fit", "--model", "LitLeNet", *SMALL).out
     assert " batch " not in out
     assert len(re.findall("^epoch", out, re.MULTILINE)) == 2
@@ -108,7 +108,7 @@ def test_bar_is_whole_in_80_columns(batches, monkeypatch):
     assert all(len(line) <= 80 and "images/s" in line for line in lines), lines
 
 
-def test_the_first_epoch_says_why_training_lies_below_validation(lit_cnn):
+def test_the_first_epoch_explains_why_training_accuracy_is_below_validation(lit_cnn):
     out = lit_cnn("fit", "--config", "quickstart", "--trainer.max_epochs", 2, "--pictures.enabled", "false").out
     lines = out.splitlines()
     assert lines.count(progress.WHY_LOWER) == 1

@@ -1,4 +1,4 @@
-"""The test after each epoch: the network's own figures, and a training that it does not touch."""
+"""`test_each_epoch`: its accuracies are those of a test, and the training does not change."""
 
 import csv
 import json
@@ -23,7 +23,7 @@ def results(run):
     return {key: value for key, value in found.items() if not key.endswith("seconds") and key != "name"}
 
 
-def test_each_epoch_has_the_accuracy_that_a_test_of_it_has(lit_cnn):
+def test_the_accuracy_of_each_epoch_is_that_of_a_test_of_its_checkpoint(lit_cnn):
     for epochs in (1, 3):
         flags = ("--trainer.max_epochs", epochs, "--test_each_epoch", epochs == 3, "--data.val_size", "0")
         assert lit_cnn(*FIT, *flags, "--name", f"e{epochs}").code == 0

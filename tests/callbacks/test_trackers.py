@@ -1,4 +1,4 @@
-"""A run's folder is whole whatever its loggers are, and added loggers get settings, metrics and figures."""
+"""Trackers: the run's folder is complete with any logger; added loggers get settings, metrics and figures."""
 
 import json
 from importlib.util import find_spec
@@ -80,7 +80,7 @@ def test_a_runs_folder_is_whole_whatever_its_loggers_are(lit_cnn, own, logger):
 
 
 @pytest.mark.pictures
-def test_a_logger_of_ones_own_gets_settings_metrics_and_figures(lit_cnn, own):
+def test_a_users_own_logger_gets_settings_metrics_and_figures(lit_cnn, own):
     outcome = lit_cnn("fit", *SMALL, "--trainer.logger", own)
     results, (notes,) = json.loads((RUN / "results.json").read_text()), Notes.all
     assert outcome.code == 0, outcome.err
@@ -101,7 +101,7 @@ def test_a_failed_start_leaves_nothing_in_an_added_logger(lit_cnn, own):
     assert not Path("logs").exists()
 
 
-def test_a_tracker_that_is_lost_is_a_sentence(capsys):
+def test_a_lost_tracker_prints_a_sentence(capsys):
     class Lost(Notes):
         def log_metrics(self, metrics, step=None):
             raise ConnectionError("no answer")

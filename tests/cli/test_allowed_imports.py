@@ -1,4 +1,4 @@
-"""What configs may import, and that nothing else is run because a config names it."""
+"""Allowed imports in configs; nothing else is imported or run because a config names it."""
 
 import sys
 from pathlib import Path
@@ -60,7 +60,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize(("argv", "message"), PATHS, ids=[" ".join(p[0])[:60] for p in PATHS])
-def test_what_a_config_may_not_name_is_not_imported(lit_cnn, evil, argv, message):
+def test_a_class_path_that_is_not_allowed_is_not_imported(lit_cnn, evil, argv, message):
     outcome = lit_cnn("fit", "--config", "quickstart", "--trainer.max_epochs", 1, *argv)
     lines = [line for line in outcome.err.splitlines() if not line.startswith("Seed set to")]
     assert outcome.code == 2, outcome.err
@@ -84,14 +84,14 @@ def test_the_user_may_allow_a_package_for_one_command(lit_cnn, evil, monkeypatch
 
 
 @pytest.mark.parametrize("value", ["a package", "*", "my/package", "jsonargparse"])
-def test_what_is_no_package_cannot_be_allowed(lit_cnn, monkeypatch, value):
+def test_only_packages_can_be_allowed(lit_cnn, monkeypatch, value):
     monkeypatch.setenv("LIT_CNN_ALLOW", value)
     outcome = lit_cnn("fit", "--config", "quickstart", "--print_config")
     assert outcome.code == 2
     assert f"LIT_CNN_ALLOW: {value!r} is not a package" in outcome.err
 
 
-def test_what_a_run_is_made_of_may_be_named_in_full(lit_cnn):
+def test_classes_of_a_run_may_be_given_by_their_full_path(lit_cnn):
     parts = {
         "callbacks": ["lightning.pytorch.callbacks.EarlyStopping", "lightning.pytorch.callbacks.LearningRateMonitor"],
         "logger": "lightning.pytorch.loggers.CSVLogger",
@@ -142,7 +142,7 @@ YAML = {
 
 
 @pytest.mark.parametrize("name", YAML)
-def test_a_config_that_is_no_plain_settings_is_refused(lit_cnn, name):
+def test_a_config_with_other_than_plain_values_is_refused(lit_cnn, name):
     content, message = YAML[name]
     Path("bad.yaml").write_bytes(content)
     outcome = lit_cnn("fit", "--config", "quickstart", "--config", "bad.yaml")

@@ -1,4 +1,4 @@
-"""What is typed without a flag: configs, and runs that hold their own config and weights."""
+"""Arguments without a flag: configs, and runs, which contain their own config and weights."""
 
 import json
 import shutil
@@ -41,7 +41,7 @@ def test_a_run_is_tested_validated_and_predicted_by_its_name_alone(lit_cnn, run)
     assert "───" in lit_cnn("test", run, "--verbose", "true").out
 
 
-def test_fit_says_how_a_run_goes_on_and_how_it_is_trained_anew(lit_cnn, run):
+def test_fit_of_a_run_says_how_to_resume_and_how_to_train_it_again(lit_cnn, run):
     refused = lit_cnn("fit", run)
     assert refused.code == 2
     assert f"To resume it: python -m lit_cnn fit --resume {run}" in refused.err

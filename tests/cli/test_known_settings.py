@@ -1,4 +1,4 @@
-"""Settings known from source code against those of the parser, and wrong ones answered before torch is imported."""
+"""Settings read from source code equal those of the parser; wrong ones are refused before torch is imported."""
 
 import gc
 import subprocess
@@ -60,7 +60,7 @@ def parser():
 
 @pytest.fixture(scope="module")
 def parser_of_the_trainer():
-    """That of the Trainer's settings alone, which is faster."""
+    """A parser of the Trainer's settings only, which is faster."""
     parser = Parser()
     parser.add_lightning_class_args(Trainer, "trainer")
     try_whole_numbers_first(parser)
@@ -118,7 +118,7 @@ MANY = [pytest.param(section, marks=pytest.mark.slow) for section in ("model", "
 
 
 @pytest.mark.parametrize("section", ["trainer", "data", "", *MANY])
-def test_nothing_is_refused_early_that_the_parser_accepts(parser, parser_of_the_trainer, section):
+def test_the_early_check_refuses_nothing_that_the_parser_accepts(parser, parser_of_the_trainer, section):
     parsing, needed = (parser_of_the_trainer, []) if section == "trainer" else (parser, CHOSEN)
     classes = {"model": CHOSEN[1:2], "data": CHOSEN[3:]}
     kinds = settings_of(section, classes.get(section, ()))[0] if section else sections()
@@ -235,7 +235,7 @@ HINTS = {
 
 
 @pytest.mark.parametrize("typed", HINTS)
-def test_what_is_typed_wrong_is_answered_with_what_is_meant(typed):
+def test_misspelt_settings_are_answered_with_the_right_ones(typed):
     with pytest.raises(ConfigError) as refused:
         check(["fit", "quickstart", *typed.split(" ", 1)])
     assert HINTS[typed] in str(refused.value)
@@ -272,11 +272,11 @@ def test_a_config_may_be_given_bare_and_flags_win_wherever_they_stand(lit_cnn):
 
 
 @pytest.mark.parametrize("text", ["evaluation: false", "checkpoint: null", "pictures: [1]", "trainer: [1]"])
-def test_a_section_that_holds_no_settings_is_refused(tmp_path, text):
+def test_a_section_without_settings_is_refused(tmp_path, text):
     (tmp_path / "odd.yaml").write_text(text)
     with pytest.raises(ConfigError, match="has to contain settings"):
         check(["fit", "--config", "quickstart", "--config", str(tmp_path / "odd.yaml")])
 
 
-def test_null_is_nothing():
+def test_null_counts_as_not_given():
     check(["fit", "--config", "quickstart", "--data.augment", "null", "--ckpt_path", "null"])

@@ -1,4 +1,4 @@
-"""Wrong values of the Trainer's settings and others: each is answered in three lines, and leaves no folder."""
+"""Values out of range: each is refused in at most three lines, and leaves no folder."""
 
 from pathlib import Path
 
@@ -107,7 +107,7 @@ SMALL = (
         ),
     ],
 )
-def test_what_lightning_and_torch_refuse_is_an_error_of_the_config(lit_cnn, flags, message):
+def test_settings_that_lightning_and_torch_refuse_are_config_errors(lit_cnn, flags, message):
     refused = lit_cnn(*SMALL, *flags)
     assert refused.code == 2, refused.err
     assert message in refused.err

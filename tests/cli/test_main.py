@@ -143,7 +143,7 @@ def test_fast_dev_run_keeps_nothing(lit_cnn):
     assert not Path("logs").exists()
 
 
-def test_what_a_verb_imports_is_no_garbage():
+def test_garbage_collection_ignores_what_a_verb_imports():
     code = """
 import gc
 from lit_cnn.cli.main import import_once
@@ -326,7 +326,7 @@ def test_debug_shows_the_traceback(lit_cnn, monkeypatch):
     assert "Traceback" in outcome.err
 
 
-def test_checkpoint_is_read_without_running_what_it_holds(lit_cnn, tmp_path):
+def test_code_in_a_checkpoint_is_not_run(lit_cnn, tmp_path):
     class Evil:
         def __reduce__(self):
             return (Path.touch, (tmp_path / "touched",))
@@ -363,7 +363,7 @@ def test_refused_run_leaves_the_earlier_ones_alone(lit_cnn, trained):
         assert (trained / "checkpoints" / "best.ckpt").is_file()
 
 
-def test_training_goes_on_from_the_last_checkpoint_of_a_run(lit_cnn, trained):
+def test_training_resumes_from_the_last_checkpoint_of_a_run(lit_cnn, trained):
     outcome = lit_cnn("fit", "--config", trained / "config.yaml", "--trainer.max_epochs", 3, "--ckpt_path", trained)
     assert outcome.code == 0, outcome.err
     assert "epoch 3/3" in outcome.out
@@ -424,7 +424,7 @@ def test_settings_that_do_not_go_together_are_refused(lit_cnn, flags, message):
     assert "Traceback" not in outcome.err
 
 
-def test_finished_training_has_nothing_to_go_on_with(lit_cnn, trained):
+def test_finished_training_cannot_be_resumed(lit_cnn, trained):
     outcome = lit_cnn("fit", "--config", trained / "config.yaml", "--ckpt_path", trained)
     assert outcome.code == 2
     assert "No step was taken beyond step 18" in outcome.err
@@ -454,7 +454,7 @@ def test_interrupted_run_ends_with_130(lit_cnn, monkeypatch):
 
 
 @pytest.mark.parametrize("argv", [("models",), ("fit", "--help")])
-def test_a_reader_that_has_seen_enough_is_no_error(argv):
+def test_a_closed_pipe_is_not_an_error(argv):
     command = f"{sys.executable} -m lit_cnn {' '.join(argv)} 2> err.txt | true; echo ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert "Traceback" not in Path("err.txt").read_text()

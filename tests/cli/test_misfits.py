@@ -1,4 +1,4 @@
-"""Networks of a person's own that do not fit the data are refused in a sentence, before the run begins."""
+"""A user's own networks that do not fit the data are refused in a sentence, before the run begins."""
 
 import sys
 from pathlib import Path

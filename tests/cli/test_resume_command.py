@@ -53,7 +53,7 @@ def _hash(content):
     return sha256(str(content).encode()).hexdigest()
 
 
-def test_five_runs_killed_at_any_moment_end_as_the_one_that_was_not(processes):
+def test_five_runs_killed_at_any_moment_end_like_an_uninterrupted_run(processes):
     settings = [
         *SETTINGS,
         "--trainer.max_epochs",
@@ -89,7 +89,7 @@ def test_five_runs_killed_at_any_moment_end_as_the_one_that_was_not(processes):
 
 
 @pytest.mark.parametrize("within", [("--checkpoint_every", "13"), ("--trainer.val_check_interval", "4")])
-def test_a_validation_that_a_run_breaks_off_in_is_made_when_it_goes_on(lit_cnn, monkeypatch, within):
+def test_an_interrupted_validation_is_repeated_on_resume(lit_cnn, monkeypatch, within):
     validations = itertools.count(1)
     begin = LitClassifier.on_validation_start
 
@@ -145,12 +145,12 @@ def interrupted(terminated):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """What is left by the run that was not interrupted."""
+    """The results of the run that was not interrupted."""
     return state_of(run_once(tmp_path_factory.mktemp("whole"), *SETTINGS, "--name", "whole"))
 
 
 @pytest.mark.parametrize("way", [("--resume", RUN), ("--name", "run", "--ckpt_path", "last", *SETTINGS)])
-def test_it_goes_on_in_its_own_folder(lit_cnn, interrupted, whole, way):
+def test_a_run_resumes_in_its_own_folder(lit_cnn, interrupted, whole, way):
     outcome = lit_cnn("fit", *way)
     assert outcome.code == 0, outcome.err
     assert re.search(r"resumes from logs/run/version_0/checkpoints/last.ckpt, step 2[0-4]\n", outcome.out)
@@ -197,11 +197,11 @@ def test_other_settings_are_named_and_refused(lit_cnn, interrupted, flags, chang
     assert len(outcome.err.splitlines()) <= 3
 
 
-def test_other_settings_are_taken_where_that_is_wanted(lit_cnn, interrupted):
+def test_other_settings_are_used_with_allow_changes(lit_cnn, interrupted):
     assert lit_cnn("fit", "--resume", RUN, "--model.lr", "0.5", "--allow_changes", "true").code == 0
 
 
-def test_a_finished_run_is_not_trained_for_nothing_but_for_longer(lit_cnn, interrupted):
+def test_a_finished_run_is_resumed_only_for_more_epochs(lit_cnn, interrupted):
     assert lit_cnn("fit", "--resume", RUN).code == 0
     before = (RUN / "results.json").read_text()
     outcome = lit_cnn("fit", "--resume", RUN)
@@ -227,7 +227,7 @@ CYCLE = ("--model.scheduler", "OneCycleLR", "--model.scheduler_interval", "step"
         ["--trainer.max_epochs", "2", "--trainer.max_steps", "7", "--model.scheduler", "CosineAnnealingLR"],
     ],
 )
-def test_what_a_finished_run_is_advised_trains_it_for_longer(lit_cnn, settings):
+def test_the_command_suggested_for_a_finished_run_trains_it_longer(lit_cnn, settings):
     assert lit_cnn("fit", *SETTINGS, "--trainer.max_epochs", "1", *settings, "--name", "run").code == 0
     advised = re.search(r"--(resume|config) logs.*(?=\.$)", lit_cnn("fit", "--resume", RUN).err.strip())[0]
     longer = lit_cnn("fit", *advised.replace("epochs N", "epochs 2").replace("steps N", "steps 26").split())
@@ -237,7 +237,7 @@ def test_what_a_finished_run_is_advised_trains_it_for_longer(lit_cnn, settings):
 
 
 @pytest.mark.parametrize("no_longer", [("max_epochs", 5), ("max_steps", 6)])
-def test_what_makes_a_finished_run_no_longer_is_refused(lit_cnn, no_longer):
+def test_limits_that_do_not_extend_a_finished_run_are_refused(lit_cnn, no_longer):
     assert lit_cnn("fit", *SETTINGS, "--trainer.max_steps", "7", "--name", "run").code == 0
     refused = lit_cnn("fit", "--resume", RUN, f"--trainer.{no_longer[0]}", no_longer[1])
     assert refused.code == 2
@@ -252,7 +252,7 @@ def test_a_longer_run_of_a_schedule_that_keeps_its_length_is_not_advised(lit_cnn
     assert "--allow_changes" not in refused.err
 
 
-def test_a_run_that_broke_off_before_its_test_is_tested(lit_cnn, interrupted):
+def test_a_run_interrupted_before_its_test_is_tested_on_resume(lit_cnn, interrupted):
     assert lit_cnn("fit", "--resume", RUN, "--test_after_fit", "false").code == 0
     results = json.loads((RUN / "results.json").read_text())
     assert "test/acc" not in results
@@ -268,7 +268,7 @@ def test_a_run_that_broke_off_before_its_test_is_tested(lit_cnn, interrupted):
         (["--resume", "--name", "none", *SETTINGS], "There is no run in logs/none with a checkpoint."),
     ],
 )
-def test_with_nothing_to_go_on_from_it_says_so(lit_cnn, way, message):
+def test_a_run_without_a_checkpoint_cannot_be_resumed_and_says_so(lit_cnn, way, message):
     outcome = lit_cnn("fit", *way)
     assert outcome.code == 4
     assert message in outcome.err
@@ -284,7 +284,7 @@ def test_a_run_whose_checkpoints_are_all_broken_says_so(lit_cnn, interrupted):
     assert list(RUN.glob("checkpoints/*.ckpt"))
 
 
-def test_a_run_that_is_not_gone_on_with_stays_as_it_is(lit_cnn):
+def test_a_refused_resume_leaves_the_run_unchanged(lit_cnn):
     begun = lit_cnn("fit", *SETTINGS, "--name", "run", "--trainer.max_epochs", 1, *CYCLE)
     assert begun.code == 0, begun.err
     before = {path: path.read_bytes() for path in RUN.iterdir() if path.is_file()}

@@ -1,4 +1,4 @@
-"""Keys of configs and experiments are the text that a person wrote, and so are values that YAML 1.1 would change."""
+"""Safe YAML: keys stay as written, and so do values that YAML 1.1 would change."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_keys_of_a_config_are_as_they_are_written():
         ("settings: !!python/name:os.system", "the tag !!python/name:os.system is not allowed"),
     ],
 )
-def test_what_would_be_lost_is_refused(text, message):
+def test_duplicate_empty_and_unsafe_keys_are_refused(text, message):
     Path("e.yaml").write_text(text)
     with pytest.raises(ConfigError, match=message):
         read_experiment("e.yaml")

@@ -1,4 +1,4 @@
-"""The help of the Trainer's verbs: two screens, read from source in no time."""
+"""The short help of the Trainer's verbs: two screens, read from source quickly."""
 
 import inspect
 

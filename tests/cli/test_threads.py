@@ -91,8 +91,8 @@ def test_processes_of_a_run_share_the_threads_unless_a_number_is_given(monkeypat
 
 
 @pytest.mark.parametrize(("percent", "elsewhere"), [([100.0, 0.0, 90.0], 1.0), ([20.0, 10.0, 0.0], 0.0)])
-def test_cores_of_others_are_those_that_this_process_did_not_use(monkeypatch, percent, elsewhere):
-    """CPU 2 is not this process's; it has itself used 30 % of a core in ten seconds."""
+def test_cores_used_by_other_programs_exclude_this_process(monkeypatch, percent, elsewhere):
+    """This process may not use CPU 2; it has used 30 % of a core in ten seconds."""
     clock = iter([0.0, 10.0])
     used = iter([5.0, 8.0])
     monkeypatch.setattr(cores, "usable", lambda: {0, 1})
@@ -109,7 +109,7 @@ def test_cores_of_others_are_those_that_this_process_did_not_use(monkeypatch, pe
     ("taken", "given", "expected"),
     [(0.3, (), 2), (1.1, (), 1), (5.0, (), 1), (1.1, ("--threads", "2"), 2)],
 )
-def test_a_run_leaves_the_cores_that_others_use(lit_cnn, monkeypatch, taken, given, expected):
+def test_a_run_does_not_use_cores_that_other_programs_use(lit_cnn, monkeypatch, taken, given, expected):
     monkeypatch.delenv(hardware.THREADS, raising=False)
     monkeypatch.setattr(cores, "cores", lambda: 2)
     monkeypatch.setattr(cores, "taken", lambda: taken)

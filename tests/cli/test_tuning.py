@@ -1,4 +1,4 @@
-"""`--tune_speed true`: the fastest settings are measured, and the run is as if they were given by hand."""
+"""`--tune_speed true`: the fastest settings are measured; the run equals one with these settings given by hand."""
 
 import csv
 import json
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("threads_restored")
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Has steps take the seconds that a function of their settings says, or fail by its error; a real one is taken."""
+    """Sets the seconds of steps by a function of their settings, or raises its error; one real step is taken."""
 
     def set_to(seconds_of):
         take = Slices.seconds
@@ -100,7 +100,7 @@ def test_settings_that_fail_are_named_and_the_others_taken(lit_cnn, clock):
     assert (config["threads"], config["trainer"]["precision"], config["tune_speed"]) == (2, None, False)
 
 
-def test_nothing_is_taken_that_is_faster_once_alone(lit_cnn, clock):
+def test_settings_that_are_faster_only_once_are_not_chosen(lit_cnn, clock):
     measured = []
 
     def seconds_of(settings):
@@ -116,7 +116,7 @@ def test_nothing_is_taken_that_is_faster_once_alone(lit_cnn, clock):
     assert re.findall(r"  (\d\.\d\d)$", out[: out.index("\ncompile")], re.MULTILINE) == ["1.00", "0.67", "0.80"]
 
 
-def test_what_is_typed_stays(lit_cnn, clock):
+def test_settings_given_as_flags_stay(lit_cnn, clock):
     clock(bfloat16_on_two_threads)
     _, config = tuned(lit_cnn, "--threads", "1", "--trainer.precision", "32-true")
     assert (config["threads"], config["trainer"]["precision"]) == (1, "32-true")
@@ -184,7 +184,7 @@ def test_processes_started_by_torchrun_are_refused(lit_cnn, monkeypatch):
     assert "tune_speed: true measures in one process" in outcome.err
 
 
-def test_cells_that_would_tune_apart_are_refused(lit_cnn):
+def test_tuning_in_each_cell_is_refused(lit_cnn):
     Path("cells.yaml").write_text("config: [quickstart, overlays/fast]\n")
     outcome = lit_cnn("ablate", "cells.yaml", "--dry_run")
     assert outcome.code == 2

@@ -1,4 +1,4 @@
-"""`ablate`: every cell once, each as `fit` alone has it, whatever is killed on the way."""
+"""`ablate`: every cell runs once, and equals a single `fit`, whichever process is killed."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def tiny(tmp_path):
 
 
 def figures(folder):
-    """What each run came to, without its times."""
+    """The results of each run, without its times."""
     runs = {}
     for path in sorted(Path(folder).glob("*/version_*/results.json")):
         values = json.loads(path.read_text())
@@ -89,7 +89,7 @@ def test_later_configs_go_on_top(tmp_path):
         ("a: [", "e.yaml is not valid YAML"),
     ],
 )
-def test_file_that_is_no_experiment_is_refused(text, message):
+def test_a_file_that_is_not_an_experiment_is_refused(text, message):
     Path("e.yaml").write_text(text)
     with pytest.raises(ConfigError, match=message):
         read_experiment("e.yaml")
@@ -125,7 +125,7 @@ def test_a_wrong_flag_is_told_as_one_and_not_as_the_file(tiny, lit_cnn):
         assert outcome.err.startswith(said)
 
 
-def test_typed_settings_may_not_undo_the_experiment(tiny, processes):
+def test_flags_may_not_override_the_experiment(tiny, processes):
     code, out = processes.run("ablate", tiny(), "--data.permute", "true")
     assert (code, "--data.permute is an axis of tiny.yaml" in out) == (2, True)
     code, out = processes.run("ablate", tiny(), "--name", "x")
@@ -175,7 +175,7 @@ def test_two_invocations_run_every_cell_once(tiny, tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_grid_goes_on_and_ends_as_one_that_was_not(tiny, processes):
+def test_killed_grid_resumes_and_ends_like_an_uninterrupted_one(tiny, processes):
     longer = {**TINY["settings"], "trainer.max_epochs": 6}
     file = tiny(settings=longer, seeds=1)
     code, whole = processes.run("ablate", file, "--trainer.default_root_dir", "whole")
@@ -196,7 +196,7 @@ def test_killed_grid_goes_on_and_ends_as_one_that_was_not(tiny, processes):
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_the_grid_and_says_how_to_go_on(tiny, processes):
+def test_ctrl_c_stops_the_grid_and_says_how_to_resume(tiny, processes):
     processes.start("ablate", tiny(settings={**TINY["settings"], "trainer.max_epochs": 500}))
     processes.wait_for_file("logs/tiny/MLP_permute=false-seed0/version_0/checkpoints/last.ckpt")
     os.kill(processes.pid, signal.SIGINT)

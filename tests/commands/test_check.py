@@ -221,7 +221,7 @@ def test_broken_networks_are_refused_with_the_reason(check, name):
         (("--model", "LitLeNet", *DATA, "--model.loss", "hinge", "--data.augment+", "Mixup"), "The first batch fails"),
     ],
 )
-def test_what_fit_could_not_do_is_refused(check, arguments, message):
+def test_runs_that_fit_would_refuse_are_refused(check, arguments, message):
     outcome = check(*arguments)
     assert outcome.code == 2, outcome.out
     assert message in outcome.err
@@ -254,7 +254,7 @@ def test_help_explains(check):
 
 @pytest.mark.parametrize("classes", [2, 10, 100])
 @pytest.mark.parametrize("loss", ["cross_entropy", "nll", "hinge"])
-def test_loss_of_equal_logits_is_what_is_said(loss, classes):
+def test_loss_of_equal_logits_is_the_printed_formula(loss, classes):
     labels = torch.arange(20) % classes
     value = float(build_loss(loss)(torch.full((20, classes), 0.7), labels))
     by_hand = (classes - 1) / classes if loss == "hinge" else math.log(classes)

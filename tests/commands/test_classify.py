@@ -88,7 +88,7 @@ def test_a_folder_of_broken_images_alone_is_marked_too(lit_cnn, colour_run, tmp_
     assert "1 of 1 images could not be read" in outcome.err
 
 
-def test_conversions_are_said(lit_cnn, colour_run, permuted_run, tmp_path):
+def test_conversions_are_reported(lit_cnn, colour_run, permuted_run, tmp_path):
     Image.new("L", (30, 20), 90).save(tmp_path / "grey.png")
     Image.new("RGB", (10, 12), (200, 90, 10)).save(tmp_path / "colour.png")
     outcome = lit_cnn("classify", colour_run, tmp_path / "grey.png")

@@ -1,4 +1,4 @@
-"""`report` and `compare`: what they read, how they group, and that their figures are the runs' own."""
+"""`report` and `compare`: which runs they read, how they group them, and that their figures are those of the runs."""
 
 import csv
 import html
@@ -181,7 +181,7 @@ def test_pairs_that_differ_by_one_image_each_are_called_what_they_are(lit_cnn):
     assert not re.search(r"-0\.00|nan|e-\d\d", text.split("## Cost")[0])
 
 
-def test_no_difference_has_no_sign_of_its_own(lit_cnn):
+def test_a_difference_of_zero_has_no_sign(lit_cnn):
     for seed, (a, b) in enumerate(((0.5, 0.50001), (0.6, 0.59998))):
         written("logs", "a", seed, a)
         written("logs", "b", seed, b, lr=1)
@@ -216,7 +216,7 @@ def test_report_says_whether_the_spread_contains_the_draw_of_the_permutation(lit
     assert "permutation" not in Path("logs/report.md").read_text()
 
 
-def test_selection_is_shown_where_the_test_images_were_looked_at(lit_cnn):
+def test_selection_bias_is_shown_after_test_each_epoch(lit_cnn):
     for seed, best in enumerate((0.56, 0.58)):
         run = written("logs", "a", seed, 0.5)
         (run / "metrics.csv").write_text(f"epoch,step,each_epoch/test_acc\n0,9,0.4\n1,19,{best}\n2,29,0.5\n")
@@ -226,7 +226,7 @@ def test_selection_is_shown_where_the_test_images_were_looked_at(lit_cnn):
 
 
 @pytest.mark.parametrize(("seeds", "promised"), [(2, False), (3, True)])
-def test_figure_promises_intervals_from_three_seeds_on(lit_cnn, monkeypatch, seeds, promised):
+def test_figure_has_intervals_from_three_seeds_on(lit_cnn, monkeypatch, seeds, promised):
     titles = []
     draw = many_runs.interval_chart
     monkeypatch.setattr(many_runs, "interval_chart", lambda *args: titles.append(args[-1]) or draw(*args))
@@ -349,7 +349,7 @@ def test_compare_refuses_runs_of_different_datasets(lit_cnn, two_runs):
     assert "logs/a/version_0 is of MNIST, but logs/b/version_0 of CIFAR10" in outcome.err
 
 
-def test_every_format_escapes_what_it_has_to():
+def test_every_format_escapes_its_special_characters():
     document = Document(
         "a<b & c", [Heading("x_1"), Paragraph("5 < 6"), Code("<&>"), Table("50 % ±", ["_", "|"], [["<", "#"]])]
     )

@@ -23,7 +23,7 @@ def rates(tmp_path):
     return "rates.yaml"
 
 
-def test_it_finds_the_best_and_goes_on_where_it_was(rates, processes):
+def test_search_finds_the_best_variant_and_resumes(rates, processes):
     code, out = processes.run("search", rates, "--trials", "4")
     assert code == 0, out
     runs = {path.parts[2]: path.stat().st_mtime_ns for path in Path("logs").glob("rates/*/version_0/results.json")}
@@ -42,7 +42,7 @@ def test_it_finds_the_best_and_goes_on_where_it_was(rates, processes):
         assert Path(f"logs/rates/{name}/version_0/results.json").stat().st_mtime_ns == written
 
 
-def test_trials_end_it(rates, processes):
+def test_search_ends_after_the_given_number_of_trials(rates, processes):
     code, out = processes.run("search", rates, "--trials", "2")
     assert code == 0, out
     assert "best of 2 variants tried, 4 in total" in out

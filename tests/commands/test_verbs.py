@@ -1,4 +1,4 @@
-"""What holds for every verb beyond the Trainer's."""
+"""Rules for every verb that is not the Trainer's."""
 
 from pathlib import Path
 

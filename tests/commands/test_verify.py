@@ -1,4 +1,4 @@
-"""`verify`: the expected results, the band around them, and what it says inside and outside of it."""
+"""`verify`: expected results, their prediction interval, and the verdict inside and outside of it."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from lit_cnn.runs import weights
 from scripts.make_results import documents, figures, head
 
 
-def test_band_holds_as_many_means_as_it_says():
+def test_prediction_interval_covers_its_share_of_means():
     """Of means of 3 new runs, around means and deviations of 5 old ones."""
     rng = stats.norm(0.9, 0.02)
     old, new = rng.rvs((4000, 5), random_state=0), rng.rvs((4000, 3), random_state=1)
@@ -44,7 +44,7 @@ def test_figures_of_heads_and_readmes_are_those_of_the_one_source(path):
     assert path.read_text() == documents()[path], "python -m scripts.make_results writes them"
 
 
-def test_head_says_what_is_known_and_nothing_else():
+def test_config_headers_state_what_was_measured():
     assert head({}) == "# Result: not trained yet.\n# Time: not measured yet.\n"
     runs = {"n": 1, "mean": 0.5, "seeds": [0], "how": "by hand"}
     assert head({"runs": runs}).startswith("# Result: test accuracy 50.00 % (seed 0, by hand).\n")
@@ -79,7 +79,7 @@ def test_config_without_a_measured_result_is_refused(lit_cnn):
 
 @pytest.fixture
 def grids(monkeypatch):
-    """What `verify` asked for; each cell comes to what stands in `accuracy`."""
+    """The grids that `verify` runs; each cell has the result in `accuracy`."""
     asked = SimpleNamespace(seeds=[], accuracy=0.968)
 
     def run_grid(experiment, *_):

@@ -78,14 +78,14 @@ def touch_back(path, stat):
 
 
 def swap(one, other):
-    """Two files change places, as they are."""
+    """Swaps two files."""
     one.rename(one.with_name("aside"))
     other.rename(one)
     one.with_name("aside").rename(other)
 
 
 def overwrite_quietly(path):
-    """Another content of the same size and time."""
+    """Writes another content of the same size and time."""
     stat, content = path.stat(), path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1]]))
     touch_back(path, stat)

@@ -106,7 +106,7 @@ def test_a_download_that_fails_for_good_leaves_nothing(tmp_path, fault, error, m
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_asked_for_but_by_https(tmp_path, monkeypatch):
+def test_only_https_is_used(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "SCHEMES", {"https"})
     with serving(answer()) as (url, asked):
         for unsafe in (url, "file:///etc/passwd", "ftp://127.0.0.1/file"):
@@ -115,7 +115,7 @@ def test_nothing_is_asked_for_but_by_https(tmp_path, monkeypatch):
     assert asked == []
 
 
-def test_what_a_killed_process_left_is_begun_anew_and_a_wrong_file_replaced(tmp_path):
+def test_partial_downloads_start_again_and_wrong_files_are_replaced(tmp_path):
     (tmp_path / ".file.partial").write_bytes(CONTENT[7:1000])
     (tmp_path / "file").write_bytes(b"wrong")
     with serving(answer()) as (url, _):

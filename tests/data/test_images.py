@@ -210,7 +210,7 @@ def test_hidden_and_foreign_files_are_no_images(image_folder):
 
 
 @pytest.mark.parametrize("cache", [True, False])
-def test_what_is_no_file_is_refused_by_name(image_folder, network, cache):
+def test_paths_that_are_not_files_are_refused_by_name(image_folder, network, cache):
     blue = image_folder / "train/blue"
     for name, make in {
         "itself.png": lambda p: p.symlink_to(p),
@@ -290,7 +290,7 @@ def test_every_suffix_that_pillow_reads_is_read(image_folder):
 SYSTEMS = [".DS_Store", "._00.png", "Thumbs.db", "desktop.ini", "Icon\r"]
 
 
-def test_what_is_left_out_is_counted_and_named(image_folder, lit_cnn, capsys):
+def test_skipped_files_are_counted_and_named(image_folder, lit_cnn, capsys):
     blue = image_folder / "train/blue"
     for name in SYSTEMS:
         (blue / name).write_bytes(b"of a system")

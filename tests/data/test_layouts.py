@@ -243,7 +243,7 @@ def test_without_test_images_a_test_is_refused(tmp_path):
         opened(tmp_path / "mine", split_file="split.csv")
 
 
-def test_mean_and_deviation_do_not_know_the_drawn_test_images(tmp_path):
+def test_mean_and_deviation_exclude_the_drawn_test_images(tmp_path):
     data = opened(folders(tmp_path / "mine"), test_size=0.3)
     kept = torch.cat([data.arrays("train").images, data.arrays("val").images])
     assert data.preprocess.settings["mean"] == pytest.approx((kept.double() / 255).mean((0, 2, 3)).tolist())
@@ -303,7 +303,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("fault", BAD)
-def test_what_is_wrong_is_said_in_a_sentence(fault, tmp_path):
+def test_faults_of_a_layout_are_reported_in_a_sentence(fault, tmp_path):
     make, message = BAD[fault]
     place = make(tmp_path / "mine")
     with pytest.raises((DataError, ConfigError), match=message) as caught:
@@ -465,7 +465,7 @@ def test_the_remedy_for_a_class_of_few_images_is_one_that_helps(images, settings
         opened(tmp_path, **settings)
 
 
-def test_what_a_person_asked_for_and_does_not_get_is_said(tmp_path, capsys):
+def test_requests_that_are_not_met_are_reported(tmp_path, capsys):
     data = opened(folders(tmp_path / "mine"), val_size=2, test_size=0.05)
     assert sizes(data)["val"] == [1] * 3
     said = capsys.readouterr().out.splitlines()

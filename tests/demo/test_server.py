@@ -62,7 +62,7 @@ def test_page_names_no_other_host():
         assert hosts <= {"www.w3.org"}, path.name  # the name of SVG, which nobody asks
 
 
-def test_networks_and_looks_are_answered(ask):
+def test_networks_and_predictions_are_sent(ask):
     assert json.loads(ask("GET", "/about")[1])["networks"][0]["name"] == "mlp_mnist"
     ink = write_png(torch.eye(28, dtype=torch.uint8)[None] * 255)
     answer, content = ask("POST", "/look", json.dumps({"image": ink, "mode": "draw"}), JSON)
@@ -71,7 +71,7 @@ def test_networks_and_looks_are_answered(ask):
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "\udcff", '{"mode": "draw"}', '{"mode": "draw", "image": 3}'])
-def test_wrong_question_is_answered_in_words(ask, body):
+def test_wrong_request_is_answered_in_words(ask, body):
     answer, content = ask("POST", "/look", body.encode(errors="surrogateescape"), JSON)
     assert answer.status == 400
     assert json.loads(content)["error"]

@@ -1,4 +1,4 @@
-"""What the demo's page is answered: each network's look at a picture, and the dial's."""
+"""Answers to the demo's page: the predictions of each network and of the dial."""
 
 import json
 
@@ -127,7 +127,7 @@ def test_empty_drawing_is_not_judged(session):
         ("degrees", [1], "`degrees` has to be a number"),
     ],
 )
-def test_wrong_question_is_refused_in_words(session, drawing, key, value, message):
+def test_wrong_request_is_refused_in_words(session, drawing, key, value, message):
     with pytest.raises(ConfigError, match=message):
         session.look({"image": drawing, "mode": "draw", key: value})
 

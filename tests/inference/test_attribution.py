@@ -137,7 +137,7 @@ def test_explanation_of_a_permuted_run_is_put_back_too(permuted_run):
     assert title.endswith(("correct", "is pattern 1"))
 
 
-def test_pictures_of_like_names_are_told_apart(tmp_path):
+def test_pictures_with_equal_names_get_different_files(tmp_path):
     assert [p.name for p in targets_of(["a/x.png", "a/y.png"], tmp_path).values()] == ["x.png", "y.png"]
     assert [p.name for p in targets_of(["a/x.png", "b/x.png"], tmp_path).values()] == ["a_x.png", "b_x.png"]
     assert [p.name for p in targets_of(["a/x.png", "a/x.jpg"], tmp_path).values()] == ["x.png.png", "x.jpg.png"]

@@ -77,10 +77,10 @@ def test_class_accuracy_begins_with_the_hardest_and_leaves_unmet_classes_out():
     assert [bar.get_width() for bar in figure.axes[0].patches] == [0.25, 0.5]
 
 
-def test_worst_mistakes_say_what_was_said_and_what_is_true():
+def test_worst_mistakes_show_prediction_and_true_class():
     images = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
     figure = worst_mistakes(images, [1], [0], [0.987], ["cat", "dog"])
-    assert "said cat 98.7%\nis dog" in _texts(figure)
+    assert "cat: 98.7%\ntrue: dog" in _texts(figure)
     assert "none" in worst_mistakes(images[:0], [], [], [], ["cat", "dog"]).texts[0].get_text()
 
 

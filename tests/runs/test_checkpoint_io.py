@@ -121,7 +121,7 @@ def test_files_of_torch_are_verified_part_by_part(tmp_path, content):
         checkpoint_io.load(tmp_path / "plain.ckpt")
 
 
-def test_nothing_that_a_file_holds_is_run(tmp_path):
+def test_code_in_a_file_is_not_run(tmp_path):
     class Evil:
         def __reduce__(self):
             return (Path.touch, (tmp_path / "touched",))

@@ -1,4 +1,4 @@
-"""Class paths that configs and checkpoints of before a move of files name: they mean what they meant."""
+"""Class paths in configs and checkpoints from before a move of files still work."""
 
 from pathlib import Path
 

@@ -54,7 +54,7 @@ def test_results_of_before_counts_were_kept_have_them_all_the_same(tmp_path, rig
     assert found == old | {"test/acc": right / images, "test/correct": right}
 
 
-def test_share_that_is_of_no_whole_number_of_images_stays_as_it_is(tmp_path):
+def test_a_share_that_matches_no_count_of_images_stays(tmp_path):
     odd = {"test/acc": 0.94951, "test_images": 1000}
     (tmp_path / "results.json").write_text(json.dumps(odd))
     assert read_results(tmp_path) == odd

@@ -64,7 +64,7 @@ def test_folder_or_file_of_that_name_comes_first(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a file of safetensors"])
-def test_file_that_is_none_is_refused_in_a_sentence(tmp_path, content):
+def test_a_file_that_is_not_safetensors_is_refused_in_a_sentence(tmp_path, content):
     path = tmp_path / "x.safetensors"
     if content is not None:
         path.write_bytes(content)

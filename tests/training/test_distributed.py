@@ -167,7 +167,7 @@ def files(run):
 
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory):
-    """What one process comes to."""
+    """The results of one process."""
     folder = tmp_path_factory.mktemp("one")
     run_together(folder, [sys.executable, "-m", "lit_cnn", *FIT])
     return json.loads((folder / "logs/run/version_0/results.json").read_text())

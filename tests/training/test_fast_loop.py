@@ -1,4 +1,4 @@
-"""Fewer calls into Lightning change nothing but the time."""
+"""The fast loop: the same results as Lightning's loop, in less time."""
 
 import csv
 import tomllib
@@ -291,7 +291,7 @@ def test_a_plateau_whose_metric_is_missing_is_refused_at_the_first_step(tmp_path
     assert "ReduceLROnPlateau conditioned on metric val/nll which is not available" in left.error
 
 
-def test_a_training_that_was_to_stop_stops_when_it_may(tmp_path):
+def test_should_stop_waits_for_min_steps(tmp_path):
     def make(calls):
         stop = theirs.EarlyStopping("val/nll", min_delta=9.0, patience=0)
         return (
@@ -327,7 +327,7 @@ def seconds_are_steps(taken):
         ({"max_epochs": 3, "val_check_interval": "00:00:00:07"}, 36, 5),
     ],
 )
-def test_what_goes_by_the_clock_sees_the_batch_at_which_it_is_due(tmp_path, settings, steps, validations):
+def test_timers_see_the_batch_at_which_they_are_due(tmp_path, settings, steps, validations):
     def make(calls):
         called = settings.get("callbacks", list)()
         return lit_cnn.LitMLP(num_classes=4, image_size=12), data(), settings | {"callbacks": called}
@@ -467,7 +467,7 @@ def has_a_factor_of_its_own(calls):
     "make",
     [listens_to_the_optimizer, logs_a_gradient, stops_by_a_logger, has_a_layer_of_its_own, has_a_factor_of_its_own],
 )
-def test_what_acts_within_a_step_gets_lightning_s_loop(tmp_path, make):
+def test_hooks_within_a_step_get_lightning_s_loop(tmp_path, make):
     left = both(tmp_path, make)
     assert not left.error
     assert left.alone == 0

@@ -1,4 +1,4 @@
-"""Fine-tuning: weights that fit but for their ends, a rate of the body's own, and epochs of the head alone."""
+"""Fine-tuning: weights with other first and last layers, a learning rate of the body, and epochs of the head only."""
 
 import lightning.pytorch as L
 import pytest

@@ -1,4 +1,4 @@
-"""Callbacks, modules and settings of the Trainer, drawn anew each time: the fast loop leaves what Lightning's leaves.
+"""Random combinations of callbacks, modules and Trainer settings: the fast loop leaves what Lightning's loop leaves.
 
 LIT_CNN_LOOP_SEEDS=5,71 repeats the combinations of these seeds; LIT_CNN_LOOP_RUNS=300 draws so many.
 """

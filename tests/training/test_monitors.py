@@ -1,4 +1,4 @@
-"""What checkpoints, early stopping and schedules go by: the right way round, or refused before the first step."""
+"""Monitors of checkpoints, early stopping and schedules: the right mode, or refused before the first step."""
 
 import csv
 import json
@@ -94,7 +94,7 @@ def test_a_metric_that_is_typed_over_a_config_brings_its_mode(lit_cnn):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("verb", ["fit", pytest.param("check", marks=pytest.mark.slow)])  # which begins as `fit` does
-def test_what_nothing_can_go_by_is_refused_before_the_first_step(lit_cnn, verb, flags, message):
+def test_monitors_that_are_never_logged_are_refused_before_the_first_step(lit_cnn, verb, flags, message):
     outcome = lit_cnn(verb, *SETTINGS, *flags)
     assert outcome.code == 2
     assert message in outcome.err

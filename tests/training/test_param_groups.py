@@ -1,4 +1,4 @@
-"""Parameter groups by patterns of names: which parameters, which settings, whose schedule ends when."""
+"""Parameter groups by patterns of names: their parameters, their settings, and the ends of their schedules."""
 
 import pytest
 import torch
@@ -73,7 +73,7 @@ def test_one_cycle_takes_the_rate_of_each_group():
         ([FIRST], "epochs, the end of a group's schedule, but `scheduler` is None. Use one of lit_cnn's own: Tri"),
     ],
 )
-def test_what_is_no_group_is_refused_at_once(groups, match):
+def test_invalid_groups_are_refused_at_once(groups, match):
     with pytest.raises(ValueError, match=match):
         LitCNN(optimizer="SGD", param_groups=groups)
 
@@ -102,7 +102,7 @@ def test_a_pattern_without_parameters_is_refused(groups, match):
         param_groups.text(module)
 
 
-def test_groups_are_told_with_what_an_earlier_one_has_taken():
+def test_printed_groups_name_parameters_that_an_earlier_group_has():
     lines = param_groups.text(LitCNN(optimizer="SGD", param_groups=[HEAD, {"pattern": "bias", "lr": 1}])).splitlines()
     assert lines == [
         "",

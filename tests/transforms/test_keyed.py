@@ -1,4 +1,4 @@
-"""What becomes of an image is a function of seed, epoch and index: for every augmentation, bit for bit."""
+"""Every augmentation is a function of the image, seed, epoch and index, bit for bit."""
 
 from types import SimpleNamespace
 
@@ -70,7 +70,7 @@ def test_an_image_is_changed_alike_in_whatever_batch_on_however_many_devices(cls
     assert not all(equal(whole, by_index(built(), 48, seed=6)))
 
 
-def test_all_at_once_too():
+def test_several_augmentations_together_are_keyed_too():
     def built():
         return [BUILT.get(cls.__name__, cls)() for cls in OURS]
 

@@ -119,7 +119,7 @@ def test_the_network_sees_grey_levels_beyond_black_and_white(digits):
         break
 
 
-def test_what_needs_bytes_is_refused_beside_floats_with_the_remedy(lit_cnn):
+def test_augmentations_of_bytes_are_refused_after_views_of_floats(lit_cnn):
     views = "[{class_path: LowPass, init_args: {cutoff: 2}}]"
     outcome = lit_cnn(*FIT, "--data.views", views, "--data.augment", "[RandomFlip, Cutout]")
     assert outcome.code == 2
@@ -249,7 +249,7 @@ def test_other_images_are_prepared_through_the_views_of_the_training(lit_cnn):
     assert "the same as the run recorded" in Path("logs/run/version_0/report.md").read_text()
 
 
-def test_images_without_a_number_cannot_be_seen_through_what_draws_by_it(lit_cnn):
+def test_views_that_need_an_index_refuse_images_without_one(lit_cnn):
     assert lit_cnn(*FIT, "--data.views", "[ShufflePixels]", "--name", "run").code == 0
     module = package.load("logs/run")
     with pytest.raises(ValueError, match="seen through ShufflePixels, which needs the number of an image"):

@@ -20,8 +20,8 @@ LAYERS = 12  # maximum number of layers, evenly spaced
 class Health(Draws):
     """Logs each layer's weight norm, update ratio, activation size and share of dead ReLUs, once an epoch.
 
-    The update ratio is the norm of the epoch's last optimizer step over that of the weights: about 1e-3 is usual,
-    0.1 is unstable, 1e-6 learns nothing. A ReLU is dead if it is 0 everywhere in all of the images.
+    The update ratio is the norm of the epoch's last optimizer step, divided by the norm of the weights. About 1e-3 is
+    usual, 0.1 is unstable, 1e-6 learns nothing. A ReLU is dead if it is 0 everywhere in all of the images.
 
     Args:
         enabled: Log these scalars, to TensorBoard only.

@@ -107,7 +107,7 @@ def checked(found: list[str], where: str | Path, typed: bool = True) -> list[str
 
 
 def labelled(names: Sequence[str], labels: Sequence[str], class_names: Sequence[str]) -> list[int]:
-    """Returns the number of each image's class; DataError if a class is not in `class_names`, those of training."""
+    """Returns the number of each image's class; DataError if a class is not among `class_names`, those of training."""
     number = {name: i for i, name in enumerate(class_names)}
     if foreign := sorted({label for label in labels if label not in number}):
         name = names[labels.index(foreign[0])]

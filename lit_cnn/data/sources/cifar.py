@@ -121,7 +121,7 @@ class ArraysOnly(pickle.Unpickler):
 def channels_to_the_back(pixels: np.ndarray, axes: tuple[int, int, int, int]) -> torch.Tensor:
     """Converts contiguous images to channels_last in place, without a second copy, and returns them as `[n, c, h, w]`.
 
-    The axes are those of images, height, width and channels in `pixels`.
+    `axes` are the positions of images, height, width and channels among the axes of `pixels`.
     """
     n, h, w, c = (pixels.shape[axis] for axis in axes)
     reordered = pixels.reshape(n, h, w, c)  # the same memory, read in the new order

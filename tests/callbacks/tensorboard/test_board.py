@@ -1,4 +1,4 @@
-"""The callbacks that reach TensorBoard: what they find, and that they change nothing."""
+"""TensorBoard callbacks: what they log, and that they do not change the training."""
 
 import copy
 
