@@ -29,15 +29,20 @@ if TYPE_CHECKING:
 # process has started; and spinning threads of several processes on the same cores wait for each other by the second.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-# Imports torch once, and for each line forks a process that runs a command, as `python -m lit_cnn` would.
+# Imports torch once, builds the parser, and for each line forks a process that runs a command, as `python -m lit_cnn`
+# would; garbage collection does not search the modules then, as it does not in a command.
 LAUNCHER = """
-import json, os, signal, sys
+import gc, json, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 sys.path.append(sys.argv[1])
 import lit_cnn.cli.trainer
 from conftest import draw_nothing
 from lit_cnn.cli import main as cli
+from lit_cnn.experiments.plan import PlanCLI
 draw_nothing(setattr)
+os.fsync = lambda file: None  # see conftest.py
+lit_cnn.cli.trainer.run_verb(["fit", "quickstart"], PlanCLI)  # runs nothing
+gc.freeze()
 for line in sys.stdin:
     order = json.loads(line)
     child = os.fork()
@@ -128,6 +133,12 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     import torch
 
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _waits_for_no_disk(monkeypatch):
+    """A run waits for the disk a dozen times, which matters to a machine that loses its power."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
 
 
 @pytest.fixture(autouse=True)

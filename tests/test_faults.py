@@ -20,9 +20,10 @@ SETTINGS = (
 
 # Imports torch once, and then has as many processes as asked for begin the same run at the same moment.
 TOGETHER = """
-import os, sys
+import gc, os, sys
 import lit_cnn.cli.trainer
 from lit_cnn.cli import main as cli
+gc.freeze()
 
 go, wait = os.pipe()[::-1]
 children = []
