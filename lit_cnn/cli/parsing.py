@@ -40,15 +40,12 @@ class ParsingCLI(LightningCLI):
         )
 
     def setup_parser(self, *args: Any) -> None:
-        """Takes the verb's parser from an earlier config of this process, or builds it, which takes 0.1 s."""
-        self.parser, self._of_verb = _PARSERS.pop(self.verb, (None, []))
-        if self.parser is None:
+        """Builds the verb's parser, once in a process: it takes 0.1 s, and `ablate` has a config for each variant."""
+        if self.verb not in _PARSERS:
             super().setup_parser(*args)
-
-    def parse_arguments(self, parser: Any, args: Any) -> None:
-        """Parses, and leaves the parser to the next config: `ablate` has one for each variant."""
-        super().parse_arguments(parser, args)
-        _PARSERS[self.verb] = parser, self._of_verb  # not after an error, which may leave it half-way
+            _PARSERS[self.verb] = self.parser, self._of_verb
+        self.parser, self._of_verb = _PARSERS[self.verb]
+        vars(self.parser).pop("print_config", None)  # which jsonargparse leaves there after an error
 
     def add_arguments_to_parser(self, parser: Any) -> None:
         """Adds the arguments of every verb in addition to model, data and trainer, and those of the verb."""
