@@ -41,7 +41,10 @@ from lit_cnn.cli import main as cli
 from lit_cnn.experiments.plan import PlanCLI
 draw_nothing(setattr)
 os.fsync = lambda file: None  # see conftest.py
+environment = dict(os.environ)
 lit_cnn.cli.trainer.run_verb(["fit", "quickstart"], PlanCLI)  # runs nothing
+os.environ.clear()
+os.environ.update(environment)  # without the seed
 gc.freeze()
 for line in sys.stdin:
     order = json.loads(line)
@@ -66,6 +69,28 @@ for line in sys.stdin:
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
+# Imports torch once, and then has as many processes as asked for begin the same command at the same moment.
+TOGETHER = """
+import gc, os, sys
+import lit_cnn.cli.trainer
+from lit_cnn.cli import main as cli
+gc.freeze()
+
+go, wait = os.pipe()[::-1]
+children = []
+for i in range(int(sys.argv[1])):
+    child = os.fork()
+    if not child:
+        os.close(go)
+        os.read(wait, 1)
+        os.dup2(os.open(f"out{i}.txt", os.O_WRONLY | os.O_CREAT), 1)
+        os.dup2(1, 2)
+        sys.argv = ["lit_cnn", *sys.argv[2:]]
+        os._exit(cli.main(sys.argv[1:]))
+    children.append(child)
+os.close(go)
+print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+"""
 
 # A run of a second: two epochs on 270 images.
 SMALL = (
@@ -102,6 +127,16 @@ def run_once(folder: Path, *argv: object, pictures: bool = False, code: int = 0)
         assert main(["fit", *map(str, argv)]) == code
     (run,) = {*folder.glob("logs/*/*")} - before
     return run
+
+
+def run_together(n: int, *argv: str) -> list[str]:
+    """What each of n processes prints that begin the same command at the same moment, and succeed."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", TOGETHER, str(n), *argv], capture_output=True, text=True
+    )
+    outputs = [Path(f"out{i}.txt").read_text() for i in range(n)]
+    assert done.stdout.strip() == str([0] * n), "\n".join([done.stderr, *outputs])
+    return outputs
 
 
 class Outcome(NamedTuple):

@@ -13,7 +13,7 @@ from lit_cnn.cli.parser import Parser
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.training.classifier import LitClassifier
 
-_PARSERS: dict[str, tuple[Any, list[str]]] = {}  # the parser of each verb, and the arguments that only this verb has
+_PARSERS: dict[str, tuple[Any, list[str]]] = {}  # of each verb, with the names of the arguments of this verb alone
 
 
 class ParsingCLI(LightningCLI):
@@ -23,8 +23,9 @@ class ParsingCLI(LightningCLI):
     (https://github.com/Lightning-AI/pytorch-lightning/issues/21455).
     """
 
+    _of_verb: list[str]  # names of the arguments of this verb alone
+
     def __init__(self, argv: list[str], given: list[Setting]):
-        self.verb, self.given, self._configs = argv[0], given, config_paths(argv)
         super().__init__(
             LitClassifier,
             ImageDataModule,

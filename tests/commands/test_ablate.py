@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import run_together
 from large import marked
 
 from lit_cnn.checks.cost import Length
@@ -161,16 +162,10 @@ def test_cells_equal_fit_alone_and_finished_ones_stay(tiny, lit_cnn, processes):
 
 
 @pytest.mark.slow
-def test_two_invocations_run_every_cell_once(tiny, tmp_path):
-    import subprocess
-    import sys
-
-    command = [sys.executable, "-W", "ignore", "-m", "lit_cnn", "ablate", tiny()]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
-    outs = [process.communicate(timeout=200)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], outs
-    assert sorted(figures("logs/tiny")) == sorted(set(figures("logs/tiny")))
-    assert len(list(Path("logs/tiny").glob("*/version_*"))) == 8
+def test_two_invocations_run_every_cell_once(tiny):
+    outs = run_together(2, "ablate", tiny(seeds=1))
+    assert len(figures("logs/tiny")) == 4
+    assert len(list(Path("logs/tiny").glob("*/version_*"))) == 4
     assert table_of(outs[0]) == table_of(outs[1])
 
 
