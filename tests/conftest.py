@@ -86,7 +86,9 @@ for i in range(int(sys.argv[1])):
         os.dup2(os.open(f"out{i}.txt", os.O_WRONLY | os.O_CREAT), 1)
         os.dup2(1, 2)
         sys.argv = ["lit_cnn", *sys.argv[2:]]
-        os._exit(cli.main(sys.argv[1:]))
+        code = cli.main(sys.argv[1:])
+        sys.stdout.flush()
+        os._exit(code)
     children.append(child)
 os.close(go)
 print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
