@@ -152,9 +152,15 @@ def pytest_xdist_auto_num_workers(config):
     return min(4, os.cpu_count() or 1)
 
 
+def pytest_configure(config):
+    """Keeps garbage collection from searching the modules while they are imported; what hands out the tests has few."""
+    gc.disable()
+
+
 def pytest_collection_finish(session):
     """Keeps garbage collection from searching all that was imported, as a command does; `check` collects each time."""
     gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure(config):
