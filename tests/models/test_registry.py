@@ -77,11 +77,18 @@ def check_strides(net, size, channels):
             hook.remove()
 
 
+def scaled(images, mean, variance, weight=None, bias=None, *_):
+    """What batch norm does with its parameters; the rest takes torch nine tenths of the time on the device meta."""
+    shape = (-1, *[1] * (images.dim() - 2))
+    return images if weight is None else images * weight.view(shape) + bias.view(shape)
+
+
 @pytest.mark.parametrize(
     ("name", "stem"),
     [pytest.param(n, stem, marks=pytest.mark.slow) if n in LARGE else (n, stem) for n, stem in WITH_STEMS],
 )
-def test_smallest_image_gives_each_stride_two_pixels_and_reaches_every_parameter(name, stem):
+def test_smallest_image_gives_each_stride_two_pixels_and_reaches_every_parameter(name, stem, monkeypatch):
+    monkeypatch.setattr(nn.functional, "batch_norm", scaled)
     entry = ARCHITECTURES[name]
     smallest = entry.stems[stem] if stem else entry.smallest
     channels = 3 if stem == "imagenet" else 1
