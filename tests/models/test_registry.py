@@ -157,8 +157,8 @@ def check_step(name, bf16):
 @pytest.mark.parametrize("name", [n for n, entry in ARCHITECTURES.items() if entry.stems and n not in SHARED])
 def test_imagenet_stem_takes_a_step_on_imagenet_images(name):
     net = models.create(name, image_size=224, stem="imagenet")
-    heads = step(net, torch.randn(2, 3, 224, 224))
-    assert all(head.shape == (2, 10) and head.isfinite().all() for head in heads)
+    heads = step(net, torch.randn(1, 3, 224, 224))
+    assert all(head.shape == (1, 10) and head.isfinite().all() for head in heads)
     assert [key for key, p in net.named_parameters() if p.grad is None] == []
 
 
