@@ -14,7 +14,7 @@ def parsed(*argv):
 
 def test_a_config_leaves_nothing_to_the_next():
     before = parsed()
-    parsed("--model.lr=7", "--data.augment=[RandomFlip]", "--trainer.callbacks+=EMA", "--checkpoint.save_top_k=3")
+    parsed("--model.lr=7", "--data.augment=[RandomFlip]", "--trainer.callbacks+=EMA", "--checkpoint.monitor=val/nll")
     with pytest.raises(ConfigError, match="max_epochs"):
         parsed("--print_config", "--trainer.max_epochs=many")
     after = parsed()
