@@ -26,6 +26,7 @@ class ParsingCLI(LightningCLI):
     _of_verb: list[str]  # names of the arguments of this verb alone
 
     def __init__(self, argv: list[str], given: list[Setting]):
+        self.verb, self.given, self._configs = argv[0], given, config_paths(argv)
         super().__init__(
             LitClassifier,
             ImageDataModule,

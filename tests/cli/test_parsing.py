@@ -4,19 +4,21 @@ import pytest
 from conftest import SMALL
 
 from lit_cnn.cli import quick_check, trainer
+from lit_cnn.cli.command_line import given_settings
 from lit_cnn.errors import ConfigError
 from lit_cnn.experiments.plan import PlanCLI
 
 
 def parsed(*argv):
-    return trainer.run_checked(["fit", "--model", "LitMLP", *SMALL, *argv], PlanCLI)
+    return trainer.run_verb(["fit", "--model", "LitMLP", *SMALL, *argv], PlanCLI)
 
 
 def test_a_config_leaves_nothing_to_the_next():
     before = parsed()
     parsed("--model.lr=7", "--data.augment=[RandomFlip]", "--trainer.callbacks+=EMA", "--checkpoint.monitor=val/nll")
+    wrong = ["fit", "--model", "LitMLP", *SMALL, "--print_config", "--trainer.max_epochs=many"]
     with pytest.raises(ConfigError, match="max_epochs"):
-        parsed("--print_config", "--trainer.max_epochs=many")
+        trainer.run_checked(wrong, given_settings(wrong), PlanCLI)
     after = parsed()
     assert after.config == before.config
     assert after.parser is before.parser
