@@ -117,6 +117,20 @@ def fits(value: Any, kind: Any) -> bool:
     return kind is Any or not isinstance(kind, type) or isinstance(value, kind)
 
 
+def is_plain(kind: Any) -> bool:
+    """Whether an annotation has only numbers, texts, booleans and None, so that the parser takes whatever `fits` it.
+
+    Example:
+        >>> is_plain(int | None), is_plain(list[int])
+        (True, False)
+    """
+    if get_origin(kind) in (Union, UnionType):
+        return all(map(is_plain, get_args(kind)))
+    if get_origin(kind) is Annotated:
+        return is_plain(get_args(kind)[0])
+    return kind in (bool, int, float, str, NoneType)
+
+
 def has_range(kind: Any) -> bool:
     """Whether an annotation has a range of numbers in it."""
     return isinstance(kind, Range) or any(map(has_range, get_args(kind)))

@@ -29,15 +29,23 @@ if TYPE_CHECKING:
 # process has started; and spinning threads of several processes on the same cores wait for each other by the second.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-# Imports torch once, and for each line forks a process that runs a command, as `python -m lit_cnn` would.
+# Imports torch once, builds the parser, and for each line forks a process that runs a command, as `python -m lit_cnn`
+# would; garbage collection does not search the modules then, as it does not in a command.
 LAUNCHER = """
-import json, os, signal, sys
+import gc, json, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 sys.path.append(sys.argv[1])
 import lit_cnn.cli.trainer
 from conftest import draw_nothing
 from lit_cnn.cli import main as cli
+from lit_cnn.experiments.plan import PlanCLI
 draw_nothing(setattr)
+os.fsync = lambda file: None  # see conftest.py
+environment = dict(os.environ)
+lit_cnn.cli.trainer.run_verb(["fit", "quickstart"], PlanCLI)  # runs nothing
+os.environ.clear()
+os.environ.update(environment)  # without the seed
+gc.freeze()
 for line in sys.stdin:
     order = json.loads(line)
     child = os.fork()
@@ -61,6 +69,30 @@ for line in sys.stdin:
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
+# Imports torch once, and then has as many processes as asked for begin the same command at the same moment.
+TOGETHER = """
+import gc, os, sys
+import lit_cnn.cli.trainer
+from lit_cnn.cli import main as cli
+gc.freeze()
+
+go, wait = os.pipe()[::-1]
+children = []
+for i in range(int(sys.argv[1])):
+    child = os.fork()
+    if not child:
+        os.close(go)
+        os.read(wait, 1)
+        os.dup2(os.open(f"out{i}.txt", os.O_WRONLY | os.O_CREAT), 1)
+        os.dup2(1, 2)
+        sys.argv = ["lit_cnn", *sys.argv[2:]]
+        code = cli.main(sys.argv[1:])
+        sys.stdout.flush()
+        os._exit(code)
+    children.append(child)
+os.close(go)
+print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+"""
 
 # A run of a second: two epochs on 270 images.
 SMALL = (
@@ -99,6 +131,16 @@ def run_once(folder: Path, *argv: object, pictures: bool = False, code: int = 0)
     return run
 
 
+def run_together(n: int, *argv: str) -> list[str]:
+    """What each of n processes prints that begin the same command at the same moment, and succeed."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", TOGETHER, str(n), *argv], capture_output=True, text=True
+    )
+    outputs = [Path(f"out{i}.txt").read_text() for i in range(n)]
+    assert done.stdout.strip() == str([0] * n), "\n".join([done.stderr, *outputs])
+    return outputs
+
+
 class Outcome(NamedTuple):
     code: int
     out: str
@@ -110,9 +152,15 @@ def pytest_xdist_auto_num_workers(config):
     return min(4, os.cpu_count() or 1)
 
 
+def pytest_configure(config):
+    """Keeps garbage collection from searching the modules while they are imported; what hands out the tests has few."""
+    gc.disable()
+
+
 def pytest_collection_finish(session):
     """Keeps garbage collection from searching all that was imported, as a command does; `check` collects each time."""
     gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure(config):
@@ -128,6 +176,12 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     import torch
 
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _waits_for_no_disk(monkeypatch):
+    """A run waits for the disk a dozen times, which matters to a machine that loses its power."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
 
 
 @pytest.fixture(autouse=True)

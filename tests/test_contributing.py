@@ -34,8 +34,10 @@ PRINTED = {
 
 # Imports what takes seconds once, and for each line forks a process that runs a script or module, as `python` would.
 PYTHON = """
-import json, os, runpy, sys, traceback
+import gc, json, os, runpy, sys, traceback
 import lightning.pytorch, matplotlib.figure, scipy.stats, torchvision
+gc.freeze()
+sys.pycache_prefix, sys.dont_write_bytecode = sys.argv[1], False  # for the commands of one checkout, and not in it
 for line in sys.stdin:
     folder, program, *arguments = json.loads(line)
     child = os.fork()
@@ -63,14 +65,15 @@ for line in sys.stdin:
 
 
 @pytest.fixture(scope="module")
-def python():
+def python(tmp_path_factory):
     """Runs a script or module of a checkout with its arguments."""
     if not hasattr(os, "fork"):
         pytest.skip("needs os.fork")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment |= {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": "-n 0"}
+    environment |= {"OMP_NUM_THREADS": "1", "PYTEST_ADDOPTS": "-n 0"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", PYTHON], env=environment, **pipes) as process:
+    command = [sys.executable, "-W", "ignore", "-c", PYTHON, tmp_path_factory.mktemp("bytecode")]
+    with subprocess.Popen(command, env=environment, **pipes) as process:
 
         def run(folder, *command):
             process.stdin.write(json.dumps([str(folder), *command]) + "\n")

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import run_together
 
 pytestmark = pytest.mark.slow
 
@@ -18,34 +19,9 @@ SETTINGS = (
     "--data.test_images", "60", "--trainer.accelerator", "cpu", "--pictures.enabled", "false",
 )  # fmt: skip
 
-# Imports torch once, and then has as many processes as asked for begin the same run at the same moment.
-TOGETHER = """
-import os, sys
-import lit_cnn.cli.trainer
-from lit_cnn.cli import main as cli
-
-go, wait = os.pipe()[::-1]
-children = []
-for i in range(int(sys.argv[1])):
-    child = os.fork()
-    if not child:
-        os.close(go)
-        os.read(wait, 1)
-        os.dup2(os.open(f"out{i}.txt", os.O_WRONLY | os.O_CREAT), 1)
-        os.dup2(1, 2)
-        sys.argv = ["lit_cnn", *sys.argv[2:]]
-        os._exit(cli.main(sys.argv[1:]))
-    children.append(child)
-os.close(go)
-print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
-"""
-
 
 def test_six_runs_of_one_config_started_together_finish_in_six_folders():
-    argv = ["fit", *SETTINGS, "--data.train_images", "600", "--trainer.max_epochs", "2", "--name", "run"]
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", TOGETHER, "6", *argv], capture_output=True, text=True)
-    outputs = [Path(f"out{i}.txt").read_text() for i in range(6)]
-    assert done.stdout.strip() == str([0] * 6), "\n".join([done.stderr, *outputs])
+    run_together(6, "fit", *SETTINGS, "--data.train_images", "600", "--trainer.max_epochs", "2", "--name", "run")
     folders = [f"version_{i}" for i in range(6)]
     assert sorted(path.name for path in Path("logs/run").iterdir()) == folders
     results = [json.loads(Path("logs/run", folder, "results.json").read_text()) for folder in folders]

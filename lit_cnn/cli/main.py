@@ -157,11 +157,10 @@ def _dispatch(argv: list[str]) -> int:
         if verb in VERBS or verb == "check":
             settings = [word for word in argv if verb != "check" or word != LR_FIND]
             # takes less than a second; the rest takes several
-            import_module("lit_cnn.cli.absent_gpu").refuse_absent_gpu(
-                *import_module("lit_cnn.cli.quick_check").check(settings)
-            )
+            checked = import_module("lit_cnn.cli.quick_check").check(settings)
+            import_module("lit_cnn.cli.absent_gpu").refuse_absent_gpu(*checked)
         if verb in VERBS:
-            import_once("lit_cnn.cli.trainer").run_verb(argv)
+            import_once("lit_cnn.cli.trainer").run_checked(*checked)
         else:
             import_once(f"lit_cnn.commands.{verb}").main(rest)
     else:

@@ -47,8 +47,8 @@ class Parser(LightningArgumentParser):
         return yaml.safe_dump(_restored(yaml.safe_load(text), namespace, ""), sort_keys=False)
 
     def save(self, namespace: Namespace, path: Any, **_: Any) -> None:
-        """Writes a config in UTF-8, where jsonargparse takes the system's encoding."""
-        files.write_text(Path(path), self.dump(namespace, skip_none=False))
+        """Writes a parsed config in UTF-8, where jsonargparse takes the system's encoding."""
+        files.write_text(Path(path), self.dump(namespace, skip_none=False, skip_validation=True))
 
 
 def _plain(value: Any) -> Any:

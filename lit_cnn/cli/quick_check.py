@@ -35,7 +35,7 @@ from lit_cnn.runs.class_paths import homes, present
 from lit_cnn.runs.folder import find_run
 from lit_cnn.runs.settings import LINKED
 from lit_cnn.runs.tracker_packages import refuse_missing
-from lit_cnn.typed_arguments import fits, has_range, in_words, subclasses_of
+from lit_cnn.typed_arguments import fits, has_range, in_words, is_plain, subclasses_of
 
 # Keys that the parser takes in a section in addition to settings.
 NO_SETTINGS = {"class_path", "dict_kwargs", "help"}
@@ -190,6 +190,8 @@ def _is_no_class(name: str, branch: str, settings: list[Setting]) -> bool:
 
 def _refusal(setting: Setting, kind: Any, settings: list[Setting]) -> str | None:
     """Returns a message if a value is not of this type, or out of its range."""
+    if is_plain(kind) and fits(setting.value, kind):
+        return None
     parser = ArgumentParser(allow_abbrev=False, exit_on_error=False)
     parser.add_argument(f"--{setting.key}", type=kind)
     try:

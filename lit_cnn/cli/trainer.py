@@ -6,8 +6,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.cli import LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -25,63 +24,33 @@ from lit_cnn.callbacks.trackers import Trackers
 from lit_cnn.checks import slow
 from lit_cnn.cli import resume, tuning
 from lit_cnn.cli.allowed_imports import allow_imports
-from lit_cnn.cli.arguments import add_arguments, complete, settle_name
-from lit_cnn.cli.command_line import Setting, config_paths, name_by_config
+from lit_cnn.cli.arguments import complete, settle_name
+from lit_cnn.cli.command_line import Setting, name_by_config
 from lit_cnn.cli.known_settings import PARTS
 from lit_cnn.cli.library_errors import as_ours, fault_in_run, raised_in
 from lit_cnn.cli.messages import explain
 from lit_cnn.cli.misfits import refuse_misfit
-from lit_cnn.cli.parser import ParseError, Parser
+from lit_cnn.cli.parser import ParseError
+from lit_cnn.cli.parsing import ParsingCLI
 from lit_cnn.cli.quick_check import check
 from lit_cnn.cli.warning_filters import quiet
 from lit_cnn.data import datasets  # noqa: F401
-from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import ConfigError, LitCNNError
 from lit_cnn.inference import load as checkpoints
 from lit_cnn.runs.checkpoint_io import SafeCheckpointIO
 from lit_cnn.runs.folder import alone, claim_folder, give_back, restore, snapshot
 from lit_cnn.runs.settings import hyperparameters
 from lit_cnn.training import architectures, hardware, monitors, param_groups  # noqa: F401  (known by short names)
-from lit_cnn.training.classifier import LitClassifier
 
 
-class LitCLI(LightningCLI):
-    """Parses and builds by LightningCLI, and runs one verb in a run's folder, with a test at the end of `fit`.
-
-    Lightning's own subcommands need a parser for each verb, and replace the given settings by a checkpoint's
-    (https://github.com/Lightning-AI/pytorch-lightning/issues/21455).
-    """
+class LitCLI(ParsingCLI):
+    """Parses and builds by LightningCLI, and runs one verb in a run's folder, with a test at the end of `fit`."""
 
     _claimed: Path | None = None
     _resumed: Path | None = None  # folder of the resumed run
     _resumed_from = ""
     _untouched: dict[Path, bytes | None]  # files of that folder before the resume
     _first_step = _epochs_before = 0
-
-    def __init__(self, argv: list[str], given: list[Setting]):
-        self.verb, self.given, self._configs = argv[0], given, config_paths(argv)
-        super().__init__(
-            LitClassifier,
-            ImageDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            parser_class=Parser,
-            parser_kwargs={"prog": f"python -m lit_cnn {self.verb}"},
-            seed_everything_default=0,
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-            args=argv[1:],
-            run=False,
-        )
-
-    def add_arguments_to_parser(self, parser: Any) -> None:
-        """Adds the arguments of every verb in addition to model, data and trainer, and those of the verb."""
-        add_arguments(parser)
-        # Loggers are made when the run has a folder.
-        parser.add_instantiator(lambda kind, *args, **arguments: partial(kind, *args, **arguments), Logger)
-        self._of_verb = parser.add_method_arguments(Trainer, self.verb, skip=self.subcommands()[self.verb])
-        if self.verb in ("validate", "test"):
-            parser.set_defaults({"verbose": False})  # no second table of metrics
 
     def before_instantiate_classes(self) -> None:
         """Sets the run's name and the checkpoint before anything is built."""
@@ -282,9 +251,13 @@ def _say(text: str) -> None:
 
 
 def run_verb(argv: list[str], kind: type[LitCLI] = LitCLI) -> Any:
-    """Runs one of the Trainer's verbs with this class, and returns the class's instance."""
+    """Checks the arguments of one of the Trainer's verbs, runs it with this class, and returns the class's instance."""
+    return run_checked(*check(argv), kind)
+
+
+def run_checked(argv: list[str], given: list[Setting], kind: type[LitCLI] = LitCLI) -> Any:
+    """Runs a verb with arguments and settings that `quick_check.check` has returned."""
     allow_imports()
-    argv, given = check(argv)
     quiet()
     hardware.keep_memory()
     hardware.forget_nvml()

@@ -62,7 +62,8 @@ def _config_of(variant: Variant, path: Path, overrides: list[str]) -> dict[str, 
         if typed in said and overrides and str(_parsed(variant.argv)) != said:
             raise parsed
         raise type(parsed)(f"cell {variant.name}: {said.replace(typed, f'({path})')}") from parsed
-    return yaml.safe_load(parsed.parser.dump(parsed.config, skip_none=False))  # in the form of config.yaml
+    # In the form of config.yaml.
+    return yaml.safe_load(parsed.parser.dump(parsed.config, skip_none=False, skip_validation=True))
 
 
 def _parsed(argv: list[str]) -> Any:

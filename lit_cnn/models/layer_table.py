@@ -55,7 +55,7 @@ class Layer(NamedTuple):
 
 def macs_of(net: nn.Module, shape: tuple[int, int, int]) -> int:
     """Returns the multiply-accumulate operations (MACs) of a network on the device meta, for one image of a shape."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), without_norms(net):
         net.eval()(torch.zeros(1, *shape, device="meta"))
     return int(counter.get_total_flops()) // 2  # torch counts multiplications and additions
 
@@ -74,7 +74,7 @@ def layers_of(net: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
     image = torch.zeros(1, *shape, device="meta")
     fields.of[image] = (Span(0, 1, 1), Span(0, 1, 1))
     shown = (layer for layer in net.modules() if isinstance(layer, SHOWN))
-    with hooked((layer, note) for layer in shown), torch.no_grad(), fields:
+    with hooked((layer, note) for layer in shown), torch.no_grad(), without_norms(net), fields:
         net.eval()(image)
     return layers
 
@@ -86,6 +86,19 @@ def hooked(hooks: Iterable[tuple[nn.Module, Callable[..., Any]]]) -> Iterator[No
         for layer, hook in hooks:
             handles.enter_context(layer.register_forward_hook(hook))
         yield
+
+
+@contextmanager
+def without_norms(net: nn.Module) -> Iterator[None]:
+    """Leaves batch norm out: it changes none of the figures, and takes torch most of the time on the device meta."""
+    norms = [layer for layer in net.modules() if type(layer) is nn.BatchNorm2d]
+    for layer in norms:
+        layer.forward = lambda images: images  # type: ignore[assignment, method-assign]
+    try:
+        yield
+    finally:
+        for layer in norms:
+            del layer.forward
 
 
 class TrackFields(TorchDispatchMode):

@@ -31,7 +31,7 @@ class Grid:
         self.axis: Axes = self.figure.add_axes((0, 0, 1, share))
         self.axis.axis("off")
         self.figure.suptitle(title, fontsize=TITLE if width * inches > 5 else NARROW, y=0.99, va="top")
-        self._limits = {"xlim": (-GAP, width - GAP), "ylim": (height, 0)}
+        self.axis.set(xlim=(-GAP, width - GAP), ylim=(height, 0), autoscale_on=False)
 
     def show(
         self,
@@ -52,13 +52,12 @@ class Grid:
             pixels, how = pixels.mean(axis=2), {"cmap": "gray", "vmin": 0, "vmax": 255}
         box = (left, left + 1, top + self.aspect, top)
         self.axis.imshow(pixels, extent=box, interpolation="nearest", aspect="auto", **how)
-        self.axis.set(**self._limits)
         if text:
             self.axis.text(
                 left + 0.5, top - 0.03, text, color=colour or "black", ha="center", va="bottom", fontsize=SIZE
             )
         if colour:
-            self.axis.add_patch(Rectangle((left, top), 1, self.aspect, fill=False, color=colour, linewidth=2))
+            self.axis.add_artist(Rectangle((left, top), 1, self.aspect, fill=False, color=colour, linewidth=2))
 
 
 def sample_grid(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import run_together
 from large import marked
 
 from lit_cnn.checks.cost import Length
@@ -107,11 +108,11 @@ def test_unknown_experiment_is_refused_with_the_nearest():
         ({"trainer.max_epochs": [1, "many"]}, "trainer.max_epochs: many (tiny.yaml) has to be"),
     ],
 )
-def test_wrong_axis_is_found_before_any_cell_runs(tiny, processes, axes, message):
+def test_wrong_axis_is_found_before_any_cell_runs(tiny, lit_cnn, axes, message):
     network = {"network": {"MLP": {"model": "LitMLP"}}}
-    code, out = processes.run("ablate", tiny(axes=network | axes))
-    assert code == 2
-    assert message in out.replace("permut: true", "permut: True")
+    outcome = lit_cnn("ablate", tiny(axes=network | axes))
+    assert outcome.code == 2
+    assert message in outcome.err.replace("permut: true", "permut: True")
     assert not Path("logs").exists()
 
 
@@ -125,14 +126,14 @@ def test_a_wrong_flag_is_told_as_one_and_not_as_the_file(tiny, lit_cnn):
         assert outcome.err.startswith(said)
 
 
-def test_flags_may_not_override_the_experiment(tiny, processes):
-    code, out = processes.run("ablate", tiny(), "--data.permute", "true")
-    assert (code, "--data.permute is an axis of tiny.yaml" in out) == (2, True)
-    code, out = processes.run("ablate", tiny(), "--name", "x")
-    assert (code, "--name cannot be set" in out) == (2, True)
+def test_flags_may_not_override_the_experiment(tiny, lit_cnn):
+    outcome = lit_cnn("ablate", tiny(), "--data.permute", "true")
+    assert (outcome.code, "--data.permute is an axis of tiny.yaml" in outcome.err) == (2, True)
+    outcome = lit_cnn("ablate", tiny(), "--name", "x")
+    assert (outcome.code, "--name cannot be set" in outcome.err) == (2, True)
 
 
-def test_cells_equal_fit_alone_and_finished_ones_stay(tiny, processes):
+def test_cells_equal_fit_alone_and_finished_ones_stay(tiny, lit_cnn, processes):
     networks = {"network": TINY["axes"]["network"]}
     code, out = processes.run("ablate", tiny(axes=networks))
     assert code == 0, out
@@ -142,7 +143,7 @@ def test_cells_equal_fit_alone_and_finished_ones_stay(tiny, processes):
     assert [cell["name"] for cell in plan if Path(cell["folder"]).is_dir()] == [cell["name"] for cell in plan]
     for cell in (plan[0], plan[-1]):  # the last one had three before it
         argv = [*cell["argv"][: cell["argv"].index("--name")], "--name", f"alone-{cell['name']}"]
-        assert processes.run("fit", *argv, "--trainer.default_root_dir", "other")[0] == 0
+        assert lit_cnn("fit", *argv, "--trainer.default_root_dir", "other").code == 0
         alone = figures("other")[f"alone-{cell['name']}/version_0"]
         assert alone == runs[f"{cell['name']}/version_0"]
     values = [100 * runs[f"MLP-seed{seed}/version_0"]["test/acc"] for seed in (0, 1)]
@@ -150,27 +151,21 @@ def test_cells_equal_fit_alone_and_finished_ones_stay(tiny, processes):
     assert row in next(line for line in out.splitlines() if line.startswith("MLP "))
 
     before = {path: path.stat().st_mtime_ns for path in Path("logs/tiny").glob("*/version_*/*")}
-    code, again = processes.run("ablate", tiny(axes=networks))
-    assert code == 0
-    assert table_of(again) == table_of(out)
+    again = lit_cnn("ablate", tiny(axes=networks))
+    assert again.code == 0, again.err
+    assert table_of(again.out) == table_of(out)
     assert {path: path.stat().st_mtime_ns for path in Path("logs/tiny").glob("*/version_*/*")} == before
     # An edited experiment: other cells, in other runs, and a table of their own.
     other = tiny(axes=networks, settings={**TINY["settings"], "model.lr": 0.1})
-    code, edited = processes.run("ablate", other, "--dry_run")
-    assert (code, "4 cells, 0 finished" in edited) == (0, True)
+    edited = lit_cnn("ablate", other, "--dry_run")
+    assert (edited.code, "4 cells, 0 finished" in edited.out) == (0, True)
 
 
 @pytest.mark.slow
-def test_two_invocations_run_every_cell_once(tiny, tmp_path):
-    import subprocess
-    import sys
-
-    command = [sys.executable, "-W", "ignore", "-m", "lit_cnn", "ablate", tiny()]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
-    outs = [process.communicate(timeout=200)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], outs
-    assert sorted(figures("logs/tiny")) == sorted(set(figures("logs/tiny")))
-    assert len(list(Path("logs/tiny").glob("*/version_*"))) == 8
+def test_two_invocations_run_every_cell_once(tiny):
+    outs = run_together(2, "ablate", tiny(seeds=1))
+    assert len(figures("logs/tiny")) == 4
+    assert len(list(Path("logs/tiny").glob("*/version_*"))) == 4
     assert table_of(outs[0]) == table_of(outs[1])
 
 

@@ -23,10 +23,18 @@ def rates(tmp_path):
     return "rates.yaml"
 
 
-def test_search_finds_the_best_variant_and_resumes(rates, processes):
+def test_search_ends_after_the_given_trials_and_resumes_with_more(rates, processes, lit_cnn):
+    def written():
+        return {path.parts[2]: path.stat().st_mtime_ns for path in Path("logs").glob("rates/*/version_0/results.json")}
+
+    code, out = processes.run("search", rates, "--trials", "2")
+    assert code == 0, out
+    assert "best of 2 variants tried, 4 in total" in out
+    assert len(first := written()) == 2
     code, out = processes.run("search", rates, "--trials", "4")
     assert code == 0, out
-    runs = {path.parts[2]: path.stat().st_mtime_ns for path in Path("logs").glob("rates/*/version_0/results.json")}
+    runs = written()
+    assert first.items() < runs.items()  # it goes on where it was
     values = {
         name: json.loads(Path(f"logs/rates/{name}/version_0/results.json").read_text())["val/acc"] for name in runs
     }
@@ -35,18 +43,10 @@ def test_search_finds_the_best_variant_and_resumes(rates, processes):
     )[1]
     assert values[f"{found}-seed0"] == max(values.values())
     assert "lr=0.01" in found
-    code, again = processes.run("search", rates, "--trials", "4")
-    assert code == 0
-    assert again.splitlines()[-4:] == out.splitlines()[-4:]
-    for name, written in runs.items():
-        assert Path(f"logs/rates/{name}/version_0/results.json").stat().st_mtime_ns == written
-
-
-def test_search_ends_after_the_given_number_of_trials(rates, processes):
-    code, out = processes.run("search", rates, "--trials", "2")
-    assert code == 0, out
-    assert "best of 2 variants tried, 4 in total" in out
-    assert len(list(Path("logs").glob("rates/*/version_0/results.json"))) == 2
+    again = lit_cnn("search", rates, "--trials", "4")
+    assert again.code == 0, again.err
+    assert again.out.splitlines()[-4:] == out.splitlines()[-4:]
+    assert written() == runs
 
 
 def test_bad_input_ends_in_a_sentence(rates, lit_cnn, monkeypatch):

@@ -1,7 +1,8 @@
 import errno
+import multiprocessing
 import os
-import subprocess
-import sys
+import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,8 +15,6 @@ from lit_cnn import ImageFolderDataModule
 from lit_cnn.data import cache, decoding
 from lit_cnn.data.arrays import channel_statistics
 from lit_cnn.errors import DataError, DiskError
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -220,32 +219,37 @@ def test_images_may_lie_in_a_folder_that_is_not_written_to(image_folder):
     assert sorted(image_folder.rglob("*")) == before
 
 
-@pytest.mark.slow
+def _read_with_another(number, image_folder):
+    """Reads the images in one of two processes, slowly, and leaves what it prints in a file."""
+    decode = decoding._decode
+
+    def slow(images, index, shape):
+        time.sleep(0.01)
+        with open("decoded", "a") as log:
+            log.write(f"{images.names[index]}\n")
+        return decode(images, index, shape)
+
+    decoding._decode = slow
+    with open(f"out{number}.txt", "w") as out, redirect_stdout(out):
+        data = ImageFolderDataModule(str(image_folder), batch_size=2, cache_dir="cache")
+        with open("ready", "a") as ready:
+            ready.write("x")
+        while Path("ready").stat().st_size < 2:
+            time.sleep(0.01)
+        print("sum", int(data.read("train").images.long().sum()))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_processes_that_start_together_decode_once(image_folder, tmp_path):
     """One writes, the others wait; each sees the same images."""
-    code = f"""
-import time
-from pathlib import Path
-from lit_cnn import ImageFolderDataModule
-from lit_cnn.data import decoding
-original = decoding._decode
-def slow(images, index, shape):
-    time.sleep(0.05)
-    with open("decoded", "a") as log: log.write(images.names[index] + "\\n")
-    return original(images, index, shape)
-decoding._decode = slow
-data = ImageFolderDataModule({str(image_folder)!r}, batch_size=2, cache_dir="cache")
-with open("ready", "a") as ready: ready.write("x")
-while Path("ready").stat().st_size < 2: time.sleep(0.01)
-print("sum", int(data.read("train").images.long().sum()))
-"""
-    env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    runs = [
-        subprocess.Popen([sys.executable, "-c", code], env=env, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    outputs = [run.communicate(timeout=120)[0] for run in runs]
-    assert [run.returncode for run in runs] == [0, 0]
+    fork = multiprocessing.get_context("fork")
+    both = [fork.Process(target=_read_with_another, args=(i, image_folder)) for i in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(120)
+    assert [process.exitcode for process in both] == [0, 0]
+    outputs = [(tmp_path / f"out{i}.txt").read_text() for i in range(2)]
     assert len({output.splitlines()[-1] for output in outputs}) == 1
     assert len((tmp_path / "decoded").read_text().splitlines()) == 36
     assert sum("waiting for it" in output for output in outputs) == 1

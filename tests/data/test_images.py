@@ -364,8 +364,9 @@ for path in sys.argv[1:]:
 """
 LARGE = {
     "refused": lambda: png(10_000, 10_000, 8, 0, bytes(10_001 * 10_000)),  # 100 MB in 100 kB
-    "colour and alpha": lambda: encoded(np.zeros((5000, 5000, 4), np.uint8), "PNG"),  # the largest that may be
-    "16 bits": lambda: encoded(np.zeros((5000, 5000), np.uint16), "PNG"),
+    # The largest that may be.
+    "colour and alpha": lambda: encoded(np.zeros((5000, 5000, 4), np.uint8), "PNG", compress_level=1),
+    "16 bits": lambda: encoded(np.zeros((5000, 5000), np.uint16), "PNG", compress_level=1),
     "floats": lambda: encoded(np.zeros((5000, 5000), np.float32), "TIFF", compression="tiff_lzw"),
 }
 

@@ -60,7 +60,7 @@ class HalvesNothing(Exception):
     pass
 
 
-def check_strides(net, size, channels=3):
+def check_strides(net, size, channels):
     """Runs the network on images of this size, and makes sure that no layer halves a single pixel."""
 
     def look(module, inputs):
@@ -77,16 +77,31 @@ def check_strides(net, size, channels=3):
             hook.remove()
 
 
+def scaled(images, mean, variance, weight=None, bias=None, *_):
+    """What batch norm does with its parameters; the rest takes torch nine tenths of the time on the device meta."""
+    shape = (-1, *[1] * (images.dim() - 2))
+    return images if weight is None else images * weight.view(shape) + bias.view(shape)
+
+
 @pytest.mark.parametrize(
     ("name", "stem"),
     [pytest.param(n, stem, marks=pytest.mark.slow) if n in LARGE else (n, stem) for n, stem in WITH_STEMS],
 )
-def test_smallest_image_is_the_first_that_gives_each_stride_two_pixels(name, stem, monkeypatch):
+def test_smallest_image_gives_each_stride_two_pixels_and_reaches_every_parameter(name, stem, monkeypatch):
+    monkeypatch.setattr(nn.functional, "batch_norm", scaled)
     entry = ARCHITECTURES[name]
     smallest = entry.stems[stem] if stem else entry.smallest
-    settings = {"in_channels": 3} | ({"stem": stem} if stem else {})
+    channels = 3 if stem == "imagenet" else 1
+    settings = {"in_channels": channels, "num_classes": 3} | ({"stem": stem} if stem else {})
     net = on_meta(name, image_size=smallest, **settings)
-    assert check_strides(net, smallest).shape == (2, 10)
+    logits = check_strides(net, smallest, channels)
+    assert logits.shape == (2, 3)
+    if hasattr(net, "forward_with_aux"):  # whose heads want larger maps
+        side = 224 if stem == "imagenet" else 28
+        assert all(head.shape == (2, 3) for head in step(net, torch.zeros(2, channels, side, side, device="meta")))
+    else:
+        logits.square().sum().backward()
+    assert [key for key, p in net.named_parameters() if p.requires_grad and p.grad is None] == []
     if smallest == 1:
         return
     with pytest.raises(ValueError, match=f"at least {smallest} pixels, but got {smallest - 1} x {smallest - 1}"):
@@ -94,26 +109,7 @@ def test_smallest_image_is_the_first_that_gives_each_stride_two_pixels(name, ste
     if name in ("cnn", "lenet"):
         return  # their linear layers are made for one size
     with pytest.raises((HalvesNothing, RuntimeError)):  # with the refusal out of the way, a layer fails
-        check_strides(net, smallest - 1)
-
-
-@pytest.mark.parametrize(
-    ("shape", "name"),
-    [
-        pytest.param(shape, name, marks=pytest.mark.slow if name in LARGE else ())
-        for shape in [(1, 28, 28), (3, 32, 32), (3, 224, 224)]
-        for name in ARCHITECTURES
-        if (shape[1] == 32) == (name == "vgg8_bn")  # which needs 32
-    ],
-    ids=str,
-)
-def test_every_parameter_is_reached_from_the_loss(name, shape):
-    entry = ARCHITECTURES[name]
-    settings = {"stem": "imagenet"} if entry.stems and shape[1] == 224 else {}
-    net = on_meta(name, in_channels=shape[0], image_size=shape[1:], num_classes=3, **settings)
-    heads = step(net, torch.zeros(2, *shape, device="meta"))
-    assert all(head.shape == (2, 3) for head in heads)
-    assert [key for key, p in net.named_parameters() if p.requires_grad and p.grad is None] == []
+        check_strides(net, smallest - 1, channels)
 
 
 def step(net, images):
@@ -161,8 +157,8 @@ def check_step(name, bf16):
 @pytest.mark.parametrize("name", [n for n, entry in ARCHITECTURES.items() if entry.stems and n not in SHARED])
 def test_imagenet_stem_takes_a_step_on_imagenet_images(name):
     net = models.create(name, image_size=224, stem="imagenet")
-    heads = step(net, torch.randn(2, 3, 224, 224))
-    assert all(head.shape == (2, 10) and head.isfinite().all() for head in heads)
+    heads = step(net, torch.randn(1, 3, 224, 224))
+    assert all(head.shape == (1, 10) and head.isfinite().all() for head in heads)
     assert [key for key, p in net.named_parameters() if p.grad is None] == []
 
 

@@ -14,12 +14,14 @@ from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.training.lit_network import LitNetwork
 from lit_cnn.typed_arguments import subclasses_of
 
-# Settings that keep a network small, and a shape of images where it is not that of its smallest ones.
+# Settings that keep a network small, or else what an optimizer keeps of it; and a shape of images where it is not that
+# of its smallest ones.
 SMALL = {
     "LitAlexNet": {"hidden": 8},
     "LitZFNet": {"widths": [8, 8, 8, 8, 8], "hidden": 8},
     "LitVGG": {"widths": [4, "M", 8, "M", 8, "M", 8, "M", 8, "M"]},
-    "LitResNet": {"name": "resnet18"},
+    "LitResNet": {"name": "resnet18", "optimizer": "SGD"},
+    **{name: {"optimizer": "SGD"} for name in ("LitGoogLeNet", "LitInceptionV2", "LitInceptionV3")},
     "LitPreActResNet": {"name": "wide_resnet16_4"},
 }
 SHAPES = {"LitMLP": (1, 2, 3), "LitPointwiseCNN": (2, 1, 1), "LitDilatedCNN": (2, 1, 1), "LitVGG": (3, 32, 32)}

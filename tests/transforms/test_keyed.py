@@ -22,7 +22,7 @@ OURS = [c for c in subclasses_of(Augmentation) if c.__module__.startswith("lit_c
 
 
 def module(augment, batch_size, seed=5):
-    data = SyntheticDataModule(train_images=100, val_size=0, batch_size=batch_size, augment=augment, seed=seed)
+    data = SyntheticDataModule(train_images=50, val_size=0, batch_size=batch_size, augment=augment, seed=seed)
     data.setup("fit")
     return data
 
@@ -62,7 +62,7 @@ def test_an_image_is_changed_alike_in_whatever_batch_on_however_many_devices(cls
     assert not all(equal(whole, by_index([], 48)))
     for other in (by_index(built(), 7), by_index(built(), 1), by_index(built(), 16, devices=3)):
         compared = equal(whole, other)
-        assert len(compared) > 80
+        assert len(compared) > 40
         assert all(compared)
     assert not all(equal(whole, by_index(built(), 48, epoch=EPOCH + 1)))
     if cls.__name__ != "AlternatingFlip":  # which tosses its coins once, by the seed
@@ -87,4 +87,4 @@ def test_a_view_shows_an_image_alike_among_whichever_others(cls):
     whole = view(images, n, "test")
     assert not whole.equal(images)
     assert torch.cat([view(images[i], i, "test") for i in n.split(13)]).equal(whole)
-    assert view(images[77:78], n[77:78], "test").equal(whole[77:78])
+    assert view(images[37:38], n[37:38], "test").equal(whole[37:38])
