@@ -31,7 +31,7 @@ class Grid:
         self.axis: Axes = self.figure.add_axes((0, 0, 1, share))
         self.axis.axis("off")
         self.figure.suptitle(title, fontsize=TITLE if width * inches > 5 else NARROW, y=0.99, va="top")
-        self.axis.set(xlim=(-GAP, width - GAP), ylim=(height, 0), autoscale_on=False)
+        self.axis.set(xlim=(-GAP, width - GAP), ylim=(height, 0), xticks=[], yticks=[], autoscale_on=False)
 
     def show(
         self,

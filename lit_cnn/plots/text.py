@@ -1,15 +1,12 @@
 """Text in figures: literal, without formulas, in fonts that have the letters."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from unicodedata import category, east_asian_width
 
 from matplotlib import figure, font_manager, rcParams
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.text import Text
 
 from lit_cnn.errors import printable
@@ -39,7 +36,7 @@ class Figure(figure.Figure):
 
     def draw(self, renderer: Any) -> None:
         """Finds a font for each text, then draws the figure."""
-        texts = [text for text in _texts_in(self) if r"\mathdefault" not in text.get_text()]  # not its powers of ten
+        texts = [text for text in self.findobj(Text) if r"\mathdefault" not in text.get_text()]  # not its powers of ten
         _find_fonts(letter for text in texts for letter in text.get_text())
         for text in texts:
             content = text.get_text()
@@ -49,16 +46,6 @@ class Figure(figure.Figure):
                 text.set_fontfamily(list(dict.fromkeys(filter(None, families))))
                 text.set_text("".join(map(_drawn, content)))
         super().draw(renderer)
-
-
-def _texts_in(artist: Artist) -> Iterator[Text]:
-    """Yields all texts, but for the ticks of an axis that is off, which matplotlib would make for this alone."""
-    if isinstance(artist, Text):
-        yield artist
-    hidden = isinstance(artist, Axes) and not artist.axison
-    for child in artist.get_children():
-        if not (hidden and isinstance(child, Axis)):
-            yield from _texts_in(child)
 
 
 def drawable(class_names: Sequence[str], length: int = 16) -> list[str]:
