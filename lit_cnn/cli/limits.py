@@ -33,7 +33,7 @@ TEXTS = {
     "trainer.devices": (r"auto|-?\d+|\d+(, *\d+)*,?", "auto, a number such as 2, or a list of numbers such as 0,1"),
     "trainer.accelerator": (r"auto|cpu|gpu|cuda|mps|tpu|xla|hpu|xpu|.*\..*", "auto, cpu, gpu, cuda, mps or tpu"),
     "trainer.gradient_clip_algorithm": (r"norm|value", "norm or value"),
-    "trainer.max_time": (r"\d+:\d\d?:\d\d?:\d\d?", "days, hours, minutes and seconds, such as 00:12:00:00"),
+    "trainer.max_time": (r"(?=.*[1-9])\d+:\d\d?:\d\d?:\d\d?", "days, hours, minutes and seconds, such as 00:12:00:00"),
 }
 
 TIMES = ("trainer.val_check_interval", "trainer.max_time")

@@ -13,7 +13,7 @@ from lit_cnn.errors import ConfigError
 REFUSED = {
     "trainer.accumulate_grad_batches": ["0", "-1", "2.5", "many", "nan", "100000000000000000000"],
     "trainer.val_check_interval": ["0", "0.0", "-1", ".nan", ".inf", "100000000000000000000", "{minutes: -1}"],
-    "trainer.max_time": ["{minutes: -1}", "{hours: 0}"],
+    "trainer.max_time": ["{minutes: -1}", "{hours: 0}", "00:00:00:00", "1:00"],
     "trainer.check_val_every_n_epoch": ["0", "-1", "1.5", "x"],
     "trainer.max_epochs": ["-2", "0.5", "1e3", "100000000000000000000", "[1]"],
     "trainer.min_epochs": ["-1", "nan"],
