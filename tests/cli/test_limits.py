@@ -101,6 +101,9 @@ SMALL = (
         (["--trainer.gradient_clip_algorithm", "nope"], "nope"),
         (["--trainer.limit_train_batches", "0.01"], "limit_train_batches"),
         (["--model.hidden", "[-1]"], "-1"),
+        (["--model.hidden", "3"], "model.hidden: 3 (command line) has to be a list, such as [1, 2]."),
+        (["--model.optimizer_args", "{betas: [0.9]}"], "Adam refuses `optimizer_args` {'betas': [0.9]} with lr "),
+        (["--model.scheduler", "LambdaLR"], "LambdaLR refuses `scheduler_args` {} with lr "),
         (
             ["--model.scheduler", "StepLR", "--model.scheduler_args", "{step_size: 0}"],
             "StepLR cannot make a step with `scheduler_args` {'step_size': 0",
