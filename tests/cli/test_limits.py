@@ -53,6 +53,7 @@ REFUSED = {
     "model.scheduler_args": ["x"],
     "model.scheduler_interval": ["day"],
     "model.compile": ["fast"],
+    "checkpoint_every": ["0", "10 min", "often"],
     "matmul_precision": ["low"],
     "tensorboard_axis": ["hours"],
 }
