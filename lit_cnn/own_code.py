@@ -32,8 +32,7 @@ def mistake_in_own_code(error: BaseException, doing: str = "Your own code") -> C
 def failure(error: BaseException, doing: str, place: str = "") -> ConfigError:
     """Returns the error for code that fails at a place, which may be unknown."""
     said = said_by(error)
-    remedy = next((remedy for part, remedy in REMEDIES.items() if part in said), "")
-    remedy = remedy or "LIT_CNN_DEBUG=1 shows the whole traceback."
+    remedy = next((remedy for part, remedy in REMEDIES.items() if part in said), "LIT_CNN_DEBUG=1 shows the traceback.")
     return ConfigError(f"{doing} fails{' at ' * bool(place)}{place}:\n{said}\n{remedy}")
 
 

@@ -13,7 +13,7 @@ HUGE = 2**31 - 1
 LARGEST = 2**63  # of tensors' integers
 
 AT_LEAST = {
-    1: "trainer.accumulate_grad_batches trainer.check_val_every_n_epoch trainer.num_nodes",
+    1: "checkpoint_every trainer.accumulate_grad_batches trainer.check_val_every_n_epoch trainer.num_nodes",
     0: "trainer.limit_train_batches trainer.limit_val_batches trainer.limit_test_batches trainer.limit_predict_batches "
     "trainer.overfit_batches trainer.min_epochs trainer.min_steps trainer.gradient_clip_val trainer.log_every_n_steps "
     "trainer.reload_dataloaders_every_n_epochs checkpoint.every_n_train_steps checkpoint.every_n_epochs",
@@ -30,10 +30,11 @@ LIMITS: dict[str, tuple[float | list[float], float]] = {
 
 # Allowed texts of settings that the Trainer checks late: as patterns, and in words.
 TEXTS = {
+    "checkpoint_every": (r"[1-9]\d*|\d+(\.\d+)?min", "a number of steps, such as 500, or minutes, such as 10min"),
     "trainer.devices": (r"auto|-?\d+|\d+(, *\d+)*,?", "auto, a number such as 2, or a list of numbers such as 0,1"),
     "trainer.accelerator": (r"auto|cpu|gpu|cuda|mps|tpu|xla|hpu|xpu|.*\..*", "auto, cpu, gpu, cuda, mps or tpu"),
     "trainer.gradient_clip_algorithm": (r"norm|value", "norm or value"),
-    "trainer.max_time": (r"\d+:\d\d?:\d\d?:\d\d?", "days, hours, minutes and seconds, such as 00:12:00:00"),
+    "trainer.max_time": (r"(?=.*[1-9])\d+:\d\d?:\d\d?:\d\d?", "days, hours, minutes and seconds, such as 00:12:00:00"),
 }
 
 TIMES = ("trainer.val_check_interval", "trainer.max_time")

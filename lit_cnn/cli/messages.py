@@ -30,6 +30,7 @@ PLAIN = {
     "bool": "true or false",
     "str": "a text",
     "dict": "names with values, such as {a: 1}",
+    "collections.abc.Sequence": "a list, such as [1, 2]",
 }
 
 

@@ -7,6 +7,7 @@ import torch
 
 from lit_cnn.data.arrays import Arrays
 from lit_cnn.errors import ConfigError, DataError
+from lit_cnn.own_code import place_of_class
 
 ATTRIBUTES = ("num_classes", "in_channels", "image_size", "class_names")
 
@@ -16,6 +17,9 @@ def refuse_incomplete(data: Any) -> None:
     name = type(data).__name__
     if lacking := [attribute for attribute in ATTRIBUTES if not hasattr(data, attribute)]:
         raise ConfigError(f"The data module {name} has no {', '.join(lacking)}. Set it in the class or its __init__.")
+    if not hasattr(data, "views"):  # an argument of ImageDataModule
+        place = place_of_class(type(data)) or name
+        raise ConfigError(f"The data module {place} has no super().__init__(). Call it first in __init__.")
     if not isinstance(data.image_size, Sequence):
         raise ConfigError(f"The data module {name} has image_size {data.image_size}. Set (height, width).")
 

@@ -130,9 +130,9 @@ def build_optimizer(
     optimizer_class = find_optimizer(name)
     if "lr" in settings:
         raise ValueError(f"`optimizer_args` has lr: {settings['lr']}. Set the learning rate only with `lr`.")
-    if "fused" in inspect.signature(optimizer_class).parameters and not settings.keys() & {"foreach", "differentiable"}:
-        settings = {"fused": True} | settings
-    return _construct(optimizer_class, argument, settings, parameters, lr=lr)
+    others = settings.keys() & {"fused", "foreach", "differentiable"}
+    fused = {"fused": True} if "fused" in inspect.signature(optimizer_class).parameters and not others else {}
+    return _construct(optimizer_class, argument, settings, parameters, lr=lr, **fused)
 
 
 def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], length: int) -> LRScheduler:
@@ -225,7 +225,9 @@ def _find(name: str, modules: list[ModuleType], base: type, kind: str) -> type:
 
 def _construct(cls: type, argument: str, settings: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
     known = [name for name in inspect.signature(cls).parameters if name not in ("params", "lr", "optimizer")]
-    kinds = get_type_hints(cls.__init__)  # type: ignore[misc]
+    kinds = dict[str, Any]()
+    with suppress(NameError):  # a type that torch imports only for type checkers
+        kinds = get_type_hints(cls.__init__)  # type: ignore[misc]
     for key, value in settings.items():
         if isinstance(value, str) and key in kinds and not fits(value, kinds[key]):  # else `fused: x` means true
             raise ValueError(
@@ -238,6 +240,6 @@ def _construct(cls: type, argument: str, settings: dict[str, Any], *args: Any, *
             )
     try:
         return cls(*args, **kwargs, **settings)
-    except (TypeError, ValueError, ZeroDivisionError) as error:
+    except REFUSALS as error:
         lr = kwargs["lr"] if "lr" in kwargs else args[0].param_groups[0]["lr"]
         raise ValueError(f"{cls.__name__} refuses `{argument}` {settings} with lr {lr}: {error}") from None

@@ -13,7 +13,7 @@ from lit_cnn.errors import ConfigError
 REFUSED = {
     "trainer.accumulate_grad_batches": ["0", "-1", "2.5", "many", "nan", "100000000000000000000"],
     "trainer.val_check_interval": ["0", "0.0", "-1", ".nan", ".inf", "100000000000000000000", "{minutes: -1}"],
-    "trainer.max_time": ["{minutes: -1}", "{hours: 0}"],
+    "trainer.max_time": ["{minutes: -1}", "{hours: 0}", "00:00:00:00", "1:00"],
     "trainer.check_val_every_n_epoch": ["0", "-1", "1.5", "x"],
     "trainer.max_epochs": ["-2", "0.5", "1e3", "100000000000000000000", "[1]"],
     "trainer.min_epochs": ["-1", "nan"],
@@ -53,6 +53,7 @@ REFUSED = {
     "model.scheduler_args": ["x"],
     "model.scheduler_interval": ["day"],
     "model.compile": ["fast"],
+    "checkpoint_every": ["0", "10 min", "often"],
     "matmul_precision": ["low"],
     "tensorboard_axis": ["hours"],
 }
@@ -101,6 +102,9 @@ SMALL = (
         (["--trainer.gradient_clip_algorithm", "nope"], "nope"),
         (["--trainer.limit_train_batches", "0.01"], "limit_train_batches"),
         (["--model.hidden", "[-1]"], "-1"),
+        (["--model.hidden", "3"], "model.hidden: 3 (command line) has to be a list, such as [1, 2]."),
+        (["--model.optimizer_args", "{betas: [0.9]}"], "Adam refuses `optimizer_args` {'betas': [0.9]} with lr "),
+        (["--model.scheduler", "LambdaLR"], "LambdaLR refuses `scheduler_args` {} with lr "),
         (
             ["--model.scheduler", "StepLR", "--model.scheduler_args", "{step_size: 0}"],
             "StepLR cannot make a step with `scheduler_args` {'step_size': 0",

@@ -19,6 +19,7 @@ from lit_cnn import (
     SyntheticDataModule,
 )
 from lit_cnn.data.arrays import Arrays, channel_statistics
+from lit_cnn.data.contract import refuse_incomplete
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.data.sources import cifar, mnist
 from lit_cnn.errors import ConfigError, DataError
@@ -375,6 +376,8 @@ def test_what_a_data_module_of_ones_own_lacks_is_told(monkeypatch):
     monkeypatch.setattr(Own, "read", lambda self, split: None)
     with pytest.raises(DataError, match=r"Own.read has to return lit_cnn.data.arrays.Arrays, but got a NoneType"):
         Own().setup("fit")
+    with pytest.raises(ConfigError, match=r"test_data_modules.py:\d+ \(class NoSuper\) has no super\(\).__init__\(\)"):
+        refuse_incomplete(NoSuper())
     monkeypatch.delattr(Own, "in_channels")
     with pytest.raises(ConfigError, match="The data module Own has no in_channels. Set it in the class"):
         Own().setup("fit")
@@ -389,3 +392,8 @@ def test_a_data_module_without_arguments_goes_through_fit(lit_cnn):
 class NoArguments(Own):
     def __init__(self):
         super().__init__()
+
+
+class NoSuper(Own):
+    def __init__(self):
+        pass
