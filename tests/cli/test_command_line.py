@@ -67,7 +67,7 @@ def test_configs_come_first_and_flags_keep_their_order():
 def test_report_finds_an_experiment_by_its_name_or_file(lit_cnn, run):
     Path("mine.yaml").write_text("seeds: 2")
     for given in ("mine", "mine.yaml", "logs/mine"):
-        reported = lit_cnn("report", given, "--format", "md")
+        reported = lit_cnn("report", given, "--format", "csv")
         assert reported.code == 0, reported.err
     assert "no such runs. Did you mean 'mine'?" in lit_cnn("report", "mime").err
     Path("other.yaml").write_text("seeds: 2")

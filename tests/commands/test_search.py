@@ -23,6 +23,7 @@ def rates(tmp_path):
     return "rates.yaml"
 
 
+@pytest.mark.slow
 def test_search_ends_after_the_given_trials_and_resumes_with_more(rates, processes, lit_cnn):
     def written():
         return {path.parts[2]: path.stat().st_mtime_ns for path in Path("logs").glob("rates/*/version_0/results.json")}

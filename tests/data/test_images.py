@@ -371,6 +371,7 @@ LARGE = {
 }
 
 
+@pytest.mark.slow
 def test_large_images_take_little_memory(tmp_path):
     for name, content in LARGE.items():
         (tmp_path / name).write_bytes(content())

@@ -103,6 +103,7 @@ def test_wrong_port_is_refused(lit_cnn):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.slow
 def test_command_serves_this_machine_only_and_ends_with_ctrl_c(processes):
     processes.start("demo", "mlp_mnist", "--port", "0", "--no_browser")
     end = signal.SIGKILL

@@ -99,7 +99,8 @@ def test_network_of_a_users_own_goes_by_its_class_path(lit_cnn, tmp_path, monkey
 
 def test_checkpoint_builds_the_network_that_was_trained(lit_cnn):
     argv = ("--model", "LitGoogLeNet", "--model.aux_weight", "0.1", "--model.true_5x5", "true")
-    assert lit_cnn("fit", *argv, *SMALL).code == 0
+    short = ("--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1")
+    assert lit_cnn("fit", *argv, *SMALL, *short).code == 0
     module = package.load("logs/LitGoogLeNet/version_0")
     assert module.hparams["aux_weight"] == 0.1
     same = models.create("googlenet", image_size=8, true_5x5=True, init="torch")
