@@ -2,7 +2,7 @@
 #
 #   docker build -t lit_cnn .
 #   docker run --rm lit_cnn                                                # the quickstart
-#   docker run --rm -v "$PWD/logs:/home/student/logs" lit_cnn fit --config mlp_mnist
+#   docker run --rm --user "$(id -u)" -v "$PWD:/work" -w /work lit_cnn fit --config mlp_mnist   # data/ and logs/ here
 FROM python:3.12-slim
 
 WORKDIR /source
@@ -13,6 +13,7 @@ RUN pip install --no-cache-dir .
 
 RUN useradd --create-home student
 USER student
+ENV XDG_CACHE_HOME=/tmp/cache
 WORKDIR /home/student
 ENTRYPOINT ["lit_cnn"]
 CMD ["fit", "--config", "quickstart"]

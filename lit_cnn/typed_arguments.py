@@ -20,16 +20,19 @@ class Range(NamedTuple):
 
     words: str
     holds: Callable[[Any], bool]
+    limits: tuple[tuple[str, float], ...]  # the same in a JSON schema
 
     def __repr__(self) -> str:  # shown in the help
         return self.words
 
 
-PositiveInt = Annotated[int, Range("a whole number from 1 up", lambda value: value >= 1)]
-NonNegativeInt = Annotated[int, Range("a whole number from 0 up", lambda value: value >= 0)]
-PositiveFloat = Annotated[float, Range("a number above 0", lambda value: 0 < value < math.inf)]
-NonNegativeFloat = Annotated[float, Range("a number from 0 up", lambda value: 0 <= value < math.inf)]
-Share = Annotated[float, Range("a share from 0 to 1", lambda value: 0 <= value <= 1)]
+PositiveInt = Annotated[int, Range("a whole number from 1 up", lambda value: value >= 1, (("minimum", 1),))]
+NonNegativeInt = Annotated[int, Range("a whole number from 0 up", lambda value: value >= 0, (("minimum", 0),))]
+PositiveFloat = Annotated[
+    float, Range("a number above 0", lambda value: 0 < value < math.inf, (("exclusiveMinimum", 0),))
+]
+NonNegativeFloat = Annotated[float, Range("a number from 0 up", lambda value: 0 <= value < math.inf, (("minimum", 0),))]
+Share = Annotated[float, Range("a share from 0 to 1", lambda value: 0 <= value <= 1, (("minimum", 0), ("maximum", 1)))]
 
 PLAIN: dict[type, tuple[str, Any]] = {
     bool: ("True or False", bool),

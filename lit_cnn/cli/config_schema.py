@@ -45,6 +45,7 @@ def config_schema() -> dict[str, Any]:
         "title": "A config of lit_cnn",
         "type": "object",
         "properties": {"$schema": {"type": "string"}} | properties,
+        "patternProperties": {r"\.": {}},  # model.lr: 0.1
         "additionalProperties": False,
         "$defs": {branch: _one_of_classes(branch) for branch in BRANCHES},
     }
@@ -91,7 +92,8 @@ def _setting(key: str, known: Known, text: str | None) -> dict[str, Any]:
         one = {"$ref": f"#/$defs/{key}"}
         schema = {"anyOf": [one, {"type": "array", "items": one}, {"type": "null"}]}
     elif key in NAMED:
-        schema = {"anyOf": [{"enum": choices(key)}, {}]}  # an editor suggests them; anything else is allowed too
+        others = [OWN, {"type": "null"}] if key.startswith("model.") else [{}]  # a logger may be a list, a bool, ...
+        schema = {"anyOf": [{"enum": choices(key)}, *others]}
     else:
         schema = of_type(known.type)
     return schema | ({"description": text} if text else {})
@@ -110,8 +112,8 @@ def of_type(kind: Any) -> dict[str, Any]:
     if origin is Literal:
         return {"enum": list(inner)}
     if origin is Annotated:
-        words = [{"description": note.words} for note in inner[1:] if isinstance(note, Range)]
-        return of_type(inner[0]) | (words[0] if words else {})
+        ranges = [dict(note.limits) for note in inner[1:] if isinstance(note, Range)]
+        return of_type(inner[0]) | (ranges[0] if ranges else {})
     if origin in (Union, UnionType):
         return _any_of(map(of_type, inner))
     if origin is dict:

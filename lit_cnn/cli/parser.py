@@ -41,7 +41,10 @@ class Parser(LightningArgumentParser):
             namespace[key] = _plain(value)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=f"[\\s\\S]*{UNWRITTEN}")
-            text: str = super().dump(namespace, *args, **kwargs)
+            try:
+                text: str = super().dump(namespace, *args, **kwargs)
+            except yaml.representer.RepresenterError:  # placeholders are written with validation only
+                text = super().dump(namespace, *args, **kwargs | {"skip_validation": False})
         if UNWRITTEN not in text:
             return text
         return yaml.safe_dump(_restored(yaml.safe_load(text), namespace, ""), sort_keys=False)

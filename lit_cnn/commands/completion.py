@@ -7,18 +7,21 @@ from importlib.util import find_spec
 from typing import Any
 
 from lit_cnn.cli.config_schema import config_schema, of_type
-from lit_cnn.cli.known_settings import BRANCHES, PARTS, Known, classes_of, sections, settings_of
+from lit_cnn.cli.known_settings import BRANCHES, NAMED, PARTS, Known, choices, classes_of, sections, settings_of
 from lit_cnn.cli.shipped_configs import shipped_configs, shipped_experiments
 from lit_cnn.commands.arguments import Built, Parser
 from lit_cnn.errors import ConfigError
+from lit_cnn.runs.weights import shipped_weights
 
 SCHEMA = "jsonschema"
 SHELLS = ("bash", "zsh", "tcsh")
 EPILOG = """In a shell, the Tab key then completes verbs, configs and settings after the command lit_cnn, such as
 lit_cnn fit --config qui[Tab]. It needs the package shtab: pip install 'lit-cnn[completion]'
 
+  mkdir -p ~/.local/share/bash-completion/completions
   lit_cnn completion bash > ~/.local/share/bash-completion/completions/lit_cnn
-  lit_cnn completion zsh > ~/.zfunc/_lit_cnn          # a folder of fpath
+
+For zsh, write it to a file _lit_cnn in a folder of your fpath.
 
 In an editor with YAML support, such as VS Code with its YAML extension:
 
@@ -26,7 +29,9 @@ In an editor with YAML support, such as VS Code with its YAML extension:
 
 and as the first line of a config: # yaml-language-server: $schema=lit_cnn.schema.json
 """
-FOLDERS = {"run", "runs", "a", "b", "output", "data_dir", "default_root_dir", "resume"}  # complete as folders
+FOLDERS = {"a", "b", "output", "data_dir", "default_root_dir", "resume"}  # complete as folders
+# What comes with the package completes beside files: arguments, and the kind of name.
+NAMES = {"config": "config", "experiment": "experiment", "run": "weights", "runs": "weights", "weights": "weights"}
 
 
 def main(argv: list[str]) -> None:
@@ -41,7 +46,7 @@ def main(argv: list[str]) -> None:
         raise ConfigError("completion: scripts for shells need the package shtab: pip install 'lit-cnn[completion]'")
     import shtab
 
-    print(shtab.complete(whole_parser(), given.format))
+    print(shtab.complete(whole_parser(), given.format, preamble=_preamble(given.format)))
 
 
 def whole_parser() -> argparse.ArgumentParser:
@@ -53,40 +58,60 @@ def whole_parser() -> argparse.ArgumentParser:
     for verb, what in VERBS.items():
         parser = verbs.add_parser(verb, help=what)
         _add_settings(parser)
-        name = "config" if verb == "fit" else "run"
-        _complete(parser.add_argument(name, nargs="*"))
+        _complete(parser.add_argument("config" if verb == "fit" else "run", nargs="*"))
     for verb, what in COMMANDS.items():
         try:
             import_module(f"lit_cnn.commands.{verb}").main(Built.ASK)
         except Built as built:
             parser = verbs.add_parser(verb, help=what, parents=[built.parser], add_help=False)
-            for action in parser._actions:
-                _complete(action)
             if built.parser.takes_settings:
                 _add_settings(parser)
+            else:
+                parser.add_argument("--allow")
             if verb == "check":
-                _complete(parser.add_argument("config", nargs="*"))
+                parser.add_argument("config", nargs="*")
+            for action in parser._actions:
+                _complete(action)
     return whole
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     """Adds the settings of `fit` to a verb's parser."""
-    known = {f"{name}": kind for name, kind in sections().items() if name != "help"}
+    known = {name: kind for name, kind in sections().items() if name not in ("help", "print_config")}
     for branch in ("model", "data", "trainer", *PARTS):
         for settings in settings_of(branch) or []:
             known |= {f"{branch}.{name}": kind for name, kind in settings.items()}
     for key, kind in known.items():
         if f"--{key}" not in parser._option_string_actions:
             _complete(parser.add_argument(f"--{key}", choices=_choices(key, kind)))
+    for branch in ("model", "data"):
+        parser.add_argument(f"--{branch}.help", choices=list(classes_of(branch)))
+    for flag in ("--print_config", "--help_all"):
+        parser.add_argument(flag, action="store_true")
+    parser.add_argument("--allow")
+
+
+def _preamble(shell: str) -> str:
+    """Returns the functions of a script that complete names and files."""
+    kinds = {"config": shipped_configs(), "experiment": shipped_experiments(), "weights": shipped_weights()}
+    if shell == "tcsh":  # completes files only
+        return ""
+    if shell == "bash":
+        line = '_lit_cnn_{kind}() {{ compgen -W "{names}" -- "$1"; compgen -f -- "$1"; }}'
+    else:
+        line = "_lit_cnn_{kind}() {{ _alternative 'names:{kind}:({names})' 'files:file:_files'; }}"
+    return "\n".join(line.format(kind=kind, names=" ".join(names)) for kind, names in kinds.items())
 
 
 def _choices(key: str, kind: Known) -> list[str] | None:
     """Returns the values that a setting can have, if they are few."""
     if key in BRANCHES:
         return list(classes_of(key))
+    if key in NAMED:
+        return choices(key)
     schema = of_type(kind.type)
     options = [one for part in schema.get("anyOf", [schema]) for one in _values(part)]
-    return options or None
+    return list(dict.fromkeys(options)) or None
 
 
 def _values(schema: dict[str, Any]) -> list[str]:
@@ -96,13 +121,11 @@ def _values(schema: dict[str, Any]) -> list[str]:
 
 
 def _complete(action: Any) -> None:
-    """Says how the value of an argument is completed: names of configs or experiments, folders, or files."""
+    """Says how the value of an argument is completed: names of its kind, folders, or files."""
     import shtab
 
     name = action.dest.rpartition(".")[2]
-    if name == "config":
-        action.choices = list(shipped_configs())
-    elif name == "experiment":
-        action.choices = list(shipped_experiments())
-    elif action.choices is None and action.nargs != 0:
+    if name in NAMES:
+        action.complete = {"bash": f"_lit_cnn_{NAMES[name]}", "zsh": f"_lit_cnn_{NAMES[name]}", "tcsh": "f"}
+    elif action.choices is None and action.nargs != 0 and name != "allow":
         action.complete = shtab.DIRECTORY if name in FOLDERS else shtab.FILE

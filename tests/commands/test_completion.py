@@ -34,6 +34,13 @@ def test_bash_completes_verbs_configs_settings_and_values(lit_cnn, tmp_path):
     assert completed("fit", "quickstart", "--model.opt") == {"--model.optimizer", "--model.optimizer_args"}
     assert completed("fit", "--data.permute", "") == {"true", "false"}
     assert completed("ablate", "exer") == {"exercise"}
+    (tmp_path / "exercise_of_mine.yaml").touch()
+    assert completed("ablate", "exer") == {"exercise", "exercise_of_mine.yaml"}
+    assert completed("fit", "--config", "exer") == completed("fit", "exer") == {"exercise_of_mine.yaml"}
+    assert completed("fit", "quickstart", "--print_config", "--model.lr_") == set()
+    assert completed("fit", "--model.help", "LitVG") == {"LitVGG"}
+    assert completed("fit", "--model.optimizer", "Muo") == {"Muon"}
+    assert completed("classify", "fast_c") == completed("verify", "--weights", "fast_c") == {"fast_cifar"}
     assert completed("ablate", "exercise", "--data.data_d") == {"--data.data_dir"}
     assert "safetensors" in completed("export", "--format", "")
 
@@ -50,6 +57,8 @@ def test_schema_takes_every_shipped_config_and_refuses_mistakes(lit_cnn):
         {"model": {"class_path": "LitVGG", "init_args": {"widht": 3}}},
         {"data": {"class_path": "CIFAR10DataModule", "init_args": {"batch_size": "many"}}},
         {"data": {"class_path": "CIFAR10DataModule", "init_args": {"augment": ["RandomCrip"]}}},
+        {"model": {"class_path": "LitVGG", "init_args": {"lr": -1}}},
+        {"model": {"class_path": "LitVGG", "init_args": {"optimizer": "Sgdd"}}},
         {"trainer": {"max_epochs": "ten"}},
     ):
         assert not validator.is_valid(wrong), wrong
