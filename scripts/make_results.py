@@ -1,4 +1,4 @@
-"""Writes the results of configs into their heads and the READMEs, all from configs/expected.json.
+"""Writes the results of configs into their heads, the READMEs and docs, from configs/expected.json and weights.json.
 
     python -m scripts.make_results                                     # after expected.json changed; a test says when
     python -m scripts.make_results take cnn_mnist logs/exercise/CNN_permute=false-seed* --how "by python -m ..."
@@ -20,6 +20,7 @@ from lit_cnn.experiments.expected import recorded
 from lit_cnn.reports.many_runs import in_points, p_value
 from lit_cnn.reports.statistics import holm, paired_test
 from lit_cnn.runs.record import runs_in
+from lit_cnn.runs.weights import INDEX
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "configs" / "expected.json"
@@ -90,6 +91,15 @@ def of_configs(names: list[str], source: dict[str, Any]) -> str:
         accuracy = percent(runs) + after if runs else "not trained yet"
         rows.append([f"`{name}`", entry["shows"], accuracy, entry.get("short time", "not measured")])
     return _table(["config", "network", "test accuracy", "time"], rows)
+
+
+def of_weights() -> str:
+    """Returns the table of the weights in the package, with their own test accuracy."""
+    rows = []
+    for name, about in json.loads(INDEX.read_text("utf-8")).items():
+        accuracy = percent({"n": 1, "mean": about["correct"] / about["test_images"]})
+        rows.append([f"`{name}`", about["trained_on"], str(about["seed"]), accuracy])
+    return _table(["weights", "trained on", "seed", "test accuracy"], rows)
 
 
 def of_experiments() -> str:
@@ -163,6 +173,8 @@ def documents() -> dict[Path, str]:
     text = between(path.read_text("utf-8"), "first", of_configs(list(FIRST), source))
     text = between(text, "classic", of_configs([name for name in source if name not in FIRST], source))
     found[path] = between(text, "experiments", of_experiments())
+    path = ROOT / "docs" / "using.md"
+    found[path] = between(path.read_text("utf-8"), "weights", of_weights())
     path = ROOT / "README.md"
     text = between(path.read_text("utf-8"), "exercise", of_the_exercise(source))
     found[path] = between(text, "differences", of_differences(source))
