@@ -4,6 +4,7 @@ import inspect
 import linecache
 import os
 from traceback import walk_tb
+from typing import Any
 
 from lit_cnn.errors import ConfigError, is_of_the_machine, is_out_of_memory, printable
 
@@ -62,6 +63,13 @@ def place_of_class(cls: type) -> str:
     except (TypeError, OSError):  # no source
         return ""
     return f"{_short(file)}:{line} (class {cls.__name__})" if _is_own(file) else ""
+
+
+def place_of_method(cls: type, name: str) -> str:
+    """Returns a method's name and, if it is the user's own, its file and line."""
+    code: Any = getattr(inspect.unwrap(getattr(cls, name)), "__code__", None)
+    own = code and _is_own(code.co_filename)
+    return f"{cls.__name__}.{name}" + (f" at {_short(code.co_filename)}:{code.co_firstlineno}" if own else "")
 
 
 def _found(error: BaseException) -> tuple[str, int, str] | None:

@@ -13,9 +13,10 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from lit_cnn.errors import ConfigError, is_out_of_memory
+from lit_cnn.errors import ConfigError, LitCNNError, is_out_of_memory
 from lit_cnn.own_code import place_in_own_code, said_by
 from lit_cnn.training.classifier import Batch, LitClassifier
+from lit_cnn.training.contract import losses_of
 
 GRADIENT_STEPS = 5  # a branch with initial weights of zero has gradients only after the first step
 
@@ -43,7 +44,7 @@ class Steps:
 
         def closure() -> Tensor:
             with strategy.precision_plugin.train_step_context():
-                logits, loss = self.module.loss_of(*strategy.precision_plugin.convert_input(batch))
+                logits, loss = losses_of(self.module, *strategy.precision_plugin.convert_input(batch))
             result[:] = [logits.detach(), loss.detach()]
             chosen.zero_grad()
             loss = loss * len(logits) if self.module.hparams["sum_loss"] else loss
@@ -98,7 +99,7 @@ def take_first_steps(steps: Steps, seconds: float = 3.0, silent: bool = False) -
                 break
         found.losses = torch.stack(losses).tolist()  # waits for a GPU
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        if is_out_of_memory(error) or place_in_own_code(error):
+        if isinstance(error, LitCNNError) or is_out_of_memory(error) or place_in_own_code(error):
             raise
         raise ConfigError(
             f"not sound. The first batch fails: {said_by(error, 100)}\n"

@@ -30,7 +30,7 @@ def fault_in_run(end: BaseException, settings: list[Setting], early: bool) -> Ba
     for one in (end, end.__cause__):  # the parser wraps some of ours
         if isinstance(one, LitCNNError):
             return one
-    refused = isinstance(end, (ValueError, TypeError, MisconfigurationException))
+    refused = isinstance(end, (ValueError, TypeError, RuntimeError, MisconfigurationException))
     if early and refused and raised_in(end).startswith("lightning."):
         return as_ours(end, settings)
     return mistake_in_own_code(end) or end

@@ -12,16 +12,19 @@ from lit_cnn.data.module import ImageDataModule
 from lit_cnn.errors import ConfigError, LitCNNError, is_out_of_memory
 from lit_cnn.own_code import failure, place_in_own_code, place_of_class, said_by
 from lit_cnn.training.classifier import LitClassifier
+from lit_cnn.training.contract import losses_of
 
 # Words in the messages of errors about the images' shape; other errors are mistakes in the code.
 OF_SHAPE = re.compile(r"shape|size|channel|dimension|height|width|\b[2-5]D\b", re.IGNORECASE)
+
+NAN = "NaN", "Look for logarithms and roots of negative numbers, and for divisions by 0."
 
 
 def refuse_misfit(model: LitClassifier, data: ImageDataModule) -> None:
     """Checks that a network turns images into rows of logits, in evaluation and training, and has gradients.
 
-    Evaluation takes two images, and one, as the last batch may have. Classes of lit_cnn are not checked, since they are
-    built for the data.
+    Evaluation takes two images, and one, as the last batch may have, and two after the training. Classes of lit_cnn are
+    not checked, since they are built for the data.
 
     Raises:
         ConfigError: If it does not.
@@ -36,13 +39,17 @@ def refuse_misfit(model: LitClassifier, data: ImageDataModule) -> None:
             net = copy.deepcopy(model).train() if training else model.eval()  # this initialises lazy layers
             images = torch.randn(number, data.in_channels, *data.image_size)
             shape = str(["batch" if number > 1 else 1, *images.shape[1:]]).replace("'", "")
-            what = "network"
+            what, when = "network", " in training" * training
             try:
                 logits = net(images)
                 wrong, remedy = _judged(logits, (number, data.num_classes), training and _is_trained(net))
                 if training and not wrong and logits.requires_grad:
                     what = "backward pass of the network"
                     logits.sum().backward()
+                if training and not wrong:
+                    _try_loss_of(net, images)
+                    what, when = "network", " in evaluation"
+                    wrong, remedy = NAN if net.eval()(images).isnan().any() else ("", "")
             except Exception as error:
                 if isinstance(error, LitCNNError) or is_out_of_memory(error):
                     raise
@@ -53,10 +60,22 @@ def refuse_misfit(model: LitClassifier, data: ImageDataModule) -> None:
         if wrong:
             classes = data.num_classes
             raise ConfigError(
-                f"The network {own[0].__name__} turns images {shape} into {wrong}{' in training' * training}. "
+                f"The network {own[0].__name__} turns images {shape} into {wrong}{when}. "
                 f"It has to return logits [batch, {classes}] for the {classes} classes of {data.dataset_name}.\n"
                 f"{remedy}"
             )
+
+
+def _try_loss_of(net: LitClassifier, images: Tensor) -> None:
+    """Checks what the `loss_of` of a user's own class returns, if it runs without a Trainer; else the run does."""
+    if type(net).loss_of is LitClassifier.loss_of or not _is_trained(net):
+        return
+    try:
+        losses_of(net, images, torch.zeros(len(images), dtype=torch.int64))
+    except LitCNNError:
+        raise
+    except Exception:
+        return
 
 
 def _is_trained(model: LitClassifier) -> bool:
@@ -101,7 +120,7 @@ def _judged(logits: Any, expected: tuple[int, int], with_gradient: bool) -> tupl
             return what, "End its forward with .flatten(1)."
         return what, f"Set its argument, such as --model.net.num_classes {classes}, or change its last layer."
     if with_gradient and logits.isnan().any():
-        return "NaN", "Look for logarithms and roots of negative numbers, and for divisions by 0."
+        return NAN
     if with_gradient and not logits.requires_grad:
         return "numbers without a gradient", "Look for detach(), no_grad() and argmax in its forward."
     return "", ""

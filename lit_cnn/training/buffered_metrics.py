@@ -1,6 +1,7 @@
 """Buffered metrics: accuracy and NLL of training, validation and test, updated with many batches at once."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
+from lit_cnn.errors import DivergedError
 from lit_cnn.training.metrics import accuracy_and_nll
 
 BATCHES = 64  # buffered before an update, since a metric update takes longer than a small network
@@ -62,10 +64,22 @@ class BufferedMetrics(nn.ModuleDict):
             self.listeners[stage](logits, labels)
 
     def log(self, module: Any, stage: str) -> None:
-        """Logs accuracy and NLL of a stage, through their module; warns if no device has counted an image."""
+        """Logs accuracy and NLL of a stage, through their module; warns if no device has counted an image.
+
+        Raises:
+            DivergedError: If the NLL is NaN.
+        """
         self.catch_up(stage)
         of_stage: Any = self[f"{stage}_metrics"]
-        if module.trainer.strategy.reduce_boolean_decision(bool(of_stage["nll"].images), all=False):
+        any_device = partial(module.trainer.strategy.reduce_boolean_decision, all=False)
+        if any_device(bool(of_stage["nll"].total.isnan())) and not module.trainer.sanity_checking:
+            epoch = module.trainer.current_epoch + 1
+            raise DivergedError(
+                f"{stage}/nll is NaN at epoch {epoch}: some logits are NaN, or not finite.\n"
+                f"If the loss of the training is finite, look at the {stage} images, and at what the network does only "
+                "in evaluation (if self.training is false)."
+            )
+        if any_device(bool(of_stage["nll"].images)):
             # Logged as metrics, not values, so that Lightning computes them once, over all devices.
             module.log_dict(of_stage)
             return

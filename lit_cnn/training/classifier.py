@@ -16,6 +16,7 @@ from lit_cnn.sizes import ImageSize
 from lit_cnn.training import finetuning, lightning_internals
 from lit_cnn.training.buffered_metrics import BufferedMetrics
 from lit_cnn.training.continuation import Continuation
+from lit_cnn.training.contract import logits_of, losses_of
 from lit_cnn.training.data_parallel import OneNetwork
 from lit_cnn.training.fast_loop import FewerCalls
 from lit_cnn.training.losses import ClassWeights, LossName, build_loss, weights_of
@@ -163,12 +164,12 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
 
     def evaluate(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         """Returns the logits for evaluation and prediction."""
-        logits = self(images).float()  # under bf16 autocast, log-softmax would stay in bf16
-        return (logits + self(images.flip(-1)).float()) / 2 if self.hparams["test_time_flip"] else logits
+        logits = logits_of(self, images)
+        return (logits + logits_of(self, images.flip(-1))) / 2 if self.hparams["test_time_flip"] else logits
 
     def loss_of(self, images: Float[Tensor, "b c h w"], labels: Targets) -> tuple[Tensor, Tensor]:
         """Returns logits and loss of a training batch; override it to add other losses."""
-        logits = self(images).float()
+        logits = logits_of(self, images)
         return logits, self.loss(logits, labels)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -177,7 +178,7 @@ class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
         weight = self.one_network.begin_step(batch_idx, len(images)) if self.one_network else 1
         if self.hparams["sum_loss"]:
             weight *= self.one_network.share.total if self.one_network else len(images)
-        logits, loss = self.loss_of(images, labels)
+        logits, loss = losses_of(self, images, labels)
         self.count(logits, labels, "train")
         if self.one_network:
             self.step_losses.note(self.trainer, loss, batch_idx)

@@ -1,0 +1,65 @@
+"""What methods of a user's own class return is checked, with the place in the message."""
+
+import pytest
+import torch
+from torch import nn
+
+from lit_cnn import LitClassifier, SyntheticDataModule
+from lit_cnn.cli.misfits import refuse_misfit
+from lit_cnn.errors import ConfigError
+from lit_cnn.training.contract import losses_of, refuse_no_optimizer
+
+
+class Mine(LitClassifier):
+    def __init__(self, change, net=None):
+        super().__init__(net or nn.Sequential(nn.Flatten(), nn.Linear(144, 3)), num_classes=3)
+        self.change = change
+
+    def loss_of(self, images, labels):
+        return self.change(super().loss_of(images, labels))
+
+    def configure_optimizers(self):
+        return []
+
+
+WRONG = {
+    "None": lambda pair: None,
+    r"a tensor \[\]": lambda pair: pair[1],
+    r"\(a tensor \[\], a tensor \[2, 3\]\)": lambda pair: pair[::-1],
+    r"\[\] without a gradient": lambda pair: (pair[0], pair[1].detach()),
+}
+
+
+@pytest.mark.parametrize("said", WRONG)
+def test_a_wrong_loss_is_refused_before_the_run(said):
+    data = SyntheticDataModule(in_channels=1, image_size=12, num_classes=3, train_images=60)
+    with pytest.raises(ConfigError, match=rf"Mine\.loss_of at .*test_contract\.py:\d+ has returned .*{said}"):
+        refuse_misfit(Mine(WRONG[said]), data)
+    refuse_misfit(Mine(list), data)
+
+
+def test_wrong_logits_of_some_batch_sizes_are_refused_when_they_come():
+    class Some(nn.Linear):
+        def forward(self, images):
+            return super().forward(images.flatten(1)) if len(images) == 4 else None
+
+    module, images, labels = Mine(tuple, Some(144, 3)), torch.zeros(5, 1, 12, 12), torch.zeros(5, dtype=torch.int64)
+    assert losses_of(module, images[:4], labels[:4])[0].shape == (4, 3)
+    for use in (module.evaluate, lambda images: losses_of(module, images, labels)):
+        with pytest.raises(ConfigError, match=r"Some\.forward at .*test_contract\.py:\d+ has returned None"):
+            use(images)
+
+
+def test_no_optimizer_is_refused():
+    with pytest.raises(ConfigError, match=r"Mine\.configure_optimizers at .* has returned no optimizer"):
+        refuse_no_optimizer(Mine(tuple), [])
+
+
+def test_nan_in_evaluation_only_is_refused_before_the_run():
+    class Nan(nn.Linear):
+        def forward(self, images):
+            return super().forward(images.flatten(1)) * (1 if self.training else torch.nan)
+
+    data = SyntheticDataModule(in_channels=1, image_size=12, num_classes=3, train_images=60)
+    with pytest.raises(ConfigError, match="into NaN in evaluation"):
+        refuse_misfit(LitClassifier(Nan(144, 3), num_classes=3), data)
