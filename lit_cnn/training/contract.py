@@ -6,6 +6,7 @@ from torch import Tensor
 
 from lit_cnn.errors import ConfigError
 from lit_cnn.own_code import place_of_method
+from lit_cnn.training import lightning_internals as internals
 
 
 def logits_of(module: Any, images: Tensor) -> Tensor:
@@ -36,8 +37,8 @@ def losses_of(module: Any, images: Tensor, labels: Tensor) -> tuple[Tensor, Tens
 
 
 def refuse_no_optimizer(module: Any, optimizers: list[Any]) -> None:
-    """Raises a ConfigError if `configure_optimizers` has returned no optimizer; Lightning puts a mock for None."""
-    if module.automatic_optimization and not any(type(one).__name__ != "_MockOptimizer" for one in optimizers):
+    """Raises a ConfigError if `configure_optimizers` has returned no optimizer."""
+    if module.automatic_optimization and all(map(internals.stands_for_none, optimizers)):
         place = place_of_method(type(module), "configure_optimizers")
         raise ConfigError(f"{place} has returned no optimizer. It has to return one, as by `return Adam(...)`.")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from fsspec.implementations.local import LocalFileSystem
 from lightning.pytorch import __version__
+from lightning.pytorch.core.optimizer import _MockOptimizer
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_warn
 from packaging.specifiers import SpecifierSet
@@ -156,6 +157,11 @@ def decay_of_average(callback: Any) -> float:
 def drop_average(callback: Any) -> None:
     """Removes the average of a WeightAveraging, which would go into checkpoints that are loaded later."""
     callback._average_model = None
+
+
+def stands_for_none(optimizer: Any) -> bool:
+    """Whether Lightning has put this optimizer in place of None, which `configure_optimizers` returned."""
+    return isinstance(optimizer, _MockOptimizer)
 
 
 def tracking_uri(logger: Any) -> str:
