@@ -27,7 +27,9 @@ In an editor with YAML support, such as VS Code with its YAML extension:
 
   lit_cnn completion jsonschema > lit_cnn.schema.json
 
-and as the first line of a config: # yaml-language-server: $schema=lit_cnn.schema.json
+and as the first line of a config:
+
+  # yaml-language-server: $schema=lit_cnn.schema.json
 """
 FOLDERS = {"a", "b", "output", "data_dir", "default_root_dir", "resume"}  # complete as folders
 # What comes with the package completes beside files: arguments, and the kind of name.
