@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from lit_cnn.data.arrays import Arrays
+from lit_cnn.data.images import resized
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.data.own_images import ImageFolderDataModule  # noqa: F401  (makes it known with the others)
 from lit_cnn.data.sources import cifar, mnist, sample, svhn
 from lit_cnn.data.synthetic_module import SyntheticDataModule  # noqa: F401
+from lit_cnn.sizes import height_and_width
+from lit_cnn.typed_arguments import PositiveInt
 
 
 class FromFiles:
@@ -15,6 +18,8 @@ class FromFiles:
 
     Args:
         data_dir: Folder of the dataset's files, in torchvision's layout; they are downloaded if they are missing.
+        image_size: Resize the images to this height and width in pixels, one number for both. Smaller images train
+            faster: the time of a convolution falls with their area.
         **kwargs: Arguments of ImageDataModule.
     """
 
@@ -26,16 +31,23 @@ class FromFiles:
         super().__init_subclass__()
         cls.num_classes = len(cls.class_names)
 
-    def __init__(self, data_dir: str = "data", **kwargs: Any):
+    def __init__(
+        self,
+        data_dir: str = "data",
+        image_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.data_dir = Path(data_dir).expanduser()
+        if image_size is not None:
+            self.image_size = height_and_width(image_size)
 
     def prepare_data(self) -> None:
         self.source.find_or_download(self.data_dir)
 
     def read(self, split: str) -> Arrays:
         arrays: Arrays = self.source.read(self.data_dir, split)
-        return arrays
+        return Arrays(resized(arrays.images, self.image_size), arrays.labels)
 
 
 class MNISTDataModule(FromFiles, ImageDataModule):

@@ -91,6 +91,15 @@ def to_pixels(image: Image.Image, in_channels: int, image_size: tuple[int, int])
     return np.asarray(image).reshape(height, width, in_channels)
 
 
+def resized(images: UInt8[Tensor, "b c h w"], image_size: tuple[int, int]) -> UInt8[Tensor, "b c new_h new_w"]:
+    """Returns a batch of images with another size, the same pixels as those of image files that are resized."""
+    if tuple(images.shape[2:]) == image_size:
+        return images
+    pixels = images.permute(0, 2, 3, 1).numpy()
+    pictures = (Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image) for image in pixels)
+    return torch.from_numpy(np.stack([to_pixels(p, pixels.shape[3], image_size) for p in pictures])).permute(0, 3, 1, 2)
+
+
 def as_batch(
     images: Picture | Sequence[Picture] | UInt8[Tensor, "b c h w"], in_channels: int, image_size: tuple[int, int]
 ) -> UInt8[Tensor, "b c h w"]:

@@ -10,6 +10,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.io import savemat
 from torchvision import datasets
 
@@ -23,6 +24,7 @@ from lit_cnn import (
     SVHNDataModule,
 )
 from lit_cnn.data.datasets import FromFiles
+from lit_cnn.data.images import as_batch
 from lit_cnn.data.sources.cifar import FINE_CLASS_NAMES
 from lit_cnn.data.sources.mnist import FASHION_MNIST, KMNIST, MNIST
 from lit_cnn.errors import DataError
@@ -191,6 +193,15 @@ def test_cifar100_is_read_with_its_fine_classes(small_cifar100):
     assert torchvisions.classes == data.class_names
     assert (data.num_classes, data.dataset_name) == (100, "CIFAR100")
     assert (data.preprocess.settings["mean"], data.preprocess.settings["std"]) == statistics(content["train"][0])
+
+
+@pytest.mark.parametrize("size, shape", [(16, (16, 16)), ([20, 24], (20, 24))])
+def test_images_are_resized_as_image_files_are(small_cifar100, tmp_path, size, shape):
+    plain = ready(CIFAR100DataModule(data_dir=small_cifar100[0]), "test").arrays("test").images
+    data = ready(CIFAR100DataModule(data_dir=small_cifar100[0], image_size=size), "test")
+    assert data.image_size == shape
+    Image.fromarray(plain[3].permute(1, 2, 0).numpy()).save(tmp_path / "one.png")
+    assert torch.equal(data.arrays("test").images[3:4], as_batch(tmp_path / "one.png", 3, shape))
 
 
 def test_cifar100_names_a_broken_file(small_cifar100):
