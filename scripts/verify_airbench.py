@@ -4,7 +4,7 @@
     python scripts/verify_airbench.py cifar10-airbench --data_dir data --steps 4 --batch_size 256
     python scripts/verify_airbench.py cifar10-airbench --data_dir data --device cuda            # one epoch
     python scripts/verify_airbench.py cifar10-airbench --data_dir data --device cuda --runs 3   # whole runs
-    python scripts/verify_airbench.py cifar10-airbench --data_dir data --runs 3 --widths 16 64 64  # small, for a CPU
+    python scripts/verify_airbench.py cifar10-airbench --data_dir data --runs 3 --epochs 1    # shorter, for a CPU
 
 Steps are in float32 (float64 with `--double`), from the same weights, on the same images in the same order with the
 same augmentation. Network, loss, optimizer and schedule are those of each side: ours from the config airbench94_cifar,
@@ -194,6 +194,7 @@ def main() -> int:
     parser.add_argument("--tolerance", type=float, default=1e-3, help="largest difference of losses, nats per image")
     parser.add_argument("--runs", type=int, help="in place of steps: whole runs of both, with this many seeds")
     parser.add_argument("--widths", type=int, nargs=3, help="with --runs: other widths of the three groups, of both")
+    parser.add_argument("--epochs", type=int, help="with --runs: another length of the trainings, of both")
     parser.add_argument("--eager", action="store_true", help="with --runs: nothing compiled, as ours by default")
     given, fit = parser.parse_known_args()
     if fit and not given.runs:
@@ -207,7 +208,8 @@ def main() -> int:
     data.setup("fit")
     if given.runs:
         fit = ["--data", given.data, *(["--data.data_dir", given.data_dir] if given.data_dir else []), *fit]
-        theirs = Theirs(given.checkout / SCRIPT, data, given.device, given.widths, given.eager)
+        fit += ["--trainer.max_epochs", str(given.epochs)] if given.epochs else []
+        theirs = Theirs(given.checkout / SCRIPT, data, given.device, given.widths, given.epochs, given.eager)
         print_runs(theirs, given.runs, given.widths, fit)
         return 0
     largest = compare(given, data)

@@ -42,6 +42,19 @@ class Widths(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
+class Epochs(ast.NodeTransformer):
+    """Gives their training another length; the schedule ends with it."""
+
+    def __init__(self, epochs: int):
+        self.epochs = epochs
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        """Replaces the 8 of `total_train_steps = ceil(8 * len(train_loader))`."""
+        if ast.unparse(node.targets[0]) == "total_train_steps":
+            node.value = ast.parse(f"{self.epochs} * len(train_loader)", mode="eval").body
+        return node
+
+
 class OnCPU(InPrecision):
     """Moves their code to the CPU, in float32 and without compilation."""
 
@@ -83,11 +96,16 @@ class Theirs:
         data: Our data module, after `setup`.
         device: cpu, in float32 and not compiled, or cuda, in float16 as it is.
         widths: Output channels of the three groups, or None for theirs.
+        epochs: Length of the training, or None for theirs.
         eager: Whether nothing is compiled.
     """
 
-    def __init__(self, script: Path, data: Any, device: str, widths: Sequence[int] | None, eager: bool):
+    def __init__(
+        self, script: Path, data: Any, device: str, widths: Sequence[int] | None, epochs: int | None, eager: bool
+    ):
         changes: list[ast.NodeTransformer] = [Widths(widths)] if widths else []
+        if epochs:
+            changes.append(Epochs(epochs))
         if device == "cpu":
             changes.append(OnCPU())
         elif eager:
