@@ -20,9 +20,9 @@ given=("${on_gpu[@]}" --pictures.enabled false --trainer.enable_progress_bar fal
 images=(--data.data_dir "$data") && [[ -d $data/train ]] && images+=(--data ImageFolderDataModule)
 given+=("${images[@]}")
 
-recipe() {  # CONFIG SEED [ARGUMENTS...]: trains, keeps results.json, and prints a line
-  local name=$1-seed$2 began=$SECONDS code
-  (cd "$output" && python3 -m lit_cnn fit --config "$1" --seed_everything "$2" --name "$name" "${given[@]}" "${@:3}") \
+recipe() {  # CONFIG NAME SEED [ARGUMENTS...]: trains, keeps results.json, and prints a line
+  local name=$2-seed$3 began=$SECONDS code
+  (cd "$output" && python3 -m lit_cnn fit --config "$1" --seed_everything "$3" --name "$name" "${given[@]}" "${@:4}") \
     > "$output/$name.txt" 2>&1
   code=$?
   cp "$output/logs/$name"/version_*/results.json "$output/results/$name.json" 2> /dev/null
@@ -37,11 +37,11 @@ for part in $parts; do
     tests) python3 -m pytest -q -m gpu tests/test_gpu.py 2>&1 | tee "$output/tests.txt" | tail -n 15 ;;
     speed)
       python3 scripts/bench.py gpu --repetitions 3 --only "${SPEED:-}" 2>&1 | tee "$output/speed.txt"
-      python3 -m lit_cnn check --config resnet18_cifar --config overlays/fast "${images[@]}" 2>&1 \
+      python3 -m lit_cnn check --config recipes/cifar --config overlays/fast "${images[@]}" 2>&1 \
         | tee "$output/tuned.txt" | sed '/^LitResNet/,$d'  # the table of settings
       ;;
     airbench)
-      recipe airbench94_cifar 0
+      recipe airbench94_cifar airbench94_cifar 0
       if [[ -n $airbench ]]; then
         theirs=(python3 scripts/verify_airbench.py "$airbench" --data_dir "$data")
         [[ -d $data/train ]] && theirs+=(--data ImageFolderDataModule)
@@ -50,37 +50,38 @@ for part in $parts; do
           | tee "$output/airbench_runs.txt" | tail -n 8
       fi
       ;;
-    recipes)  # the most wanted come first
-      while read -r config seed; do
+    recipes)  # the whole recipe, or a config at its own length; the most wanted come first
+      while read -r config name seed arguments; do
         while (($(jobs -rp | wc -l) >= at_once)); do wait -n; done
-        if ((SECONDS > last_start)); then echo "$config-seed$seed: not started, since time is up"; continue; fi
-        recipe "$config" "$seed" &
+        if ((SECONDS > last_start)); then echo "$name-seed$seed: not started, since time is up"; continue; fi
+        # shellcheck disable=SC2086 # several arguments
+        recipe "$config" "$name" "$seed" $arguments &
       done <<'RUNS'
-resnet18_cifar 0
-preact_resnet18_cifar 0
-wide_resnet16_4_cifar 0
-resnet20_cifar 0
-plain20_cifar 0
-vgg16_bn_cifar 0
-vgg16_cifar 0
-alexnet_cifar 0
-zfnet_cifar 0
-googlenet_cifar 0
-inception_v2_cifar 0
-resnext50_32x4d_cifar 0
-inception_v3_cifar 0
-pointwise_cnn_cifar 0
-dilated_cnn_cifar 0
-airbench94_cifar 1
-airbench94_cifar 2
-resnet18_cifar 1
-resnet20_cifar 1
-plain20_cifar 1
-vgg16_bn_cifar 1
-resnet18_cifar 2
-resnet20_cifar 2
-plain20_cifar 2
-vgg16_bn_cifar 2
+recipes/cifar resnet18 0 --model LitResNet --model.name resnet18
+recipes/cifar preact_resnet18 0 --model LitPreActResNet --model.name preact_resnet18
+recipes/cifar wide_resnet16_4 0 --model LitPreActResNet --model.name wide_resnet16_4
+recipes/cifar resnet20 0 --model LitCIFARResNet --model.name resnet20
+recipes/cifar plain20 0 --model LitCIFARResNet --model.name resnet20 --model.residual false
+recipes/cifar vgg16_bn 0 --model LitVGG --model.name vgg16_bn
+recipes/cifar vgg16 0 --model LitVGG --model.name vgg16 --model.lr 0.02 --data.batch_size 128
+recipes/cifar alexnet 0 --model LitAlexNet --model.lr 0.02 --data.batch_size 128
+recipes/cifar zfnet 0 --model LitZFNet --model.lr 0.02 --data.batch_size 128 --trainer.max_epochs 10
+googlenet_cifar googlenet_cifar 0
+inception_v2_cifar inception_v2_cifar 0
+resnext50_32x4d_cifar resnext50_32x4d_cifar 0
+inception_v3_cifar inception_v3_cifar 0
+pointwise_cnn_cifar pointwise_cnn_cifar 0
+dilated_cnn_cifar dilated_cnn_cifar 0
+airbench94_cifar airbench94_cifar 1
+airbench94_cifar airbench94_cifar 2
+recipes/cifar resnet18 1 --model LitResNet --model.name resnet18
+recipes/cifar resnet20 1 --model LitCIFARResNet --model.name resnet20
+recipes/cifar plain20 1 --model LitCIFARResNet --model.name resnet20 --model.residual false
+recipes/cifar vgg16_bn 1 --model LitVGG --model.name vgg16_bn
+recipes/cifar resnet18 2 --model LitResNet --model.name resnet18
+recipes/cifar resnet20 2 --model LitCIFARResNet --model.name resnet20
+recipes/cifar plain20 2 --model LitCIFARResNet --model.name resnet20 --model.residual false
+recipes/cifar vgg16_bn 2 --model LitVGG --model.name vgg16_bn
 RUNS
       wait ;;
     *) echo "There is no part $part." >&2; exit 2 ;;
