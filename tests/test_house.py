@@ -108,13 +108,16 @@ def test_recipe_takes_any_family(family, lit_cnn):
     assert _within({key: value for key, value in recipe.items() if key != "name"}, model["init_args"])
 
 
-def test_configs_of_the_recipe_change_the_network_the_rate_and_the_length_only():
+def test_configs_of_the_recipe_change_the_network_the_optimizer_and_the_budget_only():
     recipe = yaml.safe_load(RECIPES["recipes/cifar"].read_text())
     by_the_recipe = [name for name, path in CONFIGS.items() if "recipes/cifar" in path.read_text()]
     assert len(by_the_recipe) >= 13
     for name in by_the_recipe:
         config = yaml.safe_load(CONFIGS[name].read_text())
-        own = ("name", "residual", "lr", "batch_size")
+        size = config["data"]["init_args"].pop("image_size", 32)
+        assert config["data"]["init_args"]["augment"][0]["init_args"].pop("padding") == size // 8, name
+        recipe["data"]["init_args"]["augment"][0]["init_args"].pop("padding", None)
+        own = ("name", "residual", "lr", "optimizer", "optimizer_args")
         for one in (config, recipe):
             one["model"]["init_args"] = {k: v for k, v in one["model"]["init_args"].items() if k not in own}
             one["model"].pop("class_path", None)
