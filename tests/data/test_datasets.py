@@ -195,7 +195,7 @@ def test_cifar100_is_read_with_its_fine_classes(small_cifar100):
     assert (data.preprocess.settings["mean"], data.preprocess.settings["std"]) == statistics(content["train"][0])
 
 
-@pytest.mark.parametrize("size, shape", [(16, (16, 16)), ([20, 24], (20, 24))])
+@pytest.mark.parametrize(("size", "shape"), [(16, (16, 16)), ([20, 24], (20, 24))])
 def test_images_are_resized_as_image_files_are(small_cifar100, tmp_path, size, shape):
     plain = ready(CIFAR100DataModule(data_dir=small_cifar100[0]), "test").arrays("test").images
     data = ready(CIFAR100DataModule(data_dir=small_cifar100[0], image_size=size), "test")
