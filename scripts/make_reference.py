@@ -73,7 +73,7 @@ def write_reference(folder: Path) -> None:
         api += "```\n\n"
     api += "## Networks alone\n\n```{eval-rst}\n.. autofunction:: lit_cnn.models.create\n```\n"
     pages["api.md"] = api
-    table = (ROOT / "configs" / "README.md").read_text("utf-8")
+    table = (ROOT / "configs" / "README.md").read_text("utf-8").removeprefix("# Configs\n\n")
     pages["configs.md"] = re.sub(r"\]\((?!http)", "](../configs/", table)
     for name, text in pages.items():
         path = folder / name

@@ -25,13 +25,14 @@ from lit_cnn.typed_arguments import Range
 PLAIN = {bool: "boolean", int: "integer", float: "number", str: "string", dict: "object", NoneType: "null"}
 OF_THE_COMMAND_LINE = {"config", "print_config", "help"}  # no keys of a file
 OWN = {"type": "string", "pattern": r"\."}  # the import path of a class that is not listed
+NOT_OURS = {"type": "string", "pattern": r"^(?!lit_cnn\.).*\."}  # the same, of a package whose classes are unknown
 
 
 def config_schema() -> dict[str, Any]:
     """Returns the JSON schema (draft 2020-12) of a config of `fit`."""
     texts = described(ARGUMENTS, "of_the_run")
     properties = {
-        name: _setting(name, known, texts.get(name))
+        name: setting(name, known, texts.get(name))
         for name, known in sections().items()
         if name not in OF_THE_COMMAND_LINE
     }
@@ -55,10 +56,11 @@ def _one_of_classes(branch: str) -> dict[str, Any]:
     """Returns the schema of a class with its arguments: a name, or `class_path` and `init_args`."""
     home, base = BRANCHES[branch]
     classes = {base: home} | classes_of(branch)
-    name = {"anyOf": [{"enum": list(classes)}, OWN]}
+    names = {cls: [cls, f"lit_cnn.{cls}", f"{module}.{cls}"] for cls, module in classes.items()}
+    name = {"anyOf": [{"enum": [path for paths in names.values() for path in paths]}, NOT_OURS]}
     arguments = [
         {
-            "if": {"properties": {"class_path": {"const": cls}}, "required": ["class_path"]},
+            "if": {"properties": {"class_path": {"enum": names[cls]}}, "required": ["class_path"]},
             "then": {
                 "properties": {
                     "init_args": _arguments(
@@ -82,11 +84,11 @@ def _arguments(prefix: str, known: dict[str, Known] | None, texts: dict[str, str
     """Returns the schema of a class's arguments; of any, if they are not known."""
     if known is None:
         return {"type": "object"}
-    properties = {name: _setting(f"{prefix}{name}", kind, texts.get(name)) for name, kind in known.items()}
+    properties = {name: setting(f"{prefix}{name}", kind, texts.get(name)) for name, kind in known.items()}
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-def _setting(key: str, known: Known, text: str | None) -> dict[str, Any]:
+def setting(key: str, known: Known, text: str | None) -> dict[str, Any]:
     """Returns the schema of one setting, with its description."""
     if key in BRANCHES:  # a list of classes
         one = {"$ref": f"#/$defs/{key}"}
@@ -115,16 +117,16 @@ def of_type(kind: Any) -> dict[str, Any]:
         ranges = [dict(note.limits) for note in inner[1:] if isinstance(note, Range)]
         return of_type(inner[0]) | (ranges[0] if ranges else {})
     if origin in (Union, UnionType):
-        return _any_of(map(of_type, inner))
+        return any_of(map(of_type, inner))
     if origin is dict:
         return {"type": "object"}
     if origin in (list, tuple) or getattr(origin, "__name__", "") == "Sequence":
         items = [of_type(one) for one in inner if one is not ...]
-        return {"type": "array", "items": _any_of(items)}
+        return {"type": "array", "items": any_of(items)}
     return {}
 
 
-def _any_of(schemas: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def any_of(schemas: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Returns the schema of values that fit one of some schemas."""
     found = list(schemas)
     if not found or {} in found:

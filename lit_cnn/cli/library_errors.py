@@ -7,9 +7,10 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_cnn.cli.command_line import Setting
 from lit_cnn.errors import ConfigError, LitCNNError, forbidden
-from lit_cnn.own_code import mistake_in_own_code, place_in_own_code
+from lit_cnn.own_code import mistake_in_own_code, place_in_own_code, place_of_method
 from lit_cnn.training import hardware
 
+OF_OPTIMIZERS = "lightning.pytorch.core.optimizer"  # where Lightning checks what configure_optimizers has returned
 PACKAGE = r"(?:pip install (?:-U )?|Requirement )['\"]?([A-Za-z][\w.\-]*)"
 
 
@@ -30,6 +31,10 @@ def fault_in_run(end: BaseException, settings: list[Setting], early: bool) -> Ba
     for one in (end, end.__cause__):  # the parser wraps some of ours
         if isinstance(one, LitCNNError):
             return one
+    if raised_in(end) == OF_OPTIMIZERS:
+        modules = [frame.f_locals["model"] for frame, _ in walk_tb(end.__traceback__) if "model" in frame.f_locals]
+        place = place_of_method(type(modules[-1]), "configure_optimizers")
+        return ConfigError(f"Lightning refuses what {place} returns:\n{' '.join(str(end).split())}")
     refused = isinstance(end, (ValueError, TypeError, RuntimeError, MisconfigurationException))
     if early and refused and raised_in(end).startswith("lightning."):
         return as_ours(end, settings)

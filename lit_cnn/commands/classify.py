@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from lit_cnn.training.classifier import LitClassifier
 
 EPILOG = """Images are prepared as in training, with the settings in the checkpoint. They are rotated by their EXIF tag,
-converted to greyscale or colour, resized (the whole image, bilinear, proportions may change), normalised, and permuted
-if the run's images were.
+laid on white where they are transparent, converted to greyscale or colour, resized (the whole image, bilinear,
+proportions may change), normalised, and permuted if the run's images were.
 
 The table goes to stdout. All other text goes to stderr: a progress bar, files that are not images, what was converted
 or resized, and the accuracy, if images are in folders that are named as their classes.
@@ -69,20 +69,18 @@ def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int
     """Yields a row for each image, batch by batch, and says at the end what was converted and what is right."""
     from tqdm import tqdm
 
-    from lit_cnn.data.stream import stream
+    from lit_cnn.data.stream import Changes, stream
     from lit_cnn.inference.polarity import Polarity
     from lit_cnn.training.hardware import default_device
 
     polarity = Polarity(module, invert)
     module.to(default_device())
-    names, (channels, height, width) = module.class_names, module.input_shape
-    converted = f"converted to {'greyscale' if channels == 1 else 'colour'}"
-    resized = f"resized to {height} x {width} pixels"
-    changed: dict[str, list[str]] = {converted: [], resized: []}
+    names, (channels, *size) = module.class_names, module.input_shape
+    changes = Changes()
     right: list[bool] = []
     elsewhere, broken = 0, 0  # readable images whose folder is no class, and images that cannot be read
     with tqdm(total=len(paths), desc="Classifying", unit=" images", leave=False, disable=None) as bar:
-        for batch in stream(paths, channels, (height, width), batch_size):
+        for batch in stream(paths, channels, (size[0], size[1]), batch_size):
             found = module.predict(polarity.seen(batch.images)).cpu().topk(top_k)
             best = zip(found.indices.tolist(), found.values.tolist(), strict=True)
             top = dict(zip(batch.readable, best, strict=True))
@@ -94,12 +92,11 @@ def _rows(module: "LitClassifier", paths: list[str], top_k: int, batch_size: int
                 elsewhere += bool(ranking) and row.truth is None
                 yield row
             broken += len(batch.broken)
-            changed[converted] += batch.converted
-            changed[resized] += batch.resized
+            for change in batch.changes.items():
+                changes.add(*change)
             bar.update(len(batch.paths))
-    for what, images in changed.items():
-        if images:
-            print(f"{counted(len(images), 'image')} {what}, {printable(images[0])} first", file=sys.stderr)
+    for line in changes.lines():
+        print(line, file=sys.stderr)
     if said := polarity.text():
         print(said, file=sys.stderr)
     if right:

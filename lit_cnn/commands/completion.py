@@ -1,16 +1,18 @@
-"""Prints a shell's completion script, or the JSON schema of configs, with which editors complete YAML files."""
+"""Prints a shell's completion script, or the JSON schema with which editors complete configs and experiments."""
 
 import argparse
 import json
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from lit_cnn.cli.config_schema import config_schema, of_type
+from lit_cnn.cli.config_schema import of_type
 from lit_cnn.cli.known_settings import BRANCHES, NAMED, PARTS, Known, choices, classes_of, sections, settings_of
 from lit_cnn.cli.shipped_configs import shipped_configs, shipped_experiments
 from lit_cnn.commands.arguments import Built, Parser
 from lit_cnn.errors import ConfigError
+from lit_cnn.experiments.schema import schema
 from lit_cnn.runs.weights import shipped_weights
 
 SCHEMA = "jsonschema"
@@ -27,7 +29,7 @@ In an editor with YAML support, such as VS Code with its YAML extension:
 
   lit_cnn completion jsonschema > lit_cnn.schema.json
 
-and as the first line of a config:
+and as the first line of a config or experiment:
 
   # yaml-language-server: $schema=lit_cnn.schema.json
 """
@@ -42,7 +44,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("format", choices=[*SHELLS, SCHEMA], help="the shell, or jsonschema for editors")
     given = parser.parse_args(argv)
     if given.format == SCHEMA:
-        print(json.dumps(config_schema(), indent=2))
+        print(json.dumps(schema(), indent=2))
         return
     if find_spec("shtab") is None:
         raise ConfigError("completion: scripts for shells need the package shtab: pip install 'lit-cnn[completion]'")
@@ -105,21 +107,37 @@ def _preamble(shell: str) -> str:
     return "\n".join(line.format(kind=kind, names=" ".join(names)) for kind, names in kinds.items())
 
 
+@cache
+def _names_of_lightning() -> dict[str, list[str]]:
+    """Returns the names that Lightning knows for settings of the Trainer whose type is any text."""
+    from lightning.pytorch.accelerators import AcceleratorRegistry
+    from lightning.pytorch.strategies import StrategyRegistry
+    from lightning.pytorch.utilities.enums import GradClipAlgorithmType
+
+    return {
+        "trainer.accelerator": ["auto", "gpu", *sorted(AcceleratorRegistry.available_accelerators())],
+        "trainer.strategy": ["auto", *StrategyRegistry.available_strategies()],
+        "trainer.gradient_clip_algorithm": GradClipAlgorithmType.supported_types(),
+    }
+
+
 def _choices(key: str, kind: Known) -> list[str] | None:
     """Returns the values that a setting can have, if they are few."""
+    if key in (names := _names_of_lightning()):
+        return names[key]
     if key in BRANCHES:
         return list(classes_of(key))
     if key in NAMED:
         return choices(key)
-    schema = of_type(kind.type)
-    options = [one for part in schema.get("anyOf", [schema]) for one in _values(part)]
+    whole = of_type(kind.type)
+    options = [one for part in whole.get("anyOf", [whole]) for one in _values(part)]
     return list(dict.fromkeys(options)) or None
 
 
-def _values(schema: dict[str, Any]) -> list[str]:
-    if schema.get("type") == "boolean":
+def _values(part: dict[str, Any]) -> list[str]:
+    if part.get("type") == "boolean":
         return ["true", "false"]
-    return [str(value) for value in schema.get("enum", ())]
+    return [str(value) for value in part.get("enum", ())]
 
 
 def _complete(action: Any) -> None:

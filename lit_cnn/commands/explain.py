@@ -46,7 +46,7 @@ def main(argv: list[str]) -> None:
 
     from tqdm import tqdm
 
-    from lit_cnn.data.stream import stream
+    from lit_cnn.data.stream import Changes, stream
     from lit_cnn.inference.polarity import Polarity
 
     channels, height, width = module.input_shape
@@ -54,17 +54,20 @@ def main(argv: list[str]) -> None:
     targets = targets_of(paths, given.output)
     given.output.mkdir(parents=True, exist_ok=True)
     broken: dict[str, str] = {}
+    changes = Changes()
     polarity = Polarity(module, given.invert)
     with tqdm(total=len(paths), desc="Explaining", unit=" images", leave=False, disable=None) as bar:
         for batch in stream(paths, channels, (height, width), batch_size=16):
             broken |= batch.broken
+            for change in batch.changes.items():
+                changes.add(*change)
             figures = explain(module, polarity.seen(batch.images), batch.readable, side) if batch.readable else []
             for path, figure in zip(batch.readable, figures, strict=True):
                 figure.savefig(targets[path], dpi=110)
                 bar.update()
     print(f"wrote {counted(len(paths) - len(broken), 'picture')} to {given.output}")
-    if said := polarity.text():
-        print(said, file=sys.stderr)
+    for line in [*changes.lines(), *filter(None, [polarity.text()])]:
+        print(line, file=sys.stderr)
     for path, reason in broken.items():
         print(f"BROKEN {printable(path)}: {' '.join(reason.split())}", file=sys.stderr)
     if broken:

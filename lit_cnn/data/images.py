@@ -81,11 +81,9 @@ def _too_large(name: str, what: str) -> DataError:
 
 
 def to_pixels(image: Image.Image, in_channels: int, image_size: tuple[int, int]) -> UInt8[np.ndarray, "h w c"]:
-    """Returns an image's bytes in greyscale (1 channel) or colour (3), resized if necessary."""
+    """Returns an image's bytes on white, in greyscale (1 channel) or colour (3), resized if necessary."""
     height, width = image_size
-    if image.mode in ("P", "PA"):
-        image = image.convert("RGBA")  # else Pillow warns about palettes with transparency
-    image = image.convert("L" if in_channels == 1 else "RGB")
+    image = on_white(image).convert("L" if in_channels == 1 else "RGB")
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image).reshape(height, width, in_channels)
@@ -98,6 +96,24 @@ def resized(images: UInt8[Tensor, "b c h w"], image_size: tuple[int, int]) -> UI
     pixels = images.permute(0, 2, 3, 1).numpy()
     pictures = (Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image) for image in pixels)
     return torch.from_numpy(np.stack([to_pixels(p, pixels.shape[3], image_size) for p in pictures])).permute(0, 3, 1, 2)
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """Returns an image laid on white, as viewers show it; the image itself if it has no transparency.
+
+    The colours that a file has in its transparent parts are never seen, and differ by the program that wrote it.
+    """
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image)
+    return white
+
+
+def has_transparent_parts(image: Image.Image) -> bool:
+    """Whether some pixels of an image are not opaque."""
+    return image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255)
 
 
 def as_batch(

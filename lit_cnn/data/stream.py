@@ -12,11 +12,25 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from lit_cnn.data.images import GREYSCALE_MODES, open_image, to_pixels
-from lit_cnn.errors import DataError
+from lit_cnn.data.images import GREYSCALE_MODES, has_transparent_parts, open_image, to_pixels
+from lit_cnn.errors import DataError, counted, printable
+
+MOST_STRETCH = 1.5  # change of the sides' ratio above which it is said: more than from 4:3 to a square
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+class Changes(dict[str, list[str]]):
+    """Files by what was done to their pixels."""
+
+    def add(self, what: str, paths: Iterable[str]) -> None:
+        """Adds files."""
+        self.setdefault(what, []).extend(paths)
+
+    def lines(self) -> list[str]:
+        """Returns a line for each change, with the number of images and the first of them."""
+        return [f"{counted(len(paths), 'image')} {what}, {printable(paths[0])} first" for what, paths in self.items()]
 
 
 @dataclass
@@ -26,8 +40,7 @@ class FileBatch:
     paths: Sequence[str]
     images: UInt8[Tensor, "b c h w"]  # without broken images
     broken: dict[str, str] = field(default_factory=dict)  # why a file could not be read, by its path
-    converted: list[str] = field(default_factory=list)  # from greyscale to colour or back
-    resized: list[str] = field(default_factory=list)
+    changes: Changes = field(default_factory=Changes)
 
     @property
     def readable(self) -> list[str]:
@@ -62,6 +75,7 @@ def stream(paths: Sequence[str], in_channels: int, image_size: tuple[int, int], 
 
 def _read(paths: Sequence[str], in_channels: int, image_size: tuple[int, int]) -> FileBatch:
     batch = FileBatch(paths, torch.empty(0))
+    (height, width), colours = image_size, "greyscale" if in_channels == 1 else "colour"
     pixels = [np.empty((0, *image_size, in_channels), np.uint8)]
     for path in paths:
         try:
@@ -69,10 +83,15 @@ def _read(paths: Sequence[str], in_channels: int, image_size: tuple[int, int]) -
         except DataError as error:
             batch.broken[path] = str(error)
             continue
-        if (image.mode in GREYSCALE_MODES) != (in_channels == 1):
-            batch.converted.append(path)
-        if (image.height, image.width) != image_size:
-            batch.resized.append(path)
+        stretch = image.height * width / (image.width * height)
+        for what, is_so in {
+            "with transparent parts, which are read as white": has_transparent_parts(image),
+            f"converted to {colours}": (image.mode in GREYSCALE_MODES) != (in_channels == 1),
+            f"resized to {height} x {width} pixels": (image.height, image.width) != image_size,
+            f"of quite other proportions, stretched to {height} x {width}": max(stretch, 1 / stretch) > MOST_STRETCH,
+        }.items():
+            if is_so:
+                batch.changes.add(what, [path])
         pixels.append(to_pixels(image, in_channels, image_size)[None])
     batch.images = torch.from_numpy(np.concatenate(pixels)).permute(0, 3, 1, 2)
     return batch

@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from lit_cnn.data.images import as_batch
+from lit_cnn.data.images import as_batch, on_white
 from lit_cnn.errors import DataError
 from lit_cnn.keyed_random import Draws
 from lit_cnn.transforms.geometry import rows_of, warp
@@ -42,7 +42,7 @@ def read_png(url: str) -> Image.Image:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise DataError(f"The picture has {image.width} x {image.height} pixels. Send at most {MOST_PIXELS:,}.")
-            return image.convert("RGB")
+            return on_white(image).convert("RGB")
     except Image.DecompressionBombError as error:
         raise DataError(f"The picture is too large. Send at most {MOST_PIXELS:,} pixels.") from error
     except (binascii.Error, OSError, SyntaxError, ValueError) as error:

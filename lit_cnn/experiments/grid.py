@@ -22,6 +22,7 @@ from lit_cnn.cli.shipped_configs import find_file
 from lit_cnn.errors import ConfigError, nearest
 
 KEYS = ("config", "settings", "axes", "seeds")
+TAKEN = ("name", "seed_everything", "resume", "ckpt_path")  # what the experiment sets for each cell
 
 
 @dataclass(frozen=True)

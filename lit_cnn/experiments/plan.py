@@ -9,9 +9,7 @@ from lit_cnn.cli.command_line import COMMAND_LINE, given_settings, root_and_name
 from lit_cnn.cli.trainer import LitCLI, run_verb
 from lit_cnn.errors import ConfigError, LitCNNError
 from lit_cnn.experiments.cells import Cell
-from lit_cnn.experiments.grid import Experiment, Variant
-
-TAKEN = ("name", "seed_everything", "resume", "ckpt_path")  # what the experiment sets for each cell
+from lit_cnn.experiments.grid import TAKEN, Experiment, Variant
 
 
 class PlanCLI(LitCLI):

@@ -30,8 +30,10 @@ def losses_of(module: Any, images: Tensor, labels: Tensor) -> tuple[Tensor, Tens
         ConfigError: If it returns something else.
     """
     match returned := module.loss_of(images, labels):
-        case (logits, Tensor() as loss) if _are_logits(logits, len(labels)) and not loss.dim() and loss.requires_grad:
-            return logits, loss
+        case (logits, Tensor() as loss) if (
+            _are_logits(logits, len(labels)) and loss.numel() == 1 and loss.requires_grad
+        ):
+            return logits, loss.reshape(())
     remedy = f"It has to return (logits, loss): logits [{len(labels)}, classes], and one number with a gradient."
     raise _wrong(module, "loss_of", returned, images, remedy)
 

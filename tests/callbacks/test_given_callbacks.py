@@ -13,8 +13,9 @@ from lightning.pytorch.callbacks import BackboneFinetuning, device_stats_monitor
 from torch.optim.swa_utils import AveragedModel
 
 from lit_cnn import EMA, LitVGG, SyntheticDataModule
-from lit_cnn.cli.library_errors import as_ours
+from lit_cnn.cli.library_errors import as_ours, fault_in_run
 from lit_cnn.cli.safe_yaml import read
+from lit_cnn.errors import ConfigError
 
 pytestmark = pytest.mark.slow
 
@@ -248,6 +249,20 @@ class Absent(str):
 def test_errors_that_name_no_package_are_left_alone():
     assert str(as_ours(ValueError("no"), [])) == "no"
     assert "needs the package torch_xla" in str(as_ours(ModuleNotFoundError("No module", name="torch_xla"), []))
+
+
+@pytest.mark.parametrize(
+    ("module", "early", "refused"),
+    [("lightning.pytorch.x", True, True), ("lightning.pytorch.x", False, False), ("torch.x", True, False)],
+)
+def test_runtime_errors_of_lightning_before_the_first_step_are_settings_that_it_refuses(module, early, refused):
+    error = None
+    try:
+        exec("raise RuntimeError('no such thing')", {"__name__": module})
+    except RuntimeError as raised:
+        error = raised.with_traceback(raised.__traceback__.tb_next)  # without this test's own line
+    told = fault_in_run(error, [], early)
+    assert (str(told), isinstance(told, ConfigError), told is error) == ("no such thing", refused, not refused)
 
 
 def test_an_object_that_a_config_cannot_hold_is_refused(lit_cnn, monkeypatch, tmp_path):

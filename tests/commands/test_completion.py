@@ -1,4 +1,4 @@
-"""The verb `completion`: scripts for shells, and the JSON schema of configs."""
+"""The verb `completion`: scripts for shells, and the JSON schema of configs and experiments."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from lit_cnn.cli.main import COMMANDS, VERBS
-from lit_cnn.cli.shipped_configs import shipped_configs
+from lit_cnn.cli.shipped_configs import shipped_configs, shipped_experiments
 
 # Asks bash as the Tab key does: the words so far, the last of which is to be completed.
 ASK = """
@@ -40,6 +40,10 @@ def test_bash_completes_verbs_configs_settings_and_values(lit_cnn, tmp_path):
     assert completed("fit", "quickstart", "--print_config", "--model.lr_") == set()
     assert completed("fit", "--model.help", "LitVG") == {"LitVGG"}
     assert completed("fit", "--model.optimizer", "Muo") == {"Muon"}
+    assert completed("fit", "--trainer.accelerator", "") >= {"auto", "cpu", "gpu", "cuda", "mps", "tpu"}
+    assert completed("fit", "--trainer.strategy", "ddp_sp") >= {"ddp_spawn"}
+    assert completed("fit", "--trainer.precision", "bf16-") == {"bf16-true", "bf16-mixed"}
+    assert completed("fit", "--trainer.gradient_clip_algorithm", "") == {"value", "norm"}
     assert completed("classify", "fast_c") == completed("verify", "--weights", "fast_c") == {"fast_cifar"}
     assert completed("ablate", "exercise", "--data.data_d") == {"--data.data_dir"}
     assert "safetensors" in completed("export", "--format", "")
@@ -49,20 +53,35 @@ def test_schema_takes_every_shipped_config_and_refuses_mistakes(lit_cnn):
     schema = json.loads(lit_cnn("completion", "jsonschema").out)
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema)
-    for name, path in shipped_configs().items():
+    for name, path in (shipped_configs() | shipped_experiments()).items():
         assert not [*validator.iter_errors(yaml.safe_load(path.read_text("utf-8")))], name
     for wrong in (
         {"modell": "LitVGG"},
         {"model": "LitVGX"},
         {"model": {"class_path": "LitVGG", "init_args": {"widht": 3}}},
+        {"model": {"class_path": "lit_cnn.LitVGG", "init_args": {"widht": 3}}},
+        {"model": {"class_path": "lit_cnn.training.architectures.LitVGG", "init_args": {"widht": 3}}},
+        {"model": "lit_cnn.LitVGX"},
         {"data": {"class_path": "CIFAR10DataModule", "init_args": {"batch_size": "many"}}},
         {"data": {"class_path": "CIFAR10DataModule", "init_args": {"augment": ["RandomCrip"]}}},
         {"model": {"class_path": "LitVGG", "init_args": {"lr": -1}}},
         {"model": {"class_path": "LitVGG", "init_args": {"optimizer": "Sgdd"}}},
         {"trainer": {"max_epochs": "ten"}},
+        {"seeds": 0},
+        {"seeds": [1, 1]},
+        {"seed": 3, "axes": {}},
+        {"settings": {"trainer.max_epoch": 3}},
+        {"settings": {"data.batch_size": "many"}},
+        {"settings": {"name": "mine"}},
+        {"axes": {"network": ["LeNet", "VGG"]}},
+        {"axes": {"network": {"VGG": {"model": "LitVGX"}}}},
+        {"axes": {"data.permute": ["perhaps"]}},
+        {"axes": {"model.lr": {"high": 0.1}}},
     ):
         assert not validator.is_valid(wrong), wrong
     assert "Learning rate" in json.dumps(schema)
+    assert validator.is_valid({"model": {"class_path": "lit_cnn.LitVGG", "init_args": {"lr": 0.1}}})
+    assert validator.is_valid({"axes": {"model.lr": [0.1, 0.2], "network": {"mine": {"model": "my_nets.Net"}}}})
     assert validator.is_valid({"model": {"class_path": "my_nets.Net", "init_args": {"any": 3}}})
 
 

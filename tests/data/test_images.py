@@ -73,7 +73,7 @@ def paletted(transparency):
     image = Image.fromarray(GREY // 64).convert("P")
     image.putpalette([10, 20, 30, 200, 100, 50, 0, 255, 0, 9, 9, 90])
     file = io.BytesIO()
-    image.save(file, "PNG", transparency=transparency)
+    image.save(file, "PNG", **({} if transparency is None else {"transparency": transparency}))
     return file.getvalue()
 
 
@@ -83,6 +83,11 @@ ALPHA = RNG.integers(0, 256, (8, 6, 1), np.uint8)
 
 def rgb(grey):
     return np.repeat(grey[:, :, None], 3, 2)
+
+
+def on_white(pixels, alpha):
+    """Pixels laid on white, in plain arithmetic."""
+    return np.rint((pixels * alpha.astype(int) + 255 * (255 - alpha.astype(int))) / 255).astype(np.uint8)
 
 
 def animated():
@@ -114,10 +119,21 @@ READ = {
     ),
     "float.tiff": (encoded(FLOATS, "TIFF"), rgb(np.rint(FLOATS * 255).astype(np.uint8)), 0),
     "one bit.png": (encoded(GREY > 127, "PNG"), rgb(np.where(GREY > 127, 255, 0).astype(np.uint8)), 0),
-    "palette.png": (paletted(0), PALETTE[GREY // 64], 0),
-    "palette with an alpha for each colour.png": (paletted(bytes([0, 100, 255, 9])), PALETTE[GREY // 64], 0),
-    "alpha.png": (encoded(np.concatenate([COLOUR, ALPHA], 2), "PNG"), COLOUR, 0),
-    "grey and alpha.png": (encoded(np.stack([GREY, ALPHA[:, :, 0]], 2), "PNG"), rgb(GREY), 0),
+    "palette.png": (paletted(None), PALETTE[GREY // 64], 0),
+    "palette with one transparent colour.png": (paletted(0), np.where(rgb(GREY) < 64, 255, PALETTE[GREY // 64]), 0),
+    "palette with an alpha for each colour.png": (
+        paletted(bytes([0, 100, 255, 9])),
+        on_white(PALETTE[GREY // 64], np.array([0, 100, 255, 9])[GREY // 64][:, :, None]),
+        1,
+    ),
+    "alpha.png": (encoded(np.concatenate([COLOUR, ALPHA], 2), "PNG"), on_white(COLOUR, ALPHA), 1),
+    "opaque alpha.png": (encoded(np.concatenate([COLOUR, ALPHA | 255], 2), "PNG"), COLOUR, 0),
+    "grey and alpha.png": (encoded(np.stack([GREY, ALPHA[:, :, 0]], 2), "PNG"), on_white(rgb(GREY), ALPHA), 1),
+    "one transparent grey.png": (
+        encoded(GREY, "PNG", transparency=int(GREY[0, 0])),
+        rgb(np.where(GREY[0, 0] == GREY, 255, GREY)),
+        0,
+    ),
     "cmyk.jpg": (encoded(rgb(SMOOTH), "JPEG", "CMYK", quality=100), rgb(SMOOTH), 6),
     "progressive.jpg": (encoded(SMOOTH, "JPEG", progressive=True, quality=100), rgb(SMOOTH), 3),
     "animated.gif": (animated(), rgb(GREY // 128 * 255), 0),

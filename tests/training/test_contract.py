@@ -1,12 +1,16 @@
 """What methods of a user's own class return is checked, with the place in the message."""
 
+import re
+
 import pytest
 import torch
+from lightning.pytorch import Trainer
 from torch import nn
 
 from lit_cnn import LitClassifier, SyntheticDataModule
+from lit_cnn.cli.library_errors import fault_in_run
 from lit_cnn.cli.misfits import refuse_misfit
-from lit_cnn.errors import ConfigError
+from lit_cnn.errors import ConfigError, DivergedError
 from lit_cnn.training.contract import losses_of, refuse_no_optimizer
 
 
@@ -38,6 +42,11 @@ def test_a_wrong_loss_is_refused_before_the_run(said):
     refuse_misfit(Mine(list), data)
 
 
+def test_a_loss_of_one_element_is_a_number():
+    module, images, labels = Mine(lambda pair: (pair[0], pair[1][None])), torch.zeros(4, 1, 12, 12), torch.arange(4) % 3
+    assert losses_of(module, images, labels)[1].shape == ()
+
+
 def test_wrong_logits_of_some_batch_sizes_are_refused_when_they_come():
     class Some(nn.Linear):
         def forward(self, images):
@@ -55,11 +64,38 @@ def test_no_optimizer_is_refused():
         refuse_no_optimizer(Mine(tuple), [])
 
 
-def test_nan_in_evaluation_only_is_refused_before_the_run():
-    class Nan(nn.Linear):
-        def forward(self, images):
-            return super().forward(images.flatten(1)) * (1 if self.training else torch.nan)
+class Nan(nn.Linear):
+    """Returns NaN in evaluation."""
 
+    def forward(self, images):
+        return super().forward(images.flatten(1)) * (1 if self.training else torch.nan)
+
+
+def fitted(module):
+    data = SyntheticDataModule(in_channels=1, image_size=12, num_classes=3, train_images=60, batch_size=16)
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    Trainer(max_epochs=1, accelerator="cpu", **quiet).fit(module, data)
+
+
+def test_nan_in_validation_ends_a_run():
+    with pytest.raises(DivergedError, match=r"val/nll is NaN at epoch 1: .*\n.*look at the val images"):
+        fitted(LitClassifier(Nan(144, 3), num_classes=3))
+
+
+def test_what_lightning_refuses_of_optimizers_is_told_with_its_place():
+    class Two(LitClassifier):
+        def configure_optimizers(self):
+            return [torch.optim.SGD(self.parameters(), lr=rate) for rate in (0.1, 0.2)]
+
+    with pytest.raises(RuntimeError) as refused:
+        fitted(Two(nn.Sequential(nn.Flatten(), nn.Linear(144, 3)), num_classes=3))
+    told = str(fault_in_run(refused.value, [], early=True))
+    assert re.search(
+        r"refuses what Two\.configure_optimizers at .*test_contract\.py:\d+ returns:\n.*manual optim", told
+    )
+
+
+def test_nan_in_evaluation_only_is_refused_before_the_run():
     data = SyntheticDataModule(in_channels=1, image_size=12, num_classes=3, train_images=60)
     with pytest.raises(ConfigError, match="into NaN in evaluation"):
         refuse_misfit(LitClassifier(Nan(144, 3), num_classes=3), data)

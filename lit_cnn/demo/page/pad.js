@@ -49,6 +49,7 @@ export class Pad {
     this.#keep();
     const { width, height } = this.canvas;
     this.context.imageSmoothingQuality = "high";
+    this.#wipe("#fff");  // under transparent parts, as in training
     if (this.mode === "photo") {
       this.context.drawImage(image, 0, 0, width, height);
     } else {
@@ -60,8 +61,8 @@ export class Pad {
     this.changed();
   }
 
-  #wipe() {
-    this.context.fillStyle = "#000";
+  #wipe(colour = "#000") {
+    this.context.fillStyle = colour;
     this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
   }
 
