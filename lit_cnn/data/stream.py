@@ -83,12 +83,13 @@ def _read(paths: Sequence[str], in_channels: int, image_size: tuple[int, int]) -
         except DataError as error:
             batch.broken[path] = str(error)
             continue
-        stretch = image.height * width / (image.width * height)
+        ratio = image.height * width / (image.width * height)
+        stretched, size = max(ratio, 1 / ratio) > MOST_STRETCH, f"{height} x {width} pixels"
         for what, is_so in {
             "with transparent parts, which are read as white": has_transparent_parts(image),
             f"converted to {colours}": (image.mode in GREYSCALE_MODES) != (in_channels == 1),
-            f"resized to {height} x {width} pixels": (image.height, image.width) != image_size,
-            f"of quite other proportions, stretched to {height} x {width}": max(stretch, 1 / stretch) > MOST_STRETCH,
+            f"resized to {size}": (image.height, image.width) != image_size,
+            f"with very different proportions, stretched to {size}": stretched,
         }.items():
             if is_so:
                 batch.changes.add(what, [path])

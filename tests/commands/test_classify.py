@@ -109,7 +109,7 @@ def test_transparent_and_stretched_images_are_named(lit_cnn, colour_run, tmp_pat
     outcome = lit_cnn(verb, colour_run, *(f"{name}.png" for name in ("clear", "opaque", "photo", "long")))
     assert "1 image with transparent parts, which are read as white, clear.png first" in outcome.err
     assert "2 images resized to 16 x 16 pixels, photo.png first" in outcome.err
-    assert "1 image of quite other proportions, stretched to 16 x 16, long.png first" in outcome.err
+    assert "1 image with very different proportions, stretched to 16 x 16 pixels, long.png first" in outcome.err
 
 
 @pytest.mark.parametrize(
