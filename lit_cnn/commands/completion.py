@@ -112,7 +112,7 @@ def _names_of_lightning() -> dict[str, list[str]]:
     """Returns the names that Lightning knows for settings of the Trainer whose type is any text."""
     from lightning.pytorch.accelerators import AcceleratorRegistry
     from lightning.pytorch.strategies import StrategyRegistry
-    from lightning.pytorch.utilities.enums import GradClipAlgorithmType
+    from lightning.pytorch.utilities import GradClipAlgorithmType
 
     return {
         "trainer.accelerator": ["auto", "gpu", *sorted(AcceleratorRegistry.available_accelerators())],
