@@ -1,5 +1,6 @@
 """Data modules of the datasets: MNIST, Fashion-MNIST, KMNIST, CIFAR, SVHN and the sample."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,37 @@ from lit_cnn.sizes import height_and_width
 from lit_cnn.typed_arguments import PositiveInt
 
 
-class FromFiles:
+class KnownDataset(ABC):
+    """Base of data modules with images of a known size, which can be resized.
+
+    Args:
+        image_size: Resize the images to this height and width in pixels, one number for both. Smaller images train
+            faster: the time of a convolution falls with their area.
+        **kwargs: Arguments of ImageDataModule.
+    """
+
+    image_size: tuple[int, int]
+
+    def __init__(self, image_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        if image_size is not None:
+            self.image_size = height_and_width(image_size)
+
+    def read(self, split: str) -> Arrays:
+        arrays = self.read_whole(split)
+        return Arrays(resized(arrays.images, self.image_size), arrays.labels)
+
+    @abstractmethod
+    def read_whole(self, split: str) -> Arrays:
+        """Reads the "train" or "test" images into memory, in their own size."""
+
+
+class FromFiles(KnownDataset):
     """Base of data modules with files in torchvision's layout, which are downloaded if they are missing.
 
     Args:
         data_dir: Folder of the dataset's files, in torchvision's layout; they are downloaded if they are missing.
-        image_size: Resize the images to this height and width in pixels, one number for both. Smaller images train
-            faster: the time of a convolution falls with their area.
-        **kwargs: Arguments of ImageDataModule.
+        **kwargs: Arguments of KnownDataset.
     """
 
     source: Any  # a module of `sources`, or an object, with `find_or_download` and `read`
@@ -31,23 +55,16 @@ class FromFiles:
         super().__init_subclass__()
         cls.num_classes = len(cls.class_names)
 
-    def __init__(
-        self,
-        data_dir: str = "data",
-        image_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None,
-        **kwargs: Any,
-    ):
+    def __init__(self, data_dir: str = "data", **kwargs: Any):
         super().__init__(**kwargs)
         self.data_dir = Path(data_dir).expanduser()
-        if image_size is not None:
-            self.image_size = height_and_width(image_size)
 
     def prepare_data(self) -> None:
         self.source.find_or_download(self.data_dir)
 
-    def read(self, split: str) -> Arrays:
+    def read_whole(self, split: str) -> Arrays:
         arrays: Arrays = self.source.read(self.data_dir, split)
-        return Arrays(resized(arrays.images, self.image_size), arrays.labels)
+        return arrays
 
 
 class MNISTDataModule(FromFiles, ImageDataModule):
@@ -144,7 +161,7 @@ class SVHNDataModule(FromFiles, ImageDataModule):
     class_names = [str(digit) for digit in range(10)]
 
 
-class SampleDataModule(ImageDataModule):
+class SampleDataModule(KnownDataset, ImageDataModule):
     """Sample dataset: 5,000 digits of MNIST that come with the package, 4,000 for training and 1,000 for testing.
 
     Credit and licence: lit_cnn/data/sample/LICENSE.md.
@@ -165,5 +182,5 @@ class SampleDataModule(ImageDataModule):
     mean = MNISTDataModule.mean
     std = MNISTDataModule.std
 
-    def read(self, split: str) -> Arrays:
+    def read_whole(self, split: str) -> Arrays:
         return sample.read(split)

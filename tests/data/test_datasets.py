@@ -21,6 +21,7 @@ from lit_cnn import (
     FashionMNISTDataModule,
     KMNISTDataModule,
     MNISTDataModule,
+    SampleDataModule,
     SVHNDataModule,
 )
 from lit_cnn.data.datasets import FromFiles
@@ -202,6 +203,11 @@ def test_images_are_resized_as_image_files_are(small_cifar100, tmp_path, size, s
     assert data.image_size == shape
     Image.fromarray(plain[3].permute(1, 2, 0).numpy()).save(tmp_path / "one.png")
     assert torch.equal(data.arrays("test").images[3:4], as_batch(tmp_path / "one.png", 3, shape))
+
+
+def test_the_sample_can_be_resized():
+    data = ready(SampleDataModule(image_size=14), "fit", "test")
+    assert next(iter(data.train_dataloader()))[0].shape[1:] == data.arrays("test").images.shape[1:] == (1, 14, 14)
 
 
 def test_cifar100_names_a_broken_file(small_cifar100):
