@@ -32,9 +32,9 @@ def closure(*roots: str) -> dict[str, str]:
 def main() -> None:
     """Prints a line `name==version` for each package but our own."""
     print(f"# Written by scripts/freeze.py: versions that the tests ran with (Python {platform.python_version()}).")
-    for name, version in sorted(closure(ROOT).items()):
-        if name != "lit-cnn":
-            print(f"{name}=={version.partition('+')[0]}")
+    found = closure(ROOT)
+    del found["lit-cnn"]
+    print("\n".join(sorted(f"{name}=={version.partition('+')[0]}" for name, version in found.items())))
 
 
 if __name__ == "__main__":
