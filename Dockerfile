@@ -2,7 +2,7 @@
 #
 #   docker build -t lit_cnn .
 #   docker run --rm lit_cnn                                                # the quickstart
-#   docker run --rm --user "$(id -u)" -v "$PWD:/work" -w /work lit_cnn fit --config mlp_mnist   # data/ and logs/ here
+#   docker run --rm --user "$(id -u)" -v "$PWD:/mnt" -w /mnt lit_cnn fit --config mlp_mnist   # data/ and logs/ here
 FROM python:3.12-slim
 
 WORKDIR /source
