@@ -197,4 +197,5 @@ def _short(value: Any, limit: int = 80) -> str:
 
 def _known_keys(branch: str) -> list[str]:
     names = [name for known in settings_of(branch) or () for name in known]
-    return list(dict.fromkeys(name for name in names if name not in ("net", *LINKED)))
+    hidden = ("net", *LINKED) if branch == "model" else ()  # given by the data
+    return list(dict.fromkeys(name for name in names if name not in hidden))
