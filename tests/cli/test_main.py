@@ -178,6 +178,7 @@ BAD_INPUT = [
     (["fit"], 2, "Missing: model and data"),
     (["fit", "--config", "quickstar"], 2, "Did you mean 'quickstart'?"),
     (["--model.lrr", "0.1"], 2, "Unknown key model.lrr: 0.1 (command line). Did you mean 'lr'?"),
+    (["--data.image_szie", "16"], 2, "Unknown key data.image_szie: 16 (command line). Did you mean 'image_size'?"),
     (
         ["--trainer.max_epoch", "3"],
         2,
