@@ -4,13 +4,13 @@
     python scripts/verify_airbench.py cifar10-airbench --data_dir data --steps 4 --batch_size 256
     python scripts/verify_airbench.py cifar10-airbench --data_dir data --device cuda            # one epoch
     python scripts/verify_airbench.py cifar10-airbench --data_dir data --device cuda --runs 3   # whole runs
-    python scripts/verify_airbench.py cifar10-airbench --data_dir data --runs 3 --epochs 1    # shorter, for a CPU
+    python scripts/verify_airbench.py cifar10-airbench --data_dir data --runs 3 --mixed         # on a CPU with bfloat16
 
 Steps are in float32 (float64 with `--double`), from the same weights, on the same images in the same order with the
 same augmentation. Network, loss, optimizer and schedule are those of each side: ours from the config airbench94_cifar,
 theirs from airbench94_muon.py in the checkout, which is read, not copied. `--runs` trains with both from the beginning
 to the end, each with its own order and augmentation: theirs on the images of our data module, on a GPU in float16 and
-compiled, on a CPU in float32; ours by `fit`. Settings of `fit`, such as `--trainer.precision bf16-mixed`, may follow.
+compiled, on a CPU in float32 (`--mixed`: both mixed with bfloat16); ours by `fit`. Settings of `fit` may follow.
 """
 
 import argparse
@@ -195,6 +195,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, help="in place of steps: whole runs of both, with this many seeds")
     parser.add_argument("--widths", type=int, nargs=3, help="with --runs: other widths of the three groups, of both")
     parser.add_argument("--epochs", type=int, help="with --runs: another length of the trainings, of both")
+    parser.add_argument("--mixed", action="store_true", help="with --runs on a CPU: both networks in bfloat16")
     parser.add_argument("--eager", action="store_true", help="with --runs: nothing compiled, as ours by default")
     given, fit = parser.parse_known_args()
     if fit and not given.runs:
@@ -209,7 +210,10 @@ def main() -> int:
     if given.runs:
         fit = ["--data", given.data, *(["--data.data_dir", given.data_dir] if given.data_dir else []), *fit]
         fit += ["--trainer.max_epochs", str(given.epochs)] if given.epochs else []
-        theirs = Theirs(given.checkout / SCRIPT, data, given.device, given.widths, given.epochs, given.eager)
+        fit += ["--trainer.precision", "bf16-mixed"] if given.mixed else []
+        theirs = Theirs(
+            given.checkout / SCRIPT, data, given.device, given.widths, given.epochs, given.eager, given.mixed
+        )
         print_runs(theirs, given.runs, given.widths, fit)
         return 0
     largest = compare(given, data)

@@ -14,6 +14,7 @@ from unittest import mock
 
 import torch
 from scipy import stats
+from torch import Tensor, nn
 
 from lit_cnn.runs.folder import read_results
 from scripts.verification.their_script import InPrecision, Uncompiled, definitions
@@ -88,20 +89,40 @@ def without_cuda() -> Iterator[None]:
         yield
 
 
+def autocast(net: nn.Module) -> None:
+    """Runs a network in bfloat16 on the CPU, as `--trainer.precision bf16-mixed` does; its logits become float32."""
+    forward = net.forward
+
+    def forward_in_bfloat16(*inputs: Any, **named: Any) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            logits: Tensor = forward(*inputs, **named)
+        return logits.float()
+
+    vars(net)["forward"] = forward_in_bfloat16
+
+
 class Theirs:
     """Their script, trained on the images of our data module.
 
     Args:
         script: Their script, airbench94_muon.py.
         data: Our data module, after `setup`.
-        device: cpu, in float32 and not compiled, or cuda, in float16 as it is.
+        device: cpu, in float32 or mixed with bfloat16 and not compiled, or cuda, in float16 as it is.
         widths: Output channels of the three groups, or None for theirs.
         epochs: Length of the training, or None for theirs.
         eager: Whether nothing is compiled.
+        mixed: Whether the network runs in bfloat16 on a CPU.
     """
 
     def __init__(
-        self, script: Path, data: Any, device: str, widths: Sequence[int] | None, epochs: int | None, eager: bool
+        self,
+        script: Path,
+        data: Any,
+        device: str,
+        widths: Sequence[int] | None,
+        epochs: int | None,
+        eager: bool,
+        mixed: bool,
     ):
         changes: list[ast.NodeTransformer] = [Widths(widths)] if widths else []
         if epochs:
@@ -113,6 +134,8 @@ class Theirs:
         self.names = definitions(script, *changes)
         self.device = device
         self.net = self.names["CifarNet"]().to(device, memory_format=torch.channels_last)
+        if mixed:
+            autocast(self.net)
         self.folder = tempfile.TemporaryDirectory()
         (Path(self.folder.name) / "cifar10").mkdir()
         for split in ("train", "test"):
@@ -127,7 +150,13 @@ class Theirs:
 
     def _main(self, run: int | str) -> dict[str, Any]:
         last: dict[str, Any] = {}
-        self.names["print_training_details"] = lambda variables, is_final_entry: last.update(variables)
+
+        def note(variables: dict[str, Any], is_final_entry: bool) -> None:
+            last.update(variables)
+            if not is_final_entry:  # the last entry's seconds include the test with six views
+                last["seconds of training"] = variables["time_seconds"]
+
+        self.names["print_training_details"] = note
         cuda = without_cuda() if self.device == "cpu" else contextlib.nullcontext()
         with contextlib.chdir(self.folder.name), cuda:  # their script looks for its images in ./cifar10
             self.names["main"](run, self.net)
@@ -137,7 +166,7 @@ class Theirs:
         """Trains with their recipe from the beginning to the end."""
         torch.manual_seed(seed)
         last = self._main(seed)
-        return Trained(last["val_acc"], last["tta_val_acc"], last["time_seconds"])
+        return Trained(last["val_acc"], last["tta_val_acc"], last["seconds of training"])
 
 
 def train_ours(seed: int, widths: Sequence[int] | None, settings: Sequence[str]) -> Trained:
