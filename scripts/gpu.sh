@@ -69,7 +69,7 @@ recipes/cifar zfnet 0 --model LitZFNet --model.lr 0.02 --data.batch_size 128 --t
 googlenet_cifar googlenet_cifar 0
 inception_v2_cifar inception_v2_cifar 0
 resnext50_32x4d_cifar resnext50_32x4d_cifar 0
-inception_v3_cifar inception_v3_cifar 0
+recipes/cifar inception_v3 0 --model LitInceptionV3 --trainer.max_epochs 10
 pointwise_cnn_cifar pointwise_cnn_cifar 0
 dilated_cnn_cifar dilated_cnn_cifar 0
 airbench94_cifar airbench94_cifar 1
