@@ -54,7 +54,7 @@ def memory_table(sizes: dict[str, int]) -> str:
 
 def time_table(length: Length) -> str:
     """Returns the time of training, validation and the whole run as text."""
-    each = f"{length.epochs:,.4g} epochs of"
+    each = f"{length.epochs:,.4g} {'epoch' if length.epochs == 1 else 'epochs'} of"
     if math.isinf(length.epochs):
         each, length = "per epoch", replace(length, epochs=1)
     steps = f"{each} {length.steps:,} steps of {duration(length.step)}"

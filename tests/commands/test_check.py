@@ -327,6 +327,7 @@ def test_times_add_up():
     started = time_table(Length(epochs=30, steps=100, step=0.5, start_up=6.0))
     assert [line.split("  ")[-1].strip() for line in started.splitlines()] == ["25.0 min", "6.0 s", "25.1 min"]
     assert "per epoch" in time_table(Length(math.inf, 100, 0.5, 0, 0.0))
+    assert "1 epoch of 100 steps" in time_table(Length(1, 100, 0.5, 0, 0.0))
     assert [duration(s) for s in (5e-5, 0.05, 5, 300, 7300)] == ["50.0 us", "50.0 ms", "5.0 s", "5.0 min", "2.0 h"]
 
 
