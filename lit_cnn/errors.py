@@ -74,6 +74,15 @@ def is_out_of_memory(error: BaseException) -> bool:
     return named or isinstance(error, MemoryError)
 
 
+def too_little_memory(error: BaseException, what: str, remedy: str) -> ConfigError:
+    """Returns the error for something that needs more memory than there is; the remedy is what to use."""
+    where, said = "The GPU's" if "CUDA" in str(error) else "The", " ".join(str(error).split())
+    said = said.partition("DefaultCPUAllocator: ")[2] or said or type(error).__name__
+    return ConfigError(
+        f"{where} memory is too small for {what}: {said[:150]}\nUse {remedy}. A smaller --data.image_size helps too."
+    )
+
+
 def nearest(name: str, known: list[str]) -> str:
     """Returns " Did you mean 'x'?" for the known name closest to `name`, or nothing if none is close."""
     found = closest(name, known)
