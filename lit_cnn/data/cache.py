@@ -130,7 +130,7 @@ def _build(
 ) -> None:
     needed, free = len(labels) * (prod(image_shape) + 8) + 2**16, shutil.disk_usage(path.parent).free
     if needed > free:
-        raise OSError(errno.ENOSPC, f"it takes {needed / 1e9:,.1f} GB, but {free / 1e9:,.1f} are free")
+        raise OSError(errno.ENOSPC, f"it takes {needed / 1e9:.3g} GB, but {free / 1e9:.3g} are free")
     block_length = max(BLOCK_BYTES // prod(image_shape), 1)
     checksums, prints = [], []
     counts = torch.zeros(image_shape[2], 256, dtype=torch.int64)
