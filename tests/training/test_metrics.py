@@ -79,6 +79,18 @@ def test_nll_of_log_probabilities_is_the_same(logits_and_labels):
     assert float(of_logits.compute()) == pytest.approx(float(of_log_probabilities.compute()), rel=1e-6)
 
 
+@pytest.mark.parametrize("classes", [3, 4, 10, 100])
+@pytest.mark.parametrize("images", [1, 3, 8, 20, 100])
+def test_nll_does_not_depend_on_the_images_in_an_update(classes, images):
+    torch.manual_seed(classes * images)
+    logits, labels = 3 * torch.randn(6 * images, classes), torch.randint(0, classes, (6 * images,))
+    at_once, in_parts = NLL(), NLL()
+    at_once.update(logits, labels)
+    for start in range(0, 6 * images, images):
+        in_parts.update(logits[start : start + images], labels[start : start + images])
+    assert at_once.compute() == in_parts.compute()
+
+
 def test_nll_of_bf16_logits_is_taken_in_float32(logits_and_labels):
     logits, labels = logits_and_labels
     nll = NLL()
