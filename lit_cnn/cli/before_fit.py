@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LambdaCallback
 
 from lit_cnn import plots
-from lit_cnn.checks import judgements, lr_range, slow, text
+from lit_cnn.checks import judgements, lr_range, text
 from lit_cnn.checks.begun_fit import ALONE, state_kept
 from lit_cnn.checks.cost import Length, length_of, memory_of
 from lit_cnn.checks.overfit import images_to_learn, loss_of_one_answer, overfit
@@ -56,8 +56,7 @@ class CheckCLI(LitCLI):
             print(groups)
         if self.compiled:
             print("\nThe times are without `compile`.")
-        threads = self.config.threads
-        for sentence in slow.warnings_of(self.busy, self.trainer, self.model.net, self.datamodule, threads):
+        for sentence in self.warnings:
             print(sentence)
         sys.stdout.flush()
 

@@ -22,6 +22,7 @@ from lit_cnn.callbacks.stop_on_signal import StopOnSignal
 from lit_cnn.callbacks.tensorboard.board import EpochAxis
 from lit_cnn.callbacks.trackers import Trackers
 from lit_cnn.checks import slow
+from lit_cnn.checks.without_effect import without_effect
 from lit_cnn.cli import resume, tuning
 from lit_cnn.cli.allowed_imports import allow_imports
 from lit_cnn.cli.arguments import complete, settle_name
@@ -170,6 +171,13 @@ class LitCLI(ParsingCLI):
         refuse_missing_test(self.datamodule)
         return [FinalTestCheck()]
 
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences about settings that are slow on this machine or have no effect."""
+        threads = self.config.threads
+        slowly = slow.warnings_of(self.busy, self.trainer, self.model.net, self.datamodule, threads)
+        return slowly + without_effect(self.config, self.model, self.datamodule)
+
     def run(self) -> None:
         """Runs the verb; errors of Lightning before the first step become ConfigErrors."""
         try:
@@ -194,8 +202,7 @@ class LitCLI(ParsingCLI):
             parameters = sum(p.numel() for p in self.model.parameters())
             where = f"{self.datamodule.dataset_name}, run {self.results.folder}{self.model.start}"
             _say(f"{self.model.title} ({parameters:,} parameters) on {where}{param_groups.text(self.model)}")
-        threads = self.config.threads
-        for sentence in slow.warnings_of(self.busy, self.trainer, self.model.net, self.datamodule, threads):
+        for sentence in self.warnings:
             _say(sentence)
         if self._resumed:
             _say(f"resumes from {self._resumed_from}, step {self._first_step}")

@@ -18,7 +18,7 @@ from lit_cnn.data.unneeded import refuse
 from lit_cnn.errors import ConfigError
 from lit_cnn.transforms import Augmentation, Preprocess
 from lit_cnn.transforms.augment import check_levels
-from lit_cnn.transforms.permutation import PermutationKind
+from lit_cnn.transforms.permutation import PermutationKind, effective, refuse_unused_block
 from lit_cnn.transforms.views import View, seen, settings_of
 from lit_cnn.typed_arguments import NonNegativeFloat, NonNegativeInt, PositiveInt, TypedArguments
 
@@ -40,8 +40,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
             the word seed, so each seed of the run has another one.
         permute_kind: What is permuted: pixels; blocks (on average one stays in place); deranged_blocks (no block stays
             in place); within_blocks, the pixels inside each block; rows; or columns.
-        permute_block: Height and width of a block, in pixels. With deranged_blocks it sets how much locality is left,
-            from none at 1 to all at the image's size.
+        permute_block: Height and width of a block, in pixels, for the kinds with blocks. With deranged_blocks it sets
+            how much locality is left, from none at 1 to all at the image's size.
         views: Fixed changes of all images when they are read, before everything else: LowPass, HighPass,
             PhaseScramble, ShuffleChannels, ShufflePixels, Translate (docs/locality.md).
         augment: Random augmentations of the training images, such as RandomCrop and RandomFlip. Always in the order
@@ -100,6 +100,8 @@ class ImageDataModule(TypedArguments, LightningDataModule):
         refuse(type(self), unknown)
         super().__init__()
         check_size("val_size", val_size)
+        if permute:
+            refuse_unused_block(permute_kind, permute_block)
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.val_size = val_size
@@ -156,7 +158,7 @@ class ImageDataModule(TypedArguments, LightningDataModule):
     def permutation(self) -> tuple[int | None, PermutationKind, int]:
         """Seed, kind and block of the pixel permutation; the seed is None without one."""
         seed = self.run_seed if self.permute_seed == "seed" else self.permute_seed
-        return seed if self.permute else None, self.permute_kind, self.permute_block
+        return effective(seed if self.permute else None, self.permute_kind, self.permute_block)
 
     @property
     def view_settings(self) -> list[dict[str, Any]]:

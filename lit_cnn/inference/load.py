@@ -14,6 +14,7 @@ from lit_cnn.runs.folder import SPLIT, find_run
 from lit_cnn.runs.weights import read_weights, weights_file
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms import Preprocess
+from lit_cnn.transforms.permutation import effective
 from lit_cnn.transforms.views import completed
 
 BEST, LAST = "best.ckpt", "last.ckpt"
@@ -127,7 +128,7 @@ def take_over_preprocessing(path: str | Path, checkpoint: dict[str, Any], data: 
         return
     preprocess = settings["preprocess"]
     kind = preprocess.get("permute_kind", "pixels"), preprocess.get("permute_block", 1)  # earlier checkpoints lack them
-    permutation = (preprocess["permute_seed"], *kind)
+    permutation = effective(preprocess["permute_seed"], *kind)
     for what, theirs, ours in (
         ("classes", list(settings["class_names"]), list(data.class_names)),
         ("permute_seed (None without permutation), permute_kind and permute_block", permutation, data.permutation),

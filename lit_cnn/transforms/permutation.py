@@ -6,11 +6,13 @@ import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor, nn
 
+from lit_cnn.errors import ConfigError
 from lit_cnn.keyed_random import permutation
 from lit_cnn.sizes import height_and_width
 from lit_cnn.typed_arguments import TypedArguments
 
 PermutationKind = Literal["pixels", "blocks", "deranged_blocks", "within_blocks", "rows", "columns"]
+BLOCK_KINDS = ("blocks", "deranged_blocks", "within_blocks")
 
 
 class PixelPermutation(TypedArguments, nn.Module):
@@ -25,7 +27,7 @@ class PixelPermutation(TypedArguments, nn.Module):
         kind: What is permuted: pixels; blocks (on average one stays in place); deranged_blocks (no block stays in
             place, unless there is only one); within_blocks, the pixels inside each block, all blocks in the same way;
             rows; or columns.
-        block: Height and width of a block, in pixels; it has to divide those of the image.
+        block: Height and width of a block, in pixels; it has to divide those of the image. Other kinds ignore it.
 
     Raises:
         ValueError: If the blocks do not fit the image.
@@ -96,6 +98,25 @@ def _order(height: int, width: int, seed: int, kind: str, block: int) -> Int64[T
     else:
         blocks = blocks[:, permutation(block * block, seed, "permutation within blocks")]
     return blocks.view(down, right, block, block).transpose(1, 2).flatten()
+
+
+def refuse_unused_block(kind: str, block: int) -> None:
+    """Raises a ConfigError if blocks have a size, but this kind has no blocks."""
+    if block > 1 and kind not in BLOCK_KINDS:
+        raise ConfigError(
+            f"`permute_block` is {block}, but `permute_kind` is {kind}, which has no blocks.\n"
+            f"Use one of the kinds {', '.join(BLOCK_KINDS)}, or remove `permute_block`."
+        )
+
+
+def effective(seed: int | None, kind: PermutationKind, block: int) -> tuple[int | None, PermutationKind, int]:
+    """Returns seed, kind and block of a permutation, with the default of each that has no effect.
+
+    Example:
+        >>> effective(0, "rows", 7), effective(None, "blocks", 7)
+        ((0, 'rows', 1), (None, 'pixels', 1))
+    """
+    return (None, "pixels", 1) if seed is None else (seed, kind, block if kind in BLOCK_KINDS else 1)
 
 
 def derangement(n: int, *parts: int | str) -> Int64[Tensor, "n"]:

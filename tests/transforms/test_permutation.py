@@ -6,6 +6,7 @@ import torch
 import lit_cnn
 from lit_cnn.errors import ConfigError
 from lit_cnn.experiments.grid import read_experiment
+from lit_cnn.inference.load import take_over_preprocessing
 from lit_cnn.keyed_random import permutation
 from lit_cnn.transforms import PixelPermutation
 from lit_cnn.transforms.permutation import derangement
@@ -135,3 +136,18 @@ def test_one_number_is_both_sides_and_one_image_is_permuted_as_a_batch_is():
     for wrong in (torch.zeros(8, 8), torch.zeros(2, 3, 4, 16), torch.zeros(1, 9, 8)):
         with pytest.raises(ValueError, match=r"is for images \[..., channels, 8, 8\], but got \["):
             permute(wrong)
+
+
+@pytest.mark.parametrize("kind", ["pixels", "rows", "columns"])
+def test_a_block_is_refused_for_kinds_without_blocks(kind):
+    with pytest.raises(ConfigError, match=rf"is 7, but `permute_kind` is {kind}, which has no blocks"):
+        lit_cnn.SampleDataModule(permute=True, permute_kind=kind, permute_block=7)
+    assert lit_cnn.SampleDataModule(permute_kind=kind, permute_block=7).permutation == (None, "pixels", 1)
+
+
+def test_a_checkpoint_with_a_block_of_no_effect_is_still_read():
+    preprocess = {"mean": [0.1], "std": [0.3], "image_size": [28, 28], "permute_seed": 0, "permute_kind": "rows"}
+    data = lit_cnn.SampleDataModule(permute=True, permute_kind="rows")
+    checkpoint = {"data": {"preprocess": preprocess | {"permute_block": 7}, "class_names": data.class_names}}
+    take_over_preprocessing("best.ckpt", checkpoint, data)
+    assert data.preprocess.permute.order.equal(PixelPermutation((28, 28), 0, "rows").order)
