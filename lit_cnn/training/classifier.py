@@ -16,7 +16,7 @@ from lit_cnn.sizes import ImageSize
 from lit_cnn.training import finetuning, lightning_internals
 from lit_cnn.training.buffered_metrics import BufferedMetrics
 from lit_cnn.training.continuation import Continuation
-from lit_cnn.training.contract import logits_of, losses_of
+from lit_cnn.training.contract import CheckedOptimizers, logits_of, losses_of
 from lit_cnn.training.data_parallel import OneNetwork
 from lit_cnn.training.fast_loop import FewerCalls
 from lit_cnn.training.losses import ClassWeights, LossName, build_loss, weights_of
@@ -32,7 +32,7 @@ Targets = Int64[Tensor, "b"] | Float[Tensor, "b k"]  # classes, or a share of ea
 Batch = tuple[Float[Tensor, "b c h w"], Targets]
 
 
-class LitClassifier(TypedArguments, PicturePredictions, LightningModule):
+class LitClassifier(TypedArguments, CheckedOptimizers, PicturePredictions, LightningModule):
     """Trains any network from images to logits, and logs `train|val|test/{acc,nll}` and `val|test/{acc_macro,f1}`.
 
     Batches are pairs of images and labels, from any data module or DataLoader.

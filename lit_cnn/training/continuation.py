@@ -7,7 +7,6 @@ from torch import Tensor
 
 from lit_cnn.training import lightning_internals as internals
 from lit_cnn.training.buffered_metrics import BufferedMetrics
-from lit_cnn.training.contract import refuse_no_optimizer
 from lit_cnn.training.metrics import counts_of, go_on_counting
 from lit_cnn.training.optimizers import refuse_short
 
@@ -32,10 +31,6 @@ class Continuation(Callback):
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Keeps the state; checkpoints of earlier versions may lack parts."""
         self._begun = {part: checkpoint[part] for part in PARTS if part in checkpoint}
-
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuses a module without an optimizer."""
-        refuse_no_optimizer(pl_module, trainer.optimizers)
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Restores the state and the loader's position."""

@@ -1,12 +1,16 @@
 """What methods of a user's own class or network have to return; messages on what is wrong, with their place."""
 
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 from torch import Tensor
 
-from lit_cnn.errors import ConfigError
+from lit_cnn.errors import ConfigError, nearest
 from lit_cnn.own_code import place_of_method
-from lit_cnn.training import lightning_internals as internals
+from lit_cnn.training.lightning_internals import SCHEDULER_KEYS
+
+OPTIMIZER_KEYS = ("optimizer", "lr_scheduler", "monitor")
 
 
 def logits_of(module: Any, images: Tensor) -> Tensor:
@@ -38,11 +42,65 @@ def losses_of(module: Any, images: Tensor, labels: Tensor) -> tuple[Tensor, Tens
     raise _wrong(module, "loss_of", returned, images, remedy)
 
 
-def refuse_no_optimizer(module: Any, optimizers: list[Any]) -> None:
-    """Raises a ConfigError if `configure_optimizers` has returned no optimizer."""
-    if module.automatic_optimization and all(map(internals.stands_for_none, optimizers)):
-        place = place_of_method(type(module), "configure_optimizers")
+class CheckedOptimizers:
+    """Base class that refuses what Lightning would ignore of a user's `configure_optimizers`: wrong keys, no optimizer.
+
+    Lightning only warns about them, and trains without the schedule.
+    """
+
+    configure_optimizers: Any
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.configure_optimizers.__module__.startswith("lit_cnn."):
+            cls.configure_optimizers = _checked(cls.configure_optimizers)
+
+
+def _checked(configure: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @wraps(configure)
+    def configure_optimizers(self: Any) -> Any:
+        returned = configure(self)
+        if type(self).configure_optimizers is configure_optimizers:  # else a subclass may change it
+            _refuse_ignored(returned, self.automatic_optimization, place_of_method(type(self), "configure_optimizers"))
+        return returned
+
+    return configure_optimizers
+
+
+def _refuse_ignored(returned: Any, automatic: bool, place: str) -> None:
+    empty = not returned or (isinstance(returned, (list, tuple)) and not any(returned))
+    if automatic and empty:
         raise ConfigError(f"{place} has returned no optimizer. It has to return one, as by `return Adam(...)`.")
+    for what, given, known in _dicts_of(returned):
+        for key, value in given.items():
+            if key in (known[0], "lr_scheduler") and value is None:
+                raise ConfigError(f"{place} has returned {what} whose {key!r} is None. Give one, or leave the key out.")
+            if key not in known:
+                inner = known is OPTIMIZER_KEYS and key in SCHEDULER_KEYS
+                near = " It belongs in the dict of lr_scheduler." if inner else nearest(str(key), list(known))
+                raise ConfigError(
+                    f"{place} has returned {what} with the key {key!r}, which has no effect.{near}\n"
+                    f"The keys are {', '.join(known)}."
+                )
+        if known[0] not in given:
+            raise ConfigError(f"{place} has returned {what} without the key {known[0]!r}.")
+
+
+def _dicts_of(returned: Any) -> Iterator[tuple[str, dict[Any, Any], tuple[str, ...]]]:
+    """Yields the dicts in what `configure_optimizers` has returned, each with its name and possible keys."""
+    schedulers: Any = []
+    match returned:
+        case dict():
+            yield "a dict", returned, OPTIMIZER_KEYS
+            schedulers = [returned.get("lr_scheduler")]
+        case ([*_], schedulers):
+            schedulers = schedulers if isinstance(schedulers, list) else [schedulers]
+        case [*several]:
+            for one in several:
+                yield from _dicts_of(one)
+    for one in schedulers:
+        if isinstance(one, dict):
+            yield "an lr_scheduler", one, SCHEDULER_KEYS
 
 
 def _are_logits(logits: Any, number: int) -> bool:

@@ -4,18 +4,22 @@ With a version of Lightning that was not tested, the fast loop stays off, and Li
 """
 
 import math
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
 from fsspec.implementations.local import LocalFileSystem
 from lightning.pytorch import __version__
-from lightning.pytorch.core.optimizer import _MockOptimizer
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities.types import LRSchedulerConfig
 from packaging.specifiers import SpecifierSet
 
 TESTED = ">=2.6.6,<2.7"  # as in pyproject.toml
 STEPS_OF_OPTIMIZATION = ("run", "_optimizer_step", "_training_step")  # methods that take an optimizer step
+SCHEDULER_KEYS = tuple(
+    field.name for field in fields(LRSchedulerConfig)
+)  # of the dict of a schedule; the first is needed
 
 
 @cache
@@ -157,11 +161,6 @@ def decay_of_average(callback: Any) -> float:
 def drop_average(callback: Any) -> None:
     """Removes the average of a WeightAveraging, which would go into checkpoints that are loaded later."""
     callback._average_model = None
-
-
-def stands_for_none(optimizer: Any) -> bool:
-    """Whether Lightning has put this optimizer in place of None, which `configure_optimizers` returned."""
-    return isinstance(optimizer, _MockOptimizer)
 
 
 def tracking_uri(logger: Any) -> str:

@@ -11,7 +11,7 @@ from lit_cnn import LitClassifier, SyntheticDataModule
 from lit_cnn.cli.library_errors import fault_in_run
 from lit_cnn.cli.misfits import refuse_misfit
 from lit_cnn.errors import ConfigError, DivergedError
-from lit_cnn.training.contract import losses_of, refuse_no_optimizer
+from lit_cnn.training.contract import losses_of
 
 
 class Mine(LitClassifier):
@@ -21,9 +21,6 @@ class Mine(LitClassifier):
 
     def loss_of(self, images, labels):
         return self.change(super().loss_of(images, labels))
-
-    def configure_optimizers(self):
-        return []
 
 
 WRONG = {
@@ -59,9 +56,99 @@ def test_wrong_logits_of_some_batch_sizes_are_refused_when_they_come():
             use(images)
 
 
-def test_no_optimizer_is_refused():
-    with pytest.raises(ConfigError, match=r"Mine\.configure_optimizers at .* has returned no optimizer"):
-        refuse_no_optimizer(Mine(tuple), [])
+class Configured(LitClassifier):
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+        return self.form(optimizer, torch.optim.lr_scheduler.StepLR(optimizer, 1))
+
+
+def configured(form, kind=Configured):
+    module = kind(nn.Sequential(nn.Flatten(), nn.Linear(144, 3)), num_classes=3)
+    module.form = form
+    return module
+
+
+class Inherited(Configured):
+    def configure_optimizers(self):
+        given = super().configure_optimizers()
+        return {"optimizer": given["optimiser"]} if "optimiser" in given else given
+
+
+IGNORED = {
+    "no optimizer. It has": (
+        lambda optimizer, schedule: None,
+        lambda optimizer, schedule: [],
+        lambda optimizer, schedule: ([], []),
+    ),
+    "a dict with the key 'optimiser', which has no effect. Did you mean 'optimizer'?": (
+        lambda optimizer, schedule: {"optimiser": optimizer},
+    ),
+    "a dict without the key 'optimizer'.": (lambda optimizer, schedule: {"lr_scheduler": schedule},),
+    "a dict with the key 'lr_schedular', which has no effect. Did you mean 'lr_scheduler'?": (
+        lambda optimizer, schedule: {"optimizer": optimizer, "lr_schedular": schedule},
+        lambda optimizer, schedule: [{"optimizer": optimizer, "lr_schedular": schedule}],
+    ),
+    "a dict with the key 'interval', which has no effect. It belongs in the dict of lr_scheduler.": (
+        lambda optimizer, schedule: {"optimizer": optimizer, "lr_scheduler": schedule, "interval": "step"},
+    ),
+    "an lr_scheduler with the key 'intervall', which has no effect. Did you mean 'interval'?": (
+        lambda optimizer, schedule: {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "intervall": "step"},
+        },
+        lambda optimizer, schedule: ([optimizer], [{"scheduler": schedule, "intervall": "step"}]),
+        lambda optimizer, schedule: ([optimizer], {"scheduler": schedule, "intervall": "step"}),
+    ),
+    "a dict whose 'lr_scheduler' is None. Give one": (
+        lambda optimizer, schedule: {"optimizer": optimizer, "lr_scheduler": None},
+    ),
+    "a dict whose 'optimizer' is None. Give one": (lambda optimizer, schedule: {"optimizer": None},),
+    "an lr_scheduler without the key 'scheduler'.": (
+        lambda optimizer, schedule: {"optimizer": optimizer, "lr_scheduler": {"interval": "step"}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "form"), [(said, form) for said, forms in IGNORED.items() for form in forms])
+def test_what_lightning_would_ignore_of_optimizers_is_refused(said, form):
+    place = r"Configured\.configure_optimizers at .*test_contract\.py:\d+ has returned "
+    with pytest.raises(ConfigError, match=place + re.escape(said)):
+        configured(form).configure_optimizers()
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda optimizer, schedule: optimizer,
+        lambda optimizer, schedule: [optimizer],
+        lambda optimizer, schedule: (optimizer,),
+        lambda optimizer, schedule: ([optimizer], [schedule]),
+        lambda optimizer, schedule: [[optimizer], schedule],
+        lambda optimizer, schedule: {"optimizer": optimizer, "lr_scheduler": schedule},
+        lambda optimizer, schedule: {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step", "frequency": 2, "name": "mine", "strict": True},
+            "monitor": "val/nll",
+        },
+        lambda optimizer, schedule: ({"optimizer": optimizer, "lr_scheduler": schedule},),
+    ],
+)
+def test_what_lightning_takes_of_optimizers_trains(form):
+    fitted(configured(form))
+
+
+def test_manual_optimization_needs_no_optimizer():
+    module = configured(lambda optimizer, schedule: None)
+    module.automatic_optimization = False
+    assert module.configure_optimizers() is None
+
+
+def test_a_subclass_may_change_what_its_base_returns():
+    made = configured(lambda optimizer, schedule: {"optimiser": optimizer}, Inherited).configure_optimizers()
+    assert isinstance(made["optimizer"], torch.optim.SGD)
+    wrong = configured(lambda optimizer, schedule: {"optimizer": optimizer, "lr_schedular": schedule}, Inherited)
+    with pytest.raises(ConfigError, match=r"Inherited\.configure_optimizers at .*'lr_schedular'"):
+        wrong.configure_optimizers()
 
 
 class Nan(nn.Linear):
