@@ -74,6 +74,16 @@ def is_out_of_memory(error: BaseException) -> bool:
     return named or isinstance(error, MemoryError)
 
 
+def too_little_memory(error: BaseException, what: str, remedy: str) -> ConfigError:
+    """Returns the error for something that needs more memory than there is; the remedy is what to use."""
+    where, said = "The GPU's" if "CUDA" in str(error) else "The", " ".join(str(error).split())
+    of_torch = re.search("DefaultCPUAllocator: (.*? bytes)", said)  # perhaps within a message of the parser
+    said = of_torch[1] if of_torch else said[:150] or type(error).__name__
+    return ConfigError(
+        f"{where} memory is too small for {what}: {said}\nUse {remedy}. A smaller --data.image_size helps too."
+    )
+
+
 def nearest(name: str, known: list[str]) -> str:
     """Returns " Did you mean 'x'?" for the known name closest to `name`, or nothing if none is close."""
     found = closest(name, known)

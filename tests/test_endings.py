@@ -227,8 +227,8 @@ def test_too_little_memory_is_answered_with_the_remedy(lit_cnn):
     outcome = lit_cnn("fit", "--model", "LitMLP", "--model.hidden", "[10000000, 10000000]", *DATA[2:])
     print(outcome.err)
     assert outcome.code == 2
-    assert "The memory is too small for this run: " in outcome.err
-    assert "Use a smaller --data.batch_size" in outcome.err
+    assert "The memory is too small for this network: " in outcome.err
+    assert "Use a smaller network. A smaller --data.image_size helps too." in outcome.err
     assert "Traceback" not in outcome.err
 
 
@@ -240,3 +240,4 @@ def test_a_gpu_with_too_little_memory_is_named(lit_cnn, monkeypatch):
     outcome = lit_cnn("fit", *DATA)
     assert outcome.code == 2
     assert "The GPU's memory is too small for this run: CUDA out of memory." in outcome.err
+    assert "Use a smaller --data.batch_size" in outcome.err

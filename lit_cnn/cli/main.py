@@ -25,6 +25,7 @@ from lit_cnn.errors import (
     is_of_the_machine,
     is_out_of_memory,
     nearest,
+    too_little_memory,
 )
 from lit_cnn.own_code import mistake_in_own_code
 from lit_cnn.runs.class_paths import ALLOW
@@ -205,11 +206,8 @@ def fault_of(error: BaseException) -> LitCNNError | None:
             f"{error.filename or 'The disk'}: {error.strerror}. Free some space, or choose another folder."
         )
     if is_out_of_memory(error):
-        where = "The GPU's" if "CUDA" in str(error) else "The"
-        return ConfigError(
-            f"{where} memory is too small for this run: {' '.join(str(error).split())[:150]}\n"
-            "Use a smaller --data.batch_size (and --data.eval_batch_size), or --trainer.precision bf16-mixed."
-        )
+        remedy = "a smaller --data.batch_size (and --data.eval_batch_size), or --trainer.precision bf16-mixed"
+        return too_little_memory(error, "this run", remedy)
     return error if isinstance(error, LitCNNError) else mistake_in_own_code(error)
 
 

@@ -36,7 +36,7 @@ from lit_cnn.cli.parsing import ParsingCLI
 from lit_cnn.cli.quick_check import check
 from lit_cnn.cli.warning_filters import quiet
 from lit_cnn.data import datasets  # noqa: F401
-from lit_cnn.errors import ConfigError, LitCNNError
+from lit_cnn.errors import ConfigError, LitCNNError, is_out_of_memory, too_little_memory
 from lit_cnn.inference import load as checkpoints
 from lit_cnn.runs.checkpoint_io import SafeCheckpointIO
 from lit_cnn.runs.folder import alone, claim_folder, give_back, restore, snapshot
@@ -91,6 +91,8 @@ class LitCLI(ParsingCLI):
             hardware.set_threads(config.threads)
             super().instantiate_classes()
         except Exception as error:
+            if is_out_of_memory(error):
+                raise too_little_memory(error, "this network", "a smaller network") from error
             expected = isinstance(error, (ValueError, MisconfigurationException, ModuleNotFoundError))
             if not expected and (isinstance(error, OSError) or raised_in(error).startswith("lit_cnn.")):
                 raise

@@ -17,6 +17,7 @@ from lit_cnn.data.copies import fingerprints
 from lit_cnn.data.image_files import unreadable
 from lit_cnn.data.images import GREYSCALE_MODES, to_pixels
 from lit_cnn.data.layouts.layout import Images
+from lit_cnn.data.memory import REMEDY, refuse_too_large
 from lit_cnn.data.stream import ahead
 from lit_cnn.errors import DataError, printable
 
@@ -62,6 +63,7 @@ def read(
         file = cache_dir / f"{place.resolve().name}-{part}-{_digest([name])}.images"
         return cache.open_or_build(file, _key(place, images, class_names), np.array(images.labels), image_shape, decode)
 
+    refuse_too_large(len(images), shape.in_channels, shape.image_size, f"{REMEDY[:-1]}, or remove --data.cache false.")
     pixels = np.empty((len(images), *image_shape), np.uint8)
     start = 0
     for block in decode(256):

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from lit_cnn.data.image_files import suffix_of, suffixes
+from lit_cnn.data.memory import refuse_too_large
 from lit_cnn.errors import DataError, printable
 
 GREYSCALE_MODES = {"1", "L", "LA", "La"}
@@ -93,9 +94,12 @@ def resized(images: UInt8[Tensor, "b c h w"], image_size: tuple[int, int]) -> UI
     """Returns a batch of images with another size, the same pixels as those of image files that are resized."""
     if tuple(images.shape[2:]) == image_size:
         return images
-    pixels = images.permute(0, 2, 3, 1).numpy()
-    pictures = (Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image) for image in pixels)
-    return torch.from_numpy(np.stack([to_pixels(p, pixels.shape[3], image_size) for p in pictures])).permute(0, 3, 1, 2)
+    number, channels = images.shape[:2]
+    refuse_too_large(number, channels, image_size)
+    new = np.empty((number, *image_size, channels), np.uint8)
+    for i, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
+        new[i] = to_pixels(Image.fromarray(image.squeeze(2) if channels == 1 else image), channels, image_size)
+    return torch.from_numpy(new).permute(0, 3, 1, 2)
 
 
 def on_white(image: Image.Image) -> Image.Image:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from lit_cnn.data.arrays import Arrays
+from lit_cnn.data.memory import REMEDY, refuse_too_large
 from lit_cnn.data.module import ImageDataModule
 from lit_cnn.keyed_random import key_of, random_bits
 from lit_cnn.sizes import height_and_width
@@ -62,6 +63,7 @@ class SyntheticDataModule(ImageDataModule):
     def read(self, split: str) -> Arrays:
         """Makes the images; the classes alternate, and the split changes shifts and noise, not the patterns."""
         n, (height, width) = self.images_of[split], self.image_size
+        refuse_too_large(n, self.in_channels, self.image_size, f"{REMEDY[:-1]}, or a smaller --data.{split}_images.")
         down, right = height // 8, width // 8  # the largest shifts; the patterns continue beyond the border
         size = (height + 2 * down, width + 2 * right)
         coarse_size = (max(size[0] // 4, 1), max(size[1] // 4, 1))
