@@ -77,9 +77,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 def too_little_memory(error: BaseException, what: str, remedy: str) -> ConfigError:
     """Returns the error for something that needs more memory than there is; the remedy is what to use."""
     where, said = "The GPU's" if "CUDA" in str(error) else "The", " ".join(str(error).split())
-    said = said.partition("DefaultCPUAllocator: ")[2] or said or type(error).__name__
+    of_torch = re.search("DefaultCPUAllocator: (.*? bytes)", said)  # perhaps within a message of the parser
+    said = of_torch[1] if of_torch else said[:150] or type(error).__name__
     return ConfigError(
-        f"{where} memory is too small for {what}: {said[:150]}\nUse {remedy}. A smaller --data.image_size helps too."
+        f"{where} memory is too small for {what}: {said}\nUse {remedy}. A smaller --data.image_size helps too."
     )
 
 

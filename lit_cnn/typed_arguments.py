@@ -7,8 +7,10 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from numbers import Integral, Real
 from os import PathLike
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -42,6 +44,14 @@ PLAIN: dict[type, tuple[str, Any]] = {
     dict: ("a dict", Mapping),
     NoneType: ("None", NoneType),
 }
+IN_YAML = {
+    bool: "true or false",
+    dict: "names with values such as {a: 1}",
+    NoneType: "null",
+    timedelta: "a time such as 0:30:00",
+    Path: "a text",
+}
+EXAMPLES = {int: " such as [1, 2]", float: " such as [0.1, 0.2]", str: " such as [a, b]"}  # of lists in YAML
 
 
 class TypedArguments:
@@ -157,35 +167,62 @@ def plain(value: Any) -> Any:
     return int(value) if isinstance(value, Integral) else float(value) if isinstance(value, Real) else value
 
 
-def in_words(kind: Any) -> str:
-    """Describes an annotation in words.
+def in_words(kind: Any, yaml: bool = False) -> str:
+    """Describes an annotation in words, for Python, or for configs and the command line.
 
     Example:
         >>> in_words(int | list[float] | None)
         'a whole number, a list (each a number) or None'
+        >>> in_words(tuple[int, int] | None, yaml=True)
+        'a pair such as [1, 2] (each a whole number) or null'
     """
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        *first, last = dict.fromkeys(in_words(one) for one in inner)
+        *first, last = dict.fromkeys(in_words(one, yaml) for one in _merged(inner))
         return f"{', '.join(first)} or {last}" if first else last
     if origin is Annotated:
-        return next((one.words for one in inner if isinstance(one, Range)), in_words(inner[0]))
+        return next((one.words for one in inner if isinstance(one, Range)), in_words(inner[0], yaml))
     if origin is Literal:
-        return f"one of {', '.join(map(repr, inner))}" if len(inner) > 1 else repr(inner[0])
+        choices = list(dict.fromkeys(map(str if yaml else repr, inner)))
+        return f"one of {', '.join(choices)}" if choices[1:] else f"{'the word ' * yaml}{choices[0]}"
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return "a dict"
+        return in_words(dict, yaml)
     if isinstance(origin, type) and issubclass(origin, Sequence):
-        pair = origin is tuple and Ellipsis not in inner and len(inner) == 2
-        return f"{'a pair' if pair else 'a list'} (each {in_words(inner[0])})"
+        pair, each = origin is tuple and Ellipsis not in inner and len(inner) == 2, in_words(inner[0], yaml)
+        example = EXAMPLES.get(_parts(inner[0])[0], "") if yaml else ""
+        return f"{'a pair' if pair else 'a list'}{example} (each {each})"
+    if yaml and kind in IN_YAML:
+        return IN_YAML[kind]
     return PLAIN[kind][0] if kind in PLAIN else f"{_called(kind)} object"
+
+
+def _merged(kinds: Sequence[Any]) -> list[Any]:
+    """Returns the parts of a union, with the choices of several literals in one, and without int beside float."""
+    choices = tuple(choice for one in kinds for choice in choices_of(one))
+    merged = [Literal[choices] if get_origin(one) is Literal else one for one in kinds]
+    return [one for one in merged if one is not int or float not in merged]
+
+
+def choices_of(kind: Any) -> list[Any]:
+    """Returns the choices of an annotation's literals.
+
+    Example:
+        >>> choices_of(Literal["a", "b"] | int | Literal["c"])
+        ['a', 'b', 'c']
+    """
+    return [choice for one in _parts(kind) if get_origin(one) is Literal for choice in get_args(one)]
+
+
+def _parts(kind: Any) -> list[Any]:
+    """Returns the parts of a union, or the only one, without ranges."""
+    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    return [get_args(one)[0] if get_origin(one) is Annotated else one for one in kinds]
 
 
 def _remedy(name: str, value: Any, kind: Any, default: Any) -> str:
     """Returns a suggestion for a wrong value, or nothing."""
-    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
-    kinds = tuple(get_args(one)[0] if get_origin(one) is Annotated else one for one in kinds)
-    choices = [choice for one in kinds if get_origin(one) is Literal for choice in get_args(one)]
-    if isinstance(value, str) and (near := nearest(value, choices)):
+    kinds = _parts(kind)
+    if isinstance(value, str) and (near := nearest(value, choices_of(kind))):
         return near
     if str in kinds and isinstance(value, type):
         return f" Use its name: {name}={value.__name__!r}."

@@ -6,9 +6,11 @@ from typing import Any
 
 from lit_cnn.cli.command_line import COMMAND_LINE, Setting
 from lit_cnn.cli.known_settings import NAMED, PARTS, choices, classes_of, family_of, settings_of
+from lit_cnn.cli.safe_yaml import text_of
 from lit_cnn.errors import closest, nearest
 from lit_cnn.runs.class_paths import trusted
 from lit_cnn.runs.settings import LINKED
+from lit_cnn.typed_arguments import choices_of, in_words
 
 # Names of settings in other programs.
 SYNONYMS = {
@@ -29,8 +31,8 @@ PLAIN = {
     "float": "a number",
     "bool": "true or false",
     "str": "a text",
-    "dict": "names with values, such as {a: 1}",
-    "collections.abc.Sequence": "a list, such as [1, 2]",
+    "dict": "names with values such as {a: 1}",
+    **dict.fromkeys(("collections.abc.Sequence", "list", "tuple"), "a list such as [1, 2]"),
 }
 
 
@@ -161,6 +163,13 @@ def unfit(given: Setting, expected: str) -> str:
     return f"{given.key}: {_short(given.value)} ({given.origin}) has to be {expected}."
 
 
+def wrong_kind(given: Setting, kind: Any) -> str:
+    """Message for a value that does not fit its type, with the likely one."""
+    other = _flags_of_network(str(given.value)) if given.key == "model.name" else ""
+    near = nearest(str(given.value), [str(choice) for choice in choices_of(kind)])
+    return unfit(given, in_words(kind, yaml=True)) + (other or near)
+
+
 def _wrong_value(given: Setting, message: str) -> str:
     message = message.partition("Given value")[0]
     start = f"{given.key}: {_short(given.value)} ({given.origin})"
@@ -170,11 +179,10 @@ def _wrong_value(given: Setting, message: str) -> str:
         if match := re.match(r"(?:typing\.)?Literal\[(.*)\]", kind):
             kind = "one of " + match[1].replace("'", "")
             literals += kind[7:].split(", ")
-        kinds.append(PLAIN.get(kind, kind))
+        kinds.append(PLAIN.get(kind, re.sub("^tuple with", "a list of", kind)))
     if not kinds:
         return f"{start}: {_short(' '.join(message.split()), 300)}"
-    other = _flags_of_network(str(given.value)) if given.key == "model.name" else ""
-    return unfit(given, " or ".join(kinds)) + (other or nearest(str(given.value), literals))
+    return unfit(given, " or ".join(kinds)) + nearest(str(given.value), literals)
 
 
 def _find(settings: list[Setting], key: str) -> Setting:
@@ -190,7 +198,7 @@ def _naming_class(name: str, settings: list[Setting]) -> Setting | None:
 
 
 def _short(value: Any, limit: int = 80) -> str:
-    text = str(value)
+    text = text_of(value)
     text = text if text.strip() else repr(text)
     return text if len(text) <= limit else text[: limit - 3] + "..."
 

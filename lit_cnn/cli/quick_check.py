@@ -29,13 +29,13 @@ from lit_cnn.cli.known_settings import (
     settings_of,
 )
 from lit_cnn.cli.limits import out_of_range
-from lit_cnn.cli.messages import explain, missing_sections, not_taken, unfit, unknown_class, unknown_key
+from lit_cnn.cli.messages import missing_sections, not_taken, unfit, unknown_class, unknown_key, wrong_kind
 from lit_cnn.errors import CheckpointError, ConfigError, closest
 from lit_cnn.runs.class_paths import homes, present
 from lit_cnn.runs.folder import find_run
 from lit_cnn.runs.settings import LINKED
 from lit_cnn.runs.tracker_packages import refuse_missing
-from lit_cnn.typed_arguments import fits, has_range, in_words, is_plain, subclasses_of
+from lit_cnn.typed_arguments import fits, has_range, is_plain, subclasses_of
 
 # Keys that the parser takes in a section in addition to settings.
 NO_SETTINGS = {"class_path", "dict_kwargs", "help"}
@@ -84,7 +84,7 @@ def check(argv: list[str]) -> tuple[list[str], list[Setting]]:
 
 
 def _check_key(setting: Setting, settings: list[Setting]) -> None:
-    key, given = setting.key, f"{setting.key}: {setting.value} ({setting.origin})"
+    key, given = setting.key, f"{setting.key}: {safe_yaml.text_of(setting.value)} ({setting.origin})"
     if key in [f"model.{name}" for name in LINKED]:
         raise ConfigError(
             f"{given} cannot be set: the data decide it.\n"
@@ -110,14 +110,14 @@ def _check_value(setting: Setting, settings: list[Setting]) -> None:
     if setting.key != f"{setting.branch}.{setting.leaf}".lstrip("."):
         return  # a part of a setting
     types = [known[setting.leaf].type for known in _kinds(setting, settings) or [] if setting.leaf in known]
-    refusals = [None if kind is UNCLEAR else _refusal(setting, kind, settings) for kind in types]
+    refusals = [None if kind is UNCLEAR else _refusal(setting, kind) for kind in types]
     if refusals and refusals[0] and all(refusals):
         raise ConfigError(refusals[0])
 
 
 def _replaced(setting: Setting, settings: list[Setting]) -> bool:
-    """Whether a setting of a list of objects may be replaced, since several configs or flags give the list."""
-    return len({one.origin for one in settings if one.branch == setting.branch}) > 1
+    """Whether a setting of a list of objects may be replaced, since a later config or flag gives the list."""
+    return [one.origin for one in settings if one.branch == setting.branch][-1] != setting.origin
 
 
 def _check_named(key: str, settings: list[Setting]) -> None:
@@ -188,7 +188,7 @@ def _is_no_class(name: str, branch: str, settings: list[Setting]) -> bool:
     return name not in known and not foreign  # a short name may be a class of another package
 
 
-def _refusal(setting: Setting, kind: Any, settings: list[Setting]) -> str | None:
+def _refusal(setting: Setting, kind: Any) -> str | None:
     """Returns a message if a value is not of this type, or out of its range."""
     if is_plain(kind) and fits(setting.value, kind):
         return None
@@ -200,6 +200,6 @@ def _refusal(setting: Setting, kind: Any, settings: list[Setting]) -> str | None
             parsed = parser.parse_args([f"--{setting.key}={text}"])
         else:
             parsed = parser.parse_object({setting.key: setting.value})
-    except ArgumentError as error:
-        return explain(str(error), settings)
-    return unfit(setting, in_words(kind)) if has_range(kind) and not fits(parsed[setting.key], kind) else None
+    except ArgumentError:
+        return wrong_kind(setting, kind)
+    return wrong_kind(setting, kind) if has_range(kind) and not fits(parsed[setting.key], kind) else None

@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import Logger
 
 from lit_cnn.callbacks.tensorboard.board import Board, EpochBoard
 from lit_cnn.cli.command_line import RESUME
+from lit_cnn.cli.safe_yaml import text_of
 from lit_cnn.errors import CheckpointError, ConfigError, counted
 from lit_cnn.runs import checkpoint_io
 from lit_cnn.runs.class_paths import at_home, with_defaults
@@ -94,7 +95,9 @@ def refuse_changes(path: str | Path, checkpoint: dict[str, Any], now: dict[str, 
     then = gained | with_defaults(at_home(before))
     changed = [key for key in before | now if then.get(key, missing) != today.get(key, missing)]
     if changed:
-        each = [f"{key} was {before.get(key, missing)}, now {now.get(key, missing)}" for key in changed]
+        each = [
+            f"{key} was {text_of(before.get(key, missing))}, now {text_of(now.get(key, missing))}" for key in changed
+        ]
         more = f"; and {len(each) - 3} more" if len(each) > 3 else ""
         remedy = "Use the old settings, or allow the new ones with --allow_changes true."
         longer = any(_length(now, name) > _length(before, name) for name in (f"trainer.{name}" for name in LENGTH))

@@ -74,6 +74,20 @@ def value_of(text: str) -> Any:
         return text
 
 
+def text_of(value: Any) -> str:
+    """Returns a value as it is written in a config; a text as it is.
+
+    Example:
+        >>> text_of(None), text_of(True), text_of([8, "x"]), text_of({"a": None})
+        ('null', 'true', '[8, x]', '{a: null}')
+    """
+    try:
+        whole = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=MOST_BYTES)
+    except yaml.YAMLError:  # an object, given in Python
+        return str(value)
+    return value if isinstance(value, str) else whole.removesuffix("...\n").strip()
+
+
 def _is_shorthand(content: Any, text: str) -> bool:
     """Whether a text such as `{a,b}` or `a:` is meant literally, as in the parser."""
     if not isinstance(content, dict) or not content or any(value is not None for value in content.values()):

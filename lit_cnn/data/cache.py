@@ -26,6 +26,7 @@ from numpy.lib.npyio import NpzFile
 from lit_cnn import files
 from lit_cnn.data.arrays import Arrays, channel_counts, statistics_of
 from lit_cnn.data.copies import Fingerprints, fingerprints
+from lit_cnn.data.memory import gigabytes
 from lit_cnn.errors import DiskError
 
 VERSION = 4  # another when the same files give other pixels or another layout
@@ -130,7 +131,7 @@ def _build(
 ) -> None:
     needed, free = len(labels) * (prod(image_shape) + 8) + 2**16, shutil.disk_usage(path.parent).free
     if needed > free:
-        raise OSError(errno.ENOSPC, f"it takes {needed / 1e9:.3g} GB, but {free / 1e9:.3g} are free")
+        raise OSError(errno.ENOSPC, f"it takes {gigabytes(needed)}, but {gigabytes(free)} are free")
     block_length = max(BLOCK_BYTES // prod(image_shape), 1)
     checksums, prints = [], []
     counts = torch.zeros(image_shape[2], 256, dtype=torch.int64)

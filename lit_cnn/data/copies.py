@@ -39,6 +39,12 @@ def first_alike(prints: Fingerprints) -> Int64[np.ndarray, "n"]:
     return first[number]
 
 
+def empty(prints: Fingerprints, shape: tuple[int, int, int]) -> Int64[np.ndarray, "m"]:
+    """Returns the positions of images of this shape `[h, w, c]` that are black or white all over."""
+    levels = np.array([0, 255], np.uint8).reshape(2, 1, 1, 1)
+    return np.flatnonzero(np.isin(prints, fingerprints(np.tile(levels, (1, *shape)))))
+
+
 def remarks(parts: Mapping[str, Part], class_names: Sequence[str]) -> list[str]:
     """Describes the images of each part that have a copy in an earlier part, or a copy with another label.
 

@@ -44,7 +44,7 @@ def download(
 ) -> None:
     """Downloads the archives of a dataset.
 
-    Raises DataError if that fails; it names the sources, the needed files, and arguments of `fit` that work offline.
+    Raises DataError if that fails; it names the sources, the needed files, and `offline`, arguments for other images.
     Raises DiskError if the files cannot be written.
     """
     if os.environ.get(FORBIDDEN):
@@ -58,7 +58,7 @@ def download(
         raise DataError(
             f"{name} is not in {data_dir.resolve()}, and {' and '.join(sources)} failed: {reason}\n"
             f"Without a network, copy {files} here yourself; `data_dir` sets the folder.\n"
-            f"Without the dataset: python -m lit_cnn fit {offline}"
+            f"Without the dataset, add to the command: {offline}"
         ) from error
 
 

@@ -134,6 +134,11 @@ class ImageFolderDataModule(ImageDataModule):
         images, class_names = self._images(split), self._layout.class_names
         found = decoding.read(self.data_dir, split, images, class_names, self.shape, self.cache_dir)
         self._prints[split] = found.prints
+        if len(empty := copies.empty(found.prints, (*self.image_size, self.in_channels))):
+            self._say(
+                f"{printable(self.data_dir)}: {len(empty):,} of the {len(images):,} {split} images are black or white "
+                f"all over, such as {printable(images.names[empty[0]])}. Transparent parts are read as white."
+            )
         if split == "train":
             self._pixels, self.mean, self.std = found.arrays, found.mean, found.std
         return found.arrays

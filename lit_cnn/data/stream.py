@@ -76,7 +76,7 @@ def stream(paths: Sequence[str], in_channels: int, image_size: tuple[int, int], 
 def _read(paths: Sequence[str], in_channels: int, image_size: tuple[int, int]) -> FileBatch:
     batch = FileBatch(paths, torch.empty(0))
     (height, width), colours = image_size, "greyscale" if in_channels == 1 else "colour"
-    pixels = [np.empty((0, *image_size, in_channels), np.uint8)]
+    read = [np.empty((0, *image_size, in_channels), np.uint8)]
     for path in paths:
         try:
             image = open_image(path)
@@ -85,14 +85,16 @@ def _read(paths: Sequence[str], in_channels: int, image_size: tuple[int, int]) -
             continue
         ratio = image.height * width / (image.width * height)
         stretched, size = max(ratio, 1 / ratio) > MOST_STRETCH, f"{height} x {width} pixels"
+        pixels = to_pixels(image, in_channels, image_size)
         for what, is_so in {
             "with transparent parts, which are read as white": has_transparent_parts(image),
             f"converted to {colours}": (image.mode in GREYSCALE_MODES) != (in_channels == 1),
             f"resized to {size}": (image.height, image.width) != image_size,
             f"with very different proportions, stretched to {size}": stretched,
+            "of one colour only, with nothing to recognise": (pixels == pixels[0, 0]).all(),
         }.items():
             if is_so:
                 batch.changes.add(what, [path])
-        pixels.append(to_pixels(image, in_channels, image_size)[None])
-    batch.images = torch.from_numpy(np.concatenate(pixels)).permute(0, 3, 1, 2)
+        read.append(pixels[None])
+    batch.images = torch.from_numpy(np.concatenate(read)).permute(0, 3, 1, 2)
     return batch

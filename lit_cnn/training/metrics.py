@@ -43,8 +43,8 @@ class NLL(Metric):
     def update(self, logits: Float[Tensor, "b k"], labels: Int64[Tensor, "b"]) -> None:
         """Adds a batch of logits (or of log-probabilities, which are logits too)."""
         # With the classes first it takes a sixth of the time on a CPU. The number of batches in an update makes no
-        # difference: the sum is in float64, and each image is in a whole vector of the CPU, which rounds exponentials in
-        # another way than the rest of a division by the vector's length.
+        # difference: the sum is in float64, and the images fill whole vectors of the CPU, since those beyond the last
+        # whole vector are rounded in another way.
         images, missing = len(labels), -len(labels) % VECTOR
         padded, padded_labels = F.pad(logits.float().t(), (0, missing)), F.pad(labels, (0, missing))
         of_images = F.cross_entropy(padded[None], padded_labels[None], reduction="none")[0, :images]

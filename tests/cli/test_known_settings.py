@@ -215,10 +215,10 @@ HINTS = {
     "--model vgg16": "Use --model LitVGG --model.name vgg16.",
     "--data MNIST": "Did you mean 'MNISTDataModule'?",
     "--data.augment+=RandomFlp": "Did you mean 'RandomFlip'?",
-    "--model.lr fast": "model.lr: fast (command line) has to be a number.",
+    "--model.lr fast": "model.lr: fast (command line) has to be a number above 0.",
     "--trainer.max_epochs three": "trainer.max_epochs: three (command line) has to be a whole",
     "--model.lr -1": "model.lr: -1 (command line) has to be a number above 0.",
-    "--model.hidden=[120,0]": "has to be a list (each a whole number from 1 up).",
+    "--model.hidden=[120,0]": "has to be a list such as [1, 2] (each a whole number from 1 up).",
     "--data.batch_size 0": "data.batch_size: 0 (command line) has to be a whole number from 1 up.",
     "--model.optimizer Addam": "model.optimizer: there is no class Addam (command line). Did you mean 'Adam'?",
     "--model.optimizer_args.bets 1": "_args: Adam has no argument bets (command line). Did you mean 'betas'?",
@@ -240,6 +240,36 @@ def test_misspelt_settings_are_answered_with_the_right_ones(typed):
         check(["fit", "quickstart", *typed.split(" ", 1)])
     assert HINTS[typed] in str(refused.value)
     assert len(str(refused.value).splitlines()) <= 3
+
+
+IMAGE_SIZE = "a whole number from 1 up, a pair such as [1, 2] (each a whole number from 1 up) or null"
+KINDS = {
+    **dict.fromkeys((f"data.image_size={value}" for value in ("x", "1.5", "28x28", "[8]", "[8, x]", "0")), IMAGE_SIZE),
+    "data.train_size=0.5": "a whole number from 1 up or null",
+    "data.permute_seed=sed": "a whole number or the word seed. Did you mean 'seed'?",
+    "trainer.limit_val_batches=x": "a number or null",
+    "trainer.precision=17": "one of 64, 32, 16, transformer-engine, transformer-engine-float16, 16-true, 16-mixed",
+    "checkpoint.train_time_interval=x": "a time such as 0:30:00 or null",
+    "model.class_weights=[a]": "the word balanced, a list such as [0.1, 0.2] (each a number), names",
+    "model.param_groups=3": "a list (each names with values such as {a: 1}) or null",
+    "data.augment=[{class_path: RandomErasing, init_args: {area: [1]}}]": "a pair such as [0.1, 0.2] (each a number)",
+}
+
+
+@pytest.mark.parametrize("typed", KINDS)
+def test_a_value_of_another_type_is_answered_in_the_words_of_a_config(typed):
+    with pytest.raises(ConfigError) as refused:
+        check(["fit", "quickstart", f"--{typed}"])
+    assert f" (command line) has to be {KINDS[typed]}" in str(refused.value)
+
+
+@pytest.mark.parametrize("setting", ["permute: {a: true}", "train_size: [1, x, null]"])
+def test_a_value_is_shown_as_in_the_config(tmp_path, setting):
+    config = tmp_path / "mine.yaml"
+    config.write_text(f"data:\n  class_path: SampleDataModule\n  init_args:\n    {setting}\n")
+    with pytest.raises(ConfigError) as refused:
+        check(["fit", "quickstart", "--config", str(config)])
+    assert str(refused.value).startswith(f"data.{setting} ({config}) has to be ")
 
 
 HEAVY = """

@@ -102,7 +102,10 @@ SMALL = (
         (["--trainer.gradient_clip_algorithm", "nope"], "nope"),
         (["--trainer.limit_train_batches", "0.01"], "limit_train_batches"),
         (["--model.hidden", "[-1]"], "-1"),
-        (["--model.hidden", "3"], "model.hidden: 3 (command line) has to be a list, such as [1, 2]."),
+        (
+            ["--model.hidden", "3"],
+            "model.hidden: 3 (command line) has to be a list such as [1, 2] (each a whole number from 1 up).",
+        ),
         (["--model.optimizer_args", "{betas: [0.9]}"], "Adam refuses `optimizer_args` {'betas': [0.9]} with lr "),
         (["--model.scheduler", "LambdaLR"], "LambdaLR refuses `scheduler_args` {} with lr "),
         (

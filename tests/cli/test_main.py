@@ -184,7 +184,7 @@ BAD_INPUT = [
         2,
         "Unknown key trainer.max_epoch: 3 (command line). Did you mean 'max_epochs'?",
     ),
-    (["--model.lr", "abc"], 2, "model.lr: abc (command line) has to be a number."),
+    (["--model.lr", "abc"], 2, "model.lr: abc (command line) has to be a number above 0."),
     (["--model.lr=-1"], 2, "model.lr: -1 (command line) has to be a number above 0."),
     (["--model.loss", "hing"], 2, "has to be one of cross_entropy, nll, hinge"),
     (["--model", "LitVG"], 2, "there is no class LitVG (command line). Did you mean 'LitVGG'?"),

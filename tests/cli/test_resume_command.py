@@ -183,10 +183,10 @@ def test_an_epoch_whose_checkpoint_was_written_just_before_a_kill_is_in_the_log(
     [
         (("--model.lr", "0.5"), "model.lr was 0.001, now 0.5"),
         (("--data.batch_size", "32"), "data.batch_size was 64, now 32"),
-        (("--data.permute", "true"), "data.permute was False, now True"),
+        (("--data.permute", "true"), "data.permute was false, now true"),
         (("--data.augment", "[RandomFlip]"), "data.augment was ["),
         (("--seed_everything", "1"), "seed_everything was 0, now 1"),
-        (("--trainer.gradient_clip_val", "1"), "trainer.gradient_clip_val was None, now 1"),
+        (("--trainer.gradient_clip_val", "1"), "trainer.gradient_clip_val was null, now 1"),
     ],
 )
 def test_other_settings_are_named_and_refused(lit_cnn, interrupted, flags, change):

@@ -69,8 +69,8 @@ def test_cells_that_ask_for_no_number_of_threads_take_a_run_with_any(lit_cnn):
     ("wrong", "said"),
     [
         ("0", "threads: 0 (command line) has to be 1 or more."),
-        ("auto", "threads: auto (command line) has to be a whole number."),
-        ("1.5", "threads: 1.5 (command line) has to be a whole number."),
+        ("auto", "threads: auto (command line) has to be a whole number or null."),
+        ("1.5", "threads: 1.5 (command line) has to be a whole number or null."),
         ("", "threads: '' (command line) is empty. Give a value, or remove it."),
         ("100000", "threads: 100000 (command line) has to be a number from 1 to 1024."),
     ],

@@ -104,7 +104,7 @@ def test_unknown_experiment_is_refused_with_the_nearest():
 @pytest.mark.parametrize(
     ("axes", "message"),
     [
-        ({"data.permut": [True]}, "Unknown key data.permut: True (tiny.yaml). Did you mean 'permute'?"),
+        ({"data.permut": [True]}, "Unknown key data.permut: true (tiny.yaml). Did you mean 'permute'?"),
         ({"trainer.max_epochs": [1, "many"]}, "trainer.max_epochs: many (tiny.yaml) has to be"),
     ],
 )
@@ -112,13 +112,13 @@ def test_wrong_axis_is_found_before_any_cell_runs(tiny, lit_cnn, axes, message):
     network = {"network": {"MLP": {"model": "LitMLP"}}}
     outcome = lit_cnn("ablate", tiny(axes=network | axes))
     assert outcome.code == 2
-    assert message in outcome.err.replace("permut: true", "permut: True")
+    assert message in outcome.err
     assert not Path("logs").exists()
 
 
 def test_a_wrong_flag_is_told_as_one_and_not_as_the_file(tiny, lit_cnn):
     for flags, said in (
-        (("--threads", "x"), "error: threads: x (command line) has to be a whole number.\n"),
+        (("--threads", "x"), "error: threads: x (command line) has to be a whole number or null.\n"),
         (("--data.batch_sise", "3"), "error: Unknown key data.batch_sise: 3 (command line). Did you mean"),
     ):
         outcome = lit_cnn("ablate", tiny(), *flags)

@@ -104,10 +104,11 @@ def test_conversions_are_reported(lit_cnn, colour_run, permuted_run, tmp_path):
 def test_transparent_and_stretched_images_are_named(lit_cnn, colour_run, tmp_path, verb):
     Image.new("RGBA", (16, 16)).save(tmp_path / "clear.png")
     Image.new("RGBA", (16, 16), "black").save(tmp_path / "opaque.png")
-    Image.new("RGB", (40, 1)).save(tmp_path / "long.png")
+    Image.linear_gradient("L").rotate(90).crop((0, 0, 40, 1)).convert("RGB").save(tmp_path / "long.png")
     Image.new("RGB", (40, 30)).save(tmp_path / "photo.png")
     outcome = lit_cnn(verb, colour_run, *(f"{name}.png" for name in ("clear", "opaque", "photo", "long")))
     assert "1 image with transparent parts, which are read as white, clear.png first" in outcome.err
+    assert "3 images of one colour only, with nothing to recognise, clear.png first" in outcome.err
     assert "2 images resized to 16 x 16 pixels, photo.png first" in outcome.err
     assert "1 image with very different proportions, stretched to 16 x 16 pixels, long.png first" in outcome.err
 

@@ -190,7 +190,7 @@ def test_a_cache_in_a_read_only_folder(image_folder, tmp_path):
 
 def test_a_disk_without_room_is_noticed_before_decoding(image_folder, decoded, monkeypatch):
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(DiskError, match=r"it takes 7.*e-05 GB, but 1e-06 are free"):
+    with pytest.raises(DiskError, match=r"it takes 7.*e-05 GB, but 1e-06 GB are free.\n.*A smaller --data.image_size"):
         read(image_folder)
     assert decoded == []
 

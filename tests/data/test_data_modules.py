@@ -192,6 +192,19 @@ def test_image_folder_refuses_colour_among_greyscale(image_folder):
         ready(ImageFolderDataModule(data_dir=str(image_folder), batch_size=2), "fit")
 
 
+def test_image_folder_says_how_many_images_are_empty(tmp_path, capsys):
+    for name, inks in {"a": ("white", "white"), "b": ("red", "blue")}.items():
+        (tmp_path / name).mkdir()
+        for i, ink in enumerate(inks):
+            drawing = Image.new("RGBA", (4, 4))  # transparent
+            drawing.paste(ink, (i, 0, 3, 3))
+            drawing.save(tmp_path / name / f"{i}.png")
+    data = ImageFolderDataModule(data_dir=str(tmp_path), val_size=0, test_size=0, batch_size=1)
+    data.setup("fit")
+    said = "2 of the 4 train images are black or white all over, such as a/0.png. Transparent parts are read as white."
+    assert said in capsys.readouterr().out
+
+
 def test_image_folder_names_a_missing_folder(tmp_path):
     with pytest.raises(DataError, match=r"There is no folder or file .*nowhere"):
         ImageFolderDataModule(data_dir=str(tmp_path / "nowhere"))

@@ -258,8 +258,8 @@ def no_network(*_, **__):
 @pytest.mark.parametrize(
     ("module", "files", "offline"),
     [
-        (MNISTDataModule, "MNIST/raw/", "--config quickstart"),
-        (CIFAR10DataModule, "cifar-10-batches-py", "--config vgg_cifar --data SyntheticDataModule"),
+        (MNISTDataModule, "MNIST/raw/", "--data SampleDataModule"),
+        (CIFAR10DataModule, "cifar-10-batches-py", "--data SyntheticDataModule"),
         (FashionMNISTDataModule, "FashionMNIST/raw/", "--data.image_size 28"),
         (KMNISTDataModule, "KMNIST/raw/", "--data.in_channels 1"),
         (CIFAR100DataModule, "cifar-100-python", "--data.num_classes 100"),
@@ -276,8 +276,9 @@ def test_no_dataset_and_no_network(module, files, offline, tmp_path, monkeypatch
     assert files in message
     assert offline in message
     assert len(message.splitlines()) == 3
-    command = message.partition("python -m lit_cnn ")[2].split()
-    assert lit_cnn(*command, "--print_config").code == 0
+    command = ("--model", "LitCNN", "--data", module.__name__, "--data.data_dir", "nothing", "--data.image_size", 24)
+    added = message.partition("Without the dataset, add to the command: ")[2].split()
+    assert lit_cnn("fit", *command, *added, "--print_config").code == 0
 
 
 def test_torchvision_knows_the_names_that_are_used_of_it():

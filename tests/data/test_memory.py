@@ -13,12 +13,12 @@ from lit_cnn.errors import ConfigError
     [
         (
             lambda folder: SampleDataModule(image_size=100_000),
-            "4,000 images of 100000 x 100000 pixels need 40,000.0 GB of memory, but .* GB are free.\n"
+            "4,000 images of 100000 x 100000 pixels need 40,000 GB of memory, but .* GB are free.\n"
             "Use a smaller --data.image_size.$",
         ),
         (
             lambda folder: SyntheticDataModule(train_images=10**12),
-            "need 3,072,000.0 GB of memory, but .* a smaller --data.train_images",
+            "need 3,072,000 GB of memory, but .* a smaller --data.train_images",
         ),
         (
             lambda folder: ImageFolderDataModule(data_dir=folder, image_size=10**6, cache=False),

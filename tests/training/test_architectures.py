@@ -35,7 +35,7 @@ def test_command_line_takes_name_and_stem(lit_cnn):
         (["LitResNet", "--model.name", "resnet20"], "Use --model LitCIFARResNet --model.name resnet20."),
         (
             ["LitMLP", "--model.hidden", "[8, 0]"],
-            "model.hidden: [8, 0] (command line) has to be a list (each a whole",
+            "model.hidden: [8, 0] (command line) has to be a list such as [1, 2] (each a whole",
         ),
         (
             ["LitMLP", "--model.optimizer_args", "{fused: x}"],

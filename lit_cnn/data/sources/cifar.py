@@ -35,7 +35,7 @@ class CifarDataset:
 
     name: str  # without the hyphen it is the name of torchvision's class, which has files and checksums
     label_key: str  # key of the labels in the batches
-    offline: str  # arguments of `fit` that work without a network, for the message
+    offline: str  # arguments of `fit` for other images of the same shape, for the message
 
     @property
     def _dataset(self) -> Any:
@@ -130,7 +130,7 @@ def channels_to_the_back(pixels: np.ndarray, axes: tuple[int, int, int, int]) ->
     return torch.from_numpy(reordered).permute(0, 3, 1, 2)
 
 
-CIFAR10 = CifarDataset("CIFAR-10", "labels", "--config vgg_cifar --data SyntheticDataModule")
+CIFAR10 = CifarDataset("CIFAR-10", "labels", "--data SyntheticDataModule")
 CIFAR100 = CifarDataset("CIFAR-100", "fine_labels", f"{CIFAR10.offline} --data.num_classes 100")
 
 CLASS_NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]

@@ -28,7 +28,7 @@ class IdxDataset:
     """
 
     name: str  # name of torchvision's class and of the folder
-    offline: str  # arguments of `fit` that work without a network, for the message
+    offline: str  # arguments of `fit` for other images of the same shape, for the message
     url: str  # folder of the archives; torchvision's addresses have no https
     digests: Mapping[str, str]  # SHA-256 or MD5 of the unpacked files, in hexadecimal digits
     num_images: Mapping[str, int] = field(default_factory=lambda: {"train": 60_000, "test": 10_000})
@@ -90,11 +90,11 @@ def _path(raw: Path, name: str) -> Path | None:
     return min(((rank, path) for rank, path in ranked if rank < 2 and path.is_file()), default=(2, None))[1]
 
 
-_SYNTHETIC = "--config cnn_mnist --data SyntheticDataModule --data.in_channels 1 --data.image_size 28"
+_SYNTHETIC = "--data SyntheticDataModule --data.in_channels 1 --data.image_size 28"
 
 MNIST = IdxDataset(
     "MNIST",
-    "--config quickstart",
+    "--data SampleDataModule",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     {
         "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",

@@ -22,7 +22,7 @@ def find_or_download(data_dir: Path) -> None:
     if not any(path.exists() for path in known):
         urls = [url.replace("http://", "https://") for url, *_ in files]
         archives = [(url, path, md5) for url, (path, md5) in zip(urls, known.items(), strict=True)]
-        offline = "--config vgg_cifar --data SyntheticDataModule"
+        offline = "--data SyntheticDataModule"
         download("SVHN", archives, urls, data_dir, " and ".join(map(str, known)), offline)
     verify(known, "SVHN", f"{' and '.join(path.name for path in known)} to have them")
 
