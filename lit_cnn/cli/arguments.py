@@ -41,7 +41,7 @@ def of_the_run(
         test_after_fit: Test the best checkpoint once at the end of `fit`.
         test_each_epoch: Also test after each epoch; `report` then shows the bias of selecting on the test set.
         resume: Resume the newest run of this name, or the run in a folder, from its newest checkpoint.
-        allow_changes: Resume a run with other settings than before.
+        allow_changes: Resume a run with other settings than before, or test it with images of another size.
         checkpoint_every: Also write last.ckpt within epochs: after a number of steps, such as 500, or minutes, such as
             10min.
         tune_speed: Before `fit`, find the fastest settings on this machine by timing a few steps (threads, precision,

@@ -57,7 +57,8 @@ def _one_of_classes(branch: str) -> dict[str, Any]:
     home, base = BRANCHES[branch]
     classes = {base: home} | classes_of(branch)
     names = {cls: [cls, f"lit_cnn.{cls}", f"{module}.{cls}"] for cls, module in classes.items()}
-    name = {"anyOf": [{"enum": [path for paths in names.values() for path in paths]}, NOT_OURS]}
+    short_first = [path for paths in zip(*names.values(), strict=True) for path in paths]  # as an editor lists them
+    name = {"anyOf": [{"enum": short_first}, NOT_OURS]}
     arguments = [
         {
             "if": {"properties": {"class_path": {"enum": names[cls]}}, "required": ["class_path"]},

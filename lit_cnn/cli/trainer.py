@@ -108,7 +108,7 @@ class LitCLI(ParsingCLI):
             if self.verb == "fit":
                 resume.go_on_with_settings(config, checkpoint)
             checkpoints.check_fits(config.ckpt_path, checkpoint, self.model)
-            checkpoints.take_over_preprocessing(config.ckpt_path, checkpoint, self.datamodule)
+            checkpoints.take_over_preprocessing(config.ckpt_path, checkpoint, self.datamodule, config.allow_changes)
             self._first_step, self._epochs_before = checkpoint["global_step"], resume.epochs_of(checkpoint)
         if self.verb == "predict":  # one table, in the order of the images
             kwargs |= alone()

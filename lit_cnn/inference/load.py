@@ -121,8 +121,13 @@ def check_fits(path: str | Path, checkpoint: dict[str, Any], module: LitClassifi
             )
 
 
-def take_over_preprocessing(path: str | Path, checkpoint: dict[str, Any], data: ImageDataModule) -> None:
-    """Gives the data module the preprocessing of a checkpoint, or raises a CheckpointError if its images are others."""
+def take_over_preprocessing(
+    path: str | Path, checkpoint: dict[str, Any], data: ImageDataModule, resize: bool = False
+) -> None:
+    """Gives the data module the preprocessing of a checkpoint, or raises a CheckpointError if its images are others.
+
+    With `resize`, they may have another size.
+    """
     settings = checkpoint.get("data")
     if settings is None:
         return
@@ -139,7 +144,14 @@ def take_over_preprocessing(path: str | Path, checkpoint: dict[str, Any], data: 
                 f"{path} was trained with other {what}: {theirs}, but the config has {ours}.\n"
                 "Use the config.yaml of the checkpoint's run."
             )
-    data.preprocess = Preprocess(**preprocess)
+    before, now = list(preprocess["image_size"]), list(data.image_size)
+    if before != now and not resize:
+        was, is_now = (" x ".join(map(str, size)) for size in (before, now))
+        raise CheckpointError(
+            f"{path} was trained on images of {was} pixels, but the config has {is_now}.\n"
+            "Use the config.yaml of the checkpoint's run, or allow it with --allow_changes true."
+        )
+    data.preprocess = Preprocess(**{**preprocess, "image_size": now})
     take_over_split(Path(path).absolute().parent.parent, data)
 
 

@@ -17,7 +17,7 @@ import pytest
 import torch
 from conftest import run_once
 
-from lit_cnn import LitClassifier
+from lit_cnn import LitClassifier, load
 from lit_cnn.runs import checkpoint_io
 
 pytestmark = pytest.mark.slow
@@ -199,6 +199,20 @@ def test_other_settings_are_named_and_refused(lit_cnn, interrupted, flags, chang
 
 def test_other_settings_are_used_with_allow_changes(lit_cnn, interrupted):
     assert lit_cnn("fit", "--resume", RUN, "--model.lr", "0.5", "--allow_changes", "true").code == 0
+
+
+def test_another_image_size_is_refused_or_allowed(lit_cnn):
+    settings = ("--model", "LitCIFARResNet", "--model.name", "resnet20", *SETTINGS[2:], "--name", "run")
+    assert lit_cnn("fit", *settings, "--data.train_images", "90", "--trainer.max_epochs", "1").code == 0
+    larger, allowed = ("--data.image_size", "24"), ("--allow_changes", "true")
+    outcome = lit_cnn("test", RUN, *larger)
+    assert outcome.code == 4
+    assert "best.ckpt was trained on images of 20 x 20 pixels, but the config has 24 x 24." in outcome.err
+    assert lit_cnn("test", RUN, *larger, *allowed).code == 0
+    longer = ("fit", "--resume", RUN, "--trainer.max_epochs", "2", *larger)
+    assert "data.image_size was 20, now 24" in lit_cnn(*longer).err
+    assert lit_cnn(*longer, *allowed).code == 0
+    assert load(RUN / "checkpoints" / "last.ckpt").input_shape == (3, 24, 24)
 
 
 def test_a_finished_run_is_resumed_only_for_more_epochs(lit_cnn, interrupted):
