@@ -36,6 +36,22 @@ and as the first line of a config or experiment:
 FOLDERS = {"a", "b", "output", "data_dir", "default_root_dir", "resume"}  # complete as folders
 # What comes with the package completes beside files: arguments, and the kind of name.
 NAMES = {"config": "config", "experiment": "experiment", "run": "weights", "runs": "weights", "weights": "weights"}
+# Bash gives --key=value as three words, and shtab knows only --key value: this leaves the = out.
+EQUALS = """
+_lit_cnn() {
+  local words=() position=0 i
+  for i in "${!COMP_WORDS[@]}"; do
+    if [[ ${COMP_WORDS[i]} != "=" ]]; then
+      words+=("${COMP_WORDS[i]}")
+    elif (( i == COMP_CWORD )); then
+      words+=("")
+    fi
+    (( i == COMP_CWORD )) && position=$((${#words[@]} - 1))
+  done
+  local COMP_WORDS=("${words[@]}") COMP_CWORD=$position
+  _shtab_lit_cnn "$1" "${words[position]}" "${words[position - 1]}"
+}
+complete -o bashdefault -F _lit_cnn lit_cnn"""
 
 
 def main(argv: list[str]) -> None:
@@ -51,6 +67,8 @@ def main(argv: list[str]) -> None:
     import shtab
 
     print(shtab.complete(whole_parser(), given.format, preamble=_preamble(given.format)))
+    if given.format == "bash":
+        print(EQUALS)
 
 
 def whole_parser() -> argparse.ArgumentParser:

@@ -33,6 +33,9 @@ def test_bash_completes_verbs_configs_settings_and_values(lit_cnn, tmp_path):
     assert completed("fit", "--model", "LitVG") == {"LitVGG"}
     assert completed("fit", "quickstart", "--model.opt") == {"--model.optimizer", "--model.optimizer_args"}
     assert completed("fit", "--data.permute", "") == {"true", "false"}
+    assert completed("fit", "--data.permute_kind", "=", "wi") == {"within_blocks"}
+    assert completed("fit", "--data.permute_seed", "=") == {"seed"}
+    assert completed("fit", "--data.permute_kind", "=", "rows", "--data.permute_b") == {"--data.permute_block"}
     assert completed("ablate", "exer") == {"exercise"}
     (tmp_path / "exercise_of_mine.yaml").touch()
     assert completed("ablate", "exer") == {"exercise", "exercise_of_mine.yaml"}
