@@ -200,6 +200,8 @@ def main() -> int:
     given, fit = parser.parse_known_args()
     if fit and not given.runs:
         parser.error(f"{fit[0]} is a setting of `fit`, which needs --runs")
+    if given.mixed and not (given.runs and given.device == "cpu"):
+        parser.error("--mixed needs --runs and a CPU; on a GPU, give --trainer.precision bf16-mixed")
     settings = {"batch_size": given.batch_size, "eval_batch_size": 500, "val_size": 0, "seed": given.seed}
     settings |= {"augment": [RandomCrop(2, "reflect"), AlternatingFlip()]}
     if given.data_dir:
