@@ -17,9 +17,8 @@ from packaging.specifiers import SpecifierSet
 
 TESTED = ">=2.6.6,<2.7"  # as in pyproject.toml
 STEPS_OF_OPTIMIZATION = ("run", "_optimizer_step", "_training_step")  # methods that take an optimizer step
-SCHEDULER_KEYS = tuple(
-    field.name for field in fields(LRSchedulerConfig)
-)  # of the dict of a schedule; the first is needed
+# Keys of a schedule's dict in `configure_optimizers`; the first is needed.
+SCHEDULER_KEYS = tuple(field.name for field in fields(LRSchedulerConfig))
 
 
 @cache
