@@ -52,7 +52,8 @@ class CheckedOptimizers:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not cls.configure_optimizers.__module__.startswith("lit_cnn."):
+        home = getattr(cls.configure_optimizers, "__module__", None)
+        if callable(cls.configure_optimizers) and not str(home).startswith("lit_cnn."):
             cls.configure_optimizers = _checked(cls.configure_optimizers)
 
 
@@ -82,6 +83,10 @@ def _refuse_ignored(returned: Any, automatic: bool, place: str) -> None:
                     f"{place} has returned {what} with the key {key!r}, which has no effect.{near}\n"
                     f"The keys are {', '.join(known)}."
                 )
+            if key == "optimizer" and not hasattr(value, "param_groups"):
+                raise ConfigError(f"{place} has returned {what} whose 'optimizer' is {value!r}. Give one optimizer.")
+            if key == "frequency" and not (isinstance(value, int) and value >= 1):
+                raise ConfigError(f"{place} has returned {what} whose 'frequency' is {value!r}. Give 1 or more.")
         if known[0] not in given:
             raise ConfigError(f"{place} has returned {what} without the key {known[0]!r}.")
 

@@ -91,7 +91,9 @@ def explain_devices(message: str) -> str:
     """Adds this machine's devices and a remedy to a message of Lightning's about devices; others stay as they are."""
     if "`fsdp` requires a GPU" in message:
         return "The strategy fsdp splits a network over GPUs, but this machine has none. Use --trainer.strategy ddp."
-    if not re.search(r"supported gpu backend|your machine only has|not available|devices with CPUAccelerator", message):
+    if not re.search(
+        r"supported gpu backend|your machine only has|accelerator is not available|devices with CPUAccelerator", message
+    ):
         return message
     gpus = torch.cuda.device_count()
     found = f"{counted(gpus, 'GPU')} that torch can use"

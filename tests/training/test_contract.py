@@ -103,6 +103,13 @@ IGNORED = {
         lambda optimizer, schedule: {"optimizer": optimizer, "lr_scheduler": None},
     ),
     "a dict whose 'optimizer' is None. Give one": (lambda optimizer, schedule: {"optimizer": None},),
+    "a dict whose 'optimizer' is [": (lambda optimizer, schedule: {"optimizer": [optimizer]},),
+    "an lr_scheduler whose 'frequency' is 0. Give 1 or more.": (
+        lambda optimizer, schedule: {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "frequency": 0}},
+    ),
+    "an lr_scheduler whose 'frequency' is '2'. Give 1 or more.": (
+        lambda optimizer, schedule: {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "frequency": "2"}},
+    ),
     "an lr_scheduler without the key 'scheduler'.": (
         lambda optimizer, schedule: {"optimizer": optimizer, "lr_scheduler": {"interval": "step"}},
     ),
@@ -180,6 +187,29 @@ def test_what_lightning_refuses_of_optimizers_is_told_with_its_place():
     assert re.search(
         r"refuses what Two\.configure_optimizers at .*test_contract\.py:\d+ returns:\n.*manual optim", told
     )
+
+
+def test_a_missing_monitor_is_told_without_advice_on_devices():
+    class Monitors(LitClassifier):
+        def configure_optimizers(self):
+            optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+            schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "monitor": "val_loss"}}
+
+    with pytest.raises(Exception, match="val_loss which is not available") as refused:
+        fitted(Monitors(nn.Sequential(nn.Flatten(), nn.Linear(144, 3)), num_classes=3))
+    told = str(fault_in_run(refused.value, [], early=True))
+    assert "val/nll" in told
+    assert "GPU" not in told
+
+
+def test_a_property_in_place_of_the_method_may_be_defined():
+    class Owned(LitClassifier):
+        @property
+        def configure_optimizers(self):
+            return lambda: torch.optim.SGD(self.parameters(), lr=0.1)
+
+    fitted(Owned(nn.Sequential(nn.Flatten(), nn.Linear(144, 3)), num_classes=3))
 
 
 def test_nan_in_evaluation_only_is_refused_before_the_run():
