@@ -67,9 +67,14 @@ def place_of_class(cls: type) -> str:
 
 def place_of_method(cls: type, name: str) -> str:
     """Returns a method's name and, if it is the user's own, its file and line."""
+    return own_method(cls, name) or f"{cls.__name__}.{name}"
+
+
+def own_method(cls: type, name: str) -> str:
+    """Returns name, file and line of a method that is the user's own; nothing for another."""
     code: Any = getattr(inspect.unwrap(getattr(cls, name)), "__code__", None)
     own = code and _is_own(code.co_filename)
-    return f"{cls.__name__}.{name}" + (f" at {_short(code.co_filename)}:{code.co_firstlineno}" if own else "")
+    return f"{cls.__name__}.{name} at {_short(code.co_filename)}:{code.co_firstlineno}" if own else ""
 
 
 def _found(error: BaseException) -> tuple[str, int, str] | None:

@@ -5,6 +5,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from lit_cnn.own_code import own_method
 from lit_cnn.training import lightning_internals as internals
 from lit_cnn.training.buffered_metrics import BufferedMetrics
 from lit_cnn.training.metrics import counts_of, go_on_counting
@@ -46,12 +47,13 @@ class Continuation(Callback):
         parameters = dict(pl_module.named_parameters())
         for name, gradient in begun.get("gradients", {}).items():
             parameters[name].grad = gradient.to(parameters[name].device)
+        own_place = own_method(type(pl_module), "configure_optimizers")
         for config in trainer.lr_scheduler_configs:
             if config.reduce_on_plateau and (metric := begun.get("plateau")) is not None:
                 pl_module.lr_scheduler_step(config.scheduler, metric)
             per_step = config.interval == "step"  # a checkpoint restores its own length
             length = trainer.estimated_stepping_batches if per_step else trainer.max_epochs or 0
-            refuse_short(config.scheduler, length)
+            refuse_short(config.scheduler, length, own_place)
 
 
 def _gradients(module: Any) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_cnn.errors import ConfigError, nearest
 from lit_cnn.own_code import place_of_method
@@ -62,7 +62,9 @@ def _checked(configure: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def configure_optimizers(self: Any) -> Any:
         returned = configure(self)
         if type(self).configure_optimizers is configure_optimizers:  # else a subclass may change it
-            _refuse_ignored(returned, self.automatic_optimization, place_of_method(type(self), "configure_optimizers"))
+            place = place_of_method(type(self), "configure_optimizers")
+            _refuse_ignored(returned, self.automatic_optimization, place)
+            _refuse_others_parameters(returned, self, place)
         return returned
 
     return configure_optimizers
@@ -85,10 +87,38 @@ def _refuse_ignored(returned: Any, automatic: bool, place: str) -> None:
                 )
             if key == "optimizer" and not hasattr(value, "param_groups"):
                 raise ConfigError(f"{place} has returned {what} whose 'optimizer' is {value!r}. Give one optimizer.")
+            if key == "lr_scheduler" and isinstance(value, (list, tuple)):
+                raise ConfigError(
+                    f"{place} has returned {what} whose 'lr_scheduler' is a {type(value).__name__}. "
+                    "Give one scheduler, or a dict with the key 'scheduler'."
+                )
             if key == "frequency" and not (isinstance(value, int) and value >= 1):
                 raise ConfigError(f"{place} has returned {what} whose 'frequency' is {value!r}. Give 1 or more.")
         if known[0] not in given:
             raise ConfigError(f"{place} has returned {what} without the key {known[0]!r}.")
+
+
+def _refuse_others_parameters(returned: Any, module: nn.Module, place: str) -> None:
+    """Raises a ConfigError if no optimizer has a parameter of the module, so that nothing would be trained."""
+    held = [
+        id(p) for optimizer in _optimizers_of(returned) for group in optimizer.param_groups for p in group["params"]
+    ]
+    if held and not any(id(parameter) in held for parameter in module.parameters()):
+        raise ConfigError(
+            f"{place} has returned an optimizer of other parameters, so the network would not be trained.\n"
+            "Give it those of this module, as by `Adam(self.parameters())`."
+        )
+
+
+def _optimizers_of(returned: Any) -> Iterator[Any]:
+    match returned:
+        case dict():
+            yield from _optimizers_of(returned.get("optimizer"))
+        case [*several]:
+            for one in several:
+                yield from _optimizers_of(one)
+        case _ if hasattr(returned, "param_groups"):
+            yield returned
 
 
 def _dicts_of(returned: Any) -> Iterator[tuple[str, dict[Any, Any], tuple[str, ...]]]:

@@ -105,12 +105,20 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, str, Real, torch.Tensor))
 
 
-def refuse_short(scheduler: LRScheduler, length: float) -> None:
-    """Raises a ConfigError if a schedule of fixed length, such as OneCycleLR, is shorter than the run."""
+def refuse_short(scheduler: LRScheduler, length: float, own_place: str = "") -> None:
+    """Raises a ConfigError if a schedule of fixed length, such as OneCycleLR, is shorter than the run.
+
+    `own_place` is the user's own code that made the schedule, if any.
+    """
     if isinstance(scheduler, OneCycleLR) and scheduler.total_steps < length:
+        remedy = (
+            f"Give it total_steps={length:.0f} in {own_place}"
+            if own_place
+            else "Remove its length from `scheduler_args`"
+        )
         raise ConfigError(
             f"OneCycleLR ends after {scheduler.total_steps} steps, but the run has {length:.0f}.\n"
-            "Remove its length from `scheduler_args`. A checkpoint keeps its length: to train longer, start a new run."
+            f"{remedy}. A checkpoint keeps its length: to train longer, start a new run."
         )
 
 

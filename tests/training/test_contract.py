@@ -104,6 +104,14 @@ IGNORED = {
     ),
     "a dict whose 'optimizer' is None. Give one": (lambda optimizer, schedule: {"optimizer": None},),
     "a dict whose 'optimizer' is [": (lambda optimizer, schedule: {"optimizer": [optimizer]},),
+    "a dict whose 'lr_scheduler' is a list. Give one scheduler, or a dict with the key 'scheduler'.": (
+        lambda optimizer, schedule: {"optimizer": optimizer, "lr_scheduler": [schedule]},
+    ),
+    "an optimizer of other parameters, so the network would not be trained.": (
+        lambda optimizer, schedule: torch.optim.SGD(nn.Linear(2, 2).parameters()),
+        lambda optimizer, schedule: ([torch.optim.SGD(nn.Linear(2, 2).parameters())], [schedule]),
+        lambda optimizer, schedule: {"optimizer": torch.optim.SGD(nn.Linear(2, 2).parameters())},
+    ),
     "an lr_scheduler whose 'frequency' is 0. Give 1 or more.": (
         lambda optimizer, schedule: {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "frequency": 0}},
     ),
@@ -187,6 +195,18 @@ def test_what_lightning_refuses_of_optimizers_is_told_with_its_place():
     assert re.search(
         r"refuses what Two\.configure_optimizers at .*test_contract\.py:\d+ returns:\n.*manual optim", told
     )
+
+
+def test_an_own_schedule_that_is_too_short_is_told_with_its_place():
+    class Short(LitClassifier):
+        def configure_optimizers(self):
+            optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+            schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=2)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    said = r"but the run has 4\.\nGive it total_steps=4 in Short\.configure_optimizers at .*test_contract\.py:\d+\."
+    with pytest.raises(ConfigError, match=said):
+        fitted(Short(nn.Sequential(nn.Flatten(), nn.Linear(144, 3)), num_classes=3))
 
 
 def test_a_missing_monitor_is_told_without_advice_on_devices():
