@@ -103,6 +103,8 @@ def refuse_changes(path: str | Path, checkpoint: dict[str, Any], now: dict[str, 
         longer = any(_length(now, name) > _length(before, name) for name in (f"trainer.{name}" for name in LENGTH))
         if longer and _keeps_its_length(now.get("model.scheduler"), now.get("model.scheduler_args")):
             remedy = f"{_KEPT} Use the old settings, or start a new run."
+        elif any(key.startswith(("data.permute", "data.views")) for key in changed):
+            remedy = "A checkpoint keeps its permutation and views. Use the old settings, or start a new run."
         raise CheckpointError(f"{path} was trained with other settings: {'; '.join(each[:3])}{more}.\n{remedy}")
 
 

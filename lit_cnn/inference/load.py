@@ -135,14 +135,14 @@ def take_over_preprocessing(
     kind = preprocess.get("permute_kind", "pixels"), preprocess.get("permute_block", 1)  # earlier checkpoints lack them
     permutation = effective(preprocess["permute_seed"], *kind)
     for what, theirs, ours in (
-        ("classes", list(settings["class_names"]), list(data.class_names)),
-        ("permute_seed (None without permutation), permute_kind and permute_block", permutation, data.permutation),
-        ("views", [completed(view) for view in preprocess.get("views", [])], data.view_settings),
+        ("other classes", list(settings["class_names"]), list(data.class_names)),
+        ("another permutation", _in_words(permutation), _in_words(data.permutation)),
+        ("other views", [completed(view) for view in preprocess.get("views", [])], data.view_settings),
     ):
         if theirs != ours:
             raise CheckpointError(
-                f"{path} was trained with other {what}: {theirs}, but the config has {ours}.\n"
-                "Use the config.yaml of the checkpoint's run."
+                f"{path} was trained with {what}: {theirs}, but the config has {ours}.\n"
+                "Use the config.yaml of the checkpoint's run, or start a new run; --allow_changes does not allow it."
             )
     before, now = list(preprocess["image_size"]), list(data.image_size)
     if before != now and not resize:
@@ -153,6 +153,11 @@ def take_over_preprocessing(
         )
     data.preprocess = Preprocess(**{**preprocess, "image_size": now})
     take_over_split(Path(path).absolute().parent.parent, data)
+
+
+def _in_words(permutation: tuple[int | None, str, int]) -> str:
+    seed, kind, block = permutation
+    return "none" if seed is None else f"permute_seed {seed}, permute_kind {kind}, permute_block {block}"
 
 
 def take_over_split(run: Path, data: ImageDataModule) -> None:

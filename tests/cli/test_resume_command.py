@@ -183,7 +183,6 @@ def test_an_epoch_whose_checkpoint_was_written_just_before_a_kill_is_in_the_log(
     [
         (("--model.lr", "0.5"), "model.lr was 0.001, now 0.5"),
         (("--data.batch_size", "32"), "data.batch_size was 64, now 32"),
-        (("--data.permute", "true"), "data.permute was false, now true"),
         (("--data.augment", "[RandomFlip]"), "data.augment was ["),
         (("--seed_everything", "1"), "seed_everything was 0, now 1"),
         (("--trainer.gradient_clip_val", "1"), "trainer.gradient_clip_val was null, now 1"),
@@ -195,6 +194,14 @@ def test_other_settings_are_named_and_refused(lit_cnn, interrupted, flags, chang
     assert f"last.ckpt was trained with other settings: {change}" in outcome.err
     assert "allow the new ones with --allow_changes true" in outcome.err
     assert len(outcome.err.splitlines()) <= 3
+
+
+def test_another_permutation_is_refused_whatever_is_allowed(lit_cnn, interrupted):
+    for allowed in ("false", "true"):
+        outcome = lit_cnn("fit", "--resume", RUN, "--data.permute", "true", "--allow_changes", allowed)
+        assert outcome.code == 4
+        assert "start a new run" in outcome.err
+        assert "allow the new ones" not in outcome.err
 
 
 def test_other_settings_are_used_with_allow_changes(lit_cnn, interrupted):
