@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -53,6 +54,9 @@ _lit_cnn() {
 }
 complete -o bashdefault -F _lit_cnn lit_cnn"""
 
+# An option with a value in shtab's script for zsh. As --key= it is completed in both forms, as --key only without =.
+ZSH_OPTION = re.compile(r'^(\s*"--[\w.]+)(\[.*\]:)', re.MULTILINE)
+
 
 def main(argv: list[str]) -> None:
     """Prints the script or the schema."""
@@ -66,7 +70,10 @@ def main(argv: list[str]) -> None:
         raise ConfigError("completion: scripts for shells need the package shtab: pip install 'lit-cnn[completion]'")
     import shtab
 
-    print(shtab.complete(whole_parser(), given.format, preamble=_preamble(given.format)))
+    script = shtab.complete(whole_parser(), given.format, preamble=_preamble(given.format))
+    if given.format == "zsh":
+        script = ZSH_OPTION.sub(r"\1=\2", script)
+    print(script)
     if given.format == "bash":
         print(EQUALS)
 

@@ -52,6 +52,14 @@ def test_bash_completes_verbs_configs_settings_and_values(lit_cnn, tmp_path):
     assert "safetensors" in completed("export", "--format", "")
 
 
+def test_zsh_completes_both_forms_of_an_option_with_a_value(lit_cnn):
+    script = lit_cnn("completion", "zsh").out
+    assert '"--data.permute_kind=[data.permute_kind]:data.permute_kind:(pixels blocks' in script
+    assert '"--print_config[print_config]"' in script
+    if shutil.which("zsh"):
+        subprocess.run(["zsh", "-n", "/dev/stdin"], input=script, text=True, check=True)
+
+
 def test_schema_takes_every_shipped_config_and_refuses_mistakes(lit_cnn):
     schema = json.loads(lit_cnn("completion", "jsonschema").out)
     Draft202012Validator.check_schema(schema)
