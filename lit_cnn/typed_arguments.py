@@ -46,7 +46,7 @@ PLAIN: dict[type, tuple[str, Any]] = {
 }
 IN_YAML = {
     bool: "true or false",
-    dict: "names with values such as {a: 1}",
+    dict: "a dict such as {a: 1}",
     NoneType: "null",
     timedelta: "a time such as 0:30:00",
     Path: "a text",

@@ -1,8 +1,13 @@
 """Warnings about settings that have no effect, since another setting turns them off."""
 
+import math
+from inspect import unwrap
+from itertools import chain
+from types import CodeType
 from typing import Any
 
 from lit_cnn.data.module import ImageDataModule
+from lit_cnn.own_code import own_method
 from lit_cnn.training.classifier import LitClassifier
 from lit_cnn.transforms.permutation import BLOCK_KINDS
 from lit_cnn.typed_arguments import arguments_of
@@ -13,6 +18,16 @@ SWITCHES = {
     "data.cache": ("cache_dir",),
     "model.scheduler": ("scheduler_args", "scheduler_interval"),
 }
+# Settings that `configure_optimizers` reads.
+OF_OPTIMIZERS = (
+    "lr",
+    "optimizer",
+    "optimizer_args",
+    "scheduler",
+    "scheduler_args",
+    "scheduler_interval",
+    "param_groups",
+)
 
 
 def without_effect(config: Any, model: LitClassifier, data: ImageDataModule) -> list[str]:
@@ -29,6 +44,13 @@ def without_effect(config: Any, model: LitClassifier, data: ImageDataModule) -> 
         idle = [f"{name}: {given[name]}" for name in names if name in known and given.get(name) != known[name][1]]
         off = "false" if given[owner] is False else "null"
         found += [f"{switch} is {off}, so this has no effect: {', '.join(idle)}."] if idle else []
+    found += _of_own_optimizers(config.model.init_args, type(model))
+    for group in model.groups:
+        if group.get("epochs", 0) > (config.trainer.max_epochs or math.inf) > 0:
+            found.append(
+                f"model.param_groups {group['pattern']!r} has epochs: {group['epochs']}, but the run is shorter. Its "
+                "schedule ends with the run."
+            )
     seed, kind, block = data.permutation
     if seed is not None and kind in BLOCK_KINDS and (block == 1 if kind == "within_blocks" else _is_all(block, data)):
         found.append(f"data.permute moves no pixel: permute_kind is {kind}, and permute_block is {block}.")
@@ -37,3 +59,29 @@ def without_effect(config: Any, model: LitClassifier, data: ImageDataModule) -> 
 
 def _is_all(block: int, data: ImageDataModule) -> bool:
     return tuple(data.image_size) == (block, block)
+
+
+def _of_own_optimizers(given: Any, cls: type[LitClassifier]) -> list[str]:
+    """Returns a sentence on the settings that the user's own `configure_optimizers` does not read, as its code shows.
+
+    There is none if it calls its base class or another method of the user's, or passes on all hyperparameters.
+    """
+    place, code = own_method(cls, "configure_optimizers"), getattr(unwrap(cls.configure_optimizers), "__code__", None)
+    words = _words_of(code) if place and code else {"super"}
+    read = words.intersection(OF_OPTIMIZERS)
+    others = any(callable(getattr(cls, word, None)) and own_method(cls, word) for word in words)
+    if others or "super" in words or ("hparams" in words and not read):
+        return []
+    known = arguments_of(cls)
+    idle = [
+        f"{name}: {given[name]}"
+        for name in OF_OPTIMIZERS
+        if name in known and given.get(name) != known[name][1] and name not in read
+    ]
+    return [f"{place} does not read these settings, so they have no effect: {', '.join(idle)}."] if idle else []
+
+
+def _words_of(code: CodeType) -> set[str]:
+    """Returns the names and texts in a function's code, including those of functions inside it."""
+    inner = (_words_of(one) for one in code.co_consts if isinstance(one, CodeType))
+    return {*code.co_names, *(text for text in code.co_consts if isinstance(text, str)), *chain.from_iterable(inner)}

@@ -31,7 +31,7 @@ PLAIN = {
     "float": "a number",
     "bool": "true or false",
     "str": "a text",
-    "dict": "names with values such as {a: 1}",
+    "dict": "a dict such as {a: 1}",
     **dict.fromkeys(("collections.abc.Sequence", "list", "tuple"), "a list such as [1, 2]"),
 }
 

@@ -11,6 +11,7 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from lit_cnn.callbacks import averaging, lookahead  # noqa: F401  (known by short names)
 from lit_cnn.callbacks.checkpointing import arrange_checkpoints, refuse_one_name
 from lit_cnn.callbacks.disk import DiskCheck
 from lit_cnn.callbacks.final_test import FinalTestCheck, refuse_missing_test

@@ -137,8 +137,10 @@ def as_batch(
         return images
     if isinstance(images, (str, Path, Image.Image, np.ndarray)):
         images = [images]
-    pixels = np.stack([to_pixels(_opened(i), in_channels, image_size) for i in images])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    pixels = [to_pixels(_opened(i), in_channels, image_size) for i in images]
+    if not pixels:
+        return torch.empty(0, in_channels, *image_size, dtype=torch.uint8)
+    return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
 
 
 def _opened(image: Picture) -> Image.Image:

@@ -68,7 +68,9 @@ def seeds_of(given: Any, path: Path) -> list[int]:
     seeds = list(range(given)) if type(given) is int else given
     whole = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
     if not whole or not 0 < len(seeds) == len(set(seeds)):
-        raise ConfigError(f"seeds: {given} ({path}) has to be a number of seeds, or a list of different ones.")
+        raise ConfigError(
+            f"seeds: {given} ({path}) has to be a number of seeds, 1 or more, or a list of different ones."
+        )
     return seeds
 
 

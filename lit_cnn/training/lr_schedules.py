@@ -22,9 +22,9 @@ class _Schedule(LambdaLR):
                 raise ValueError(f"`{name}` has to be a share from 0 to 1, but got {value}.")
 
         def of_group(group: dict[str, Any]) -> Callable[[int], float]:
-            ends = group.get(ENDS)
-            if ends is None:
+            if ENDS not in group:
                 return lambda step: factor(step, total_steps)
+            ends = min(group[ENDS], total_steps)  # in a shorter run it ends with the run
             return lambda step: factor(step, ends) if step < ends else 0.0
 
         super().__init__(optimizer, [of_group(group) for group in optimizer.param_groups])

@@ -151,21 +151,23 @@ def build_scheduler(name: str, optimizer: Optimizer, settings: dict[str, Any], l
     """
     scheduler_class = _find(name, [torch.optim.lr_scheduler, lr_schedules], LRScheduler, "scheduler")
     known = inspect.signature(scheduler_class).parameters
+    defaults: dict[str, Any] = {argument: length for argument in LENGTHS if argument in known}
     if scheduler_class is ReduceLROnPlateau:
         monitor = settings.get("monitor", PLATEAU)
         mode = mode_of(monitor)
-        settings = {"mode": mode or "min"} | {k: v for k, v in settings.items() if k != "monitor"}
-        if mode and settings["mode"] != mode:
+        defaults["mode"] = mode or "min"
+        settings = {k: v for k, v in settings.items() if k != "monitor"}
+        if mode and settings.get("mode", mode) != mode:
             raise ValueError(
                 f"`scheduler_args` has mode: {settings['mode']}, the wrong direction for {monitor}. Remove it."
             )
-    defaults: dict[str, Any] = {argument: length for argument in LENGTHS if argument in known}
     if "max_lr" in known:
         rates = [group["lr"] for group in optimizer.param_groups]
         defaults["max_lr"] = rates if len(set(rates)) > 1 else rates[0]
     if "epochs" in settings:  # OneCycleLR's other form of its length
         defaults.pop("total_steps", None)
-    return _construct(scheduler_class, "scheduler_args", defaults | settings, optimizer)
+    others = {name: value for name, value in defaults.items() if name not in settings}
+    return _construct(scheduler_class, "scheduler_args", settings, optimizer, **others)
 
 
 def try_out(h: Any) -> None:
@@ -206,7 +208,7 @@ def try_out(h: Any) -> None:
             if scheduler := config.get("scheduler"):
                 scheduler.step(*([1.0] if "monitor" in config else []))
         except REFUSALS as error:
-            raise _refused(scheduler, "scheduler_args", scheduler.state_dict(), error) from None
+            raise _refused(scheduler, "scheduler_args", h["scheduler_args"] or {}, error) from None
     for rate in (group["lr"] for group in optimizer.param_groups):
         if not (rate >= 0 and math.isfinite(rate)):
             raise ValueError(

@@ -50,7 +50,7 @@ def check(groups: Sequence[Any], optimizer: type) -> None:
         try:
             re.compile(group["pattern"])
         except re.error as error:
-            raise ValueError(f"{where} has the pattern {group['pattern']!r}, but {error}.") from None
+            raise ValueError(f"{where} has the pattern {group['pattern']!r}, which is invalid: {error}.") from None
         for key, value in group.items():
             if key not in choice:
                 raise ValueError(

@@ -30,3 +30,46 @@ def test_a_setting_without_effect_is_named(lit_cnn, settings, said):
 def test_a_setting_with_an_effect_is_not_named(lit_cnn, settings):
     outcome = lit_cnn(*FIT, *settings)
     assert (outcome.code, "effect" in outcome.out, "moves" in outcome.out) == (0, False, False)
+
+
+def test_a_group_with_more_epochs_than_the_run_is_named(lit_cnn):
+    groups = ("--model.scheduler", "TriangularLR", "--model.param_groups", "[{pattern: bias, epochs: 5}]")
+    outcomes = [lit_cnn(*FIT, *groups, "--trainer.max_epochs", epochs) for epochs in (2, 5)]
+    said = "model.param_groups 'bias' has epochs: 5, but the run is shorter. Its schedule ends with the run."
+    assert [said in outcome.out for outcome in outcomes] == [True, False]
+
+
+OWN = """
+import torch, lit_cnn
+
+class Own(lit_cnn.LitLeNet):
+    def configure_optimizers(self):
+        return {}
+
+    def made(self):
+        return torch.optim.SGD(self.parameters(), self.hparams["lr"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "idle"),
+    [
+        ("torch.optim.SGD(self.parameters(), lr=0.1)", "lr: 7.0, optimizer: Muon"),
+        ("torch.optim.SGD(self.parameters(), lr=self.hparams.lr)", "optimizer: Muon"),
+        ("torch.optim.SGD(self.parameters(), **{'lr': 1 * self.hparams['lr']})", "optimizer: Muon"),
+        ("(lambda: torch.optim.SGD(self.parameters(), lr=self.hparams.lr))()", "optimizer: Muon"),
+        ("self.made()", None),
+        ("super().configure_optimizers()", None),
+        ("dict(self.hparams) and torch.optim.SGD(self.parameters())", None),
+    ],
+)
+def test_settings_that_an_own_optimizer_does_not_read_are_named(lit_cnn, tmp_path, monkeypatch, body, idle):
+    name = f"own_{len(body)}"
+    (tmp_path / f"{name}.py").write_text(OWN.format(body))
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = ("--model", f"{name}.Own", "--allow", name, "--model.optimizer", "Muon", "--model.lr", 7)
+    data = ("--data", "SyntheticDataModule", "--data.train_images", 90)
+    outcome = lit_cnn("fit", *data, *settings, *FIT[2:])
+    assert outcome.code == 0
+    said = [line for line in outcome.out.splitlines() if "does not read" in line]
+    assert said[0].endswith(f"so they have no effect: {idle}.") if idle else not said, said

@@ -22,6 +22,7 @@ from lit_cnn.cli.known_settings import (
     choices,
     classes_of,
     family_of,
+    home_of,
     parameters,
     sections,
     settings_of,
@@ -250,8 +251,8 @@ KINDS = {
     "trainer.limit_val_batches=x": "a number or null",
     "trainer.precision=17": "one of 64, 32, 16, transformer-engine, transformer-engine-float16, 16-true, 16-mixed",
     "checkpoint.train_time_interval=x": "a time such as 0:30:00 or null",
-    "model.class_weights=[a]": "the word balanced, a list such as [0.1, 0.2] (each a number), names",
-    "model.param_groups=3": "a list (each names with values such as {a: 1}) or null",
+    "model.class_weights=[a]": "the word balanced, a list such as [0.1, 0.2] (each a number), a dict",
+    "model.param_groups=3": "a list (each a dict such as {a: 1}) or null",
     "data.augment=[{class_path: RandomErasing, init_args: {area: [1]}}]": "a pair such as [0.1, 0.2] (each a number)",
 }
 
@@ -310,3 +311,12 @@ def test_a_section_without_settings_is_refused(tmp_path, text):
 
 def test_null_counts_as_not_given():
     check(["fit", "--config", "quickstart", "--data.augment", "null", "--ckpt_path", "null"])
+
+
+def test_classes_of_lit_cnn_that_a_config_may_name_are_imported_for_the_parser():
+    classes = [*(home for branch in BRANCHES for home in classes_of(branch).values())]
+    classes += [home for key in NAMED if (homes := (home_of(key, name) for name in choices(key))) for home in homes]
+    ours = {home for home in classes if home.startswith("lit_cnn.")}
+    assert {"lit_cnn.callbacks.lookahead", "lit_cnn.training.muon"} <= ours
+    code = f"import sys, lit_cnn.cli.trainer; print(*({ours!r} - sys.modules.keys()))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == []

@@ -84,7 +84,7 @@ def test_later_configs_go_on_top(tmp_path):
         ("[1]", "e.yaml is not a valid experiment"),
         ("axes: {a: 3}", "axes.a: 3 .* has to be a list of values, or variants"),
         ("axes: {a: {b: 3}}", "axes.a.b: 3 .* has to be a mapping"),
-        ("seeds: [1, 1]", r"seeds: \[1, 1\] .* has to be a number of seeds, or a list of different ones"),
+        ("seeds: [1, 1]", r"seeds: \[1, 1\] .* has to be a number of seeds, 1 or more, or a list"),
         ("seeds: 0", "seeds: 0 .* has to be a number"),
         ("axes: {a: [1, 1]}", "two cells would have the name a=1"),
         ("a: [", "e.yaml is not valid YAML"),

@@ -50,6 +50,7 @@ def test_load_takes_paths_pictures_and_arrays_alike(trained, tmp_path):
     assert torch.equal(module.predict(greyscale), module.predict(greyscale[:, :, 0]))
     for image in (str(tmp_path / "x.png"), tmp_path / "x.png", Image.open(tmp_path / "x.png"), pixels):
         assert torch.equal(module.predict(image), as_tensor)
+    assert module.classify([]) == []
     assert module.classify([pixels, pixels]) == [data.class_names[int(as_tensor.argmax())]] * 2
     assert module.predict(Image.new("L", (40, 30))).shape == (1, 3)
 

@@ -57,6 +57,17 @@ def test_a_groups_schedule_ends_with_its_epochs(optimizer):
     assert first == pytest.approx([0.2 * max(0, 1 - step / 4) for step in range(8)])
 
 
+def test_a_group_with_more_epochs_than_the_run_ends_with_the_run():
+    _, found = built([{"pattern": "bias", "epochs": 20}], scheduler="TriangularLR", scheduler_args={"peak": 0})
+    rates = []
+    for _ in range(8):
+        rates.append([group["lr"] for group in found["optimizer"].param_groups])
+        found["optimizer"].step()
+        found["lr_scheduler"]["scheduler"].step()
+    assert all(one == other for one, other in rates)
+    assert rates[-1] == pytest.approx([0.1 / 8] * 2)
+
+
 def test_one_cycle_takes_the_rate_of_each_group():
     _, found = built([HEAD], scheduler="OneCycleLR", optimizer_args={"momentum": 0.9})
     assert [g["max_lr"] for g in found["optimizer"].param_groups] == pytest.approx([0.1, 0.5])
@@ -66,7 +77,7 @@ def test_one_cycle_takes_the_rate_of_each_group():
     ("groups", "match"),
     [
         ([{"lr": 1.0}], "Group 1 of `param_groups` needs a `pattern`, .* but got {'lr': 1.0}"),
-        ([HEAD, {"pattern": "("}], r"Group 2 of `param_groups` has the pattern '\(', but missing"),
+        ([HEAD, {"pattern": "("}], r"Group 2 of `param_groups` has the pattern '\(', which is invalid: missing"),
         ([{"pattern": "a", "momentm": 1}], "'momentm', which is not an argument of SGD. Did you mean 'momentum'"),
         ([{"pattern": "a", "lr": -1}], "has lr: -1. It has to be a number above 0"),
         ([{"pattern": "a", "momentum": -1}], "SGD refuses .*Invalid momentum"),
