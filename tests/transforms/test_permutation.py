@@ -123,7 +123,7 @@ def test_a_checkpoint_remembers_the_kind(lit_cnn, tmp_path):
     assert module.preprocess.permute.order.equal(PixelPermutation((28, 28), 0, "blocks", 7).order)
     other = lit_cnn("test", *run[:6], "--ckpt_path", "logs/run/version_0")
     assert other.code == 4
-    assert "permute_block: (0, 'blocks', 7), but the config has (0, 'pixels', 1)" in other.err
+    assert "permute_kind blocks, permute_block 7, but the config has permute_seed 0, permute_kind pixels" in other.err
 
 
 def test_one_number_is_both_sides_and_one_image_is_permuted_as_a_batch_is():
