@@ -16,9 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from safetensors import safe_open
-from safetensors.torch import save_file
 
-from lit_cnn.inference.export import metadata_of
+from lit_cnn.inference.export import metadata_of, write_safetensors
 from lit_cnn.inference.load import load
 from lit_cnn.runs.folder import read_results
 from lit_cnn.runs.weights import FOLDER, INDEX, SUFFIX
@@ -52,7 +51,7 @@ def main() -> None:
         state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
     FOLDER.mkdir(exist_ok=True)
     target = FOLDER / f"{given.name}{SUFFIX}"
-    save_file({name: value.contiguous() for name, value in state.items()}, target, about)
+    write_safetensors(state, target, about)
     index = json.loads(INDEX.read_text("utf-8")) if INDEX.is_file() else {}
     index[given.name] = {
         "seed": seed,

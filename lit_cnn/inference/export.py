@@ -144,9 +144,23 @@ def _read_torchscript(path: Path, module: LitClassifier) -> Run:
 
 
 def _write_safetensors(net: Deployed, example: Tensor, metadata: dict[str, str], path: Path) -> None:
-    from safetensors.torch import save_file
+    write_safetensors(net.net.state_dict(), path, metadata)
 
-    save_file({name: value.contiguous() for name, value in net.net.state_dict().items()}, path, metadata)
+
+def write_safetensors(state: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Writes tensors and metadata to a safetensors file. The same content always gives the same bytes.
+
+    The library writes metadata in random order, so they are sorted here.
+    """
+    from safetensors.torch import save
+
+    content = save({name: value.contiguous() for name, value in state.items()}, metadata)
+    end = 8 + int.from_bytes(content[:8], "little")  # of the header, after 8 bytes with its length
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    length = -(-len(text) // 8) * 8  # the tensors begin at a multiple of 8 bytes
+    path.write_bytes(length.to_bytes(8, "little") + text.ljust(length) + content[end:])
 
 
 def _read_safetensors(path: Path, module: LitClassifier) -> Run:

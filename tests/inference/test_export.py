@@ -62,6 +62,8 @@ def test_other_files_know_them_too(colour_run, tmp_path):
     from safetensors import safe_open
 
     export(colour_run, "safetensors", tmp_path / "x.safetensors", False)
+    export(colour_run, "safetensors", tmp_path / "again.safetensors", False)
+    assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "x.safetensors").read_bytes()
     with safe_open(tmp_path / "x.safetensors", "pt") as file:
         assert json.loads(file.metadata()["std"]) == settings["std"]
         assert json.loads(file.metadata()["hyper_parameters"])["image_size"] == 16
