@@ -72,9 +72,9 @@ def test_figures_are_taken_from_runs_as_counts(tmp_path):
 
 
 def test_config_without_a_measured_result_is_refused(lit_cnn):
-    outcome = lit_cnn("verify", "configs/vgg16_cifar.yaml")
+    outcome = lit_cnn("verify", "configs/vgg16_bn_cifar.yaml")
     assert outcome.code == 2
-    assert "vgg16_cifar: no expected result." in outcome.err
+    assert "vgg16_bn_cifar: no expected result." in outcome.err
 
 
 @pytest.fixture
