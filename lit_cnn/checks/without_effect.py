@@ -1,4 +1,4 @@
-"""Warnings about settings that have no effect, since another setting turns them off."""
+"""Warnings about settings that have no effect, since another setting or the user's own code turns them off."""
 
 import math
 from inspect import unwrap

@@ -100,10 +100,9 @@ def _refuse_ignored(returned: Any, automatic: bool, place: str) -> None:
 
 def _refuse_others_parameters(returned: Any, module: nn.Module, place: str) -> None:
     """Raises a ConfigError if no optimizer has a parameter of the module, so that nothing would be trained."""
-    held = [
-        id(p) for optimizer in _optimizers_of(returned) for group in optimizer.param_groups for p in group["params"]
-    ]
-    if held and not any(id(parameter) in held for parameter in module.parameters()):
+    groups = (group for optimizer in _optimizers_of(returned) for group in optimizer.param_groups)
+    held = {id(parameter) for group in groups for parameter in group["params"]}
+    if held and held.isdisjoint(map(id, module.parameters())):
         raise ConfigError(
             f"{place} has returned an optimizer of other parameters, so the network would not be trained.\n"
             "Give it those of this module, as by `Adam(self.parameters())`."
