@@ -58,11 +58,18 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--invert", action="store_true", help="invert the images: light becomes dark")
 
     def parse_before_settings(self, argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
-        """Returns the verb's own arguments, and all others, which are settings of `fit`."""
+        """Returns the verb's own arguments, and all others, which are settings of `fit`.
+
+        One such as --seed, the singular of an argument of its own, is an error.
+        """
         usage, indent = self.format_usage().removeprefix("usage: ").rstrip(), " " * len(f"usage: {self.prog} ")
         self.usage = f"{usage}\n{indent}[--KEY VALUE of fit ...]"
         self.takes_settings = True
-        return self.parse_known_args(argv)
+        given, settings = self.parse_known_args(argv)
+        for word in (setting.partition("=")[0] for setting in settings):
+            if f"{word}s" in self._option_string_actions:
+                self.error(f"unknown argument {word}. Did you mean {word}s?")
+        return given, settings
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Returns the arguments and those left over; raises Built where they are `Built.ASK`."""

@@ -126,6 +126,13 @@ def test_a_wrong_flag_is_told_as_one_and_not_as_the_file(tiny, lit_cnn):
         assert outcome.err.startswith(said)
 
 
+def test_the_singular_of_a_flag_is_told_with_the_flag(tiny, lit_cnn):
+    for flag in (("--seed", "3"), ("--seed=3",), ("--job", "2")):
+        outcome = lit_cnn("ablate", tiny(axes={"network": {"MLP": {"model": "LitMLP"}}}), *flag)
+        assert outcome.code == 2
+        assert f"Did you mean {flag[0].partition('=')[0]}s?" in outcome.err
+
+
 def test_flags_may_not_override_the_experiment(tiny, lit_cnn):
     outcome = lit_cnn("ablate", tiny(), "--data.permute", "true")
     assert (outcome.code, "--data.permute is an axis of tiny.yaml" in outcome.err) == (2, True)
