@@ -1,4 +1,4 @@
-"""Warnings about settings that have no effect, since another setting or the user's own code turns them off."""
+"""Warnings about settings that have no effect, or may have none in the user's own code."""
 
 import math
 from inspect import unwrap
@@ -62,23 +62,22 @@ def _is_all(block: int, data: ImageDataModule) -> bool:
 
 
 def _of_own_optimizers(given: Any, cls: type[LitClassifier]) -> list[str]:
-    """Returns a sentence on the settings that the user's own `configure_optimizers` does not read, as its code shows.
+    """Returns a sentence on the settings that the user's own `configure_optimizers` may ignore.
 
-    There is none if it calls its base class or another method of the user's, or passes on all hyperparameters.
+    It leaves out those that the method names, and is not needed if the method calls that of its base class.
     """
     place, code = own_method(cls, "configure_optimizers"), getattr(unwrap(cls.configure_optimizers), "__code__", None)
     words = _words_of(code) if place and code else {"super"}
-    read = words.intersection(OF_OPTIMIZERS)
-    others = any(callable(getattr(cls, word, None)) and own_method(cls, word) for word in words)
-    if others or "super" in words or ("hparams" in words and not read):
+    if "super" in words:
         return []
     known = arguments_of(cls)
-    idle = [
+    unnamed = [
         f"{name}: {given[name]}"
         for name in OF_OPTIMIZERS
-        if name in known and given.get(name) != known[name][1] and name not in read
+        if name in known and given.get(name) != known[name][1] and name not in words
     ]
-    return [f"{place} does not read these settings, so they have no effect: {', '.join(idle)}."] if idle else []
+    only = "builds the optimizer. These settings have an effect only if it reads them"
+    return [f"{place} {only}: {', '.join(unnamed)}."] if unnamed else []
 
 
 def _words_of(code: CodeType) -> set[str]:
